@@ -1,0 +1,37 @@
+/**
+ * Routing: which application answers a request, and how its URL splits into SCRIPT_NAME and
+ * PATH_INFO.  Pure: no I/O but the resolving of script paths, which the caller passes in.
+ *
+ * First match wins: FCGI_HOST_APP · host + longest mount · SCRIPT_FILENAME below [scripts] root ·
+ * the only application.
+ *
+ * Follows: PEP 3333, "environ Variables"; RFC 3875 §4.1.5, §4.1.13.
+ */
+#ifndef FCGI_HOST_ROUTE_H
+#define FCGI_HOST_ROUTE_H
+
+#include <stddef.h>
+
+#include "fcgi_host/application.h"
+#include "fcgi_host/request.h"
+
+enum route_kind { ROUTE_NONE, ROUTE_APPLICATION, ROUTE_SCRIPT, ROUTE_STATUS };
+
+struct route {
+    enum route_kind kind;
+    struct application *application; /**< ROUTE_APPLICATION */
+    char *script;                    /**< ROUTE_SCRIPT: real path, malloc'ed, the caller's */
+    struct slice script_name, path_info;
+};
+
+struct router; /* built once from the configuration; immutable */
+
+struct router *router_new(const struct config *config, struct application *const *applications,
+                          size_t count, struct error *err);
+void router_free(struct router *router);
+
+/** @param resolve_script  realpath(3)-like, malloc'ed result or NULL; replaced in tests */
+void router_route(const struct router *router, const struct request *request,
+                  char *(*resolve_script)(const char *path), struct route *ret_route);
+
+#endif

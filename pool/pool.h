@@ -1,0 +1,214 @@
+/**
+ * The pool: named interpreters, the applications that live in them, and their generations.
+ *
+ * A *named interpreter* lasts as long as the pool; what runs at a time is one *generation* of it,
+ * a CPython sub-interpreter (or the main interpreter).  Each application has a bounded queue that
+ * outlives generations, and in each generation threads of its own that were born in that
+ * interpreter and die with it.
+ *
+ * Life cycle of a generation:
+ *   1. pool_build()    loading: new interpreter, hooks->setup, hooks->load for each application
+ *   2. pool_run()      (any number) checks on it, before it serves
+ *   3. pool_publish()  serving: its threads take jobs; the generation before it starts draining
+ *      or pool_discard(): ended, never served
+ *   4. pool_retire()   draining → retired, or zombie when something in it cannot be stopped
+ *
+ * The pool never logs and knows no FastCGI; what happens is told through `struct pool_hooks`.
+ * No function of it may be called with an attached thread state unless it says so: all may block.
+ *
+ * Follows: CPython C API, "Sub-interpreter support" and "Non-Python created threads".
+ */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/error.h"
+#include "pool/job.h"
+
+struct pool;
+struct pool_interpreter;
+struct pool_app;
+struct generation;
+
+enum generation_state {
+    GENERATION_LOADING,  /**< being built, or built and not yet published */
+    GENERATION_SERVING,  /**< the current one */
+    GENERATION_DRAINING, /**< replaced: finishes what it has */
+    GENERATION_RETIRED,  /**< its interpreter has ended */
+    GENERATION_FAILED,   /**< did not load; ended */
+    GENERATION_ZOMBIE,   /**< cannot be ended safely: kept, never ended, counted */
+};
+
+enum pool_gil {
+    POOL_GIL_SHARED, /**< the process's GIL */
+    POOL_GIL_OWN,    /**< an isolated interpreter with its own GIL; CPython ≥ 3.13 only */
+};
+
+/** Upward calls.  Each gets the `ctx` given here.  Hooks marked optional may be NULL. */
+struct pool_hooks {
+    void *ctx;
+    /**
+     * A fresh interpreter, nothing loaded yet: set paths, environment, streams.  Optional.
+     * Called once in the main interpreter too, when a generation is first placed there.
+     * @thread generation (its first)  @tstate attached
+     * @return 0, or -1 with *err; a Python exception may be left set, the pool formats it
+     */
+    int (*setup)(void *ctx, struct generation *generation, struct error *err);
+    /**
+     * Load one application into this generation.
+     * @param[out] ret_loaded  handed to each lease; released by `unload`
+     * @return 0, or -1 with *err (ERR_PYTHON, or ERR_REFUSED when an extension refused)
+     * @thread generation (its first)  @tstate attached
+     */
+    int (*load)(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
+                struct error *err);
+    /** Release what `load` returned. @thread generation (its first)  @tstate attached */
+    void (*unload)(void *ctx, struct generation *generation, struct pool_app *app, void *loaded);
+    /**
+     * The last word before the interpreter's own atexit functions.  Optional.
+     * @thread generation (its first)  @tstate attached
+     */
+    void (*retiring)(void *ctx, struct generation *generation);
+    /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
+    void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
+                          const struct error *why);
+};
+
+struct pool_interpreter_options {
+    const char *name; /**< copied */
+    bool is_main;     /**< generations live in the main interpreter: there is only ever one */
+    enum pool_gil gil;
+    unsigned stop_threads_ms; /**< how long stragglers (threads the application started) may take */
+    void *user;               /**< pool_interpreter_user() */
+};
+
+struct pool_app_options {
+    const char *name;     /**< copied */
+    unsigned threads;     /**< serving at a time, ≥ 1 */
+    unsigned queue_limit; /**< jobs waiting beyond the threads; one more is ERR_BUSY */
+    void *user;           /**< pool_app_user() */
+};
+
+/**
+ * The pool of this process.  Python must have been started (runtime_start()).
+ * @return the pool, or NULL with err->code ERR_MEMORY, ERR_SYSTEM
+ * @owns the caller: pool_free()   @thread any (not a Python one)  @tstate none
+ */
+struct pool *pool_new(const struct pool_hooks *hooks, struct error *err);
+
+/** Free a stopped pool.  NULL is fine. */
+void pool_free(struct pool *pool);
+
+/** Add a named interpreter; nothing is created yet. Errors: ERR_USAGE (gil), ERR_MEMORY */
+int pool_add_interpreter(struct pool *pool, const struct pool_interpreter_options *options,
+                         struct pool_interpreter **ret_interpreter, struct error *err);
+
+/** Add an application to a named interpreter, before its first pool_build(). */
+int pool_add_app(struct pool_interpreter *interpreter, const struct pool_app_options *options,
+                 struct pool_app **ret_app, struct error *err);
+
+/**
+ * Take a named interpreter and its applications out of the pool: queued jobs are abandoned, its
+ * generation is drained and ended (or left a zombie).  Used for scripts that are evicted.
+ */
+int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain_ms,
+                            struct error *err);
+
+/**
+ * Create the next generation of a named interpreter and load its applications, beside the one
+ * that serves.  Blocks until loaded or failed; the calling thread is not the one that loads.
+ * @return 0, or -1: ERR_PYTHON, ERR_REFUSED, ERR_TIMEOUT (the load went on too long: it is asked
+ *         to stop by SystemExit, and is a zombie if it does not), ERR_SYSTEM, ERR_BUSY (one is
+ *         being built), ERR_FAILED (main interpreter: has its only generation already)
+ * @owns the pool; valid until pool_discard()/pool_retire() has returned
+ */
+int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
+               struct generation **ret_generation, struct error *err);
+
+/**
+ * Run `function` attached to a generation's interpreter, on a thread made for it, and wait.
+ * @return what `function` returned, or -1: ERR_SYSTEM, ERR_CLOSED (ended), ERR_TIMEOUT
+ */
+int pool_run(struct generation *generation, int (*function)(void *arg, struct error *err),
+             void *arg, struct error *err);
+
+/** Make a built generation the current one: from now on its threads take the queued jobs. */
+int pool_publish(struct generation *generation, struct error *err);
+
+/** End a built generation that never served. */
+void pool_discard(struct generation *generation);
+
+/**
+ * Wait until a draining generation's jobs are done (at most drain_ms; then its threads get
+ * SystemExit), then end it by the protocol of docs/ARCHITECTURE.md.
+ * @return GENERATION_RETIRED or GENERATION_ZOMBIE
+ */
+enum generation_state pool_retire(struct generation *generation, unsigned drain_ms);
+
+/**
+ * The generation that `interpreter` serves from, or NULL. The pointer stays valid until that
+ * generation was retired.
+ */
+struct generation *pool_current(struct pool_interpreter *interpreter);
+
+/**
+ * Hold back / let go the jobs of an interpreter's applications: they queue, none starts.
+ * Calls nest.
+ */
+void pool_gate_close(struct pool_interpreter *interpreter);
+void pool_gate_open(struct pool_interpreter *interpreter);
+
+/**
+ * Hand over a job.  It waits while the application loads or its gate is closed.
+ * Never blocks on Python.  Jobs handed over between pool_batch_begin() and pool_batch_end() of
+ * one thread wake serving threads at the end only.
+ * @return 0, or -1 with the job still the caller's: ERR_BUSY (queue full), ERR_FAILED (the
+ *         application did not load), ERR_CLOSED (the pool stops)
+ * @thread any, without an attached thread state
+ */
+int pool_submit(struct pool_app *app, struct job *job, struct error *err);
+void pool_batch_begin(struct pool *pool);
+void pool_batch_end(struct pool *pool);
+
+/**
+ * Mark an application failed (pool_submit() then answers ERR_FAILED, waiting jobs are abandoned),
+ * or, with `why` NULL, as loading (jobs wait).
+ */
+void pool_app_set_failed(struct pool_app *app, const struct error *why);
+
+/**
+ * Stop: no more jobs are taken, queued ones still run, wait at most `drain_ms` for all, then end
+ * every sub-interpreter (on_retire, atexit).  What is stuck is left behind.
+ * @return 0 when every job ran and every interpreter ended, 1 when something was left
+ */
+int pool_stop(struct pool *pool, unsigned drain_ms);
+
+/** A consistent copy of the counters. */
+struct pool_app_stats {
+    uint64_t requests; /**< jobs that ran to their end, over all generations */
+    uint64_t rejected; /**< ERR_BUSY answers */
+    unsigned in_flight, queued;
+};
+void pool_app_stats(struct pool_app *app, struct pool_app_stats *ret_stats);
+unsigned pool_zombies(const struct pool *pool);
+
+const char *generation_state_name(enum generation_state state);
+/** 1 for the first generation of a named interpreter. */
+uint64_t generation_number(const struct generation *generation);
+enum generation_state generation_state(const struct generation *generation);
+struct pool_interpreter *generation_interpreter(const struct generation *generation);
+double generation_load_ms(const struct generation *generation);
+/** The PyInterpreterState, for the stale state check. @tstate any */
+void *generation_interpreter_state(const struct generation *generation);
+
+const char *pool_interpreter_name(const struct pool_interpreter *interpreter);
+void *pool_interpreter_user(const struct pool_interpreter *interpreter);
+bool pool_interpreter_is_main(const struct pool_interpreter *interpreter);
+const char *pool_app_name(const struct pool_app *app);
+void *pool_app_user(const struct pool_app *app);
+struct pool_interpreter *pool_app_interpreter(const struct pool_app *app);
+
+#endif

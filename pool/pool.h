@@ -207,6 +207,9 @@ void *generation_interpreter_state(const struct generation *generation);
 const char *pool_interpreter_name(const struct pool_interpreter *interpreter);
 void *pool_interpreter_user(const struct pool_interpreter *interpreter);
 bool pool_interpreter_is_main(const struct pool_interpreter *interpreter);
+/** Its applications, in the order they were added (none is added after the first pool_build()). */
+size_t pool_interpreter_app_count(const struct pool_interpreter *interpreter);
+struct pool_app *pool_interpreter_app(const struct pool_interpreter *interpreter, size_t index);
 const char *pool_app_name(const struct pool_app *app);
 void *pool_app_user(const struct pool_app *app);
 struct pool_interpreter *pool_app_interpreter(const struct pool_app *app);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(struct error *err, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void set_text(struct error *err, const char *format,
+                                                           va_list args) {
     if (vsnprintf(err->text, sizeof err->text, format, args) < 0) {
         err->text[0] = '\0';
     }

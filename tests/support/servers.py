@@ -1,0 +1,264 @@
+"""Real web servers from user-level configurations in a temporary folder.
+
+What they run is examples/: the very files that users copy, with only the paths replaced that a
+user would replace as well.
+"""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+from .host import PROGRAM, ROOT, clean_environ, free_port
+from .waiting import DEADLINE_S, await_
+
+EXAMPLES = os.path.join(ROOT, "examples")
+APACHE_MODULES = "/usr/lib/apache2/modules"
+AM_ROOT = os.geteuid() == 0
+
+
+def example(name, replace):
+    """The text of an example with paths replaced; each must occur, or the example has drifted."""
+    with open(os.path.join(EXAMPLES, name), encoding="utf-8") as f:
+        text = f.read()
+    for old, new in replace.items():
+        assert old in text, f"{old!r} is not in examples/{name}"
+        text = text.replace(old, new)
+    return text
+
+
+class Reply:
+    """An HTTP response, read to its end."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.reason = response.reason
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def __repr__(self):
+        return f"<Reply {self.status} {dict(self.headers)} {self.body[:2000]!r}>"
+
+
+class WebServer:
+    """A web server in the foreground; stopped with its children at the end."""
+
+    def __init__(self, folder, command, port, log):
+        self.folder = folder
+        self.port = port
+        self.log_path = log
+        self._output_path = os.path.join(folder, "output.log")
+        with open(self._output_path, "ab") as output:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
+                env=clean_environ(), start_new_session=True,
+            )
+
+    def wait_ready(self):
+        def accepts():
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.process.args} ended:\n{self.log_text}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return True
+            except OSError:
+                return False
+        await_(accepts, f"port {self.port} of {self.process.args[0]}")
+        return self
+
+    @property
+    def log_text(self):
+        text = ""
+        for path in (self._output_path, self.log_path):
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="backslashreplace") as f:
+                    text += f.read()
+        return text
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.process.args[0]} did not stop:\n{self.log_text}") from None
+
+    def connect(self, timeout_s=DEADLINE_S):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+
+    def request(self, method, path, body=None, headers=None):
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, {"Connection": "close", **(headers or {})})
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path="/", **headers):
+        return self.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def raw(self, data):
+        """Send bytes as they are; a socket to read the answer from."""
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
+        s.sendall(data)
+        return s
+
+
+def _new_folder(parent, name):
+    path = os.path.join(parent, name)
+    os.makedirs(path)
+    os.chmod(path, 0o755)
+    return path
+
+
+def _write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def start_lighttpd(folder, conf, root=None):
+    port = free_port()
+    log = os.path.join(folder, "error.log")
+    base = f'''
+server.document-root = "{root or _new_folder(folder, 'www')}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{log}"
+server.breakagelog = "{log}"
+server.upload-dirs = ( "{_new_folder(folder, 'uploads')}" )
+server.max-fds = 4096
+mimetype.assign = ( ".html" => "text/html", ".txt" => "text/plain" )
+'''
+    if root:  # the example names its own
+        base = base.replace(f'server.document-root = "{root}"\n', "")
+    path = _write(folder, "lighttpd.conf", base + conf)
+    return WebServer(folder, ["lighttpd", "-D", "-f", path], port, log).wait_ready()
+
+
+def start_nginx(folder, conf):
+    port = free_port()
+    log = os.path.join(folder, "error.log")
+    shutil.copy("/etc/nginx/fastcgi_params", folder)
+    assert "listen 80;" in conf
+    _write(folder, "site.conf", conf.replace("listen 80;", f"listen 127.0.0.1:{port} backlog=1024;"))
+    temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in
+                     ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    path = _write(folder, "nginx.conf", f"""
+daemon off;
+{"user root;" if AM_ROOT else ""}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {log} warn;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    {temp}
+    include {folder}/site.conf;
+}}
+""")
+    return WebServer(folder, ["nginx", "-c", path, "-e", log], port, log).wait_ready()
+
+
+def start_apache(folder, conf, modules, root=None):
+    port = free_port()
+    log = os.path.join(folder, "error.log")
+    load = "\n".join(
+        f"LoadModule {m}_module {APACHE_MODULES}/mod_{m}.so"
+        for m in ("mpm_event", "authz_core", "alias", "env", *modules)
+        if os.path.exists(f"{APACHE_MODULES}/mod_{m}.so") or m in modules)
+    fcgid = ""
+    if "fcgid" in modules:
+        # Processes come as soon as they are asked for: no throttle of spawning.
+        ipc = _new_folder(folder, "ipc")
+        os.chmod(ipc, 0o777)
+        fcgid = f"""
+FcgidIPCDir {ipc}
+FcgidProcessTableFile {folder}/fcgid_shm
+FcgidSpawnScoreUpLimit 1000000
+FcgidConnectTimeout 20
+"""
+    path = _write(folder, "apache.conf", f"""
+ServerRoot {folder}
+ServerName localhost
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog {log}
+LogLevel warn
+Listen 127.0.0.1:{port}
+{load}
+{"User www-data" if AM_ROOT else ""}
+{"Group www-data" if AM_ROOT else ""}
+StartServers 1
+ServerLimit 4
+ThreadsPerChild 64
+MaxRequestWorkers 256
+DocumentRoot {root or _new_folder(folder, 'www')}
+<Directory />
+    Require all denied
+</Directory>
+<Location />
+    Require all granted
+</Location>
+{fcgid}
+{conf}
+""")
+    server = WebServer(folder, ["apache2", "-DFOREGROUND", "-f", path], port, log)
+    return server.wait_ready()
+
+
+class SpawnFcgi:
+    """fcgi_host started through spawn-fcgi -n (it replaces itself by the program)."""
+
+    def __init__(self, script, log):
+        self.log_path = log
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen(["/bin/sh", script], stdin=subprocess.DEVNULL,
+                                            stdout=output, stderr=output, env=clean_environ())
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(DEADLINE_S)
+
+    @property
+    def log_text(self):
+        with open(self.log_path, encoding="utf-8", errors="backslashreplace") as f:
+            return f.read()
+
+
+def in_parallel(count, function, deadline_s=3 * DEADLINE_S):
+    """function(i) for i < count, all started before the first may go; their results."""
+    results = [None] * count
+    errors = []
+    ready = threading.Barrier(count)
+
+    def run(i):
+        try:
+            ready.wait()
+            results[i] = function(i)
+        except BaseException as e:  # noqa: B902 - reported below
+            errors.append(f"{i}: {e!r}")
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline_s)
+        assert not thread.is_alive(), "a client still waits"
+    assert not errors, f"{len(errors)} of {count} failed: {errors[:5]}"
+    return results
+
+
+__all__ = ["PROGRAM", "example", "in_parallel", "start_apache", "start_lighttpd", "start_nginx",
+           "Reply", "SpawnFcgi", "WebServer"]

@@ -1,0 +1,287 @@
+#include "pool/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "pool/clock.h"
+
+int queue_init(struct queue *queue, unsigned threads, unsigned limit) {
+    *queue = (struct queue){.threads = threads, .limit = limit};
+    queue->tail = &queue->head;
+    int failure = pthread_mutex_init(&queue->lock, NULL);
+    if (!failure) {
+        failure = clock_cond_init(&queue->drained);
+        if (failure) {
+            pthread_mutex_destroy(&queue->lock);
+        }
+    }
+    return failure;
+}
+
+void queue_destroy(struct queue *queue) {
+    assert(!queue->head && !queue->crew);
+    pthread_cond_destroy(&queue->drained);
+    pthread_mutex_destroy(&queue->lock);
+}
+
+/** Rule 1 of queue.h. @return whom to wake once the lock is released, or NULL */
+static struct queue_server *next_in_line_locked(struct queue *queue) {
+    struct queue_server *server = queue->idle;
+    if (!server || !queue->head || queue->gate || queue->in_line) {
+        return NULL;
+    }
+    queue->idle = server->next_idle;
+    queue->in_line = server;
+    server->is_woken = true;
+    return server;
+}
+
+/** Not under the lock, which the woken thread wants first of all.  Its memory lasts: it does not
+ *  leave before it has taken the post that `is_woken` announced. */
+static void wake(struct queue_server *server) {
+    if (server) {
+        sem_post(&server->wake);
+    }
+}
+
+static void sleep_locked(struct queue_server *server) {
+    server->next_idle = server->queue->idle;
+    server->queue->idle = server;
+}
+
+static struct job *take_locked(struct queue *queue, struct queue_server *server) {
+    struct job *job = queue->head;
+    if (!job || queue->gate) {
+        sleep_locked(server);
+        return NULL;
+    }
+    queue->head = job->next;
+    if (!queue->head) {
+        queue->tail = &queue->head;
+    }
+    job->next = NULL;
+    queue->queued--;
+    queue->busy++;
+    queue->in_flight++;
+    server->is_busy = true;
+    return job;
+}
+
+static void note_drained_locked(struct queue *queue) {
+    if (!queue->head && !queue->in_flight) {
+        pthread_cond_broadcast(&queue->drained);
+    }
+}
+
+enum error_code queue_push(struct queue *queue, struct job *job, bool wake_now) {
+    struct queue_server *next = NULL;
+    pthread_mutex_lock(&queue->lock);
+    enum error_code code = queue->refusing;
+    if (code == ERR_NONE && queue->busy + queue->queued >= queue->threads + queue->limit) {
+        code = ERR_BUSY;
+        queue->rejected++;
+    }
+    if (code == ERR_NONE) {
+        job->next = NULL;
+        *queue->tail = job;
+        queue->tail = &job->next;
+        queue->queued++;
+        next = wake_now ? next_in_line_locked(queue) : NULL;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
+    return code;
+}
+
+void queue_wake(struct queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    struct queue_server *next = next_in_line_locked(queue);
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
+}
+
+struct job *queue_refuse(struct queue *queue, enum error_code code, bool take) {
+    struct job *jobs = NULL;
+    pthread_mutex_lock(&queue->lock);
+    queue->refusing = code;
+    if (code != ERR_NONE && take) {
+        jobs = queue->head;
+        queue->head = NULL;
+        queue->tail = &queue->head;
+        queue->queued = 0;
+        note_drained_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return jobs;
+}
+
+void queue_gate_close(struct queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    queue->gate++;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_gate_open(struct queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    assert(queue->gate > 0);
+    queue->gate--;
+    struct queue_server *next = next_in_line_locked(queue);
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
+}
+
+/** @return whom to wake, as a list; all are dismissed and know that a post will come */
+static struct queue_server *dismiss_crew_locked(struct queue *queue) {
+    for (size_t i = 0; i < queue->crew_count; i++) {
+        queue->crew[i]->is_dismissed = true;
+    }
+    /* Who sleeps is woken to leave; who is in line or busy will look before it sleeps again. */
+    struct queue_server *asleep = queue->idle;
+    for (struct queue_server *server = asleep; server; server = server->next_idle) {
+        server->is_woken = true;
+    }
+    queue->crew = NULL;
+    queue->crew_count = 0;
+    queue->idle = NULL;
+    queue->in_line = NULL;
+    queue->busy = 0;
+    return asleep;
+}
+
+static void wake_all(struct queue_server *asleep) {
+    while (asleep) {
+        struct queue_server *server = asleep;
+        asleep = server->next_idle; /* once woken it may be gone */
+        wake(server);
+    }
+}
+
+void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t count) {
+    pthread_mutex_lock(&queue->lock);
+    struct queue_server *leaving = dismiss_crew_locked(queue);
+    queue->crew = crew;
+    queue->crew_count = count;
+    for (size_t i = count; i-- > 0;) {
+        sleep_locked(crew[i]);
+    }
+    struct queue_server *next = next_in_line_locked(queue);
+    pthread_mutex_unlock(&queue->lock);
+    wake(next); /* first: a job may be waiting for it */
+    wake_all(leaving);
+}
+
+void queue_clear_crew(struct queue *queue, struct queue_server **crew) {
+    struct queue_server *leaving = NULL;
+    pthread_mutex_lock(&queue->lock);
+    if (queue->crew == crew) {
+        leaving = dismiss_crew_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    wake_all(leaving);
+}
+
+bool queue_wait_drained(struct queue *queue, const struct timespec *deadline) {
+    pthread_mutex_lock(&queue->lock);
+    int failure = 0;
+    while ((queue->head || queue->in_flight) && failure != ETIMEDOUT) {
+        failure = pthread_cond_timedwait(&queue->drained, &queue->lock, deadline);
+    }
+    bool is_drained = !queue->head && !queue->in_flight;
+    pthread_mutex_unlock(&queue->lock);
+    return is_drained;
+}
+
+int queue_server_init(struct queue_server *server, struct queue *queue) {
+    *server = (struct queue_server){.queue = queue};
+    return sem_init(&server->wake, 0, 0) == 0 ? 0 : errno;
+}
+
+void queue_server_destroy(struct queue_server *server) {
+    sem_destroy(&server->wake);
+}
+
+void queue_server_dismiss(struct queue_server *server) {
+    pthread_mutex_lock(&server->queue->lock);
+    bool is_asleep = !server->is_dismissed;
+    server->is_dismissed = true;
+    server->is_woken |= is_asleep;
+    pthread_mutex_unlock(&server->queue->lock);
+    if (is_asleep) {
+        wake(server);
+    }
+}
+
+bool queue_server_is_busy(struct queue_server *server) {
+    pthread_mutex_lock(&server->queue->lock);
+    bool is_busy = server->is_busy;
+    pthread_mutex_unlock(&server->queue->lock);
+    return is_busy;
+}
+
+/** @return whether a post will come, or nobody knows yet; false: it may leave */
+static bool is_post_due(struct queue_server *server) {
+    pthread_mutex_lock(&server->queue->lock);
+    bool is_due = server->is_woken || !server->is_dismissed;
+    pthread_mutex_unlock(&server->queue->lock);
+    return is_due;
+}
+
+bool queue_wait(struct queue_server *server) {
+    struct queue *queue = server->queue;
+    while (is_post_due(server)) {
+        while (sem_wait(&server->wake) != 0) {
+            assert(errno == EINTR);
+        }
+        bool has_work = false;
+        pthread_mutex_lock(&queue->lock);
+        server->is_woken = false;
+        if (!server->is_dismissed) {
+            has_work = queue->head && !queue->gate;
+            if (!has_work) { /* another thread was faster: no need to ask for the GIL */
+                queue->in_line = NULL;
+                sleep_locked(server);
+            }
+        }
+        pthread_mutex_unlock(&queue->lock);
+        if (has_work) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct job *queue_first(struct queue_server *server) {
+    struct queue *queue = server->queue;
+    struct job *job = NULL;
+    struct queue_server *next = NULL;
+    pthread_mutex_lock(&queue->lock);
+    if (!server->is_dismissed) {
+        queue->in_line = NULL;
+        job = take_locked(queue, server);
+        next = next_in_line_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
+    return job;
+}
+
+struct job *queue_next(struct queue_server *server) {
+    struct queue *queue = server->queue;
+    struct job *job = NULL;
+    struct queue_server *next = NULL;
+    pthread_mutex_lock(&queue->lock);
+    server->is_busy = false;
+    queue->in_flight--;
+    queue->finished++;
+    if (!server->is_dismissed) {
+        queue->busy--;
+        job = take_locked(queue, server);
+        next = next_in_line_locked(queue);
+    }
+    if (!job) {
+        note_drained_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
+    return job;
+}

@@ -1,0 +1,125 @@
+/**
+ * The queue of one application: jobs that wait, and the serving threads that wait for jobs.
+ *
+ * It outlives generations.  The threads that serve at a time are its *crew*; queue_set_crew()
+ * replaces them, and those of the crew before leave when they have done what they are doing.
+ *
+ * A serving thread is busy (has a job), idle (asleep), or *in line*: woken, but not yet attached
+ * to its interpreter.  At most one thread is in line, because only one can hold the GIL; waking
+ * more would only let them fight for it.  Two rules keep a job from being forgotten:
+ *
+ *   1. Whenever the lock is free: if a job waits, a thread is idle and the gate is open, then a
+ *      thread is in line, or some thread is between pool_batch_begin() and pool_batch_end() and
+ *      will see to it.  Every function that could break this ends with next_in_line_locked().
+ *   2. A thread in line either attaches, and leaves the line by queue_first(), or finds nothing to
+ *      do, and leaves it by going back to sleep; both under the lock, and the first brings the
+ *      next one into line.
+ *
+ * The thread that went to sleep last is woken first: its caches are warm, and the others sleep on.
+ *
+ * Needs no Python.
+ * @thread any, unless said; the lock is the queue's own, innermost of all (docs/ARCHITECTURE.md)
+ * @tstate any: nothing here waits for a lock that is held for long, but queue_wait() blocks
+ */
+#ifndef POOL_QUEUE_H
+#define POOL_QUEUE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "pool/error.h"
+#include "pool/job.h"
+
+struct queue;
+
+/** A serving thread as the queue sees it.  Memory: the generation's. */
+struct queue_server {
+    struct queue *queue;
+    struct queue_server *next_idle;
+    sem_t wake; /**< posted once for each time it is woken */
+    /* Guarded by the queue's lock: */
+    bool is_woken;     /**< a post has come or is about to */
+    bool is_dismissed; /**< takes no more jobs, for ever */
+    bool is_busy;      /**< has a job */
+};
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t drained; /**< nothing waits and nothing runs any more */
+    struct job *head, **tail;
+    unsigned queued;
+    unsigned threads, limit;
+    unsigned gate;              /**< closed while > 0 */
+    enum error_code refusing;   /**< ERR_NONE, or what queue_push() answers */
+    struct queue_server **crew; /**< who serves; NULL: nobody */
+    size_t crew_count;
+    struct queue_server *idle;    /**< the crew's, last to sleep first */
+    struct queue_server *in_line; /**< the crew's */
+    unsigned busy;                /**< of the crew */
+    unsigned in_flight;           /**< of any crew */
+    uint64_t finished, rejected;
+};
+
+/** @return 0, or an errno */
+int queue_init(struct queue *queue, unsigned threads, unsigned limit);
+/** @pre nothing waits, nobody serves */
+void queue_destroy(struct queue *queue);
+
+/**
+ * Append a job and, with `wake`, see that a thread comes for it.
+ * @return ERR_NONE; ERR_BUSY (`threads + limit` jobs are in hand or waiting), or the code given
+ *         to queue_refuse(): the job is still the caller's
+ */
+enum error_code queue_push(struct queue *queue, struct job *job, bool wake);
+/** What queue_push() without `wake` left undone. */
+void queue_wake(struct queue *queue);
+
+/**
+ * From now on answer queue_push() with `code` (ERR_NONE: take jobs).
+ * @return the jobs that waited, when `code` is not ERR_NONE and `take`; else NULL. The caller
+ *         abandons them.
+ */
+struct job *queue_refuse(struct queue *queue, enum error_code code, bool take);
+
+/** While closed, jobs wait and none starts.  Nests. */
+void queue_gate_close(struct queue *queue);
+void queue_gate_open(struct queue *queue);
+
+/**
+ * Let these threads serve, all of them asleep or about to be, and dismiss those that did.
+ * @param crew  `count` servers, the first will be woken first; must outlive its time as the crew.
+ *              NULL: nobody serves
+ */
+void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t count);
+
+/** queue_set_crew(queue, NULL, 0), if it is this crew that serves. */
+void queue_clear_crew(struct queue *queue, struct queue_server **crew);
+
+/** Wait until nothing waits or runs, or until `deadline` (CLOCK_MONOTONIC). @return whether so */
+bool queue_wait_drained(struct queue *queue, const struct timespec *deadline);
+
+/* ---- Called by the serving threads ---- */
+
+/** @return 0, or an errno */
+int queue_server_init(struct queue_server *server, struct queue *queue);
+void queue_server_destroy(struct queue_server *server);
+/** Dismiss a thread that is in no crew.  Nothing happens to one that was dismissed already. */
+void queue_server_dismiss(struct queue_server *server);
+bool queue_server_is_busy(struct queue_server *server);
+
+/**
+ * Sleep until there is something to do.
+ * @return true: in line, attach and call queue_first(); false: dismissed
+ * @tstate none: it blocks
+ */
+bool queue_wait(struct queue_server *server);
+/** Attached after queue_wait(): leave the line, take a job. @return NULL: none left, asleep */
+struct job *queue_first(struct queue_server *server);
+/** The job is done: take the next. @return NULL: none waits, asleep (or dismissed) */
+struct job *queue_next(struct queue_server *server);
+
+#endif

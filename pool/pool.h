@@ -129,11 +129,22 @@ int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
                struct generation **ret_generation, struct error *err);
 
 /**
- * Run `function` attached to a generation's interpreter, on a thread made for it, and wait.
- * @return what `function` returned, or -1: ERR_SYSTEM, ERR_CLOSED (ended), ERR_TIMEOUT
+ * Run `function` attached to a generation's interpreter, on a thread made for it, and wait,
+ * however long it takes.  Until then the generation is not ended.
+ * @return what `function` returned (a Python exception it leaves set becomes ERR_PYTHON), or -1:
+ *         ERR_SYSTEM, ERR_MEMORY, ERR_CLOSED (the generation is being ended)
  */
 int pool_run(struct generation *generation, int (*function)(void *arg, struct error *err),
              void *arg, struct error *err);
+
+/**
+ * The same with a limit: after `timeout_ms` it is asked to stop by SystemExit, for as long as the
+ * interpreter's `stop_threads_ms`.
+ * @return also ERR_TIMEOUT.  Then `function` may still be running, if it blocks in C, and `arg`
+ *         must stay valid: let `function` free it, or leak it; the generation will be a zombie.
+ */
+int pool_run_timed(struct generation *generation, unsigned timeout_ms,
+                   int (*function)(void *arg, struct error *err), void *arg, struct error *err);
 
 /** Make a built generation the current one: from now on its threads take the queued jobs. */
 int pool_publish(struct generation *generation, struct error *err);
@@ -201,7 +212,15 @@ uint64_t generation_number(const struct generation *generation);
 enum generation_state generation_state(const struct generation *generation);
 struct pool_interpreter *generation_interpreter(const struct generation *generation);
 double generation_load_ms(const struct generation *generation);
-/** The PyInterpreterState, for the stale state check. @tstate any */
+/**
+ * The extension modules that refused to be loaded into this generation (main_first.h), in the
+ * order it happened, also while it serves.  Loading may have succeeded: the application caught it.
+ * @param[out] ret_module, ret_message  the module's name and what it said; the generation's
+ * @return whether there is an `index`-th one
+ */
+bool generation_refusal(const struct generation *generation, size_t index, const char **ret_module,
+                        const char **ret_message);
+/** The PyInterpreterState, for the stale state check; NULL once it has ended. @tstate any */
 void *generation_interpreter_state(const struct generation *generation);
 
 const char *pool_interpreter_name(const struct pool_interpreter *interpreter);

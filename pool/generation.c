@@ -1,0 +1,208 @@
+#include "pool/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void note_refusal(void *ctx, const char *module, const char *message) {
+    struct generation *generation = ctx;
+    struct refusal *refusal = calloc(1, sizeof *refusal);
+    if (!refusal) {
+        return;
+    }
+    refusal->module = strdup(module);
+    refusal->message = strdup(message);
+    if (!refusal->module || !refusal->message) {
+        free(refusal->module);
+        free(refusal->message);
+        free(refusal);
+        return;
+    }
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    *generation->refusals_tail = refusal;
+    generation->refusals_tail = &refusal->next;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void generation_free(struct generation *generation) {
+    for (size_t i = 0; generation->servers && i < generation->server_count; i++) {
+        if (generation->servers[i].waiting.queue) {
+            queue_server_destroy(&generation->servers[i].waiting);
+        }
+    }
+    for (size_t i = 0; generation->apps && i < generation->app_count; i++) {
+        free(generation->apps[i].crew);
+    }
+    while (generation->refusals) {
+        struct refusal *refusal = generation->refusals;
+        generation->refusals = refusal->next;
+        free(refusal->module);
+        free(refusal->message);
+        free(refusal);
+    }
+    free(generation->apps);
+    free(generation->servers);
+    free(generation);
+}
+
+static int init_servers(struct generation *generation, struct error *err) {
+    struct server *server = generation->servers;
+    for (size_t i = 0; i < generation->app_count; i++) {
+        struct loaded_app *loaded = &generation->apps[i];
+        unsigned threads = loaded->app->options.threads;
+        loaded->crew = calloc(threads, sizeof *loaded->crew);
+        if (!loaded->crew) {
+            return error_set(err, ERR_MEMORY, "no memory for a generation");
+        }
+        for (unsigned thread = 0; thread < threads; thread++, server++) {
+            int failure = queue_server_init(&server->waiting, &loaded->app->queue);
+            if (failure) {
+                server->waiting.queue = NULL;
+                return error_set_errno(err, failure, "a semaphore");
+            }
+            loaded->crew[thread] = &server->waiting;
+            server->generation = generation;
+            server->lease = (struct lease){
+                .generation = generation, .app = loaded->app, .thread_index = thread};
+        }
+    }
+    return 0;
+}
+
+struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err) {
+    struct generation *generation = calloc(1, sizeof *generation);
+    if (!generation) {
+        error_set(err, ERR_MEMORY, "no memory for a generation");
+        return NULL;
+    }
+    generation->interpreter = interpreter;
+    generation->number = ++interpreter->generations_made;
+    generation->sink = (struct refusal_sink){generation, note_refusal};
+    generation->state = GENERATION_LOADING;
+    generation->references = 1;
+    generation->refusals_tail = &generation->refusals;
+    generation->app_count = interpreter->app_count;
+    generation->apps = calloc(interpreter->app_count + 1, sizeof *generation->apps);
+    for (size_t i = 0; generation->apps && i < interpreter->app_count; i++) {
+        generation->apps[i].app = interpreter->apps[i];
+        generation->server_count += interpreter->apps[i]->options.threads;
+    }
+    generation->servers = calloc(generation->server_count + 1, sizeof *generation->servers);
+    if (!generation->apps || !generation->servers) {
+        error_set(err, ERR_MEMORY, "no memory for a generation");
+    } else if (init_servers(generation, err) == 0) {
+        return generation;
+    }
+    generation_free(generation);
+    return NULL;
+}
+
+void generation_ref_locked(struct generation *generation) {
+    generation->references++;
+}
+
+void generation_unref(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    assert(generation->references > 0);
+    bool is_last = --generation->references == 0;
+    if (is_last) {
+        struct generation **at = &pool->generations;
+        while (*at && *at != generation) {
+            at = &(*at)->next;
+        }
+        if (*at) {
+            *at = generation->next;
+        }
+        generation_free(generation);
+        pthread_cond_broadcast(&pool->changed);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void generation_set_state(struct generation *generation, enum generation_state state,
+                          const struct error *why) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    enum generation_state before = generation->state;
+    generation->state = state;
+    pool->zombies += state == GENERATION_ZOMBIE;
+    pool->zombies -= before == GENERATION_ZOMBIE;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    if (pool->hooks.state_changed && (state != before || state == GENERATION_LOADING)) {
+        pool->hooks.state_changed(pool->hooks.ctx, generation, state, why);
+    }
+}
+
+void generation_give_up(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    enum generation_state before = generation->state;
+    bool has_ended = before == GENERATION_RETIRED || before == GENERATION_FAILED;
+    bool is_new = !has_ended && before != GENERATION_ZOMBIE;
+    if (is_new) {
+        generation->state = GENERATION_ZOMBIE;
+        pool->zombies++;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_new && pool->hooks.state_changed) {
+        pool->hooks.state_changed(pool->hooks.ctx, generation, GENERATION_ZOMBIE, NULL);
+    }
+}
+
+const char *generation_state_name(enum generation_state state) {
+    static const char *const names[] = {
+        [GENERATION_LOADING] = "loading",   [GENERATION_SERVING] = "serving",
+        [GENERATION_DRAINING] = "draining", [GENERATION_RETIRED] = "retired",
+        [GENERATION_FAILED] = "failed",     [GENERATION_ZOMBIE] = "zombie",
+    };
+    return names[state];
+}
+
+uint64_t generation_number(const struct generation *generation) {
+    return generation->number;
+}
+
+enum generation_state generation_state(const struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    enum generation_state state = generation->state;
+    pthread_mutex_unlock(&pool->lock);
+    return state;
+}
+
+struct pool_interpreter *generation_interpreter(const struct generation *generation) {
+    return generation->interpreter;
+}
+
+double generation_load_ms(const struct generation *generation) {
+    return generation->load_ms;
+}
+
+void *generation_interpreter_state(const struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    PyInterpreterState *python = generation->python;
+    pthread_mutex_unlock(&pool->lock);
+    return python;
+}
+
+bool generation_refusal(const struct generation *generation, size_t index, const char **ret_module,
+                        const char **ret_message) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    const struct refusal *refusal = generation->refusals;
+    while (refusal && index > 0) {
+        refusal = refusal->next;
+        index--;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (!refusal) {
+        return false;
+    }
+    *ret_module = refusal->module;
+    *ret_message = refusal->message;
+    return true;
+}

@@ -1,0 +1,290 @@
+#include "pool/internal.h"
+
+#include <string.h>
+
+#include "pool/interpreter.h"
+#include "pool/py_error.h"
+
+/*
+ * The home thread of a generation: it makes the interpreter, loads the applications, serves as the
+ * first thread of the first one, and ends the interpreter.  One thread for all of it, because
+ *   - `threading` takes it for the main thread of the interpreter,
+ *   - the thread that ends an interpreter must be the one whose thread state was its first.
+ */
+
+/** Whether the home thread runs code of an application, which may be interrupted. @tstate attached
+ */
+static void set_app_code(struct generation *generation, bool is_app_code) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->is_app_code = is_app_code;
+    pthread_mutex_unlock(&pool->lock);
+    /* The interrupter looks and interrupts without letting go of the GIL in between, so after this
+     * nothing is pending any more. */
+    if (!is_app_code) {
+        interpreter_clear_interrupt();
+    }
+}
+
+static void set_phase(struct generation *generation, enum home_phase phase) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->phase = phase;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- Loading ---- */
+
+/** Attach for the first time. @return 0 attached, or -1 not */
+static int enter(struct generation *generation, struct error *err) {
+    struct pool_interpreter *interpreter = generation->interpreter;
+    PyThreadState *tstate;
+    if (interpreter->options.is_main) {
+        tstate = PyThreadState_New(PyInterpreterState_Main());
+        if (!tstate) {
+            return error_set(err, ERR_MEMORY, "no thread state");
+        }
+        PyEval_AcquireThread(tstate);
+    } else {
+        bool own_gil = interpreter->options.gil == POOL_GIL_OWN;
+        tstate = interpreter_create(own_gil, &generation->sink, err);
+        if (!tstate) {
+            return -1;
+        }
+    }
+    pthread_mutex_lock(&interpreter->pool->lock);
+    generation->home_tstate = tstate;
+    generation->home_ident = PyThread_get_thread_ident();
+    generation->python = PyThreadState_GetInterpreter(tstate);
+    pthread_mutex_unlock(&interpreter->pool->lock);
+    return 0;
+}
+
+/** Turn what a hook left behind into an error. @return rc, or -1 when an exception is set */
+static int take_exception(int rc, struct error *err) {
+    if (PyErr_Occurred()) {
+        return py_error_take(err);
+    }
+    return rc;
+}
+
+static int run_setup(struct generation *generation, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    if (!pool->hooks.setup || (generation->interpreter->options.is_main && pool->is_main_set_up)) {
+        return 0;
+    }
+    int rc = take_exception(pool->hooks.setup(pool->hooks.ctx, generation, err), err);
+    if (generation->interpreter->options.is_main) {
+        pool->is_main_set_up = rc == 0; /* one generation in main at a time: no other looks */
+    }
+    return rc;
+}
+
+static int load_apps(struct generation *generation, struct error *err) {
+    struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
+    for (size_t i = 0; i < generation->app_count; i++) {
+        struct loaded_app *loaded = &generation->apps[i];
+        int rc = hooks->load(hooks->ctx, generation, loaded->app, &loaded->loaded, err);
+        if (take_exception(rc, err) != 0) {
+            return -1;
+        }
+        loaded->is_loaded = true;
+    }
+    return 0;
+}
+
+/** An application that failed because an extension refused is not broken: say so. */
+static void name_refusal(struct generation *generation, struct error *err) {
+    const char *module, *message;
+    if (err->code == ERR_REFUSED && generation_refusal(generation, 0, &module, &message)) {
+        error_prefix(err, "%s refuses sub-interpreters (%.200s)", module, message);
+    }
+}
+
+/** @return 0, or -1 with the generation's build_error set; never attached on return */
+static int load(struct generation *generation, struct error *err) {
+    uint64_t start = clock_now_ns();
+    if (enter(generation, err) != 0) {
+        return -1;
+    }
+    set_app_code(generation, true);
+    int rc = run_setup(generation, err);
+    if (rc == 0) {
+        rc = load_apps(generation, err);
+    }
+    set_app_code(generation, false);
+    generation->load_ms = (double)(clock_now_ns() - start) / 1e6;
+    PyEval_SaveThread();
+    if (rc != 0) {
+        name_refusal(generation, err);
+        return -1;
+    }
+    for (size_t i = 0; i < generation->server_count; i++) {
+        struct server *server = &generation->servers[i];
+        for (size_t app = 0; app < generation->app_count; app++) {
+            if (generation->apps[app].app == server->lease.app) {
+                server->lease.loaded = generation->apps[app].loaded;
+            }
+        }
+    }
+    if (generation->server_count > 0) {
+        generation->servers[0].tstate = generation->home_tstate;
+        generation->servers[0].lease.thread_ident = generation->home_ident;
+    }
+    return servers_start(generation, err);
+}
+
+/** @return whether it is to serve */
+static bool tell_built(struct generation *generation, const struct error *failure) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool may_serve = !failure && !generation->is_too_late;
+    if (generation->is_too_late) {
+        /* SystemExit's traceback, if that is what ended it, shows where it was. */
+        error_set(&generation->build_error, ERR_TIMEOUT, "loading took too long%s%s",
+                  failure ? "\n" : "", failure ? failure->text : "");
+    } else if (failure) {
+        generation->build_error = *failure;
+    }
+    generation->is_built = true;
+    generation->is_leaving |= !may_serve;
+    generation->phase = HOME_SERVING;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    return may_serve;
+}
+
+/* ---- Ending ---- */
+
+/** Wait until it is told to end the interpreter and every other thread of the host has left. */
+static void wait_until_alone(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    while (!generation->is_leaving || generation->servers_alive > 0 || generation->runners) {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void wait_for_retry(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    while (!generation->is_retry_wanted) {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    generation->is_retry_wanted = false;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/** Everything that runs code of the applications for the last time. @tstate attached */
+static void say_goodbye(struct generation *generation) {
+    struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
+    set_app_code(generation, false); /* forgets what was meant for its last job */
+    set_app_code(generation, true);
+    if (hooks->retiring) {
+        hooks->retiring(hooks->ctx, generation);
+        if (PyErr_Occurred()) {
+            PyErr_WriteUnraisable(NULL);
+        }
+    }
+    interpreter_run_exit_functions();
+    set_app_code(generation, false);
+    for (size_t i = generation->app_count; i-- > 0;) {
+        struct loaded_app *loaded = &generation->apps[i];
+        if (loaded->is_loaded && hooks->unload) {
+            hooks->unload(hooks->ctx, generation, loaded->app, loaded->loaded);
+        }
+        loaded->is_loaded = false;
+    }
+}
+
+/**
+ * Stop what the application left running, and end the interpreter if nothing is left.
+ * @return whether it has ended  @tstate attached on entry; none on return
+ */
+static bool try_to_end(struct generation *generation, unsigned limit_ms) {
+    bool is_alone = interpreter_stop_threads(limit_ms);
+    /* An exit function may have been registered meanwhile, and start a thread: 3.11 and 3.13 abort
+     * if that happens within Py_EndInterpreter(). */
+    interpreter_run_exit_functions();
+    is_alone = is_alone && interpreter_other_threads() == 0;
+    if (!is_alone) {
+        PyEval_SaveThread();
+        return false;
+    }
+    pthread_mutex_lock(&generation->interpreter->pool->lock);
+    generation->python = NULL;
+    pthread_mutex_unlock(&generation->interpreter->pool->lock);
+    interpreter_end(generation->home_tstate);
+    return true;
+}
+
+static void leave_main(struct generation *generation) {
+    pthread_mutex_lock(&generation->interpreter->pool->lock);
+    generation->python = NULL;
+    pthread_mutex_unlock(&generation->interpreter->pool->lock);
+    PyThreadState_Clear(generation->home_tstate);
+    PyThreadState_DeleteCurrent();
+}
+
+/** The ending protocol; however long it takes. */
+static void end(struct generation *generation) {
+    const struct pool_interpreter_options *options = &generation->interpreter->options;
+    set_phase(generation, HOME_ENDING);
+    PyEval_AcquireThread(generation->home_tstate);
+    say_goodbye(generation);
+    PyEval_SaveThread();
+    interrupter_join(generation);
+    PyEval_AcquireThread(generation->home_tstate);
+    if (options->is_main) {
+        leave_main(generation);
+        return;
+    }
+    unsigned limit_ms = options->stop_threads_ms;
+    while (!try_to_end(generation, limit_ms)) {
+        generation_set_state(generation, GENERATION_ZOMBIE, NULL);
+        set_phase(generation, HOME_PARKED);
+        wait_for_retry(generation);
+        PyEval_AcquireThread(generation->home_tstate);
+        limit_ms = 0;
+    }
+}
+
+static void *home_main(void *arg) {
+    struct generation *generation = arg;
+    struct error err = {0};
+    bool has_failed = load(generation, &err) != 0;
+    bool is_serving = tell_built(generation, has_failed ? &err : NULL);
+    if (is_serving && generation->server_count > 0) {
+        server_serve(&generation->servers[0]);
+    } else if (!is_serving) {
+        servers_dismiss(generation);
+    }
+    wait_until_alone(generation);
+    if (generation->home_tstate) {
+        end(generation);
+    }
+    if (is_serving) {
+        generation_set_state(generation, GENERATION_RETIRED, NULL);
+    } else { /* build_error does not change any more */
+        generation_set_state(generation, GENERATION_FAILED, &generation->build_error);
+    }
+    set_phase(generation, HOME_GONE);
+    generation_unref(generation);
+    return NULL;
+}
+
+int home_start(struct generation *generation, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation_ref_locked(generation);
+    pthread_mutex_unlock(&pool->lock);
+    char name[64];
+    snprintf(name, sizeof name, "home:%s", generation->interpreter->name);
+    if (thread_start(home_main, generation, name, err) != 0) {
+        generation_unref(generation);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,198 @@
+#include "pool/py_compat.h"
+
+#include "pool/interpreter.h"
+
+#include <stdio.h>
+
+#include "embedded/interpreter_setup_py.h"
+#include "pool/cpython_internals.h"
+#include "pool/py_error.h"
+
+/** SystemExit is repeated this often: code may catch it and go on. */
+enum { INTERRUPT_AGAIN_MS = 50 };
+
+static const char SETUP_NAMESPACE[] = "fcgi_host.setup";
+
+PyObject *interpreter_run_embedded(const char *source, const char *file_name) {
+    char shown_name[64];
+    snprintf(shown_name, sizeof shown_name, "<fcgi_host>/%s", file_name);
+    PyObject *globals = NULL, *result = NULL;
+    PyObject *code = Py_CompileString(source, shown_name, Py_file_input);
+    if (code) {
+        globals = Py_BuildValue("{s:s,s:O}", "__name__", shown_name, "__builtins__",
+                                PyEval_GetBuiltins());
+    }
+    if (globals) {
+        result = PyEval_EvalCode(code, globals, globals);
+        if (!result) {
+            Py_CLEAR(globals);
+        }
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(code);
+    return globals;
+}
+
+int interpreter_keep(const char *name, PyObject *object) {
+    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (!kept) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return PyDict_SetItemString(kept, name, object);
+}
+
+PyObject *interpreter_kept(const char *name) {
+    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    return kept ? PyDict_GetItemString(kept, name) : NULL;
+}
+
+/** Call a function of interpreter_setup.py. @return what it returned, or NULL with an exception */
+static PyObject *call_setup(const char *name, PyObject *args) {
+    PyObject *setup = interpreter_kept(SETUP_NAMESPACE);
+    PyObject *function = setup ? PyDict_GetItemString(setup, name) : NULL;
+    if (!function) {
+        PyErr_Format(PyExc_SystemError, "%s is gone", name);
+        return NULL;
+    }
+    return PyObject_Call(function, args, NULL);
+}
+
+/** @return 0, or -1 with an exception */
+static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
+    PyObject *setup = interpreter_run_embedded(interpreter_setup_py, "interpreter_setup.py");
+    int result = setup ? interpreter_keep(SETUP_NAMESPACE, setup) : -1;
+    if (result == 0) {
+        PyObject *no_args = PyTuple_New(0);
+        PyObject *none = no_args ? call_setup("forbid_fork", no_args) : NULL;
+        result = none ? 0 : -1;
+        Py_XDECREF(none);
+        Py_XDECREF(no_args);
+    }
+    if (result == 0 && !is_main) {
+        result = main_first_watch(setup, !own_gil, sink);
+    }
+    Py_XDECREF(setup);
+    return result;
+}
+
+int interpreter_prepare_main(struct error *err) {
+    return set_up(true, false, NULL) == 0 ? 0 : py_error_take(err);
+}
+
+/**
+ * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
+ * what the GIL-state API takes for this thread's, for good.
+ */
+static PyThreadState *create(bool own_gil, struct error *err) {
+    PyThreadState *main_tstate = PyThreadState_New(PyInterpreterState_Main());
+    if (!main_tstate) {
+        error_set(err, ERR_MEMORY, "no thread state");
+        return NULL;
+    }
+    PyEval_AcquireThread(main_tstate);
+    PyThreadState *first = NULL;
+    const char *failure = py_new_interpreter(&first, own_gil);
+    if (first) {
+        cpython_make_thread_ids_unique(PyThreadState_GetInterpreter(first));
+        PyThreadState_Swap(main_tstate);
+    }
+    PyThreadState_Clear(main_tstate);
+    PyThreadState_DeleteCurrent();
+    if (!first) {
+        error_set(err, ERR_PYTHON, "no sub-interpreter: %s", failure);
+        return NULL;
+    }
+
+    PyThreadState *tstate = PyThreadState_New(PyThreadState_GetInterpreter(first));
+    if (!tstate) {
+        Py_FatalError("out of memory"); /* `first` cannot be ended on this thread's behalf */
+    }
+    PyEval_AcquireThread(tstate);
+    PyThreadState_Clear(first);
+    PyThreadState_Delete(first);
+    return tstate;
+}
+
+PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
+                                  struct error *err) {
+    PyThreadState *tstate = create(own_gil, err);
+    if (tstate && set_up(false, own_gil, sink) != 0) {
+        py_error_take(err);
+        error_prefix(err, "setting up a sub-interpreter");
+        interpreter_end(tstate);
+        tstate = NULL;
+    }
+    return tstate;
+}
+
+void interpreter_run_exit_functions(void) {
+    PyObject *no_args = PyTuple_New(0);
+    PyObject *none = no_args ? call_setup("run_exit_functions", no_args) : NULL;
+    if (!none) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    Py_XDECREF(none);
+    Py_XDECREF(no_args);
+}
+
+unsigned interpreter_other_threads(void) {
+    PyThreadState *me = PyThreadState_Get();
+    unsigned count = 0;
+    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
+    for (; other; other = PyThreadState_Next(other)) {
+        count += other != me;
+    }
+    return count;
+}
+
+void interpreter_interrupt(unsigned long thread_ident) {
+    PyThreadState_SetAsyncExc(thread_ident, PyExc_SystemExit);
+}
+
+void interpreter_clear_interrupt(void) {
+    PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), NULL);
+}
+
+/** interrupt(): SystemExit in every other thread. @return how many there are */
+static PyObject *interrupt_others(PyObject *self, PyObject *args) {
+    (void)self, (void)args;
+    PyThreadState *me = PyThreadState_Get();
+    unsigned count = 0;
+    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
+    for (; other; other = PyThreadState_Next(other)) {
+        if (other != me) {
+            interpreter_interrupt(other->thread_id);
+            count++;
+        }
+    }
+    return PyLong_FromUnsignedLong(count);
+}
+
+static PyMethodDef s_interrupt_others = {"interrupt", interrupt_others, METH_NOARGS, NULL};
+
+bool interpreter_stop_threads(unsigned limit_ms) {
+    if (interpreter_other_threads() == 0) {
+        return true;
+    }
+    PyObject *interrupt = PyCFunction_New(&s_interrupt_others, NULL);
+    PyObject *args =
+        interrupt ? Py_BuildValue("(Odd)", interrupt, limit_ms / 1e3, INTERRUPT_AGAIN_MS / 1e3)
+                  : NULL;
+    PyObject *all_gone = args ? call_setup("stop_threads", args) : NULL;
+    if (!all_gone) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    bool result = all_gone == Py_True;
+    Py_XDECREF(all_gone);
+    Py_XDECREF(args);
+    Py_XDECREF(interrupt);
+    return result;
+}
+
+void interpreter_end(PyThreadState *tstate) {
+    PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
+    cpython_forbid_threads(interpreter);
+    cpython_unlink_when_freed(interpreter);
+    py_end_interpreter(tstate);
+}

@@ -1,0 +1,109 @@
+"""Run once in every interpreter, before anything of an application.
+
+Its globals are kept in the interpreter's own dictionary (PyInterpreterState_GetDict), where the C
+side finds the functions below.  The names used later are bound here, before an application can
+replace them (gevent's monkey.patch_all() does).  `threading` is imported on purpose: the thread
+that imports it first is the one it takes for the main thread.
+"""
+
+import _thread
+import atexit
+import os
+import posix
+import sys
+import threading
+from time import monotonic, sleep
+
+_enumerate_threads = threading.enumerate
+_join = threading.Thread.join
+_get_ident = _thread.get_ident
+
+
+def _no_fork():
+    raise RuntimeError(
+        "fork is not supported here: the child of a process with several Python interpreters "
+        "cannot run; use subprocess or os.posix_spawn()"
+    )
+
+
+def forbid_fork():
+    """The child would hang or abort in CPython's own after-fork code (all versions)."""
+    for name in ("fork", "forkpty"):
+        for module in (os, posix):
+            setattr(module, name, _no_fork)
+
+
+def run_exit_functions():
+    """What a Python process does at its end: threading's own functions, then atexit's."""
+    exit_functions = threading._threading_atexits  # executors wait here for their tasks
+    while exit_functions:
+        function = exit_functions.pop()
+        try:
+            function()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+    atexit._run_exitfuncs()
+
+
+def stop_threads(interrupt, limit_s, retry_s):
+    """Have every other thread of this interpreter end; return whether all have.
+
+    interrupt() raises SystemExit in them and returns how many there are.  It is repeated, since
+    code may catch it and go on.
+    """
+    deadline = monotonic() + limit_s
+    while interrupt():
+        left = deadline - monotonic()
+        if left <= 0:
+            return False
+        thread = _any_other_thread()
+        if thread is not None:
+            _join(thread, min(left, retry_s))
+        else:
+            # A thread of _thread.start_new_thread(), or one about to be gone: nothing to wait on.
+            sleep(min(left, 0.001))
+    return True
+
+
+def _any_other_thread():
+    me = _get_ident()
+    for thread in _enumerate_threads():
+        if thread.ident not in (me, None) and not isinstance(thread, threading._DummyThread):
+            return thread
+    return None
+
+
+def watch_extension_loaders(main_first, refused):
+    """Sub-interpreters only: create extension modules in the main interpreter first, and note
+    those that refuse to be loaded here (see main_first.h)."""
+    import _frozen_importlib
+    import _frozen_importlib_external
+
+    loader = _frozen_importlib_external.ExtensionFileLoader
+    builtin = _frozen_importlib.BuiltinImporter
+    file_create, file_exec = loader.create_module, loader.exec_module
+    builtin_create = builtin.create_module
+
+    def noting(function, self, subject, spec):
+        try:
+            return function(self, subject)
+        except Exception as error:
+            # A module that is not installed is missing in every interpreter.
+            if not isinstance(error, ModuleNotFoundError):
+                refused(spec.name, spec.origin, str(error), error)
+            raise
+
+    def create_module(self, spec):
+        main_first(spec.name, spec.origin, sys.path)
+        return noting(file_create, self, spec, spec)
+
+    def exec_module(self, module):
+        return noting(file_exec, self, module, module.__spec__)
+
+    def create_builtin(spec):
+        main_first(spec.name, None, ())
+        return builtin_create(spec)
+
+    loader.create_module = create_module
+    loader.exec_module = exec_module
+    builtin.create_module = staticmethod(create_builtin)

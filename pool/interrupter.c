@@ -1,0 +1,142 @@
+#include "pool/internal.h"
+
+#include <stdlib.h>
+
+#include "pool/interpreter.h"
+
+/*
+ * SystemExit for threads that go on for too long.  Raising it needs a thread that is attached to
+ * their interpreter, and attaching may block for as long as C code there keeps the GIL; so it is
+ * done by a thread of its own, and whoever wants it done only waits for the outcome.
+ */
+
+/** Code may catch SystemExit and go on: it is raised again this often. */
+enum { INTERRUPT_AGAIN_MS = 50 };
+
+/** The threads to interrupt now. @return an array of `*ret_count` thread ids: free(); or NULL */
+static unsigned long *find_targets(struct generation *generation, PyThreadState *me,
+                                   size_t *ret_count) {
+    struct pool *pool = generation->interpreter->pool;
+    size_t count = 0;
+    pthread_mutex_lock(&pool->lock);
+    unsigned targets = generation->interrupt_targets;
+    size_t room = generation->server_count + 1;
+    for (struct runner *runner = generation->runners; runner; runner = runner->next) {
+        room++;
+    }
+    PyThreadState *tstate = PyInterpreterState_ThreadHead(generation->python);
+    for (; tstate; tstate = PyThreadState_Next(tstate)) {
+        room++;
+    }
+    unsigned long *idents = calloc(room, sizeof *idents);
+    if (idents && targets & INTERRUPT_HOME && generation->is_app_code) {
+        idents[count++] = generation->home_ident;
+    }
+    if (idents && targets & INTERRUPT_JOBS) {
+        for (size_t i = 0; i < generation->server_count; i++) {
+            if (queue_server_is_busy(&generation->servers[i].waiting)) {
+                idents[count++] = generation->servers[i].lease.thread_ident;
+            }
+        }
+    }
+    if (idents && targets & INTERRUPT_RUNNERS) {
+        for (struct runner *runner = generation->runners; runner; runner = runner->next) {
+            if (runner->ident) {
+                idents[count++] = runner->ident;
+            }
+        }
+    }
+    if (idents && targets & INTERRUPT_REST) {
+        tstate = PyInterpreterState_ThreadHead(generation->python);
+        for (; tstate; tstate = PyThreadState_Next(tstate)) {
+            if (tstate != me && tstate != generation->home_tstate) {
+                idents[count++] = tstate->thread_id;
+            }
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    *ret_count = count;
+    return idents;
+}
+
+static void interrupt(struct generation *generation, PyThreadState *me) {
+    PyEval_AcquireThread(me);
+    size_t count;
+    unsigned long *idents = find_targets(generation, me, &count);
+    /* Still attached since: what was found is still true. */
+    for (size_t i = 0; idents && i < count; i++) {
+        interpreter_interrupt(idents[i]);
+    }
+    PyEval_SaveThread();
+    free(idents);
+}
+
+static void *interrupter_main(void *arg) {
+    struct generation *generation = arg;
+    struct pool *pool = generation->interpreter->pool;
+    PyThreadState *me = PyThreadState_New(generation->python);
+    pthread_mutex_lock(&pool->lock);
+    while (me && generation->interrupt_targets) {
+        pthread_mutex_unlock(&pool->lock);
+        interrupt(generation, me);
+        struct timespec again = clock_deadline(INTERRUPT_AGAIN_MS);
+        pthread_mutex_lock(&pool->lock);
+        while (generation->interrupt_targets &&
+               pthread_cond_timedwait(&pool->changed, &pool->lock, &again) == 0) {
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (me) {
+        PyEval_AcquireThread(me);
+        PyThreadState_Clear(me);
+        PyThreadState_DeleteCurrent();
+    }
+    pthread_mutex_lock(&pool->lock);
+    generation->is_interrupter_alive = false;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    generation_unref(generation);
+    return NULL;
+}
+
+void interrupter_start(struct generation *generation, unsigned targets) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool is_possible = generation->python && !generation->is_interrupter_forbidden;
+    bool is_needed = is_possible && !generation->is_interrupter_alive;
+    if (is_possible) {
+        generation->interrupt_targets |= targets;
+        pthread_cond_broadcast(&pool->changed);
+    }
+    if (is_needed) {
+        generation->is_interrupter_alive = true;
+        generation_ref_locked(generation);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_needed && thread_start(interrupter_main, generation, "interrupter", NULL) != 0) {
+        pthread_mutex_lock(&pool->lock);
+        generation->is_interrupter_alive = false;
+        pthread_mutex_unlock(&pool->lock);
+        generation_unref(generation);
+    }
+}
+
+void interrupter_stop(struct generation *generation, unsigned targets) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->interrupt_targets &= ~targets;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void interrupter_join(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->interrupt_targets = 0;
+    generation->is_interrupter_forbidden = true;
+    pthread_cond_broadcast(&pool->changed);
+    while (generation->is_interrupter_alive) {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,162 @@
+#include "pool/internal.h"
+
+#include <errno.h>
+
+/** Wait until loading is over. @return whether it is  @param timeout_ms 0: for ever */
+static bool wait_built(struct generation *generation, unsigned timeout_ms) {
+    struct pool *pool = generation->interpreter->pool;
+    struct timespec deadline = clock_deadline(timeout_ms);
+    int failure = 0;
+    pthread_mutex_lock(&pool->lock);
+    while (!generation->is_built && failure != ETIMEDOUT) {
+        failure = timeout_ms ? pthread_cond_timedwait(&pool->changed, &pool->lock, &deadline)
+                             : pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    bool is_built = generation->is_built;
+    generation->is_too_late |= !is_built;
+    pthread_mutex_unlock(&pool->lock);
+    return is_built;
+}
+
+/** @return a new generation, listed; or NULL: ERR_BUSY, ERR_FAILED, ERR_CLOSED, ERR_MEMORY */
+static struct generation *begin(struct pool_interpreter *interpreter, struct error *err) {
+    struct pool *pool = interpreter->pool;
+    struct generation *generation = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->is_stopping || interpreter->is_removed) {
+        error_set(err, ERR_CLOSED, "interpreter %s is being stopped", interpreter->name);
+    } else if (interpreter->is_building) {
+        error_set(err, ERR_BUSY, "interpreter %s is being loaded already", interpreter->name);
+    } else if (interpreter->options.is_main && interpreter->current) {
+        error_set(err, ERR_FAILED, "the main interpreter cannot be replaced within its process");
+    } else {
+        generation = generation_new(interpreter, err);
+    }
+    if (generation) {
+        interpreter->is_building = true;
+        generation->next = pool->generations;
+        pool->generations = generation;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return generation;
+}
+
+static void done_building(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    interpreter->is_building = false;
+    pthread_cond_broadcast(&interpreter->pool->changed);
+    pthread_mutex_unlock(&interpreter->pool->lock);
+}
+
+/** @return 0 when it may serve; -1 otherwise: it is ending, and its owner has let go of it */
+static int finish_loading(struct generation *generation, unsigned timeout_ms, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
+    bool is_built = wait_built(generation, timeout_ms);
+    if (!is_built) {
+        interrupter_start(generation, INTERRUPT_HOME);
+        is_built = wait_built(generation, stop_ms ? stop_ms : 1);
+        interrupter_stop(generation, INTERRUPT_HOME);
+    }
+    pthread_mutex_lock(&pool->lock);
+    struct error failure = generation->build_error;
+    if (!is_built) {
+        error_set(&failure, ERR_TIMEOUT, "loading took longer than %u ms and cannot be stopped",
+                  timeout_ms);
+    }
+    bool is_loaded = is_built && failure.code == ERR_NONE;
+    pthread_mutex_unlock(&pool->lock);
+    if (is_loaded) {
+        return 0;
+    }
+    if (is_built) { /* the home thread ends it by itself */
+        struct timespec now = clock_deadline(0);
+        retirement_finish(generation, &now);
+    } else {
+        generation_give_up(generation);
+        generation_unref(generation);
+    }
+    if (err) {
+        *err = failure;
+    }
+    return -1;
+}
+
+int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
+               struct generation **ret_generation, struct error *err) {
+    struct generation *generation = begin(interpreter, err);
+    if (!generation) {
+        return -1;
+    }
+    generation_set_state(generation, GENERATION_LOADING, NULL);
+    int rc = home_start(generation, err);
+    if (rc != 0) {
+        generation_set_state(generation, GENERATION_FAILED, err);
+        generation_unref(generation);
+    } else {
+        rc = finish_loading(generation, timeout_ms, err);
+    }
+    done_building(interpreter);
+    if (rc == 0) {
+        *ret_generation = generation;
+    }
+    return rc;
+}
+
+/**
+ * All at once under the lock, beside which pool_stop() might let go of it.
+ * @return the generation before, with a reference; itself when it must not serve any more
+ */
+static struct generation *make_current(struct generation *generation) {
+    struct pool_interpreter *interpreter = generation->interpreter;
+    struct pool *pool = interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct generation *before = interpreter->current;
+    if (pool->is_stopping || interpreter->is_removed || generation->is_leaving) {
+        before = generation;
+    } else {
+        interpreter->current = generation;
+        generation->state = GENERATION_SERVING;
+        generation_ref_locked(generation);
+        for (size_t i = 0; i < generation->app_count; i++) {
+            struct loaded_app *loaded = &generation->apps[i];
+            queue_set_crew(&loaded->app->queue, loaded->crew, loaded->app->options.threads);
+        }
+        if (before) {
+            before->state = GENERATION_DRAINING;
+            generation_ref_locked(before);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return before;
+}
+
+int pool_publish(struct generation *generation, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    struct generation *before = make_current(generation);
+    if (before == generation) {
+        return error_set(err, ERR_CLOSED, "interpreter %s is being stopped",
+                         generation->interpreter->name);
+    }
+    for (size_t i = 0; i < generation->app_count; i++) {
+        pool_app_set_failed(generation->apps[i].app, NULL);
+    }
+    if (pool->hooks.state_changed) {
+        pool->hooks.state_changed(pool->hooks.ctx, generation, GENERATION_SERVING, NULL);
+        if (before) {
+            pool->hooks.state_changed(pool->hooks.ctx, before, GENERATION_DRAINING, NULL);
+        }
+    }
+    generation_unref(generation);
+    if (before) {
+        generation_unref(before);
+    }
+    return 0;
+}
+
+struct generation *pool_current(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    struct generation *current = interpreter->current;
+    pthread_mutex_unlock(&interpreter->pool->lock);
+    return current;
+}

@@ -1,0 +1,105 @@
+#include "pool/internal.h"
+
+#include <errno.h>
+
+/** Whether the threads of the host have left it: home alone remains. */
+static bool is_drained_locked(const struct generation *generation) {
+    return generation->phase != HOME_LOADING && generation->phase != HOME_SERVING;
+}
+
+static bool is_over_locked(const struct generation *generation) {
+    return generation->phase == HOME_GONE || generation->phase == HOME_PARKED;
+}
+
+/** Wait until `is_true` or the deadline. @return whether it is true */
+static bool wait_until(struct generation *generation,
+                       bool (*is_true)(const struct generation *generation),
+                       const struct timespec *deadline) {
+    struct pool *pool = generation->interpreter->pool;
+    int failure = 0;
+    pthread_mutex_lock(&pool->lock);
+    while (!is_true(generation) && failure != ETIMEDOUT) {
+        failure = pthread_cond_timedwait(&pool->changed, &pool->lock, deadline);
+    }
+    bool result = is_true(generation);
+    pthread_mutex_unlock(&pool->lock);
+    return result;
+}
+
+static bool wait_for_ms(struct generation *generation,
+                        bool (*is_true)(const struct generation *generation), unsigned ms) {
+    struct timespec deadline = clock_deadline(ms);
+    return wait_until(generation, is_true, &deadline);
+}
+
+void retirement_begin(struct generation *generation) {
+    struct pool_interpreter *interpreter = generation->interpreter;
+    struct pool *pool = interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool is_draining = generation->state == GENERATION_SERVING;
+    if (interpreter->current == generation) {
+        interpreter->current = NULL;
+    }
+    generation->is_leaving = true;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    servers_dismiss(generation);
+    if (is_draining) {
+        generation_set_state(generation, GENERATION_DRAINING, NULL);
+    }
+}
+
+/**
+ * Wait for each step, first patiently, then with SystemExit, and never longer than
+ * 3 * stop_threads_ms beyond the drain deadline.  @return whether the home thread is done
+ */
+static bool finish(struct generation *generation, const struct timespec *drain_deadline) {
+    unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
+    if (!wait_until(generation, is_drained_locked, drain_deadline)) {
+        interrupter_start(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
+        bool is_drained = wait_for_ms(generation, is_drained_locked, stop_ms);
+        interrupter_stop(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
+        if (!is_drained) {
+            return false;
+        }
+    }
+    /* Exit functions may take their time, and may wait for threads that never end. */
+    if (wait_for_ms(generation, is_over_locked, stop_ms)) {
+        return true;
+    }
+    interrupter_start(generation, INTERRUPT_HOME | INTERRUPT_REST);
+    /* The home thread's own limit for stragglers is stop_ms: it has a little more to say so. */
+    bool is_over = wait_for_ms(generation, is_over_locked, stop_ms + stop_ms / 4 + 100);
+    interrupter_stop(generation, INTERRUPT_HOME | INTERRUPT_REST);
+    return is_over;
+}
+
+enum generation_state retirement_finish(struct generation *generation,
+                                        const struct timespec *drain_deadline) {
+    if (!finish(generation, drain_deadline)) {
+        generation_give_up(generation);
+    }
+    enum generation_state state = generation_state(generation);
+    generation_unref(generation);
+    return state;
+}
+
+enum generation_state pool_retire(struct generation *generation, unsigned drain_ms) {
+    struct timespec drain_deadline = clock_deadline(drain_ms);
+    retirement_retry_zombies(generation->interpreter->pool);
+    retirement_begin(generation);
+    return retirement_finish(generation, &drain_deadline);
+}
+
+void pool_discard(struct generation *generation) {
+    pool_retire(generation, 0);
+}
+
+void retirement_retry_zombies(struct pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    for (struct generation *at = pool->generations; at; at = at->next) {
+        at->is_retry_wanted |= at->phase == HOME_PARKED;
+    }
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,148 @@
+#include "pool/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pool/py_error.h"
+
+static void unlink_locked(struct runner *runner) {
+    struct runner **at = &runner->generation->runners;
+    while (*at != runner) {
+        at = &(*at)->next;
+    }
+    *at = runner->next;
+}
+
+/** @return 0, or -1 with runner->error */
+static int run_attached(struct runner *runner) {
+    struct generation *generation = runner->generation;
+    struct pool *pool = generation->interpreter->pool;
+    PyThreadState *tstate = PyThreadState_New(generation->python);
+    if (!tstate) {
+        return error_set(&runner->error, ERR_MEMORY, "no thread state");
+    }
+    pthread_mutex_lock(&pool->lock);
+    runner->ident = PyThread_get_thread_ident();
+    pthread_mutex_unlock(&pool->lock);
+    PyEval_AcquireThread(tstate);
+    int rc = runner->function(runner->arg, &runner->error);
+    if (PyErr_Occurred()) {
+        rc = py_error_take(&runner->error);
+    }
+    PyThreadState_Clear(tstate);
+    PyThreadState_DeleteCurrent();
+    return rc;
+}
+
+static void *runner_main(void *arg) {
+    struct runner *runner = arg;
+    struct generation *generation = runner->generation;
+    struct pool *pool = generation->interpreter->pool;
+    runner->result = run_attached(runner);
+    pthread_mutex_lock(&pool->lock);
+    unlink_locked(runner);
+    runner->is_done = true;
+    bool is_abandoned = runner->is_abandoned;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    if (is_abandoned) {
+        free(runner);
+    }
+    generation_unref(generation);
+    return NULL;
+}
+
+/** @return the runner, listed with its generation and holding a reference; or NULL */
+static struct runner *begin(struct generation *generation, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner) {
+        error_set(err, ERR_MEMORY, "no memory to run a function");
+        return NULL;
+    }
+    runner->generation = generation;
+    pthread_mutex_lock(&pool->lock);
+    bool is_open = generation->is_built && !generation->is_leaving && generation->python;
+    if (is_open) {
+        runner->next = generation->runners;
+        generation->runners = runner;
+        generation_ref_locked(generation);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (!is_open) {
+        error_set(err, ERR_CLOSED, "this generation is being ended");
+        free(runner);
+        return NULL;
+    }
+    return runner;
+}
+
+/** @return whether it is done  @param timeout_ms 0: wait for ever */
+static bool wait_done(struct runner *runner, unsigned timeout_ms) {
+    struct pool *pool = runner->generation->interpreter->pool;
+    struct timespec deadline = clock_deadline(timeout_ms);
+    int failure = 0;
+    pthread_mutex_lock(&pool->lock);
+    while (!runner->is_done && failure != ETIMEDOUT) {
+        failure = timeout_ms ? pthread_cond_timedwait(&pool->changed, &pool->lock, &deadline)
+                             : pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    bool is_done = runner->is_done;
+    pthread_mutex_unlock(&pool->lock);
+    return is_done;
+}
+
+/** Stop waiting for it. @return false when it was done just now */
+static bool abandon(struct runner *runner) {
+    struct pool *pool = runner->generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    runner->is_abandoned = !runner->is_done;
+    bool is_abandoned = runner->is_abandoned;
+    pthread_mutex_unlock(&pool->lock);
+    return is_abandoned;
+}
+
+int pool_run_timed(struct generation *generation, unsigned timeout_ms,
+                   int (*function)(void *arg, struct error *err), void *arg, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    struct runner *runner = begin(generation, err);
+    if (!runner) {
+        return -1;
+    }
+    runner->function = function;
+    runner->arg = arg;
+    if (thread_start(runner_main, runner, "check", err) != 0) {
+        pthread_mutex_lock(&pool->lock);
+        unlink_locked(runner);
+        pthread_cond_broadcast(&pool->changed);
+        pthread_mutex_unlock(&pool->lock);
+        generation_unref(generation);
+        free(runner);
+        return -1;
+    }
+    bool is_done = wait_done(runner, timeout_ms);
+    bool is_late = !is_done;
+    if (is_late) {
+        unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
+        interrupter_start(generation, INTERRUPT_RUNNERS);
+        is_done = wait_done(runner, stop_ms ? stop_ms : 1) || !abandon(runner);
+        interrupter_stop(generation, INTERRUPT_RUNNERS);
+    }
+    if (is_done) {
+        int rc = runner->result;
+        if (rc != 0 && err) {
+            *err = runner->error;
+        }
+        free(runner);
+        if (!is_late) {
+            return rc;
+        }
+    }
+    return error_set(err, ERR_TIMEOUT, "it took longer than %u ms%s", timeout_ms,
+                     is_done ? "" : " and cannot be stopped");
+}
+
+int pool_run(struct generation *generation, int (*function)(void *arg, struct error *err),
+             void *arg, struct error *err) {
+    return pool_run_timed(generation, 0, function, arg, err);
+}

@@ -1,0 +1,109 @@
+#include "pool/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err) {
+    pthread_t thread;
+    int failure = pthread_create(&thread, NULL, function, arg);
+    if (failure) {
+        return error_set_errno(err, failure, "a thread");
+    }
+    char short_name[16]; /* Linux takes no more */
+    snprintf(short_name, sizeof short_name, "%s", name);
+    pthread_setname_np(thread, short_name);
+    pthread_detach(thread);
+    return 0;
+}
+
+/*
+ * Attached from the first job until none waits: with requests coming in, the GIL is not given up
+ * between two of them.
+ */
+void server_serve(struct server *server) {
+    while (queue_wait(&server->waiting)) {
+        PyEval_AcquireThread(server->tstate);
+        struct job *job = queue_first(&server->waiting);
+        while (job) {
+            job->run(job, &server->lease);
+            job = queue_next(&server->waiting);
+        }
+        PyEval_SaveThread();
+    }
+}
+
+static void tell_ready(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->servers_ready++;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void tell_gone(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->servers_alive--;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    generation_unref(generation);
+}
+
+static void *server_main(void *arg) {
+    struct server *server = arg;
+    struct generation *generation = server->generation;
+    /* Made by this thread: 3.11 binds a thread to the first thread state that it makes. */
+    server->tstate = PyThreadState_New(generation->python);
+    if (server->tstate) {
+        server->lease.thread_ident = PyThread_get_thread_ident();
+        tell_ready(generation);
+        server_serve(server);
+        PyEval_AcquireThread(server->tstate);
+        PyThreadState_Clear(server->tstate);
+        PyThreadState_DeleteCurrent();
+    }
+    tell_gone(generation);
+    return NULL;
+}
+
+static int start_one(struct server *server, struct error *err) {
+    struct generation *generation = server->generation;
+    struct pool *pool = generation->interpreter->pool;
+    char name[64];
+    snprintf(name, sizeof name, "%u:%s", server->lease.thread_index, server->lease.app->name);
+    pthread_mutex_lock(&pool->lock);
+    generation->servers_alive++;
+    generation_ref_locked(generation);
+    pthread_mutex_unlock(&pool->lock);
+    if (thread_start(server_main, server, name, err) != 0) {
+        tell_gone(generation);
+        return -1;
+    }
+    return 0;
+}
+
+int servers_start(struct generation *generation, struct error *err) {
+    struct pool *pool = generation->interpreter->pool;
+    unsigned started = 0;
+    for (size_t i = 1; i < generation->server_count; i++, started++) {
+        if (start_one(&generation->servers[i], err) != 0) {
+            return error_prefix(err, "starting the threads of %s", generation->interpreter->name);
+        }
+    }
+    pthread_mutex_lock(&pool->lock);
+    while (generation->servers_ready < started && generation->servers_alive == started) {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    bool all_ready = generation->servers_ready == started;
+    pthread_mutex_unlock(&pool->lock);
+    return all_ready ? 0 : error_set(err, ERR_MEMORY, "no memory for a thread state");
+}
+
+void servers_dismiss(struct generation *generation) {
+    for (size_t i = 0; i < generation->app_count; i++) {
+        queue_clear_crew(&generation->apps[i].app->queue, generation->apps[i].crew);
+    }
+    for (size_t i = 0; i < generation->server_count; i++) {
+        queue_server_dismiss(&generation->servers[i].waiting);
+    }
+}

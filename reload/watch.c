@@ -133,10 +133,11 @@ static int follow_link(char *path, size_t length, size_t size) {
         *strrchr(path, '/') = '\0';
         snprintf(joined, sizeof joined, "%s/%s%s", path, target, rest);
     }
-    if (strlen(joined) >= size) {
+    size_t bytes = strlen(joined) + 1;
+    if (bytes > size) {
         return -1;
     }
-    strcpy(path, joined); /* fits: checked above */
+    memcpy(path, joined, bytes);
     return 0;
 }
 

@@ -107,7 +107,7 @@ static void refresh(struct file *file) {
     file->is_uncertain = false;
 }
 
-int file_set_add(struct file_set *set, const char *path, const struct timespec *loaded_since,
+int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
                  struct error *err) {
     struct file **at = slot(set, path);
     if (*at) {
@@ -120,10 +120,15 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
     }
     memcpy(file->path, path, bytes);
     refresh(file);
-    file->is_uncertain = loaded_since && !is_before(file->seen.st_ctim, *loaded_since);
+    file->is_uncertain = read_at && !is_before(file->seen.st_ctim, *read_at);
     *at = file;
     set->count++;
     return 1;
+}
+
+bool file_set_is_uncertain(const struct file_set *set, const char *path) {
+    const struct file *file = *slot(set, path);
+    return file && file->is_uncertain;
 }
 
 bool file_set_has(const struct file_set *set, const char *path) {
@@ -177,4 +182,25 @@ void file_set_settle(struct file_set *set, const struct file_set *before) {
             }
         }
     }
+}
+
+int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err) {
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct file *file = other->buckets[i]; file; file = file->next) {
+            struct file **at = slot(set, file->path);
+            if (*at) {
+                continue;
+            }
+            size_t bytes = sizeof *file + strlen(file->path) + 1;
+            struct file *copy = malloc(bytes);
+            if (!copy) {
+                return error_set(err, ERR_MEMORY, "out of memory");
+            }
+            memcpy(copy, file, bytes);
+            copy->next = NULL;
+            *at = copy;
+            set->count++;
+        }
+    }
+    return 0;
 }

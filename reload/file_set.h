@@ -24,12 +24,15 @@ void file_set_free(struct file_set *set);
 
 /**
  * Add a file (absolute path) as it is now; nothing if it is there already.
- * @param loaded_since  when its reader started: content newer than that may not be what was read,
- *                      so it is noted as changed (one reload too many beats old code).  NULL: trust
+ * @param read_at  just before it was read, by CLOCK_REALTIME_COARSE: content newer than that may
+ *                 not be what was read, so it counts as changed until settled.  NULL: trust it
  * @return 1 added, 0 known, -1 ERR_MEMORY.  A file that does not exist is noted as absent.
  */
-int file_set_add(struct file_set *set, const char *path, const struct timespec *loaded_since,
+int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
                  struct error *err);
+
+/** Whether the file may have been written after it was read, see file_set_add(). */
+bool file_set_is_uncertain(const struct file_set *set, const char *path);
 
 bool file_set_has(const struct file_set *set, const char *path);
 size_t file_set_count(const struct file_set *set);
@@ -49,6 +52,9 @@ size_t file_set_changed(struct file_set *set, char *ret_first, size_t size);
  * was read whose content is still that of `before` count as read.
  */
 void file_set_settle(struct file_set *set, const struct file_set *before);
+
+/** Add to `set` what is only in `other`, as it stands there. Errors: ERR_MEMORY */
+int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err);
 
 /** Content fingerprint of a file (64-bit FNV-1a over its bytes); 0 if it cannot be read. */
 uint64_t file_fingerprint(const char *path);

@@ -102,8 +102,10 @@ static int note_place(struct watch *watch, int wd, const char *path, uint32_t ma
     return 0;
 }
 
-/* One kernel watch. @return 0; -1 ERR_BUSY, ERR_MEMORY.  A path that has just gone is no error. */
-static int add(struct watch *watch, const char *path, uint32_t mask, struct error *err) {
+/* One kernel watch; events are told below `path` and, if given, below `alias` (the way with links).
+ * @return 0; -1 ERR_BUSY, ERR_MEMORY.  A path that has just gone is no error. */
+static int add(struct watch *watch, const char *path, const char *alias, uint32_t mask,
+               struct error *err) {
     int wd = inotify_add_watch(watch->fd, path, mask | IN_MASK_ADD);
     if (wd < 0) {
         if (errno == ENOSPC || errno == ENOMEM) {
@@ -113,7 +115,11 @@ static int add(struct watch *watch, const char *path, uint32_t mask, struct erro
         }
         return 0;
     }
-    return note_place(watch, wd, path, mask) == 0 ? 0 : error_set(err, ERR_MEMORY, "out of memory");
+    if (note_place(watch, wd, path, mask) != 0 ||
+        (alias && note_place(watch, wd, alias, mask) != 0)) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    return 0;
 }
 
 /* Replace the link at `prefix` (a part of `path` of `length` bytes) by what it points to. */
@@ -148,10 +154,14 @@ static size_t next_prefix(const char *path, size_t length) {
 }
 
 int watch_path(struct watch *watch, const char *wanted, bool is_directory, struct error *err) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], alias[PATH_MAX];
     int links = 0, failed = 0;
     if (snprintf(path, sizeof path, "%s", wanted) >= (int)sizeof path) {
         return error_set(err, ERR_USAGE, "path too long: %.100s…", wanted);
+    }
+    memcpy(alias, path, sizeof alias);
+    if (!is_directory && strrchr(alias, '/') != alias) {
+        *strrchr(alias, '/') = '\0';
     }
     for (size_t length = next_prefix(path, 0), parent = 0; length;) {
         bool is_last = next_prefix(path, length) == 0;
@@ -160,11 +170,11 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
         snprintf(prefix, sizeof prefix, "%.*s", (int)length, path);
         if (lstat(prefix, &info) != 0) { /* the path ends here: wait for this component */
             snprintf(prefix, sizeof prefix, "%.*s", parent ? (int)parent : 1, path);
-            failed |= add(watch, prefix, APPEARS | SELF, err);
+            failed |= add(watch, prefix, NULL, APPEARS | SELF, err);
             break;
         }
         if (S_ISLNK(info.st_mode)) {
-            failed |= add(watch, prefix, LINK, err);
+            failed |= add(watch, prefix, NULL, LINK, err);
             if (++links > LINKS_MAX || follow_link(path, length, sizeof path) != 0) {
                 break;
             }
@@ -175,7 +185,8 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
         if (S_ISDIR(info.st_mode)) {
             bool holds_it =
                 is_last || (!is_directory && next_prefix(path, next_prefix(path, length)) == 0);
-            failed |= add(watch, prefix, holds_it ? CONTENT | SELF : SELF, err);
+            failed |=
+                add(watch, prefix, holds_it ? alias : NULL, holds_it ? CONTENT | SELF : SELF, err);
         }
         parent = length;
         length = next_prefix(path, length);

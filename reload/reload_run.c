@@ -1,0 +1,300 @@
+/* One reload of one target, from "its files rest" to the retirement of the old generation. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reload/reloader_state.h"
+
+struct run {
+    struct reload_target *target;
+    struct reloader *reloader;
+    const struct reloader_hooks *hooks;
+    char cause[512];
+    bool is_forced;
+    uint64_t first_event_ms;
+    struct reload_event last; /* what waiters are told */
+    struct error err;
+};
+
+static void tell(struct run *run, enum reload_step step, uint64_t generation,
+                 const struct error *err) {
+    struct reload_event event = {.step = step,
+                                 .cause = run->cause,
+                                 .generation = generation,
+                                 .total_ms = (double)(reload_now_ms() - run->first_event_ms),
+                                 .err = err};
+    run->last = event;
+    run->hooks->event(run->hooks->ctx, run->target, &event);
+}
+
+/* ---- What changed ---- */
+
+struct newcomers {
+    struct file_set *set;
+    size_t count;
+    char first[256];
+};
+
+static void add_newcomer(void *ctx, const char *path, bool is_directory) {
+    struct newcomers *newcomers = ctx;
+    if (!is_directory && file_set_add(newcomers->set, path, NULL, NULL) == 1 &&
+        newcomers->count++ == 0) {
+        snprintf(newcomers->first, sizeof newcomers->first, "%s", path);
+    }
+}
+
+/* Whether there is something to reload for; fills run->cause. @lock held */
+static bool look_locked(struct run *run) {
+    struct reload_target *target = run->target;
+    char first[256] = "";
+    struct newcomers newcomers = {.set = target->serving};
+    reloader_take_notes_locked(target);
+    size_t changed = file_set_changed(target->serving, first, sizeof first);
+    path_filter_walk(target->filter, add_newcomer, &newcomers);
+    if (changed == 0) {
+        snprintf(first, sizeof first, "%s", newcomers.first);
+    }
+    changed += newcomers.count;
+    if (changed == 0 && target->has_failed && target->is_dirty) {
+        snprintf(first, sizeof first, "%.255s", target->dirty_path);
+        changed = 1; /* a module that was missing may have appeared */
+    }
+    run->first_event_ms = target->is_dirty ? target->first_event_ms : reload_now_ms();
+    target->is_dirty = false;
+    run->is_forced = target->forced_cause != NULL;
+    if (run->is_forced) {
+        snprintf(run->cause, sizeof run->cause, "%s", target->forced_cause);
+        free(target->forced_cause);
+        target->forced_cause = NULL;
+    } else if (changed > 1) {
+        snprintf(run->cause, sizeof run->cause, "changed: %s (+%zu more)", first, changed - 1);
+    } else {
+        snprintf(run->cause, sizeof run->cause, "changed: %s", first);
+    }
+    return run->is_forced || changed > 0;
+}
+
+/* ---- The next generation ---- */
+
+/* The candidate's files become what the target compares with. @lock held */
+static void adopt_files_locked(struct reload_target *target, bool has_loaded) {
+    reloader_take_notes_locked(target);
+    if (has_loaded) {
+        /* the WSGI files and the pattern files stay, whether or not the code reads them */
+        struct file_set *old = target->serving;
+        struct newcomers newcomers = {.set = target->candidate};
+        path_filter_walk(target->filter, add_newcomer, &newcomers);
+        for (size_t i = 0; i < target->file_count; i++) {
+            file_set_add(target->candidate, target->files[i], NULL, NULL);
+        }
+        target->serving = target->candidate;
+        file_set_free(old);
+    } else { /* what the failed load read is a reason to try again, too */
+        file_set_merge(target->serving, target->candidate, NULL);
+        file_set_free(target->candidate);
+    }
+    target->candidate = NULL;
+    target->has_failed = !has_loaded;
+}
+
+static void drop_candidate_locked(struct reload_target *target) {
+    file_set_free(target->candidate);
+    target->candidate = NULL;
+}
+
+/* Whether files changed while they were loaded; then what was built may be a mix. @lock held */
+static bool is_outdated_locked(struct reload_target *target) {
+    reloader_take_notes_locked(target);
+    watch_read(target->reloader->watch, reloader_on_event, target->reloader);
+    file_set_settle(target->candidate, target->serving);
+    return file_set_changed(target->candidate, NULL, 0) > 0 ||
+           (target->is_dirty && file_set_changed(target->serving, NULL, 0) > 0);
+}
+
+/* Until the files rest again; the reloader's thread notes the events meanwhile. @lock held */
+static void wait_for_quiet_locked(struct reload_target *target) {
+    uint64_t due;
+    while (target->is_dirty && (due = reload_due_ms_locked(target)) > reload_now_ms()) {
+        struct timespec until = {.tv_sec = (time_t)(due / 1000),
+                                 .tv_nsec = (long)(due % 1000) * 1000000};
+        pthread_cond_timedwait(&target->reloader->idle, &target->reloader->lock, &until);
+    }
+    target->is_dirty = false;
+    file_set_changed(target->serving, NULL, 0);
+}
+
+/* Build until the files rest. @return 0 with a generation and its files as the candidate */
+static int build(struct run *run, struct generation **ret_next) {
+    struct reload_target *target = run->target;
+    for (int tries = 1;; tries++) {
+        pthread_mutex_lock(&run->reloader->lock);
+        target->candidate = file_set_new(&run->err);
+        pthread_mutex_unlock(&run->reloader->lock);
+        if (!target->candidate) {
+            return -1;
+        }
+        int failed =
+            pool_build(target->interpreter, target->startup_timeout_ms, ret_next, &run->err);
+        pthread_mutex_lock(&run->reloader->lock);
+        bool is_outdated = is_outdated_locked(target) && tries < RELOAD_REBUILDS_MAX;
+        if (is_outdated) {
+            drop_candidate_locked(target);
+            wait_for_quiet_locked(target);
+        }
+        pthread_mutex_unlock(&run->reloader->lock);
+        if (!is_outdated) {
+            return failed;
+        }
+        if (!failed) {
+            pool_discard(*ret_next);
+        }
+    }
+}
+
+/* ---- The old generation ---- */
+
+struct retirement {
+    struct run run; /* a copy: cause and times */
+    struct generation *old, *serving;
+};
+
+/* Thread body: a long response may take its time while the next reload goes on. */
+static void *retire(void *arg) {
+    struct retirement *retirement = arg;
+    struct run *run = &retirement->run;
+    struct reload_target *target = run->target;
+    uint64_t number = generation_number(retirement->old);
+    enum generation_state state = pool_retire_gated(retirement->old, target->drain_ms);
+    tell(run, RELOAD_DRAINED, number, NULL);
+    tell(run, state == GENERATION_RETIRED ? RELOAD_RETIRED : RELOAD_ZOMBIE, number, NULL);
+    if (state == GENERATION_RETIRED) {
+        if (run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err) == 0) {
+            pool_gate_open(target->interpreter);
+        } else { /* the gate stays closed: what waits is answered by the worker to come */
+            run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
+            tell(run, RELOAD_REPLACED, number, &run->err);
+        }
+    }
+    pthread_mutex_lock(&run->reloader->lock);
+    target->draining--;
+    pthread_cond_broadcast(&run->reloader->idle);
+    pthread_mutex_unlock(&run->reloader->lock);
+    free(retirement);
+    return NULL;
+}
+
+static void start_retirement(const struct run *run, struct generation *old,
+                             struct generation *serving) {
+    struct retirement *retirement = malloc(sizeof *retirement);
+    pthread_t thread;
+    if (!retirement) {
+        return; /* out of memory: the old generation stays, idle */
+    }
+    *retirement = (struct retirement){.run = *run, .old = old, .serving = serving};
+    pthread_mutex_lock(&run->reloader->lock);
+    run->target->draining++;
+    pthread_mutex_unlock(&run->reloader->lock);
+    if (pthread_create(&thread, NULL, retire, retirement) == 0) {
+        pthread_detach(thread);
+    } else {
+        retire(retirement);
+    }
+}
+
+/* ---- Strategies ---- */
+
+static void replace_worker(struct run *run, const char *why) {
+    error_set(&run->err, ERR_REFUSED, "%s", why);
+    run->hooks->replace(run->hooks->ctx, run->target, run->cause, why);
+    tell(run, RELOAD_REPLACED, 0, &run->err);
+}
+
+static void keep(struct run *run) {
+    tell(run, RELOAD_KEPT, 0, &run->err);
+}
+
+static void switch_to(struct run *run, struct generation *next) {
+    struct reload_target *target = run->target;
+    struct generation *old = pool_current(target->interpreter);
+    if (run->hooks->before_switch(run->hooks->ctx, target, next, &run->err) != 0) {
+        pool_discard(next);
+        if (run->err.code == ERR_REFUSED) {
+            char why[512];
+            snprintf(why, sizeof why, "%.511s", run->err.text);
+            replace_worker(run, why);
+        } else {
+            keep(run);
+        }
+        return;
+    }
+    uint64_t number = generation_number(next);
+    if (pool_publish(next, &run->err) != 0) {
+        pool_discard(next);
+        keep(run);
+        return;
+    }
+    tell(run, RELOAD_SWITCHED, number, NULL);
+    if (old) {
+        start_retirement(run, old, next);
+    }
+}
+
+static void reload_in_process(struct run *run) {
+    struct generation *next = NULL;
+    int failed = build(run, &next);
+    pthread_mutex_lock(&run->reloader->lock);
+    if (run->target->candidate) {
+        adopt_files_locked(run->target, !failed);
+    }
+    reloader_watch_locked(run->target);
+    pthread_mutex_unlock(&run->reloader->lock);
+    if (!failed) {
+        switch_to(run, next);
+    } else if (run->err.code == ERR_REFUSED) {
+        char why[512];
+        snprintf(why, sizeof why, "%.511s", run->err.text);
+        replace_worker(run, why);
+    } else {
+        keep(run);
+    }
+}
+
+/* ---- The thread ---- */
+
+static void finish(struct run *run, struct waiter *waiters) {
+    struct reloader *reloader = run->reloader;
+    for (struct waiter *next; waiters; waiters = next) {
+        next = waiters->next;
+        waiters->done(waiters->ctx, &run->last);
+        free(waiters);
+    }
+    pthread_mutex_lock(&reloader->lock);
+    run->target->is_busy = false;
+    pthread_cond_broadcast(&reloader->idle);
+    pthread_mutex_unlock(&reloader->lock);
+    reloader_wake(reloader); /* edits or requests may have come meanwhile */
+}
+
+void *reload_run(void *arg) {
+    struct reload_target *target = arg;
+    struct run run = {
+        .target = target, .reloader = target->reloader, .hooks = &target->reloader->hooks};
+    const char *why = "";
+    pthread_mutex_lock(&run.reloader->lock);
+    bool is_needed = look_locked(&run);
+    struct waiter *waiters = target->waiters;
+    target->waiters = NULL;
+    pthread_mutex_unlock(&run.reloader->lock);
+    if (!is_needed) {
+        tell(&run, RELOAD_UNCHANGED, 0, NULL);
+    } else {
+        tell(&run, RELOAD_DETECTED, 0, NULL);
+        if (run.hooks->strategy(run.hooks->ctx, target, &why) == STRATEGY_INTERPRETER) {
+            reload_in_process(&run);
+        } else { /* STRATEGY_OFF gets here by request only: its files are not watched */
+            replace_worker(&run, why);
+        }
+    }
+    finish(&run, waiters);
+    return NULL;
+}

@@ -1,0 +1,132 @@
+/**
+ * The reloader: from a changed file to new code, one named interpreter at a time.
+ *
+ * Life of a reload (all of it told through hooks->event):
+ *   1. files change → quiet for the debounce time → compared with what was loaded → `detected`
+ *   2. hooks->strategy: in this process, by a worker replacement, or not at all
+ *   3. in this process: pool_build() the next generation beside the serving one;
+ *      it fails → `kept`: the old one goes on, the next edit tries again
+ *   4. hooks->before_switch: readiness and stale extension state; then pool_publish() → `switched`
+ *   5. the old one drains (`drained`), is ended (`retired` or `zombie`); then, with the gate
+ *      closed, hooks->after_end looks once more; the gate stays closed if it says so
+ * Files that change while a generation is being built make it be built again before it serves, so
+ * that it is never a mix of two versions.
+ *
+ * @thread reloader_*() any, without an attached thread state, except where it says otherwise
+ * Lock order: nothing of the pool is called with a lock of the reloader held.
+ */
+#ifndef RELOAD_RELOADER_H
+#define RELOAD_RELOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/error.h"
+#include "pool/pool.h"
+
+struct reloader;
+struct reload_target;
+
+enum reload_strategy {
+    STRATEGY_INTERPRETER, /**< next generation in this process */
+    STRATEGY_WORKER,      /**< a new worker process */
+    STRATEGY_OFF,         /**< files are not watched; a request by hand replaces the worker */
+};
+
+enum reload_step {
+    RELOAD_DETECTED,
+    RELOAD_SWITCHED, /**< `total_ms` from the first change */
+    RELOAD_KEPT,     /**< `err` says why; the old generation serves on */
+    RELOAD_REPLACED, /**< a worker replacement was asked for; `err` says why */
+    RELOAD_DRAINED,
+    RELOAD_RETIRED,
+    RELOAD_ZOMBIE,
+    RELOAD_UNCHANGED,   /**< asked by events, but every file holds what was loaded */
+    RELOAD_WATCH_LIMIT, /**< out of inotify watches: polling every RELOAD_POLL_MS from now on */
+};
+
+struct reload_event {
+    enum reload_step step;
+    const char *cause;   /**< "changed: /srv/blog/views.py (+3 more)", "asked by control" */
+    uint64_t generation; /**< the new one; the old one for drained, retired, zombie */
+    double total_ms;
+    const struct error *err;
+};
+
+struct reloader_hooks {
+    void *ctx;
+    /** @param[out] ret_why  a static or target-owned text */
+    enum reload_strategy (*strategy)(void *ctx, struct reload_target *target, const char **ret_why);
+    /**
+     * Last word on a built generation before it serves.
+     * @return 0 switch; -1 with ERR_REFUSED: the worker must be replaced, else keep the old one
+     */
+    int (*before_switch)(void *ctx, struct reload_target *target, struct generation *next,
+                         struct error *err);
+    /**
+     * The old generation has ended (not called for a zombie); the gate is closed meanwhile.
+     * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
+     */
+    int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,
+                     struct error *err);
+    /** Ask the supervisor for a new worker. */
+    void (*replace)(void *ctx, struct reload_target *target, const char *cause, const char *why);
+    /** `target` is NULL for RELOAD_WATCH_LIMIT, which concerns all. */
+    void (*event)(void *ctx, struct reload_target *target, const struct reload_event *event);
+};
+
+struct reload_target_options {
+    struct pool_interpreter *interpreter;
+    const char *base; /**< directory that relative patterns start from */
+    char *const *watch;
+    size_t watch_count;
+    char *const *ignore;
+    size_t ignore_count;
+    char *const *files; /**< the WSGI files: watched whatever else happens */
+    size_t file_count;
+    unsigned debounce_ms, startup_timeout_ms, drain_ms;
+    bool is_watched; /**< false: only reloader_request() reloads it */
+    void *user;
+};
+
+enum {
+    RELOAD_SINGLE_MS = 5,          /**< one saved file needs no longer quiet than this */
+    RELOAD_DEBOUNCE_MAX_MS = 5000, /**< files that never rest must not put a reload off for ever */
+    RELOAD_POLL_MS = 1000,         /**< where the kernel has no watches left */
+    RELOAD_REBUILDS_MAX = 5,       /**< generations thrown away because files changed meanwhile */
+};
+
+/** @return the reloader with its thread running, or NULL: ERR_SYSTEM, ERR_MEMORY */
+struct reloader *reloader_new(const struct reloader_hooks *hooks, struct error *err);
+
+/** Stop watching; waits for a reload that is under way. NULL is fine. */
+void reloader_free(struct reloader *reloader);
+
+/** Before the first load of the interpreter, so that no edit is missed. Errors: ERR_MEMORY */
+int reloader_add(struct reloader *reloader, const struct reload_target_options *options,
+                 struct reload_target **ret_target, struct error *err);
+/** Forget a target (an evicted script); waits for its reload. */
+void reloader_remove(struct reloader *reloader, struct reload_target *target);
+
+/**
+ * A generation is about to read a file (call it just before: what is written later was not read).
+ * Cheap; the reloader's thread does the rest.
+ * @thread any   @tstate any (attached is fine: takes one short lock)
+ */
+void reloader_note_file(struct reload_target *target, uint64_t generation, const char *path);
+
+/** The first load is over: `err` NULL when it serves, else an edit (or request) tries again. */
+void reloader_loaded(struct reload_target *target, const struct error *err);
+
+/**
+ * Reload now, whatever the files say.  `done` is called once, on a thread of the reloader, with
+ * the last step (switched, kept, replaced) and its error.  May be NULL.
+ */
+void reloader_request(struct reload_target *target, const char *cause,
+                      void (*done)(void *ctx, const struct reload_event *event), void *ctx);
+
+void *reload_target_user(const struct reload_target *target);
+struct pool_interpreter *reload_target_interpreter(const struct reload_target *target);
+
+#endif

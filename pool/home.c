@@ -215,6 +215,10 @@ static bool try_to_end(struct generation *generation, unsigned limit_ms) {
     }
     pthread_mutex_lock(&generation->interpreter->pool->lock);
     generation->python = NULL;
+    if (generation->is_gate_wanted) {
+        pool_gate_close_locked(generation->interpreter);
+        generation->has_closed_gate = true;
+    }
     pthread_mutex_unlock(&generation->interpreter->pool->lock);
     interpreter_end(generation->home_tstate);
     return true;

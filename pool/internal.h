@@ -131,6 +131,8 @@ struct generation {
     bool is_too_late;           /**< pool_build() gave up on it */
     bool is_leaving;            /**< pool_retire(): end it when its threads are done */
     bool is_retry_wanted;       /**< HOME_PARKED: try again */
+    bool is_gate_wanted;        /**< pool_retire_gated(): close the gate just before the end */
+    bool has_closed_gate;       /**< and that has been done */
     bool is_app_code;           /**< the home thread may be interrupted; changed while attached */
     bool is_interrupter_alive;
     bool is_interrupter_forbidden; /**< the interpreter is about to end */
@@ -144,6 +146,7 @@ struct generation {
 
 /* ---- pool.c, submit.c ---- */
 
+void pool_gate_close_locked(struct pool_interpreter *interpreter);
 void pool_interpreter_free(struct pool_interpreter *interpreter);
 /** Take no more jobs (ERR_CLOSED), abandon those that wait. */
 void pool_app_abandon(struct pool_app *app);

@@ -155,12 +155,16 @@ int pool_add_app(struct pool_interpreter *interpreter, const struct pool_app_opt
     return 0;
 }
 
-void pool_gate_close(struct pool_interpreter *interpreter) {
-    pthread_mutex_lock(&interpreter->pool->lock);
+void pool_gate_close_locked(struct pool_interpreter *interpreter) {
     interpreter->gate++;
     for (size_t i = 0; i < interpreter->app_count; i++) {
         queue_gate_close(&interpreter->apps[i]->queue);
     }
+}
+
+void pool_gate_close(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    pool_gate_close_locked(interpreter);
     pthread_mutex_unlock(&interpreter->pool->lock);
 }
 

@@ -160,6 +160,14 @@ void pool_discard(struct generation *generation);
 enum generation_state pool_retire(struct generation *generation, unsigned drain_ms);
 
 /**
+ * The same, but the gate of its interpreter is closed just before the end, so that no job starts
+ * between that and what the caller checks next.
+ * @param[out] ret_gate_is_closed  true: pool_gate_open() is the caller's to call
+ */
+enum generation_state pool_retire_gated(struct generation *generation, unsigned drain_ms,
+                                        bool *ret_gate_is_closed);
+
+/**
  * The generation that `interpreter` serves from, or NULL. The pointer stays valid until that
  * generation was retired.
  */

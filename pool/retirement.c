@@ -91,6 +91,31 @@ enum generation_state pool_retire(struct generation *generation, unsigned drain_
     return retirement_finish(generation, &drain_deadline);
 }
 
+static bool set_gate_wanted(struct generation *generation, bool is_wanted) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    generation->is_gate_wanted = is_wanted;
+    bool has_closed = generation->has_closed_gate;
+    pthread_mutex_unlock(&pool->lock);
+    return has_closed;
+}
+
+enum generation_state pool_retire_gated(struct generation *generation, unsigned drain_ms,
+                                        bool *ret_gate_is_closed) {
+    struct timespec drain_deadline = clock_deadline(drain_ms);
+    retirement_retry_zombies(generation->interpreter->pool);
+    set_gate_wanted(generation, true);
+    retirement_begin(generation);
+    if (!finish(generation, &drain_deadline)) {
+        generation_give_up(generation);
+    }
+    /* From here on it does not close the gate any more, should it end after all. */
+    *ret_gate_is_closed = set_gate_wanted(generation, false);
+    enum generation_state state = generation_state(generation);
+    generation_unref(generation);
+    return state;
+}
+
 void pool_discard(struct generation *generation) {
     pool_retire(generation, 0);
 }

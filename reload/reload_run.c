@@ -164,16 +164,18 @@ static void *retire(void *arg) {
     struct run *run = &retirement->run;
     struct reload_target *target = run->target;
     uint64_t number = generation_number(retirement->old);
-    enum generation_state state = pool_retire_gated(retirement->old, target->drain_ms);
+    bool is_gate_closed = false;
+    enum generation_state state =
+        pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
     tell(run, RELOAD_DRAINED, number, NULL);
     tell(run, state == GENERATION_RETIRED ? RELOAD_RETIRED : RELOAD_ZOMBIE, number, NULL);
-    if (state == GENERATION_RETIRED) {
-        if (run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err) == 0) {
-            pool_gate_open(target->interpreter);
-        } else { /* the gate stays closed: what waits is answered by the worker to come */
-            run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
-            tell(run, RELOAD_REPLACED, number, &run->err);
-        }
+    if (state == GENERATION_RETIRED &&
+        run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err) != 0) {
+        /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
+        run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
+        tell(run, RELOAD_REPLACED, number, &run->err);
+    } else if (is_gate_closed) {
+        pool_gate_open(target->interpreter);
     }
     pthread_mutex_lock(&run->reloader->lock);
     target->draining--;

@@ -1,0 +1,236 @@
+#include "reload/reloader.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/pool_fixture.h"
+
+/* Steps are counted by the hook and awaited, never slept for. */
+static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t s_changed = PTHREAD_COND_INITIALIZER;
+static unsigned s_steps[RELOAD_WATCH_LIMIT + 1];
+static char s_cause[600], s_error[600];
+static int s_before_switch_code, s_after_end_code, s_replacements;
+static enum reload_strategy s_strategy = STRATEGY_INTERPRETER;
+
+static char s_base[] = "/tmp/reloader.XXXXXX";
+static char s_file[300], s_source[400];
+static const char *s_source_text = s_source;
+static struct pool *s_pool;
+static struct pool_app *s_app;
+static struct reloader *s_reloader;
+static struct reload_target *s_target;
+
+static enum reload_strategy strategy(void *ctx, struct reload_target *target,
+                                     const char **ret_why) {
+    (void)ctx;
+    (void)target;
+    *ret_why = "the test says so";
+    return s_strategy;
+}
+
+static int before_switch(void *ctx, struct reload_target *target, struct generation *next,
+                         struct error *err) {
+    (void)ctx;
+    (void)target;
+    cr_assert_eq(generation_state(next), GENERATION_LOADING);
+    return s_before_switch_code ? error_set(err, (enum error_code)s_before_switch_code, "no") : 0;
+}
+
+static int after_end(void *ctx, struct reload_target *target, struct generation *serving,
+                     struct error *err) {
+    (void)ctx;
+    (void)target;
+    (void)serving;
+    return s_after_end_code ? error_set(err, ERR_REFUSED, "stale") : 0;
+}
+
+static void replace(void *ctx, struct reload_target *target, const char *cause, const char *why) {
+    (void)ctx;
+    (void)target;
+    (void)cause;
+    (void)why;
+    s_replacements++;
+}
+
+static void event(void *ctx, struct reload_target *target, const struct reload_event *event) {
+    (void)ctx;
+    (void)target;
+    pthread_mutex_lock(&s_lock);
+    s_steps[event->step]++;
+    if (event->cause) {
+        snprintf(s_cause, sizeof s_cause, "%s", event->cause);
+    }
+    snprintf(s_error, sizeof s_error, "%.599s", event->err ? event->err->text : "");
+    pthread_cond_broadcast(&s_changed);
+    pthread_mutex_unlock(&s_lock);
+}
+
+static void await_step(enum reload_step step, unsigned count) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 20;
+    pthread_mutex_lock(&s_lock);
+    while (s_steps[step] < count) {
+        cr_assert_eq(pthread_cond_timedwait(&s_changed, &s_lock, &deadline), 0,
+                     "step %d not seen %u times (last error: %s)", step, count, s_error);
+    }
+    pthread_mutex_unlock(&s_lock);
+}
+
+static void save(const char *text) {
+    char temporary[310];
+    snprintf(temporary, sizeof temporary, "%s.new", s_file);
+    FILE *file = fopen(temporary, "w");
+    cr_assert(file);
+    fputs(text, file);
+    fclose(file);
+    cr_assert_eq(rename(temporary, s_file), 0);
+}
+
+static void setup(void) {
+    cr_assert(mkdtemp(s_base));
+    snprintf(s_file, sizeof s_file, "%s/app.py", s_base);
+    snprintf(s_source, sizeof s_source, "exec(compile(open('%s').read(), 'app.py', 'exec'))",
+             s_file);
+    save("def name(): return 'one'");
+    s_pool = fixture_start();
+    s_app = fixture_app(s_pool, "a", &s_source_text, 2, 10);
+    struct reloader_hooks hooks = {.strategy = strategy,
+                                   .before_switch = before_switch,
+                                   .after_end = after_end,
+                                   .replace = replace,
+                                   .event = event};
+    s_reloader = reloader_new(&hooks, NULL);
+    cr_assert(s_reloader);
+    char *files[] = {s_file};
+    char *watch[] = {(char *)"templates/*.html"};
+    struct reload_target_options options = {.interpreter = pool_app_interpreter(s_app),
+                                            .base = s_base,
+                                            .watch = watch,
+                                            .watch_count = 1,
+                                            .files = files,
+                                            .file_count = 1,
+                                            .debounce_ms = 30,
+                                            .startup_timeout_ms = 10000,
+                                            .drain_ms = 5000,
+                                            .is_watched = true};
+    cr_assert_eq(reloader_add(s_reloader, &options, &s_target, NULL), 0);
+    fixture_reload(s_app);
+    reloader_loaded(s_target, NULL);
+}
+
+static void teardown(void) {
+    reloader_free(s_reloader);
+    pool_stop(s_pool, 2000);
+    pool_free(s_pool);
+}
+
+TestSuite(reloader, .init = setup, .fini = teardown);
+
+Test(reloader, a_saved_file_is_served_and_the_old_generation_ends) {
+    save("def name(): return 'two'");
+    await_step(RELOAD_SWITCHED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "two");
+    await_step(RELOAD_RETIRED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "two");
+    cr_expect(strstr(s_cause, s_file), "%s", s_cause);
+}
+
+Test(reloader, a_broken_edit_keeps_the_old_code_and_the_repair_is_picked_up) {
+    save("def name( return 'two'");
+    await_step(RELOAD_KEPT, 1);
+    cr_expect(strstr(s_error, "SyntaxError"), "%s", s_error);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+    save("def name(): return 'three'");
+    await_step(RELOAD_SWITCHED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "three");
+    cr_expect_eq(s_steps[RELOAD_KEPT], 1);
+}
+
+Test(reloader, touching_a_file_or_saving_it_unchanged_reloads_nothing) {
+    utimensat(AT_FDCWD, s_file, NULL, 0);
+    save("def name(): return 'one'");
+    await_step(RELOAD_UNCHANGED, 1);
+    cr_expect_eq(s_steps[RELOAD_DETECTED], 0);
+}
+
+Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {
+    char path[400];
+    snprintf(path, sizeof path, "%s/templates", s_base);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/templates/a.html", s_base);
+    FILE *file = fopen(path, "w");
+    cr_assert(file);
+    fputs("<p>", file);
+    fclose(file);
+    await_step(RELOAD_SWITCHED, 1);
+    cr_expect(strstr(s_cause, "a.html"), "%s", s_cause);
+}
+
+Test(reloader, an_edit_while_the_code_loads_leads_to_the_newest_code_only) {
+    save("import time; time.sleep(0.5)\ndef name(): return 'two'");
+    await_step(RELOAD_DETECTED, 1);
+    save("def name(): return 'three'");
+    await_step(RELOAD_SWITCHED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "three");
+    cr_expect_eq(s_steps[RELOAD_SWITCHED], 1);
+}
+
+static void asked(void *ctx, const struct reload_event *event) {
+    *(enum reload_step *)ctx = event->step;
+}
+
+Test(reloader, a_request_reloads_unchanged_files_and_tells_how_it_went) {
+    enum reload_step told = RELOAD_WATCH_LIMIT;
+    reloader_request(s_target, "asked", asked, &told);
+    await_step(RELOAD_RETIRED, 1);
+    reloader_free(s_reloader);
+    s_reloader = NULL;
+    cr_expect_eq(told, RELOAD_SWITCHED);
+}
+
+Test(reloader, a_refusing_check_asks_for_a_new_worker_and_the_old_code_serves_on) {
+    s_before_switch_code = ERR_REFUSED;
+    save("def name(): return 'two'");
+    await_step(RELOAD_REPLACED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+    cr_expect_eq(s_replacements, 1);
+}
+
+Test(reloader, a_failed_readiness_check_keeps_the_old_code) {
+    s_before_switch_code = ERR_FAILED;
+    save("def name(): return 'two'");
+    await_step(RELOAD_KEPT, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+    cr_expect_eq(s_replacements, 0);
+}
+
+Test(reloader, stale_state_after_the_end_keeps_the_gate_closed) {
+    s_after_end_code = 1;
+    save("def name(): return 'two'");
+    await_step(RELOAD_REPLACED, 1);
+    struct fixture_job job;
+    fixture_job_init(&job, "name");
+    cr_assert_eq(pool_submit(s_app, &job.job, NULL), 0);
+    struct pool_app_stats stats;
+    pool_app_stats(s_app, &stats);
+    cr_expect_eq(stats.queued, 1);
+    pool_gate_open(pool_app_interpreter(s_app));
+    fixture_job_wait(&job);
+    cr_expect_str_eq(job.result, "two");
+}
+
+Test(reloader, strategy_worker_asks_for_a_new_worker_at_once) {
+    s_strategy = STRATEGY_WORKER;
+    save("def name(): return 'two'");
+    await_step(RELOAD_REPLACED, 1);
+    cr_expect_eq(s_replacements, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+}

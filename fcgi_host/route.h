@@ -22,16 +22,34 @@ struct route {
     struct application *application; /**< ROUTE_APPLICATION */
     char *script;                    /**< ROUTE_SCRIPT: real path, malloc'ed, the caller's */
     struct slice script_name, path_info;
+    /** malloc'ed, the caller's, valid as long as the slices are used; NULL when they are pieces
+     *  of what was sent, or of the configuration (nearly always). */
+    char *path_storage;
 };
 
 struct router; /* built once from the configuration; immutable */
 
+/**
+ * @param applications  one for each [app], in the configuration's order; they and the
+ *                      configuration must outlive the router
+ * @return the router, or NULL: ERR_MEMORY
+ * @owns the caller: router_free()
+ */
 struct router *router_new(const struct config *config, struct application *const *applications,
                           size_t count, struct error *err);
 void router_free(struct router *router);
 
-/** @param resolve_script  realpath(3)-like, malloc'ed result or NULL; replaced in tests */
+/**
+ * Route a request by its parameters.
+ *
+ * @param resolve_script  route_resolve_script(); replaced in tests
+ * @param[out] ret_route  always filled; ROUTE_NONE when nothing matches (or out of memory)
+ * @thread any
+ */
 void router_route(const struct router *router, const struct request *request,
                   char *(*resolve_script)(const char *path), struct route *ret_route);
+
+/** The real path of a regular file, malloc'ed, or NULL. @thread any; does I/O */
+char *route_resolve_script(const char *path);
 
 #endif

@@ -31,6 +31,7 @@ int log_open(const char *target, enum log_level least, struct error *err);
 int log_reopen(struct error *err);
 /** @return -1 for an unknown name (debug info warn error off) */
 int log_level_from_name(const char *name, enum log_level *ret_level);
+const char *log_level_name(enum log_level level);
 bool log_enabled(enum log_level level);
 /** The descriptor that lines go to, for faulthandler; stays the same number over a reopen. */
 int log_fd(void);

@@ -76,10 +76,11 @@ void reloader_on_event(void *ctx, const char *path, bool is_structure) {
 
 /* git holds this lock while it writes a work tree: what is there now is a mix of two versions. */
 static bool is_git_busy(const char *file) {
-    char path[PATH_MAX + 32];
+    static const char lock[] = "/.git/index.lock";
+    char path[PATH_MAX + sizeof lock];
     snprintf(path, PATH_MAX, "%s", file);
     for (char *slash; (slash = strrchr(path, '/'));) {
-        strcpy(slash, "/.git/index.lock");
+        memcpy(slash, lock, sizeof lock);
         if (access(path, F_OK) == 0) {
             return true;
         }

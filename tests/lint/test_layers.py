@@ -19,7 +19,6 @@ LIBRARY_OF = {  # system header → layers that may include it
     "gelf.h": ("reload",),
     "elfutils/libdw.h": ("reload",),
     "sys/inotify.h": ("reload",),
-    "sys/epoll.h": ("fcgi_host",),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 

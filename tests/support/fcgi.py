@@ -200,14 +200,16 @@ class Response:
 class Connection:
     """A connection to a FastCGI application."""
 
-    def __init__(self, address, timeout_s=DEADLINE_S):
-        """address: a path of a unix socket, or (host, port)."""
+    def __init__(self, address, timeout_s=DEADLINE_S, source=None):
+        """address: a path of a unix socket, or (host, port); source: the address to come from."""
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
         else:
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
             self.socket = socket.socket(family)
         self.socket.settimeout(timeout_s)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         if self.socket.family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,12 +9,15 @@ if(FCGI_HOST_ANALYZE)
     message(FATAL_ERROR "FCGI_HOST_ANALYZE needs clang-tidy and cppcheck (scripts/deps test)")
   endif()
   set(CMAKE_C_CLANG_TIDY ${CLANG_TIDY} --quiet --warnings-as-errors=*)
+  string(REGEX MATCH "^[0-9]+[.]([0-9]+)" _ ${PYTHON_VERSION})
+  math(EXPR python_hex "(3 << 24) | (${CMAKE_MATCH_1} << 16) | 0x00f0" OUTPUT_FORMAT HEXADECIMAL)
   set(CMAKE_C_CPPCHECK ${CPPCHECK}
     --quiet
     --inline-suppr
     --enable=warning,performance,portability
     --suppressions-list=${PROJECT_SOURCE_DIR}/tests/suppressions/cppcheck.txt
     --error-exitcode=2
+    -DPY_VERSION_HEX=${python_hex} # it is not given Python's headers
     --library=posix
     --library=python
   )

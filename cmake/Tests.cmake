@@ -29,6 +29,14 @@ set(FCGI_HOST_SANITIZER_ENVIRONMENT
 )
 set(FCGI_HOST_SANITIZER_REPORT "ERROR: [A-Za-z]*Sanitizer;WARNING: ThreadSanitizer;runtime error:")
 
+# fcgi_host_sanitized(TARGET): what a program that embeds Python needs in a sanitizer build.
+function(fcgi_host_sanitized target)
+  if(FCGI_HOST_SANITIZE MATCHES "address")
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/sanitizer_python.c)
+    target_link_libraries(${target} PRIVATE PkgConfig::PYTHON)
+  endif()
+endfunction()
+
 # fcgi_host_add_test(NAME name LABEL label COMMAND … [TIMEOUT seconds])
 # What the functions below have in common; sets FCGI_HOST_TEST_NAME to the registered name, or to
 # "" when this build tree leaves the label out.
@@ -61,7 +69,7 @@ endfunction()
 #   FCGI_HOST                 the program of this build tree
 #   FCGI_HOST_SOURCE_DIR      the root of the repository
 #   FCGI_HOST_BUILD_DIR       the root of the build tree
-#   FCGI_HOST_PYTHON_VERSION  of the Python in the program (3.11.2): others may lack Flask …
+#   FCGI_HOST_PYTHON_VERSION  of the Python in the program (3.11): others may lack Flask …
 #   FCGI_HOST_SANITIZE        what the program was built with: "", "address,undefined", "thread"
 # and in sys.path its own folder and tests/ (so: `from support import …`).
 # SERIAL: measures time, or needs the machine; no other test runs beside it.
@@ -116,6 +124,7 @@ function(fcgi_host_fuzz_test name library)
   set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   add_executable(fuzz_${name} fuzz_${name}.c)
   target_link_libraries(fuzz_${name} PRIVATE ${library})
+  fcgi_host_sanitized(fuzz_${name})
   if(FCGI_HOST_FUZZ)
     set(found ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
     file(MAKE_DIRECTORY ${found})
@@ -135,6 +144,7 @@ function(fcgi_host_stress_test name library)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "ARGS")
   add_executable(stress_${name} stress_${name}.c)
   target_link_libraries(stress_${name} PRIVATE ${library})
+  fcgi_host_sanitized(stress_${name})
   fcgi_host_add_test(NAME stress.${name} LABELS stress TIMEOUT ${arg_TIMEOUT}
     COMMAND stress_${name} ${arg_ARGS})
 endfunction()

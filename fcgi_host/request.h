@@ -8,6 +8,10 @@
  *   3. request_finish(), once; after it the request must not be touched
  *
  * Follows: FastCGI 1.0 §5, §6; RFC 3875 §4, §6.
+ * In the intake's hook, which must not wait for a peer, a request may be answered in place with
+ * request_send() and then request_finish(): what the socket does not take at once is copied and
+ * sent later.
+ *
  * @owns   the connection owns the request and the bytes behind its parameters
  * @thread between hand-over and request_finish(): the serving thread only
  */
@@ -56,8 +60,7 @@ struct request {
 
     /* Filled by routing (route.h). */
     struct application *application;
-    struct slice script_name, path_info; /**< percent-decoded bytes */
-    char *path_storage; /**< malloc'ed bytes behind these, freed with the request; mostly NULL */
+    struct slice script_name, path_info; /**< still as sent: percent-decoded bytes */
 };
 
 /** The value of a parameter, or NULL. Names are compared exactly. The last one sent wins. */
@@ -69,21 +72,28 @@ const struct param *request_param(const struct request *request, const char *nam
  * What has arrived already, without a system call that could block.
  * @return bytes copied, 0 at the end of the body, -1 with ERR_BUSY (nothing there yet: call
  *         request_read() detached), ERR_CLOSED (peer gone, or FCGI_ABORT_REQUEST), ERR_PROTOCOL
+ *         (not FastCGI, or FCGI_STDIN ended before CONTENT_LENGTH), ERR_SYSTEM (disk full)
  * @tstate any
  */
 ssize_t request_read_ready(struct request *request, void *buffer, size_t size, struct error *err);
 
-/** The same, waiting for at least one byte or the end. @tstate none (detached): it blocks */
+/** The same, waiting for at least one byte or the end. More errors: ERR_TIMEOUT (nothing came for
+ *  minutes). @tstate none (detached): it blocks */
 ssize_t request_read(struct request *request, void *buffer, size_t size, struct error *err);
 
 /* ---- Response (FCGI_STDOUT, FCGI_STDERR) ---- */
 
 enum {
     SEND_LAST = 1, /**< nothing follows: end of stream and END_REQUEST go out in the same write */
+
+    /** Most parts in one request_send(). */
+    REQUEST_SEND_PARTS = 16,
 };
 
 /**
  * Send bytes on FCGI_STDOUT without blocking; they leave at once, not when a buffer is full.
+ * No bytes and no SEND_LAST: nothing is sent (an empty record would end the stream).
+ * @param parts  at most REQUEST_SEND_PARTS; the array itself is copied
  * @return 0 all sent; 1 some wait: call request_flush(), the bytes must stay valid until then;
  *         -1 ERR_CLOSED (peer gone or aborted), ERR_SYSTEM
  * @tstate any
@@ -91,8 +101,12 @@ enum {
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
                  struct error *err);
 
-/** Wait until all is sent.  Takes in body bytes meanwhile, so that two sides that both write
- *  never wait for each other. @tstate none (detached): it blocks */
+/**
+ * Wait until all is sent.  Takes in body bytes meanwhile, so that two sides that both write
+ * never wait for each other.
+ * @return 0, or -1: ERR_CLOSED (peer gone or aborted), ERR_TIMEOUT (it took nothing for minutes)
+ * @tstate none (detached): it blocks
+ */
 int request_flush(struct request *request, struct error *err);
 
 /** Send `length` bytes of a file, from `offset`, with sendfile(2). @tstate none (detached) */
@@ -102,7 +116,9 @@ int request_send_file(struct request *request, int fd, off_t offset, size_t leng
 /** Send text on FCGI_STDERR (web servers write it to their error log). @tstate none (detached) */
 int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err);
 
-/** Whether the web server has gone away or asked to abort, as far as is known without waiting. */
+/** Whether the web server has gone away or asked to abort, as far as is known without waiting.
+ *  A TCP peer that closed cannot be told from one that only stopped sending: it has gone when a
+ *  send to it fails. */
 bool request_is_aborted(struct request *request);
 
 enum request_end {

@@ -3,7 +3,6 @@
  * environment of their own; reports go to files, since they may throw its stderr away.  The test
  * sanitizer.no_report fails when there is one.
  */
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #define REPORT "log_path=" SANITIZER_REPORTS "/report:log_exe_name=1:"
@@ -29,9 +28,7 @@ __attribute__((visibility("default"))) const char *__tsan_default_options(void) 
     return REPORT "halt_on_error=1:suppressions=" SANITIZER_SUPPRESSIONS "/tsan.txt";
 }
 
-/* The folder must exist before the first report.  Python's own allocator would hide overruns and
- * uses after free within its arenas. */
+/* The folder must exist before the first report. */
 __attribute__((constructor)) static void prepare(void) {
     mkdir(SANITIZER_REPORTS, 0777);
-    setenv("PYTHONMALLOC", "malloc", 0);
 }

@@ -1,0 +1,128 @@
+/**
+ * The parts of the intake thread: its loop and descriptors (intake.c), accepting
+ * (intake_accept.c), what connections wait for (intake_connection.c).
+ * @thread intake  @tstate none
+ */
+#ifndef FCGI_HOST_INTAKE_INTERNAL_H
+#define FCGI_HOST_INTAKE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "fcgi_host/connection.h"
+#include "fcgi_host/deadline.h"
+#include "fcgi_host/intake.h"
+#include "fcgi_host/peer_address.h"
+
+enum {
+    /** Events in one round, and connections accepted in one: a batch for the hooks. */
+    INTAKE_EVENTS = 64,
+    /** One receive of the intake thread: most requests whole, a small body in three. */
+    INTAKE_RECEIVE_BYTES = 32 * 1024,
+    /** Bytes from one connection in one turn, so that a fast one does not hold up the others. */
+    INTAKE_TURN_BYTES = 256 * 1024,
+    /** A body up to this size is awaited here; a larger one is read by the serving thread. */
+    INTAKE_BODY_BYTES = 64 * 1024,
+    /** Room for a serving thread to receive records of a larger body. */
+    INTAKE_SERVING_ROOM_BYTES = 16 * 1024,
+    /** The same when FCGI_STDIN is at its end: for FCGI_ABORT_REQUEST and the next request. */
+    INTAKE_ABORT_ROOM_BYTES = 256,
+    /** A small body must be there by then: 220 bytes a second. */
+    INTAKE_BODY_MS = 300 * 1000,
+    /** After a response, the rest of FCGI_STDIN must be there by then … */
+    INTAKE_DRAIN_MS = 30 * 1000,
+    /** How long the peer may take to read the end of a response that is to be closed. */
+    INTAKE_END_MS = 300 * 1000,
+    /** After a refusal, how long the peer may take to close. */
+    INTAKE_LINGER_MS = 2000,
+    /** Out of descriptors or memory: accepting is tried again then, or when one is closed. */
+    INTAKE_ACCEPT_RETRY_MS = 500,
+    /** Closed connections whose memory is kept for the next ones. */
+    INTAKE_FREE_CONNECTIONS = 256,
+};
+/** … and be no longer than this. */
+#define INTAKE_DRAIN_BYTES ((uint64_t)1 << 30)
+
+enum intake_deadline {
+    DEADLINE_HEADER,
+    DEADLINE_BODY,
+    DEADLINE_DRAIN,
+    DEADLINE_END,
+    DEADLINE_LINGER,
+    DEADLINE_COUNT
+};
+
+/** A descriptor of intake_add_fd(). */
+struct watcher {
+    struct source source;
+    int fd; /**< -1: removed, to be freed */
+    void (*ready)(void *ctx, int fd);
+    void *ctx;
+    SLIST_ENTRY(watcher) link;
+};
+
+struct intake {
+    struct intake_hooks hooks;
+    struct input_limits limits;
+    struct returns returns;
+    struct source wake_source;
+    atomic_bool is_told_to_leave;
+    bool is_in_batch; /**< hooks.batch_begin was called */
+
+    /* Accepting. */
+    struct source listen_source;
+    int listen_fd;
+    unsigned max_connections;
+    struct peer_addresses *peer_addresses;
+    bool is_listening;        /**< the socket is in the epoll set */
+    uint64_t accept_retry_ns; /**< 0: paused until a connection is closed, or not paused */
+    bool is_accept_paused;
+
+    /* Connections. */
+    LIST_HEAD(, connection) open;
+    SLIST_HEAD(, connection) closed; /**< by this thread in this round */
+    SLIST_HEAD(, connection) free;
+    unsigned free_count;
+    TAILQ_HEAD(ready_head, connection) ready; /**< to go on with in the next round */
+    struct deadline_list deadlines[DEADLINE_COUNT];
+    SLIST_HEAD(, watcher) watchers;
+    bool has_removed_watchers;
+
+    uint64_t request_counter;
+    char id_prefix[16]; /**< "<pid>-" */
+    size_t id_prefix_bytes;
+
+    atomic_uint open_count;
+    _Atomic uint64_t accepted_count, handed_over_count;
+
+    uint8_t receive_buffer[INTAKE_RECEIVE_BYTES];
+};
+
+/* intake_accept.c */
+int intake_listen(struct intake *intake, struct error *err);
+void intake_unlisten(struct intake *intake);
+/** The listening socket is readable. */
+void intake_accept(struct intake *intake);
+/** A connection was closed, or time has passed: accept again if that was paused. */
+void intake_resume_accepting(struct intake *intake);
+/** Take on a connected, non-blocking socket. @return -1 out of memory: the socket is closed */
+int intake_adopt(struct intake *intake, int fd);
+
+/* intake_connection.c */
+/** Go on with a connection that this thread owns, as far as it goes without waiting. */
+void intake_advance(struct intake *intake, struct connection *connection);
+/** epoll has reported something for a connection, whoever owns it. */
+void intake_connection_event(struct intake *intake, struct connection *connection, uint32_t events);
+/** A deadline has passed. */
+void intake_connection_expired(struct intake *intake, struct connection *connection,
+                               enum intake_deadline which);
+/** Take what serving threads left; free closed ones. Between two rounds of events only. */
+void intake_collect(struct intake *intake);
+/** intake_stop_accepting() for the connections there are. */
+void intake_close_idle(struct intake *intake);
+
+/* intake.c */
+/** Give a request to the hooks. */
+void intake_call_hook(struct intake *intake, struct request *request);
+
+#endif

@@ -1,0 +1,103 @@
+#include "fcgi_host/request.h"
+
+#include <assert.h>
+#include <fastcgi.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fcgi_host/connection.h"
+#include "fcgi_host/input_params.h"
+#include "fcgi_host/request_internal.h"
+
+const struct param *request_param(const struct request *request, const char *name) {
+    return input_params_find(request->params, request->param_count, name, strlen(name));
+}
+
+bool request_is_aborted(struct request *request) {
+    struct connection *c = connection_of(request);
+    if (!c->input.is_aborted && !c->is_gone) {
+        request_look(c);
+    }
+    if (c->is_eof && !c->is_gone) {
+        struct pollfd wanted = {.fd = c->fd, .events = 0};
+        c->is_gone = poll(&wanted, 1, 0) > 0 && (wanted.revents & (POLLHUP | POLLERR));
+    }
+    return c->input.is_aborted || c->is_gone;
+}
+
+static bool is_stdin_over(const struct connection *c) {
+    return c->input.phase == INPUT_ENDED || c->input.is_broken || c->is_eof;
+}
+
+/* Add what the response still lacks; FCGI_END_REQUEST only if FCGI_STDIN is at its end. */
+static void complete(struct connection *c) {
+    connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
+    if (is_stdin_over(c)) {
+        connection_end_response(c);
+    } else if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
+        output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
+        connection_end_streams(c);
+    }
+}
+
+/* Send all of the output; on the intake thread, which must not wait, leave the rest to it.
+ * @return 0, 1 some is left, -1 the peer is gone */
+static int send_all(struct connection *c) {
+    int result = connection_send(c);
+    if (result != 1) {
+        return result;
+    }
+    if (pthread_equal(pthread_self(), c->returns->thread)) {
+        return request_own_output(c) < 0 ? -1 : 1;
+    }
+    return request_wait_sent(c, NULL);
+}
+
+static void hand_back(struct connection *c) {
+    if (!c->has_ended) {
+        c->mode = MODE_DRAIN; /* the intake thread ends it when it can */
+        connection_give_back(c, true);
+    } else if (connection_has_to_send(c)) {
+        c->mode = MODE_END;
+        connection_give_back(c, true);
+    } else if (c->input.keep_connection && !c->input.is_broken && !c->is_eof) {
+        connection_reset_request(c);
+        connection_give_back(c, false);
+    } else {
+        connection_close(c);
+    }
+}
+
+void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
+    struct connection *c = connection_of(request);
+    assert(end != REQUEST_OVERLOADED || !c->has_sent);
+    if (end == REQUEST_CUT || c->is_gone) {
+        connection_close(c);
+        return;
+    }
+    c->app_status = app_status;
+    c->protocol_status = end == REQUEST_OVERLOADED ? FCGI_OVERLOADED : FCGI_REQUEST_COMPLETE;
+    if (output_is_pending(&c->output)) {
+        if (c->input.is_aborted) {
+            request_cut(c);
+        }
+        if (send_all(c) < 0) {
+            connection_close(c);
+            return;
+        }
+    }
+    if (!c->has_ended && !output_is_pending(&c->output)) {
+        complete(c);
+        if (send_all(c) < 0) {
+            connection_close(c);
+            return;
+        }
+    }
+    hand_back(c);
+}
+
+bool request_finish_is_quick(const struct request *request) {
+    const struct connection *c = request->connection;
+    return c->is_gone || (c->has_ended_stream && !output_is_pending(&c->output));
+}

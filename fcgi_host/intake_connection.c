@@ -77,6 +77,7 @@ static void fill_request(struct intake *intake, struct connection *c) {
     request->accepted_ns = deadline_now_ns();
     request->application = NULL;
     request->script_name = request->path_info = (struct slice){NULL, 0};
+    request->path_storage = NULL;
     make_id(intake, request->id);
 }
 

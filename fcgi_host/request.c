@@ -4,6 +4,7 @@
 #include <fastcgi.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/connection.h"
@@ -72,6 +73,8 @@ static void hand_back(struct connection *c) {
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct connection *c = connection_of(request);
     assert(end != REQUEST_OVERLOADED || !c->has_sent);
+    free(request->path_storage);
+    request->path_storage = NULL;
     if (end == REQUEST_CUT || c->is_gone) {
         connection_close(c);
         return;

@@ -60,7 +60,8 @@ struct request {
 
     /* Filled by routing (route.h). */
     struct application *application;
-    struct slice script_name, path_info; /**< still as sent: percent-decoded bytes */
+    struct slice script_name, path_info; /**< percent-decoded bytes */
+    char *path_storage; /**< malloc'ed bytes behind these, freed with the request; mostly NULL */
 };
 
 /** The value of a parameter, or NULL. Names are compared exactly. The last one sent wins. */

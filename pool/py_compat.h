@@ -41,6 +41,22 @@ static inline void PyErr_SetRaisedException(PyObject *exception) {
 }
 #endif
 
+#if PY_VERSION_HEX < 0x030D0000
+/** 3.13: 1 found (new reference), 0 no such attribute and no exception, -1 with an exception. */
+static inline int PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **result) {
+    return _PyObject_LookupAttr(object, name, result);
+}
+#endif
+
+/** For our own modules, which keep all their state in the module (PEP 489, PEP 684): what they
+ *  can say about it from 3.12 on. */
+#if PY_VERSION_HEX < 0x030C0000
+#define PY_MODULE_SLOTS_ISOLATED
+#else
+#define PY_MODULE_SLOTS_ISOLATED                                                                   \
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+
 /**
  * Create a sub-interpreter; on success its first thread state is attached instead of the
  * caller's.

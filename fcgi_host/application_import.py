@@ -1,0 +1,190 @@
+"""Imports the modules of applications: run once in every interpreter that serves them.
+
+Python takes cached byte code for current when the source's size and its modification time, in
+whole seconds, are as they were.  Two edits of the same size within one second look the same to
+it, so a host that reloads at once must not trust byte code that was cached so soon after an edit.
+"""
+
+import _frozen_importlib
+import _frozen_importlib_external
+import os
+import sys
+import time
+
+from _frozen_importlib_external import (
+    BYTECODE_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+
+# Byte code says nothing about an edit within the same second.  Two, since file systems round, and
+# the clock of a network file system is another one.
+RACY_S = 2.0
+
+DEFAULT_CALLABLES = ("application", "app")
+
+
+class LoadError(Exception):
+    """A mistake that needs no traceback: its text says all."""
+
+
+class ApplicationSourceLoader(SourceFileLoader):
+    """As its base class, without trust in byte code that was written soon after the source."""
+
+    def path_stats(self, path):
+        result = super().path_stats(path)
+        self._source_mtime = result["mtime"]
+        return result
+
+    def get_data(self, path):
+        if path.endswith(".pyc") and self._is_racy(path):
+            raise OSError("cached byte code that may be older than the source")
+        return super().get_data(path)
+
+    def _is_racy(self, bytecode_path):
+        try:
+            return os.stat(bytecode_path).st_mtime - self._source_mtime < RACY_S
+        except AttributeError:  # not asked for byte code, but for a package's data
+            return False
+
+    def _cache_bytecode(self, source_path, bytecode_path, data):
+        if time.time() - self._source_mtime >= RACY_S:
+            super()._cache_bytecode(source_path, bytecode_path, data)
+
+
+class WsgiFileLoader(SourceFileLoader):
+    """Loads a WSGI file, whatever its suffix; always from its source."""
+
+    def get_code(self, fullname):
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+_standard_library = os.path.dirname(os.__file__)
+
+
+def _is_standard(path):
+    inside = path == _standard_library or path.startswith(_standard_library + "/")
+    return inside and "/site-packages" not in path and "/dist-packages" not in path
+
+
+def _finder_for(path):
+    """A path hook: folders outside of the standard library."""
+    if _is_standard(path):
+        raise ImportError("the standard library's", path=path)
+    return _hook(path)
+
+
+_hook = FileFinder.path_hook(
+    (ExtensionFileLoader, _frozen_importlib_external._imp.extension_suffixes()),
+    (ApplicationSourceLoader, SOURCE_SUFFIXES),
+    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+)
+
+
+def install():
+    """From now on modules outside of the standard library are found by _finder_for()."""
+    sys.path_hooks.insert(0, _finder_for)
+    for path in list(sys.path_importer_cache):
+        if not _is_standard(path):
+            del sys.path_importer_cache[path]
+
+
+def _place(file):
+    """(import root, dotted name) of a WSGI file.
+
+    Folders that are packages belong to the name: mysite/wsgi.py of a Django project is
+    `mysite.wsgi`.  Symbolic links in the folder's path are resolved, so that all modules of one
+    generation come from the same release however long it imports more.
+    """
+    folder = os.path.realpath(os.path.dirname(file))
+    stem = os.path.splitext(os.path.basename(file))[0]
+    names = [] if stem == "__init__" else [stem.replace(".", "_")]
+    while os.path.exists(os.path.join(folder, "__init__.py")):
+        parent, name = os.path.split(folder)
+        if not name:
+            break
+        names.insert(0, name)
+        folder = parent
+    return folder, ".".join(names)
+
+
+def _is_taken(name, file):
+    """Whether `import name` means (or should mean) something else than `file`."""
+    if name in sys.stdlib_module_names or name in sys.builtin_module_names:
+        return True
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        return getattr(loaded, "__file__", None) != file
+    spec = PathFinder.find_spec(name)
+    return spec is not None and spec.origin != file
+
+
+def _free_name(name, file):
+    """A name for a module of its own; its stem unless another module has that name."""
+    free, number = name, 1
+    while _is_taken(free, file):
+        number += 1
+        free = f"wsgi_{name}" if number == 2 else f"wsgi_{name}_{number - 1}"
+    return free
+
+
+def _import_file(name, file):
+    spec = _frozen_importlib_external.spec_from_file_location(
+        name, file, loader=WsgiFileLoader(name, file)
+    )
+    return _frozen_importlib._load(spec)
+
+
+def _import_module(file):
+    root, name = _place(file)
+    file = os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))
+    if not os.path.exists(file):
+        raise LoadError(f"{file}: no such file")
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    package, _, stem = name.rpartition(".")
+    if not package:
+        name = _free_name(name, file)
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        if getattr(loaded, "__file__", None) != file:
+            raise LoadError(
+                f"{file}: its module name {name} is taken in this interpreter by "
+                f"{getattr(loaded, '__file__', 'another module')}; "
+                "give the application an interpreter of its own"
+            )
+        return loaded
+    if not package:
+        return _import_file(name, file)
+    parent = _frozen_importlib._gcd_import(package)
+    module = sys.modules.get(name) or _import_file(name, file)
+    setattr(parent, stem, module)
+    return module
+
+
+def _find_callable(module, dotted):
+    found = module
+    for name in dotted.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def load(file, callable_name):
+    """Import a WSGI file and return its application object."""
+    module = _import_module(file)
+    names = DEFAULT_CALLABLES if callable_name is None else (callable_name,)
+    for name in names:
+        try:
+            application = _find_callable(module, name)
+        except AttributeError:
+            continue
+        if not callable(application):
+            raise LoadError(
+                f"{file}: {name} is no callable, but of type {type(application).__name__}"
+            )
+        return application
+    raise LoadError(f"{file} defines no {' or '.join(names)}")

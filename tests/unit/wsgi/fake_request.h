@@ -1,0 +1,55 @@
+/**
+ * A request without a connection, for the tests of the WSGI side: what it is sent is kept, what
+ * it is read from is scripted, and each function asserts what request.h says of the thread state.
+ */
+#ifndef TESTS_UNIT_WSGI_FAKE_REQUEST_H
+#define TESTS_UNIT_WSGI_FAKE_REQUEST_H
+
+#include "fcgi_host/request.h"
+
+enum fake_read { FAKE_BYTES, FAKE_BUSY, FAKE_CLOSED, FAKE_PROTOCOL };
+
+/** A step of the script for reading. */
+struct fake_step {
+    enum fake_read kind;
+    char *bytes; /* malloc'ed; of FAKE_BYTES */
+    size_t size;
+};
+
+struct fake_send {
+    char *bytes;
+    size_t size;
+    unsigned flags;
+    bool is_file;
+};
+
+enum { FAKE_STEPS = 4096, FAKE_SENDS = 65536 };
+
+struct fake_request {
+    struct request request;
+    bool keeps; /* off: nothing is kept (for measuring) */
+    struct fake_step steps[FAKE_STEPS];
+    size_t step_count, step, step_offset;
+    bool body_has_ended;
+
+    struct fake_send sends[FAKE_SENDS];
+    size_t send_count;
+    bool waits; /* request_send() leaves everything to request_flush() */
+    struct iovec waiting[8];
+    int waiting_count;
+    unsigned waiting_flags;
+    long close_after; /* so many sends succeed, then the peer has gone; -1: never */
+    bool aborted;
+    bool has_last;
+
+    char *errors;
+    size_t errors_size;
+    int end; /* enum request_end, or -1 */
+    unsigned finishes;
+    bool quick;
+};
+
+void fake_request_init(struct fake_request *fake);
+void fake_request_clear(struct fake_request *fake);
+
+#endif

@@ -1,0 +1,102 @@
+"""Requests for applications, without a web server: see harness.c."""
+
+import sys
+
+import _harness
+
+ERROR, WARN, INFO, DEBUG = 3, 2, 1, 0
+COMPLETE, OVERLOADED, CUT = range(3)  # enum request_end
+
+# What nginx's fastcgi_params sends for a GET, with a few request headers.
+PARAMS = {
+    "QUERY_STRING": "a=1&b=2",
+    "REQUEST_METHOD": "GET",
+    "CONTENT_TYPE": "",
+    "CONTENT_LENGTH": "",
+    "SCRIPT_NAME": "/blog/entry",
+    "REQUEST_URI": "/blog/entry?a=1&b=2",
+    "DOCUMENT_URI": "/blog/entry",
+    "DOCUMENT_ROOT": "/usr/share/nginx/html",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REQUEST_SCHEME": "http",
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SERVER_SOFTWARE": "nginx/1.22.1",
+    "REMOTE_ADDR": "127.0.0.1",
+    "REMOTE_PORT": "52514",
+    "SERVER_ADDR": "127.0.0.1",
+    "SERVER_PORT": "8080",
+    "SERVER_NAME": "www.example.org",
+    "REDIRECT_STATUS": "200",
+    "HTTP_HOST": "www.example.org",
+    "HTTP_USER_AGENT": "curl/7.88.1",
+    "HTTP_ACCEPT": "*/*",
+}
+
+_ready = False
+
+
+def set_up():
+    """Prepare this interpreter once; its own streams stay, for unittest's output."""
+    global _ready
+    if not _ready:
+        _ready = True
+        streams = sys.stdout, sys.stderr, sys.argv
+        _harness.add_app({"name": "blog"})
+        _harness.add_app({"name": "shop", "threads": 4, "dev": 1})
+        _harness.set_up()
+        sys.stdout, sys.stderr, sys.argv = streams
+
+
+class Answer:
+    def __init__(self, result, log):
+        self.sends = result["sends"]  # (bytes, is last, is a file)
+        self.errors = result["errors"].decode()
+        self.end = result["end"]
+        self.finishes = result["finishes"]
+        self.log = log
+        self.output = b"".join(send[0] for send in self.sends)
+        self.head, self.separator, self.body = self.output.partition(b"\r\n\r\n")
+        lines = self.head.decode("latin-1").split("\r\n")
+        self.status = lines[0].removeprefix("Status: ") if lines[0] else None
+        self.headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+
+    def header(self, name):
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return values[0] if len(values) == 1 else values or None
+
+    @property
+    def is_complete(self):
+        return self.end == COMPLETE and [send[1] for send in self.sends][-1:] == [True]
+
+    def logged(self, slug):
+        return [line for line in self.log if line[0] == slug]
+
+
+def serve(application, params=None, body=(), app=0, **options):
+    set_up()
+    all_params = dict(PARAMS if params is None else params)
+    method = options.pop("method", None)
+    if method:
+        all_params["REQUEST_METHOD"] = method
+    listed = [(_bytes(name), _bytes(value)) for name, value in all_params.items()]
+    _harness.log()
+    loaded = _harness.wrap(application, app)
+    result = _harness.serve(loaded, listed, list(body), options)
+    return Answer(result, _harness.log())
+
+
+def _bytes(text):
+    return text.encode("latin-1") if isinstance(text, str) else text
+
+
+def environ_of(params=None, **options):
+    """What an application sees."""
+    seen = {}
+
+    def application(environ, start_response):
+        seen.update(environ)
+        start_response("200 OK", [])
+        return []
+
+    serve(application, params, **options)
+    return seen

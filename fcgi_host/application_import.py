@@ -11,6 +11,8 @@ import os
 import sys
 import time
 
+import fcgi_host
+
 from _frozen_importlib_external import (
     BYTECODE_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -36,6 +38,7 @@ class ApplicationSourceLoader(SourceFileLoader):
     """As its base class, without trust in byte code that was written soon after the source."""
 
     def path_stats(self, path):
+        fcgi_host._reads(path)
         result = super().path_stats(path)
         self._source_mtime = result["mtime"]
         return result
@@ -60,7 +63,22 @@ class WsgiFileLoader(SourceFileLoader):
     """Loads a WSGI file, whatever its suffix; always from its source."""
 
     def get_code(self, fullname):
+        fcgi_host._reads(self.path)
         return self.source_to_code(self.get_data(self.path), self.path)
+
+
+class ApplicationExtensionLoader(ExtensionFileLoader):
+    """As its base class; what it reads is told, as for all loaders here."""
+
+    def create_module(self, spec):
+        fcgi_host._reads(spec.origin)
+        return super().create_module(spec)
+
+
+class ApplicationBytecodeLoader(SourcelessFileLoader):
+    def get_code(self, fullname):
+        fcgi_host._reads(self.path)
+        return super().get_code(fullname)
 
 
 _standard_library = os.path.dirname(os.__file__)
@@ -79,9 +97,9 @@ def _finder_for(path):
 
 
 _hook = FileFinder.path_hook(
-    (ExtensionFileLoader, _frozen_importlib_external._imp.extension_suffixes()),
+    (ApplicationExtensionLoader, _frozen_importlib_external._imp.extension_suffixes()),
     (ApplicationSourceLoader, SOURCE_SUFFIXES),
-    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+    (ApplicationBytecodeLoader, BYTECODE_SUFFIXES),
 )
 
 
@@ -188,3 +206,40 @@ def load(file, callable_name):
             )
         return application
     raise LoadError(f"{file} defines no {' or '.join(names)}")
+
+
+def check(application, environ, host, mount, path):
+    """The status (a number) of a GET request for `path`, asked of the application itself."""
+    import io
+
+    path, _, query = path.partition("?")
+    statuses = []
+
+    def start_response(status, headers, exc_info=None):
+        statuses.append(status)
+        return lambda data: None
+
+    environ.update(
+        {
+            "REQUEST_METHOD": "GET",
+            "SCRIPT_NAME": mount,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "SERVER_NAME": host,
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": host,
+            "HTTP_USER_AGENT": "fcgi_host-check",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+        }
+    )
+    result = application(environ, start_response)
+    try:
+        for _block in result:
+            pass
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    return int(statuses[-1].split(None, 1)[0])

@@ -95,6 +95,8 @@ static int replace(PyObject **reference, PyObject *object) {
 
 static int set_facts(struct wsgi_state *state, const struct generation *generation) {
     const struct pool_interpreter *interpreter = generation_interpreter(generation);
+    state->place = generation_interpreter(generation);
+    state->generation_number = generation_number(generation);
     bool has_one = pool_interpreter_app_count(interpreter) == 1;
     const struct app_config *first = pool_interpreter_app_count(interpreter)
                                          ? config_of(pool_interpreter_app(interpreter, 0))
@@ -236,4 +238,37 @@ void wsgi_retiring(void *ctx, struct generation *generation) {
         Py_XDECREF(result);
         Py_DECREF(callback);
     }
+}
+
+/* The status that the application gave for a page, or -1 with an exception. */
+static long ask(struct wsgi_loaded *loaded, const char *path) {
+    const struct app_config *config = loaded->application->config;
+    PyObject *environ = PyDict_Copy(loaded->environ);
+    PyObject *status = NULL;
+    if (environ) {
+        status = PyObject_CallMethod(loaded->state->import, "check", "OOsss", loaded->callable,
+                                     environ, config->host ? config->host : "localhost",
+                                     config->mount ? config->mount : "", path);
+    }
+    long number = status ? PyLong_AsLong(status) : -1;
+    Py_XDECREF(status);
+    Py_XDECREF(environ);
+    return number;
+}
+
+int wsgi_check(void *loaded_app, const char *path, struct error *err) {
+    struct wsgi_loaded *loaded = loaded_app;
+    struct wsgi_current *current = wsgi_current();
+    current->application = loaded->application;
+    current->generation = loaded->generation;
+    long status = ask(loaded, path);
+    int result = 0;
+    if (PyErr_Occurred()) {
+        wsgi_take_exception(loaded->state, err);
+        result = error_prefix(err, "check %s", path);
+    } else if (status >= 400) {
+        result = error_set(err, ERR_FAILED, "check %s: answered %ld", path, status);
+    }
+    current->application = NULL;
+    return result;
 }

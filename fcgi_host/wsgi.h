@@ -20,6 +20,25 @@ struct wsgi_process {
 };
 void wsgi_set_process(const struct wsgi_process *process);
 
+/**
+ * Told of every file outside of the standard library that an import is about to read.
+ * Set before any load.  @thread generation   @tstate attached: must be quick, must not block
+ */
+struct wsgi_file_hook {
+    void (*reads)(void *ctx, struct pool_interpreter *interpreter, uint64_t generation,
+                  const char *path);
+    void *ctx;
+};
+void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
+
+/**
+ * Ask an application for a page, as a web server on this machine would (GET, no body).
+ * @param loaded  what wsgi_load() returned, of the generation whose interpreter is attached
+ * @return 0 for a status below 400, or -1: ERR_FAILED (the status), ERR_PYTHON (an exception)
+ * @tstate attached; runs the application
+ */
+int wsgi_check(void *loaded, const char *path, struct error *err);
+
 /* The pool's hooks (pool.h); ctx unused. pool_app_user() must be a struct application. */
 int wsgi_setup(void *ctx, struct generation *generation, struct error *err);
 int wsgi_load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,

@@ -16,10 +16,15 @@
 static const char s_key[] = "fcgi_host";
 
 static struct wsgi_process s_process = {.multiprocess = false, .version = "0"};
+static struct wsgi_file_hook s_file_hook;
 static _Thread_local struct wsgi_current tl_current;
 
 void wsgi_set_process(const struct wsgi_process *process) {
     s_process = *process;
+}
+
+void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
+    s_file_hook = *hook;
 }
 
 const char *wsgi_process_version(void) {
@@ -112,6 +117,22 @@ static PyObject *log_text(PyObject *module, PyObject *args) {
     }
     PyErr_Clear(); /* not set up yet: the line says less */
     wsgi_log((enum log_level)level, slug, &about, "%s", text);
+    Py_RETURN_NONE;
+}
+
+/* _reads(path): for the import system. */
+static PyObject *reads(PyObject *module, PyObject *path) {
+    (void)module;
+    struct wsgi_state *state = wsgi_state_get();
+    PyObject *bytes = NULL;
+    if (!state || !PyUnicode_FSConverter(path, &bytes)) {
+        return NULL;
+    }
+    if (s_file_hook.reads && state->place) {
+        s_file_hook.reads(s_file_hook.ctx, state->place, state->generation_number,
+                          PyBytes_AS_STRING(bytes));
+    }
+    Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
 
@@ -223,6 +244,7 @@ void *wsgi_module_init(void) {
         {"on_retire", on_retire, METH_O,
          "on_retire(callable): call it when this generation retires; usable as a decorator"},
         {"_log", log_text, METH_VARARGS, NULL},
+        {"_reads", reads, METH_O, NULL},
         {"_log_fd", get_log_fd, METH_NOARGS, NULL},
         {NULL, NULL, 0, NULL},
     };

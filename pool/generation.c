@@ -177,6 +177,15 @@ struct pool_interpreter *generation_interpreter(const struct generation *generat
     return generation->interpreter;
 }
 
+void *generation_loaded(const struct generation *generation, const struct pool_app *app) {
+    for (size_t i = 0; i < generation->app_count; i++) {
+        if (generation->apps[i].app == app) {
+            return generation->apps[i].loaded;
+        }
+    }
+    return NULL;
+}
+
 double generation_load_ms(const struct generation *generation) {
     return generation->load_ms;
 }

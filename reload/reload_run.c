@@ -167,13 +167,13 @@ static void *retire(void *arg) {
     bool is_gate_closed = false;
     enum generation_state state =
         pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
-    tell(run, RELOAD_DRAINED, number, NULL);
-    tell(run, state == GENERATION_RETIRED ? RELOAD_RETIRED : RELOAD_ZOMBIE, number, NULL);
+    tell(run, STEP_DRAINED, number, NULL);
+    tell(run, state == GENERATION_RETIRED ? STEP_RETIRED : STEP_ZOMBIE, number, NULL);
     if (state == GENERATION_RETIRED &&
         run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err) != 0) {
         /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
         run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
-        tell(run, RELOAD_REPLACED, number, &run->err);
+        tell(run, STEP_REPLACED, number, &run->err);
     } else if (is_gate_closed) {
         pool_gate_open(target->interpreter);
     }
@@ -208,11 +208,11 @@ static void start_retirement(const struct run *run, struct generation *old,
 static void replace_worker(struct run *run, const char *why) {
     error_set(&run->err, ERR_REFUSED, "%s", why);
     run->hooks->replace(run->hooks->ctx, run->target, run->cause, why);
-    tell(run, RELOAD_REPLACED, 0, &run->err);
+    tell(run, STEP_REPLACED, 0, &run->err);
 }
 
 static void keep(struct run *run) {
-    tell(run, RELOAD_KEPT, 0, &run->err);
+    tell(run, STEP_KEPT, 0, &run->err);
 }
 
 static void switch_to(struct run *run, struct generation *next) {
@@ -235,7 +235,7 @@ static void switch_to(struct run *run, struct generation *next) {
         keep(run);
         return;
     }
-    tell(run, RELOAD_SWITCHED, number, NULL);
+    tell(run, STEP_SWITCHED, number, NULL);
     if (old) {
         start_retirement(run, old, next);
     }
@@ -288,9 +288,9 @@ void *reload_run(void *arg) {
     target->waiters = NULL;
     pthread_mutex_unlock(&run.reloader->lock);
     if (!is_needed) {
-        tell(&run, RELOAD_UNCHANGED, 0, NULL);
+        tell(&run, STEP_UNCHANGED, 0, NULL);
     } else {
-        tell(&run, RELOAD_DETECTED, 0, NULL);
+        tell(&run, STEP_DETECTED, 0, NULL);
         if (run.hooks->strategy(run.hooks->ctx, target, &why) == STRATEGY_INTERPRETER) {
             reload_in_process(&run);
         } else { /* STRATEGY_OFF gets here by request only: its files are not watched */

@@ -183,7 +183,7 @@ static void *reloader_thread(void *arg) {
         reloader->is_limit_news = false;
         pthread_mutex_unlock(&reloader->lock);
         if (is_limit_news) {
-            struct reload_event event = {.step = RELOAD_WATCH_LIMIT, .err = &reloader->limit};
+            struct reload_event event = {.step = STEP_WATCH_LIMIT, .err = &reloader->limit};
             reloader->hooks.event(reloader->hooks.ctx, NULL, &event);
         }
     }

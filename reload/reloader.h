@@ -35,15 +35,15 @@ enum reload_strategy {
 };
 
 enum reload_step {
-    RELOAD_DETECTED,
-    RELOAD_SWITCHED, /**< `total_ms` from the first change */
-    RELOAD_KEPT,     /**< `err` says why; the old generation serves on */
-    RELOAD_REPLACED, /**< a worker replacement was asked for; `err` says why */
-    RELOAD_DRAINED,
-    RELOAD_RETIRED,
-    RELOAD_ZOMBIE,
-    RELOAD_UNCHANGED,   /**< asked by events, but every file holds what was loaded */
-    RELOAD_WATCH_LIMIT, /**< out of inotify watches: polling every RELOAD_POLL_MS from now on */
+    STEP_DETECTED,
+    STEP_SWITCHED, /**< `total_ms` from the first change */
+    STEP_KEPT,     /**< `err` says why; the old generation serves on */
+    STEP_REPLACED, /**< a worker replacement was asked for; `err` says why */
+    STEP_DRAINED,
+    STEP_RETIRED,
+    STEP_ZOMBIE,
+    STEP_UNCHANGED,   /**< asked by events, but every file holds what was loaded */
+    STEP_WATCH_LIMIT, /**< out of inotify watches: polling every RELOAD_POLL_MS from now on */
 };
 
 struct reload_event {
@@ -72,7 +72,7 @@ struct reloader_hooks {
                      struct error *err);
     /** Ask the supervisor for a new worker. */
     void (*replace)(void *ctx, struct reload_target *target, const char *cause, const char *why);
-    /** `target` is NULL for RELOAD_WATCH_LIMIT, which concerns all. */
+    /** `target` is NULL for STEP_WATCH_LIMIT, which concerns all. */
     void (*event)(void *ctx, struct reload_target *target, const struct reload_event *event);
 };
 

@@ -14,7 +14,7 @@
 /* Steps are counted by the hook and awaited, never slept for. */
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_changed = PTHREAD_COND_INITIALIZER;
-static unsigned s_steps[RELOAD_WATCH_LIMIT + 1];
+static unsigned s_steps[STEP_WATCH_LIMIT + 1];
 static char s_cause[600], s_error[600];
 static int s_before_switch_code, s_after_end_code, s_replacements;
 static enum reload_strategy s_strategy = STRATEGY_INTERPRETER;
@@ -136,29 +136,29 @@ TestSuite(reloader, .init = setup, .fini = teardown);
 
 Test(reloader, a_saved_file_is_served_and_the_old_generation_ends) {
     save("def name(): return 'two'");
-    await_step(RELOAD_SWITCHED, 1);
+    await_step(STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "two");
-    await_step(RELOAD_RETIRED, 1);
+    await_step(STEP_RETIRED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "two");
     cr_expect(strstr(s_cause, s_file), "%s", s_cause);
 }
 
 Test(reloader, a_broken_edit_keeps_the_old_code_and_the_repair_is_picked_up) {
     save("def name( return 'two'");
-    await_step(RELOAD_KEPT, 1);
+    await_step(STEP_KEPT, 1);
     cr_expect(strstr(s_error, "SyntaxError"), "%s", s_error);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     save("def name(): return 'three'");
-    await_step(RELOAD_SWITCHED, 1);
+    await_step(STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "three");
-    cr_expect_eq(s_steps[RELOAD_KEPT], 1);
+    cr_expect_eq(s_steps[STEP_KEPT], 1);
 }
 
 Test(reloader, touching_a_file_or_saving_it_unchanged_reloads_nothing) {
     utimensat(AT_FDCWD, s_file, NULL, 0);
     save("def name(): return 'one'");
-    await_step(RELOAD_UNCHANGED, 1);
-    cr_expect_eq(s_steps[RELOAD_DETECTED], 0);
+    await_step(STEP_UNCHANGED, 1);
+    cr_expect_eq(s_steps[STEP_DETECTED], 0);
 }
 
 Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {
@@ -170,17 +170,17 @@ Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {
     cr_assert(file);
     fputs("<p>", file);
     fclose(file);
-    await_step(RELOAD_SWITCHED, 1);
+    await_step(STEP_SWITCHED, 1);
     cr_expect(strstr(s_cause, "a.html"), "%s", s_cause);
 }
 
 Test(reloader, an_edit_while_the_code_loads_leads_to_the_newest_code_only) {
     save("import time; time.sleep(0.5)\ndef name(): return 'two'");
-    await_step(RELOAD_DETECTED, 1);
+    await_step(STEP_DETECTED, 1);
     save("def name(): return 'three'");
-    await_step(RELOAD_SWITCHED, 1);
+    await_step(STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "three");
-    cr_expect_eq(s_steps[RELOAD_SWITCHED], 1);
+    cr_expect_eq(s_steps[STEP_SWITCHED], 1);
 }
 
 static void asked(void *ctx, const struct reload_event *event) {
@@ -188,18 +188,18 @@ static void asked(void *ctx, const struct reload_event *event) {
 }
 
 Test(reloader, a_request_reloads_unchanged_files_and_tells_how_it_went) {
-    enum reload_step told = RELOAD_WATCH_LIMIT;
+    enum reload_step told = STEP_WATCH_LIMIT;
     reloader_request(s_target, "asked", asked, &told);
-    await_step(RELOAD_RETIRED, 1);
+    await_step(STEP_RETIRED, 1);
     reloader_free(s_reloader);
     s_reloader = NULL;
-    cr_expect_eq(told, RELOAD_SWITCHED);
+    cr_expect_eq(told, STEP_SWITCHED);
 }
 
 Test(reloader, a_refusing_check_asks_for_a_new_worker_and_the_old_code_serves_on) {
     s_before_switch_code = ERR_REFUSED;
     save("def name(): return 'two'");
-    await_step(RELOAD_REPLACED, 1);
+    await_step(STEP_REPLACED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     cr_expect_eq(s_replacements, 1);
 }
@@ -207,7 +207,7 @@ Test(reloader, a_refusing_check_asks_for_a_new_worker_and_the_old_code_serves_on
 Test(reloader, a_failed_readiness_check_keeps_the_old_code) {
     s_before_switch_code = ERR_FAILED;
     save("def name(): return 'two'");
-    await_step(RELOAD_KEPT, 1);
+    await_step(STEP_KEPT, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     cr_expect_eq(s_replacements, 0);
 }
@@ -215,7 +215,7 @@ Test(reloader, a_failed_readiness_check_keeps_the_old_code) {
 Test(reloader, stale_state_after_the_end_keeps_the_gate_closed) {
     s_after_end_code = 1;
     save("def name(): return 'two'");
-    await_step(RELOAD_REPLACED, 1);
+    await_step(STEP_REPLACED, 1);
     struct fixture_job job;
     fixture_job_init(&job, "name");
     cr_assert_eq(pool_submit(s_app, &job.job, NULL), 0);
@@ -230,7 +230,7 @@ Test(reloader, stale_state_after_the_end_keeps_the_gate_closed) {
 Test(reloader, strategy_worker_asks_for_a_new_worker_at_once) {
     s_strategy = STRATEGY_WORKER;
     save("def name(): return 'two'");
-    await_step(RELOAD_REPLACED, 1);
+    await_step(STEP_REPLACED, 1);
     cr_expect_eq(s_replacements, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
 }

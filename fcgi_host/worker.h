@@ -5,13 +5,29 @@
 #ifndef FCGI_HOST_WORKER_H
 #define FCGI_HOST_WORKER_H
 
+#include <stdbool.h>
+
 #include "fcgi_host/config.h"
+#include "fcgi_host/placement.h"
+#include "fcgi_host/scoreboard.h"
+
+/** All is the supervisor's, valid as long as the process. */
+struct worker_options {
+    const struct config *config;
+    const struct placement *placement; /**< which interpreters are main, what not to load */
+    const char *cause;                 /**< why it was started, for its status; NULL: first start */
+    int listen_fd;
+    int channel_fd; /**< to the supervisor (channel.h) */
+    struct scoreboard *board;
+    int last_words_fd;   /**< faulthandler's text goes there */
+    bool is_one_of_many; /**< wsgi.multiprocess */
+};
 
 /**
- * Serve until told to stop; the calling thread becomes the intake thread.
- * @param channel_fd  SOCK_SEQPACKET to the supervisor (channel.h)
- * @return the process's exit status
+ * Load every application, tell the supervisor, serve until told to stop; the calling thread
+ * becomes the intake thread.
+ * @return the process's exit status: 0 stopped as asked, 1 could not start (logged)
  */
-int worker_run(const struct config *config, int listen_fd, int channel_fd);
+int worker_run(const struct worker_options *options);
 
 #endif

@@ -72,12 +72,6 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     void (*retiring)(void *ctx, struct generation *generation);
-    /**
-     * Only by pool_retire_gated(): no thread but its first is left, the gate is closed, and the
-     * interpreter ends when this returns.  May detach meanwhile.  Optional.
-     * @thread generation (its first)  @tstate attached
-     */
-    void (*ending)(void *ctx, struct generation *generation);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
                           const struct error *why);

@@ -2,6 +2,7 @@
 
 #include "pool/runtime.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "pool/cpython_internals.h"
@@ -18,7 +19,8 @@
 static const char *const s_known_extensions[] = {"_datetime", "_decimal", "_ctypes", "_socket",
                                                  "_pickle"};
 
-static char s_version[16]; /* written once, by runtime_start() */
+static char s_version[16];
+static pthread_once_t s_version_once = PTHREAD_ONCE_INIT;
 
 static int register_builtins(const struct runtime_builtin *builtin, struct error *err) {
     for (; builtin && builtin->name; builtin++) {
@@ -59,8 +61,6 @@ static void import_known_extensions(void) {
 }
 
 int runtime_start(const struct runtime_options *options, struct error *err) {
-    snprintf(s_version, sizeof s_version, "%u.%u.%u", (unsigned)(Py_Version >> 24 & 0xff),
-             (unsigned)(Py_Version >> 16 & 0xff), (unsigned)(Py_Version >> 8 & 0xff));
     const char *executable = options && options->python_executable ? options->python_executable
                                                                    : FCGI_HOST_PYTHON_EXECUTABLE;
     if (register_builtins(options ? options->builtins : NULL, err) != 0 ||
@@ -80,7 +80,13 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
     return result;
 }
 
+static void write_version(void) {
+    snprintf(s_version, sizeof s_version, "%u.%u.%u", (unsigned)(Py_Version >> 24 & 0xff),
+             (unsigned)(Py_Version >> 16 & 0xff), (unsigned)(Py_Version >> 8 & 0xff));
+}
+
 const char *runtime_python_version(void) {
+    pthread_once(&s_version_once, write_version);
     return s_version;
 }
 

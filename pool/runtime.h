@@ -27,7 +27,7 @@ struct runtime_options {
  */
 int runtime_start(const struct runtime_options *options, struct error *err);
 
-/** "3.11.2" */
+/** "3.11.2", of the library in this process; Python need not have been started. */
 const char *runtime_python_version(void);
 
 /** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */

@@ -58,8 +58,6 @@ struct reloader_hooks {
     void *ctx;
     /** @param[out] ret_why  a static or target-owned text */
     enum reload_strategy (*strategy)(void *ctx, struct reload_target *target, const char **ret_why);
-    /** The next generation is about to be built beside `serving` (NULL: none). Optional. */
-    void (*before_load)(void *ctx, struct reload_target *target, struct generation *serving);
     /**
      * Last word on a built generation before it serves.
      * @return 0 switch; -1 with ERR_REFUSED: the worker must be replaced, else keep the old one
@@ -67,8 +65,7 @@ struct reloader_hooks {
     int (*before_switch)(void *ctx, struct reload_target *target, struct generation *next,
                          struct error *err);
     /**
-     * The old generation has ended (not called for a zombie); the gate has been closed since just
-     * before (pool_hooks.ending).
+     * The old generation has ended (not called for a zombie); the gate is closed meanwhile.
      * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,

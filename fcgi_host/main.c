@@ -1,0 +1,131 @@
+/** The program: reads the command line and the configuration, then serves or runs a command. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fcgi_host/config.h"
+#include "fcgi_host/listener.h"
+#include "fcgi_host/log.h"
+#include "fcgi_host/peer_address.h"
+#include "fcgi_host/supervisor.h"
+#include "pool/runtime.h"
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+typedef int command_function(const struct command_line *line, const struct config *config);
+
+#define COMMAND(id, name, arguments, summary, function) command_function function;
+#include "fcgi_host/commands.def"
+#undef COMMAND
+
+static command_function *const s_commands[] = {
+    [COMMAND_HELP] = NULL, /* the last: room for all */
+#define COMMAND(id, name, arguments, summary, function) [COMMAND_##id] = function,
+#include "fcgi_host/commands.def"
+#undef COMMAND
+};
+
+/** Say on standard error what went wrong. @return the exit status for it */
+static int report(const struct error *err) {
+    fprintf(stderr, "fcgi_host: %s\n", err->text);
+    if (err->code != ERR_USAGE) {
+        return STATUS_FAILED;
+    }
+    fputs("Try \"fcgi_host --help\".\n", stderr);
+    return STATUS_USAGE;
+}
+
+/** Descriptors 0, 1 and 2 must be taken: what is opened later would get their numbers, and
+ *  whoever writes to standard output or error would write into it. */
+static void take_standard_descriptors(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/** Each connection takes a descriptor, and applications take more: 1,024 are soon too few. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit); /* the limit that there is must do otherwise */
+    }
+}
+
+/** A web server that goes away is an error of write(2), not the end of the process. */
+static void ignore_broken_pipes(void) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/** FCGI_WEB_SERVER_ADDRS is read by the workers; a bad one must not let anybody start. */
+static int check_web_server_addresses(struct error *err) {
+    struct peer_addresses *addresses = NULL;
+    if (peer_addresses_parse(getenv("FCGI_WEB_SERVER_ADDRS"), &addresses, err) != 0) {
+        return -1;
+    }
+    peer_addresses_free(addresses);
+    return 0;
+}
+
+static int serve(const struct config *config, int argc, char **argv) {
+    struct error err;
+    struct listener listener;
+    if (check_web_server_addresses(&err) != 0 ||
+        listener_open(&listener, config->listen, &err) != 0) {
+        return report(&err);
+    }
+    int status = STATUS_FAILED;
+    if (log_open(config->log, config->log_level, &err) == 0) {
+        ignore_broken_pipes();
+        raise_descriptor_limit();
+        status = supervisor_run(config, &listener, argc, argv);
+    } else {
+        report(&err);
+    }
+    listener_close(&listener);
+    return status;
+}
+
+static int run(const struct command_line *line, const struct config *config, int argc,
+               char **argv) {
+    switch (line->command) {
+    case COMMAND_RUN:
+        return serve(config, argc, argv);
+    case COMMAND_TEST:
+        config_print(config, stdout);
+        return STATUS_OK;
+    case COMMAND_HELP:
+        config_print_help(stdout);
+        return STATUS_OK;
+    case COMMAND_VERSION:
+        printf("fcgi_host %s (Python %s)\n", FCGI_HOST_VERSION, runtime_python_version());
+        return STATUS_OK;
+    default:
+        return s_commands[line->command](line, config);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct error err;
+    struct command_line line;
+    struct config *config = NULL;
+    take_standard_descriptors();
+    if (config_load(argc, argv, &line, &config, &err) != 0) {
+        return report(&err);
+    }
+    int status = run(&line, config, argc, argv);
+    config_free(config);
+    if (fflush(stdout) != 0) {
+        return STATUS_FAILED; /* a full disk behind --help or -t */
+    }
+    return status;
+}

@@ -1,0 +1,214 @@
+#include "fcgi_host/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi_host/crash.h"
+#include "fcgi_host/log.h"
+#include "fcgi_host/stacks.h"
+#include "fcgi_host/worker_state.h"
+#include "fcgi_host/wsgi.h"
+#include "pool/clock.h"
+#include "pool/runtime.h"
+
+enum {
+    /** Descriptors that are not for connections: libraries, files that applications open. */
+    RESERVED_DESCRIPTORS = 64,
+    MOST_CONNECTIONS = 65536,
+    HEADER_TIMEOUT_MS = 30000,     /**< of a peer that dribbles it */
+    MAX_HEADER_BYTES = 256 * 1024, /**< far beyond what web servers let through (8-64 KiB) */
+    /** For what applications do at their end, though the time to finish has passed. */
+    LEAST_END_MS = 500,
+};
+
+#define MS UINT64_C(1000000) /* in nanoseconds */
+
+/* ---- Signals ---- */
+
+static void ignore(int signal_number) {
+    (void)signal_number;
+}
+
+/** They are for the supervisor, which tells us; but a terminal or service manager sends them to all
+ *  of a group.  A handler, not SIG_IGN: programs that applications start must not inherit it. */
+static void leave_signals_to_supervisor(void) {
+    static const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
+        sigaction(s_signals[i], &action, NULL);
+    }
+}
+
+/* ---- Start ---- */
+
+static void replace(void *ctx, const char *why, bool is_urgent) {
+    worker_tell(ctx, CHANNEL_REPLACE_ME, is_urgent, NULL, why);
+}
+
+static int start_python(const struct worker *worker, struct error *err) {
+    static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
+                                                        {NULL, NULL}};
+    const struct runtime_options options = {.builtins = s_builtins};
+    const struct wsgi_process process = {
+        .multiprocess = worker->options->is_one_of_many,
+        .version = FCGI_HOST_VERSION,
+    };
+    if (runtime_start(&options, err)) {
+        return error_prefix(err, "starting Python");
+    }
+    leave_signals_to_supervisor();
+    wsgi_set_process(&process);
+    scoreboard_use(worker->options->board);
+    return crash_start(worker->options->board, worker->options->last_words_fd, err) ||
+                   stacks_start(err)
+               ? -1
+               : 0;
+}
+
+static int set_up(struct worker *worker, struct error *err) {
+    struct pool_hooks hooks;
+    const struct limits_options limits = {
+        .board = worker->options->board,
+        .max_rss_mb = worker->config->max_rss_mb,
+        .replace = replace,
+        .ctx = worker,
+    };
+    worker->stop_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (worker->stop_timer_fd < 0) {
+        return error_set_errno(err, errno, "timerfd_create");
+    }
+    if (start_python(worker, err)) {
+        return -1;
+    }
+    worker_pool_hooks(worker, &hooks);
+    worker->pool = pool_new(&hooks, err);
+    worker->limits = worker->pool ? limits_start(&limits, err) : NULL;
+    if (!worker->limits || worker_add_applications(worker, err)) {
+        return -1;
+    }
+    return worker_start_loading(worker, err);
+}
+
+/** Until the supervisor says that it is our turn. @return whether it is, not the end */
+static bool await_accept(struct worker *worker) {
+    while (!worker->has_accept && !worker->is_stopping) {
+        struct pollfd wanted = {.fd = worker->options->channel_fd, .events = POLLIN};
+        if (poll(&wanted, 1, -1) == 1) {
+            worker_read_channel(worker);
+        }
+    }
+    return !worker->is_stopping;
+}
+
+/* ---- Serving ---- */
+
+static void batch_begin(void *ctx) {
+    pool_batch_begin(((struct worker *)ctx)->pool);
+}
+
+static void batch_end(void *ctx) {
+    pool_batch_end(((struct worker *)ctx)->pool);
+}
+
+static void channel_ready(void *ctx, int fd) {
+    (void)fd;
+    worker_read_channel(ctx);
+}
+
+static void stop_timer_ready(void *ctx, int fd) {
+    struct worker *worker = ctx;
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof count);
+    (void)ignored;
+    log_line(LOG_WARN, "worker.unfinished", NULL, "the time to finish has passed");
+    intake_stop(worker->intake);
+}
+
+/** As many as descriptors allow; main() has raised their limit as far as it may. */
+static unsigned max_connections(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= 2 * RESERVED_DESCRIPTORS) {
+        return RESERVED_DESCRIPTORS;
+    }
+    rlim_t connections = limit.rlim_cur - RESERVED_DESCRIPTORS;
+    return connections < MOST_CONNECTIONS ? (unsigned)connections : MOST_CONNECTIONS;
+}
+
+static int serve(struct worker *worker, struct error *err) {
+    const struct intake_hooks hooks = {
+        .ctx = worker,
+        .request = worker_dispatch,
+        .batch_begin = batch_begin,
+        .batch_end = batch_end,
+    };
+    unsigned connections = max_connections();
+    const struct intake_options options = {
+        .listen_fd = worker->options->listen_fd,
+        .max_connections = connections,
+        .max_requests = connections,
+        .header_timeout_ms = HEADER_TIMEOUT_MS,
+        .max_header_bytes = MAX_HEADER_BYTES,
+        .web_server_addrs = getenv("FCGI_WEB_SERVER_ADDRS"),
+    };
+    worker->intake = intake_new(&options, &hooks, err);
+    if (!worker->intake ||
+        intake_add_fd(worker->intake, worker->options->channel_fd, channel_ready, worker, err) ||
+        intake_add_fd(worker->intake, worker->stop_timer_fd, stop_timer_ready, worker, err)) {
+        return -1;
+    }
+    return intake_run(worker->intake, err);
+}
+
+/* ---- End ---- */
+
+void worker_stop(struct worker *worker, uint64_t timeout_ms) {
+    uint64_t at_ns = clock_now_ns() + timeout_ms * MS;
+    if (!worker->is_stopping || at_ns < worker->stop_at_ns) {
+        const struct itimerspec timer = {
+            .it_value = {(time_t)(timeout_ms / 1000), (long)(timeout_ms % 1000 * MS) + 1}};
+        worker->stop_at_ns = at_ns;
+        timerfd_settime(worker->stop_timer_fd, 0, &timer, NULL);
+    }
+    if (!worker->is_stopping) {
+        worker->is_stopping = true;
+        if (worker->intake) {
+            intake_stop_accepting(worker->intake);
+        }
+    }
+}
+
+static unsigned left_ms(const struct worker *worker) {
+    uint64_t now_ns = clock_now_ns();
+    uint64_t left = worker->stop_at_ns > now_ns ? (worker->stop_at_ns - now_ns) / MS : 0;
+    return left > LEAST_END_MS ? (unsigned)left : LEAST_END_MS;
+}
+
+int worker_run(const struct worker_options *options) {
+    static struct worker s_worker; /* threads may outlive this call, until the process ends */
+    struct error err;
+    s_worker.options = options;
+    s_worker.config = options->config;
+    if (set_up(&s_worker, &err)) {
+        log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
+        return 1;
+    }
+    if (!await_accept(&s_worker)) {
+        return 0;
+    }
+    if (serve(&s_worker, &err)) {
+        log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
+        return 1;
+    }
+    if (pool_stop(s_worker.pool, left_ms(&s_worker))) {
+        log_line(LOG_WARN, "worker.unfinished", NULL, "something could not be ended in time");
+    }
+    return 0;
+}

@@ -1,0 +1,98 @@
+/**
+ * What the parts of a worker share: worker.c (life), applications.c (who there is), loader.c,
+ * dispatch.c (requests), worker_messages.c (the channel), script_pool.c.
+ *
+ * One for each process, made by worker_run() and never freed: the process ends with it.
+ */
+#ifndef FCGI_HOST_WORKER_STATE_H
+#define FCGI_HOST_WORKER_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "fcgi_host/application.h"
+#include "fcgi_host/channel.h"
+#include "fcgi_host/intake.h"
+#include "fcgi_host/limits.h"
+#include "fcgi_host/reload_hooks.h"
+#include "fcgi_host/route.h"
+#include "fcgi_host/worker.h"
+#include "pool/pool.h"
+
+struct worker {
+    const struct worker_options *options;
+    const struct config *config;
+    struct pool *pool;
+    struct limits *limits;
+    struct router *router;
+    struct intake *intake; /**< NULL until it accepts */
+
+    /** One for each [app], in the configuration's order; fixed once made. */
+    struct application **applications;
+    size_t application_count;
+    /** Those that are built at start-up; the one for "main" holds all that live there. */
+    struct pool_interpreter **interpreters;
+    size_t interpreter_count;
+    struct script_pool *scripts; /**< NULL: no [scripts] */
+
+    struct status_requests *status_requests; /**< status_requests.c */
+    const struct reload_hooks *reloader;     /**< NULL: every reload is a replacement */
+
+    bool has_accept, is_stopping; /**< @thread intake */
+    uint64_t stop_at_ns;          /**< CLOCK_MONOTONIC; once stopping */
+    int stop_timer_fd;
+};
+
+/* ---- applications.c ---- */
+
+/** Make applications, interpreters and router from configuration and placement. */
+int worker_add_applications(struct worker *worker, struct error *err);
+/** Mark why an application does not serve, tell the supervisor and log it. @thread any */
+void worker_application_failed(struct worker *worker, struct application *application,
+                               const struct error *err);
+/** It serves: tell the supervisor and log it. @thread any */
+void worker_application_loaded(struct worker *worker, struct application *application,
+                               const struct generation *generation);
+
+/* ---- loader.c ---- */
+
+/** The pool's hooks (ctx: the worker): the WSGI side's, with what is loading kept in the
+ *  scoreboard. */
+void worker_pool_hooks(struct worker *worker, struct pool_hooks *ret_hooks);
+/** Build every interpreter, on threads of its own; then CHANNEL_LOADED is sent. */
+int worker_start_loading(struct worker *worker, struct error *err);
+/** Build one interpreter and tell what came of it. Blocks. @thread a loader's @tstate none */
+void worker_load(struct worker *worker, struct pool_interpreter *interpreter);
+
+/* ---- dispatch.c ---- */
+
+/** intake_hooks.request. @param ctx  the worker */
+void worker_dispatch(void *ctx, struct request *request);
+/** Hand a request over to an application of the pool, or answer it here. @thread intake */
+void worker_submit(struct worker *worker, struct application *application, struct request *request);
+/** Answer for an application that has failed. @thread any that owns the request */
+void worker_reply_failed(struct request *request, const struct application *application);
+
+/* ---- worker_messages.c ---- */
+
+/** Read all that the supervisor has sent. @thread intake */
+void worker_read_channel(struct worker *worker);
+/** Send a message to the supervisor; one that cannot be sent is logged. @thread any */
+void worker_tell(const struct worker *worker, enum channel_type type, uint64_t number,
+                 const char *name, const char *text);
+
+/* ---- worker.c ---- */
+
+/** Finish what is there, within `timeout_ms`, and go. Called again: whichever is sooner.
+ *  @thread intake */
+void worker_stop(struct worker *worker, uint64_t timeout_ms);
+
+/* ---- status_requests.c ---- */
+
+/** A request for the status page: ask the supervisor, answer when it has. @thread intake */
+void worker_status_request(struct worker *worker, struct request *request);
+/** The supervisor's answer. @param text  NULL: it failed */
+void worker_status_answer(struct worker *worker, uint64_t number, const char *text, size_t bytes);
+
+#endif

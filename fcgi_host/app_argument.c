@@ -64,7 +64,7 @@ int app_argument_parse(const char *text, struct app_argument *ret_argument, stru
     const char *end = reading.file + reading.file_bytes;
     struct app_argument argument = {0};
     if (reading.file_bytes == 0) {
-        return error_set(err, ERR_USAGE, "\"%s\": a file name is missing", text);
+        return error_set(err, ERR_USAGE, "APP \"%s\": a file name is missing", text);
     }
     argument.file = strndup(reading.file, reading.file_bytes);
     argument.name = reading.file != text ? strndup(text, (size_t)(reading.file - text) - 1)

@@ -31,6 +31,7 @@ struct app_config {
     char *file;     /**< absolute */
     char *callable; /**< NULL: "application", then "app" */
     char *mount;    /**< "/blog", without a slash at its end; "" for everything else */
+    bool has_mount; /**< it was given: with "/", SCRIPT_NAME is "" whatever the server says */
     char *host;     /**< lower case, without port; NULL: any */
     char *interpreter;
     bool gil_own;

@@ -78,8 +78,9 @@ static int parse_tcp(const char *text, struct listen_address *address, struct er
     if (size >= sizeof address->host) {
         return error_set(err, ERR_USAGE, "host name too long: \"%s\"", text);
     }
-    if (parse_number(colon + 1, 65535) < 1 || strlen(colon + 1) >= sizeof address->port) {
-        return error_set(err, ERR_USAGE, "bad port \"%s\": 1 to 65535", colon + 1);
+    if (parse_number(colon + 1, 65535) < 0 || strlen(colon + 1) >= sizeof address->port) {
+        return error_set(err, ERR_USAGE, "bad port \"%s\": 0 (any that is free) to 65535",
+                         colon + 1);
     }
     memcpy(address->host, host, size);
     address->host[size] = '\0';

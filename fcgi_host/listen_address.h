@@ -27,7 +27,8 @@ struct listen_address {
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     mode_t mode;
     /* LISTEN_TCP */
-    char host[LISTEN_HOST_BYTES]; /**< without brackets; "" for every address, IPv4 and IPv6 */
+    char host[LISTEN_HOST_BYTES]; /**< without brackets; "" for any address; that and "::" take IPv4
+                                     too */
     bool is_ipv6_literal;         /**< it stood in brackets */
     char port[6];
     /* LISTEN_FD */

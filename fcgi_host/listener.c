@@ -110,8 +110,8 @@ static int open_unix(struct listener *listener, const struct listen_address *add
 
 /* ---- TCP ---- */
 
-static int bind_tcp(const struct addrinfo *info, int is_ipv6_only) {
-    int on = 1;
+static int bind_tcp(const struct addrinfo *info) {
+    int on = 1, off = 0;
     int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     info->ai_protocol);
     if (fd < 0) {
@@ -119,7 +119,7 @@ static int bind_tcp(const struct addrinfo *info, int is_ipv6_only) {
     }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (info->ai_family != AF_INET6 ||
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_ipv6_only, sizeof is_ipv6_only) == 0) &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
         bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0) {
         return fd;
     }
@@ -141,7 +141,7 @@ static int bind_host(struct listener *listener, const char *host, const char *po
     }
     int reason = EADDRNOTAVAIL;
     for (const struct addrinfo *info = found; info && listener->fd < 0; info = info->ai_next) {
-        listener->fd = bind_tcp(info, host != NULL);
+        listener->fd = bind_tcp(info);
         reason = errno;
     }
     freeaddrinfo(found);

@@ -9,9 +9,12 @@
 #include "fcgi_host/script_pool.h"
 #include "fcgi_host/worker_state.h"
 #include "fcgi_host/wsgi.h"
+#include "pool/clock.h"
 
 /** A full queue empties within a second, or not for long. */
 #define RETRY_AFTER_S "1"
+
+#define LONG_WAIT_NS UINT64_C(300000)
 
 static struct worker *s_worker; /* jobs carry no context of ours */
 
@@ -37,14 +40,24 @@ static void request_line(const struct request *request, char line[SCOREBOARD_LIN
     append(line, used, SCOREBOARD_LINE_BYTES, uri ? uri : request_param(request, "SCRIPT_NAME"));
 }
 
+/** Whoever waited long in a queue may have gone: not worth a look (a system call) for the others.
+ */
+static bool is_left_alone(struct request *request) {
+    return clock_now_ns() - request->accepted_ns > LONG_WAIT_NS && request_is_aborted(request);
+}
+
 static void serve(struct job *job, const struct lease *lease) {
     struct request *request = (struct request *)job; /* its first member */
     struct application *application = request->application;
     uint64_t accepted_ns = request->accepted_ns;
     char line[SCOREBOARD_LINE_BYTES];
-    if (!lease->loaded) { /* it failed where another application of its interpreter did not */
+    if (!lease->loaded || is_left_alone(request)) {
         PyThreadState *state = PyEval_SaveThread();
-        worker_reply_failed(request, application);
+        if (lease->loaded) {
+            request_finish(request, REQUEST_CUT, 0);
+        } else { /* it failed where another application of its interpreter did not */
+            worker_reply_failed(request, application);
+        }
         PyEval_RestoreThread(state);
         return;
     }

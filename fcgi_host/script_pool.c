@@ -21,6 +21,7 @@ struct script {
     struct pool_interpreter *interpreter; /* NULL: the main one, fixed */
     uint64_t used_ns;                     /* the last request for it */
     struct stat loaded;                   /* its file, when it was loaded last */
+    struct script *evicted;               /* to be ended before this one is built */
     bool is_fixed;
     _Atomic bool is_building;
 };
@@ -129,48 +130,47 @@ static int add_to_pool(struct script *script, struct error *err) {
 
 /* ---- Building and ending, on threads of their own ---- */
 
+/** End an interpreter that must make room. */
+static void evict(struct script *script) {
+    struct error err;
+    const struct app_config *config = script->application->config;
+    const struct log_about about = {
+        .app = config->name,
+        .generation = atomic_load(&script->application->generation),
+    };
+    if (pool_remove_interpreter(script->interpreter, config->drain_timeout_s * 1000, &err)) {
+        /* Something of it still runs: its application must stay. */
+        log_line(LOG_WARN, "script.unfinished", &about, "could not be ended: %s", err.text);
+    } else {
+        log_line(LOG_INFO, "reload.retired", &about, "makes room: it was idle longest");
+        application_free(script->application);
+        free(script);
+    }
+}
+
 static void *build(void *arg) {
     struct script *script = arg;
+    if (script->evicted) { /* first, so that there is never one too many */
+        evict(script->evicted);
+        script->evicted = NULL;
+    }
     worker_load(script->pool->worker, script->interpreter);
     atomic_store(&script->is_building, false);
     return NULL;
 }
 
-static void *end(void *arg) {
-    struct script *script = arg;
-    struct error err;
-    const struct app_config *config = script->application->config;
-    const struct log_about about = {.app = config->name};
-    if (pool_remove_interpreter(script->interpreter, config->drain_timeout_s * 1000, &err)) {
-        /* Something of it still runs: its application must stay. */
-        log_line(LOG_WARN, "script.evicted", &about, "could not be ended: %s", err.text);
-    } else {
-        log_line(LOG_INFO, "script.evicted", &about, "idle longest");
-        application_free(script->application);
-        free(script);
-    }
-    return NULL;
-}
-
-static int start_thread(void *(*run)(void *), struct script *script, struct error *err) {
-    pthread_t thread;
-    int problem = pthread_create(&thread, NULL, run, script);
-    if (problem) {
-        return error_set_errno(err, problem, "pthread_create");
-    }
-    pthread_detach(thread);
-    return 0;
-}
-
 static int start_build(struct script *script, struct error *err) {
+    pthread_t thread;
     if (stat(script->application->config->file, &script->loaded)) {
         script->loaded = (struct stat){0};
     }
     atomic_store(&script->is_building, true);
-    if (start_thread(build, script, err)) {
+    int problem = pthread_create(&thread, NULL, build, script);
+    if (problem) {
         atomic_store(&script->is_building, false);
-        return -1;
+        return error_set_errno(err, problem, "pthread_create");
     }
+    pthread_detach(thread);
     return 0;
 }
 
@@ -203,24 +203,17 @@ static unsigned count_interpreters(const struct script_pool *pool) {
     return count;
 }
 
-/** @return 0, or -1: ERR_BUSY (all are in use), ERR_SYSTEM */
-static int make_room(struct script_pool *pool, struct error *err) {
-    /* One that is being ended does not count: it is idle, and soon gone. */
+/** @param[out] ret_evicted  to be ended first; NULL: there is room
+ *  @return 0, or -1 with ERR_BUSY: all are in use */
+static int make_room(struct script_pool *pool, struct script **ret_evicted, struct error *err) {
+    *ret_evicted = NULL;
     if (count_interpreters(pool) < pool->worker->config->max_interpreters) {
         return 0;
     }
-    struct script *script = idle_longest(pool);
-    if (!script) {
-        return error_set(err, ERR_BUSY, "max_interpreters (%u) are all in use",
-                         pool->worker->config->max_interpreters);
-    }
-    unlink_script(script);
-    if (start_thread(end, script, err)) {
-        script->next = pool->scripts;
-        pool->scripts = script;
-        return -1;
-    }
-    return 0;
+    *ret_evicted = idle_longest(pool);
+    return *ret_evicted ? 0
+                        : error_set(err, ERR_BUSY, "max_interpreters (%u) are all in use",
+                                    pool->worker->config->max_interpreters);
 }
 
 /* ---- Requests ---- */
@@ -239,14 +232,23 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
         error_set(err, ERR_FAILED, "not loaded: the worker %s", why);
         return NULL;
     }
-    if (make_room(pool, err)) {
+    struct script *evicted;
+    if (make_room(pool, &evicted, err)) {
         return NULL;
     }
     struct script *script = add_script(pool, path, err);
     if (!script) {
         return NULL;
     }
+    script->evicted = evicted;
+    if (evicted) {
+        unlink_script(evicted);
+    }
     if (add_to_pool(script, err) || start_build(script, err)) {
+        if (evicted) {
+            evicted->next = pool->scripts;
+            pool->scripts = evicted;
+        }
         unlink_script(script);
         if (script->interpreter) {
             pool_remove_interpreter(script->interpreter, 0, NULL);

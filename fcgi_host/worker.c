@@ -136,7 +136,7 @@ static void stop_timer_ready(void *ctx, int fd) {
 static unsigned max_connections(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= 2 * RESERVED_DESCRIPTORS) {
-        return RESERVED_DESCRIPTORS;
+        return RESERVED_DESCRIPTORS / 2;
     }
     rlim_t connections = limit.rlim_cur - RESERVED_DESCRIPTORS;
     return connections < MOST_CONNECTIONS ? (unsigned)connections : MOST_CONNECTIONS;

@@ -65,8 +65,8 @@ static void print_usage(FILE *out) {
         fprintf(out, "       fcgi_host %s %s\n", s_commands[i].name, s_commands[i].arguments);
     }
     fputs("\nServe WSGI applications to a web server that speaks FastCGI.\n"
-          "APP is [NAME=]FILE[:CALLABLE]; the name defaults to the file's, without its suffix,\n"
-          "the callable to \"application\", then \"app\".\n",
+          "APP is [NAME=]FILE[:CALLABLE]; NAME defaults to the file's name without suffix,\n"
+          "CALLABLE to \"application\", then \"app\".\n",
           out);
     if (s_commands[0].name) {
         fputs("\nCommands:\n", out);

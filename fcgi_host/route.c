@@ -106,7 +106,7 @@ static bool has_suffix(const struct config *config, const char *path, size_t siz
     for (size_t i = 0; i < config->scripts_suffix.count; i++) {
         const char *suffix = config->scripts_suffix.items[i];
         size_t length = strlen(suffix);
-        if (size > length && memcmp(path + size - length, suffix, length) == 0) {
+        if (size >= length && memcmp(path + size - length, suffix, length) == 0) {
             return true;
         }
     }

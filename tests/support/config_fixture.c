@@ -1,0 +1,60 @@
+#include "tests/support/config_fixture.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char config_folder[] = "/tmp/fcgi_host-config-XXXXXX";
+struct error config_error;
+
+void config_write(const char *name, const char *text) {
+    FILE *file = fopen(name, "w");
+    assert(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+void config_setup(void) {
+    if (!mkdtemp(config_folder) || chdir(config_folder) != 0 || mkdir("venv", 0755) != 0 ||
+        mkdir("scripts", 0755) != 0) {
+        abort();
+    }
+    config_write("a.py", "");
+    config_write("b.py", "");
+}
+
+void config_teardown(void) {
+    static const char *const names[] = {"a.py", "b.py", "test.conf", "venv", "scripts"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        remove(names[i]);
+    }
+    if (chdir("/") == 0) {
+        rmdir(config_folder);
+    }
+}
+
+struct config *config_from_words(const char *const *words, enum command *ret_command) {
+    char *argv[32] = {(char *)"fcgi_host"};
+    int argc = 1;
+    for (; words[argc - 1]; argc++) {
+        argv[argc] = (char *)words[argc - 1];
+    }
+    struct command_line line = {.command = COMMAND_HELP};
+    struct config *config = NULL;
+    memset(&config_error, 0, sizeof config_error);
+    if (config_load(argc, argv, &line, &config, &config_error) != 0) {
+        return NULL;
+    }
+    if (ret_command) {
+        *ret_command = line.command;
+    }
+    return config;
+}
+
+struct config *config_from_file(const char *text) {
+    config_write("test.conf", text);
+    return config_from_words(WORDS("-c", "test.conf"), NULL);
+}

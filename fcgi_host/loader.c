@@ -5,6 +5,7 @@
 
 #include "fcgi_host/crash.h"
 #include "fcgi_host/log.h"
+#include "fcgi_host/recycler.h"
 #include "fcgi_host/worker_state.h"
 #include "fcgi_host/wsgi.h"
 #include "pool/clock.h"
@@ -52,15 +53,17 @@ static bool may_lack_one(const struct pool_interpreter *interpreter, const struc
 static int load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
                 struct error *err) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
+    struct application *application = pool_app_user(app);
     (void)ctx;
     struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
     int outcome = wsgi_load(NULL, generation, app, ret_loaded, err);
     end_loading(slot);
-    if (outcome == 0 || pool_current(interpreter)) {
+    bool did_serve = pool_current(interpreter) && !atomic_load(&application->failure);
+    if (outcome == 0 || did_serve) {
         return outcome;
     }
     /* Before the pool abandons the requests that wait: they are answered with it. */
-    application_set_failure(pool_app_user(app), err);
+    application_set_failure(application, err);
     if (!may_lack_one(interpreter, err)) {
         return -1;
     }
@@ -115,6 +118,9 @@ void worker_load(struct worker *worker, struct pool_interpreter *interpreter) {
         generation = NULL;
     }
     tell_outcome(worker, interpreter, generation, &err);
+    if (worker->recycler) {
+        recycler_loaded(worker->recycler, interpreter, generation ? NULL : &err);
+    }
 }
 
 /** Counts what is done; freed by the last of its users. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/log.h"
+#include "fcgi_host/recycler.h"
 #include "fcgi_host/reply.h"
 #include "fcgi_host/worker_state.h"
 #include "pool/clock.h"
@@ -125,10 +126,20 @@ static int add_to_pool(struct script *script, struct error *err) {
     if (pool_add_interpreter(script->pool->worker->pool, &interpreter, &script->interpreter, err)) {
         return -1;
     }
-    return pool_add_app(script->interpreter, &app, &script->application->pool_app, err);
+    if (pool_add_app(script->interpreter, &app, &script->application->pool_app, err)) {
+        return -1;
+    }
+    struct recycler *recycler = script->pool->worker->recycler;
+    return recycler ? recycler_add(recycler, script->interpreter, err) : 0;
 }
 
 /* ---- Building and ending, on threads of their own ---- */
+
+static void forget_files(struct script *script) {
+    if (script->pool->worker->recycler) {
+        recycler_remove(script->pool->worker->recycler, script->interpreter);
+    }
+}
 
 /** End an interpreter that must make room. */
 static void evict(struct script *script) {
@@ -138,6 +149,7 @@ static void evict(struct script *script) {
         .app = config->name,
         .generation = atomic_load(&script->application->generation),
     };
+    forget_files(script);
     if (pool_remove_interpreter(script->interpreter, config->drain_timeout_s * 1000, &err)) {
         /* Something of it still runs: its application must stay. */
         log_line(LOG_WARN, "script.unfinished", &about, "could not be ended: %s", err.text);
@@ -251,6 +263,7 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
         }
         unlink_script(script);
         if (script->interpreter) {
+            forget_files(script);
             pool_remove_interpreter(script->interpreter, 0, NULL);
         }
         application_free(script->application);
@@ -260,9 +273,12 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
     return script;
 }
 
-/** It did not load: has its file changed since? */
+/** It did not load, and nobody watches its files: have they changed since? */
 static bool may_load_now(const struct script *script) {
     struct stat now;
+    if (script->pool->worker->recycler && script->application->config->reload != RELOAD_OFF) {
+        return false;
+    }
     const struct error *failure = atomic_load(&script->application->failure);
     if (!failure || script->is_fixed || atomic_load(&script->is_building) ||
         failure->code == ERR_REFUSED || stat(script->application->config->file, &now)) {

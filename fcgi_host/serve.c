@@ -234,7 +234,8 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-int serve_command(const struct command_line *line) {
+int serve_command(const struct command_line *line, const struct config *config) {
+    (void)config;
     struct serve serve = {.port = SERVE_PORT, .socket_fd = -1};
     struct error err;
     sigset_t signals;

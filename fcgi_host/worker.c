@@ -12,6 +12,7 @@
 
 #include "fcgi_host/crash.h"
 #include "fcgi_host/log.h"
+#include "fcgi_host/recycler.h"
 #include "fcgi_host/stacks.h"
 #include "fcgi_host/worker_state.h"
 #include "fcgi_host/wsgi.h"
@@ -73,6 +74,18 @@ static int start_python(const struct worker *worker, struct error *err) {
                : 0;
 }
 
+/** Without it every reload is a new worker, and nothing is watched: said, and no reason to fail. */
+static void start_recycler(struct worker *worker) {
+    struct error err;
+    int failed = recycler_start(worker, &err);
+    for (size_t i = 0; i < worker->interpreter_count && !failed; i++) {
+        failed = recycler_add(worker->recycler, worker->interpreters[i], &err);
+    }
+    if (failed) {
+        log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);
+    }
+}
+
 static int set_up(struct worker *worker, struct error *err) {
     struct pool_hooks hooks;
     const struct limits_options limits = {
@@ -94,6 +107,7 @@ static int set_up(struct worker *worker, struct error *err) {
     if (!worker->limits || worker_add_applications(worker, err)) {
         return -1;
     }
+    start_recycler(worker);
     return worker_start_loading(worker, err);
 }
 

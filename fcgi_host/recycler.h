@@ -1,0 +1,43 @@
+/**
+ * Reloading in the worker's process: what the reloader (reload/) does, connected to this host's
+ * configuration, log, status and supervisor.
+ *
+ * Which way an interpreter is reloaded, and why (the first that applies):
+ *   - `reload = worker`, or it is the main interpreter, or has a GIL of its own: by a new worker
+ *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6)
+ *   - interpreters that could not be ended, or memory lost over recycles, have reached their limit
+ *   - else in the process
+ *
+ * @tstate none, unless said otherwise
+ */
+#ifndef FCGI_HOST_RECYCLER_H
+#define FCGI_HOST_RECYCLER_H
+
+#include "fcgi_host/worker_state.h"
+
+struct recycler;
+
+enum {
+    /** Generations that could not be ended: each keeps its memory and its stuck threads. */
+    RECYCLER_ZOMBIES_MAX = 3,
+};
+
+/**
+ * Start the reloader of a worker, before any application is loaded; sets worker->reloader and the
+ * hooks that tell which files are read.
+ * @return 0, or -1: ERR_SYSTEM (no inotify instance left: fs.inotify.max_user_instances),
+ * ERR_MEMORY
+ * @owns lives as long as the process
+ */
+int recycler_start(struct worker *worker, struct error *err);
+
+/** Watch a named interpreter, before it is built for the first time. Errors: ERR_MEMORY */
+int recycler_add(struct recycler *recycler, struct pool_interpreter *interpreter,
+                 struct error *err);
+/** Its first build is over. @param err  NULL: it serves */
+void recycler_loaded(struct recycler *recycler, struct pool_interpreter *interpreter,
+                     const struct error *err);
+/** Before it is taken out of the pool; waits for a reload of it that is under way. */
+void recycler_remove(struct recycler *recycler, struct pool_interpreter *interpreter);
+
+#endif

@@ -156,7 +156,7 @@ static pid_t start(const char *program, const char *const *argv, int stdin_fd) {
         if (getppid() == parent && (stdin_fd < 0 || dup2(stdin_fd, 0) == 0)) {
             execv(program, (char *const *)argv);
         }
-        fprintf(stderr, "fcgi_host serve: %s: %s\n", program, strerror(errno));
+        fprintf(stderr, "fcgi_host serve: %s: %m\n", program);
         _exit(127);
     }
     return pid;

@@ -37,7 +37,7 @@ struct worker {
     struct script_pool *scripts; /**< NULL: no [scripts] */
 
     struct status_requests *status_requests; /**< status_requests.c */
-    struct recycler *recycler; /**< recycler.h; NULL: no reloading in this process */
+    struct recycler *recycler;               /**< recycler.h; NULL: no reloading in this process */
     const struct reload_hooks *reloader;     /**< NULL: every reload is a replacement */
 
     bool has_accept, is_stopping; /**< @thread intake */

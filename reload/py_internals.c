@@ -1,0 +1,93 @@
+#define Py_BUILD_CORE 1
+#include "reload/py_internals.h"
+
+#include "internal/pycore_dict.h"
+#include "internal/pycore_gc.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_object.h"
+
+static void each_in_list(PyGC_Head *head, py_object_function function, void *arg) {
+    for (PyGC_Head *gc = _PyGCHead_NEXT(head); gc && gc != head; gc = _PyGCHead_NEXT(gc)) {
+        function((PyObject *)(gc + 1), arg);
+    }
+}
+
+void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
+    for (int i = 0; i < NUM_GENERATIONS; i++) {
+        each_in_list(&interpreter->gc.generations[i].head, function, arg);
+    }
+    /* gc.freeze() moves objects here. */
+    each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
+}
+
+bool py_shares_gil(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return interpreter == PyInterpreterState_Main() || !interpreter->ceval.own_gil;
+#else
+    (void)interpreter;
+    return true;
+#endif
+}
+
+PyObject *py_modules(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return interpreter->imports.modules;
+#else
+    return interpreter->modules;
+#endif
+}
+
+bool py_is_immortal(PyObject *object) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return _Py_IsImmortal(object);
+#else
+    (void)object;
+    return false;
+#endif
+}
+
+size_t py_block_header_bytes(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    if (!PyType_IS_GC(type) || !PyObject_IS_GC(object)) {
+        return 0;
+    }
+    return _PyType_PreHeaderSize(type);
+}
+
+static void visit_code(PyCodeObject *code, visitproc visit, void *arg) {
+    PyObject *held[] = {
+        code->co_consts,          code->co_names,    code->co_exceptiontable,
+        code->co_localsplusnames, code->co_filename, code->co_name,
+        code->co_localspluskinds, code->co_qualname, code->co_linetable,
+    };
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (held[i]) {
+            visit(held[i], arg);
+        }
+    }
+}
+
+void py_visit_untraversed(PyObject *object, visitproc visit, void *arg) {
+    if (PyCode_Check(object)) {
+        visit_code((PyCodeObject *)object, visit, arg);
+    } else if (PyDict_Check(object) && DK_IS_UNICODE(((PyDictObject *)object)->ma_keys)) {
+        PyObject *key;
+        Py_ssize_t position = 0;
+        while (PyDict_Next(object, &position, &key, NULL)) {
+            visit(key, arg);
+        }
+    }
+}
+
+void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
+    PyObject *held[] = {
+        type->tp_dict,  type->tp_bases,      type->tp_mro,
+        type->tp_cache, type->tp_subclasses, type->tp_weaklist,
+    };
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        /* 3.12 keeps small numbers in tp_subclasses of its own static types. */
+        if ((uintptr_t)held[i] > 0xFFFF) {
+            visit(held[i], arg);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/**
+ * What the stale state check needs of CPython and no public function gives: the one file of this
+ * layer that includes CPython's internal headers.
+ *
+ * Why internals: `gc.get_objects()` allocates, raises an audit event that an application may hook,
+ * and has to run *in* the interpreter it asks about; PyUnstable_GC_VisitObjects() (3.12) too needs
+ * a thread state of it.  The check reads the lists of several interpreters from one thread, while
+ * the GIL they share keeps all of them still.
+ *
+ * @thread any  @tstate attached to an interpreter that shares the process's GIL, for all of it
+ */
+#ifndef RELOAD_PY_INTERNALS_H
+#define RELOAD_PY_INTERNALS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+typedef void (*py_object_function)(PyObject *object, void *arg);
+
+/**
+ * Call `function` for every object in the garbage collector's lists of an interpreter.
+ * It must neither create nor destroy objects.
+ */
+void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg);
+
+/** Whether an interpreter shares the process's GIL, so that holding that keeps it still. */
+bool py_shares_gil(PyInterpreterState *interpreter);
+
+/** sys.modules of an interpreter. @return borrowed; NULL before it was made */
+PyObject *py_modules(PyInterpreterState *interpreter);
+
+/** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
+bool py_is_immortal(PyObject *object);
+
+/** How far before an object the memory block that holds it starts. */
+size_t py_block_header_bytes(PyObject *object);
+
+/**
+ * Visit what a code object holds (it has no tp_traverse), and the keys of a dictionary that
+ * tp_traverse leaves out (tables that have only strings as keys).
+ */
+void py_visit_untraversed(PyObject *object, visitproc visit, void *arg);
+
+/** Where a type object's fields that hold its furniture are (bases, mro, dictionary, …). */
+void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);
+
+#endif

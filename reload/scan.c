@@ -1,0 +1,300 @@
+#include "reload/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reload/address_set.h"
+#include "reload/image_symbols.h"
+#include "reload/safe_read.h"
+
+enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
+/** Smaller segments are read as they are: asking the kernel about their pages costs more. */
+enum { SPARSE_BYTES_MIN = 1 << 20 };
+
+struct block {
+    uintptr_t start;
+    size_t bytes;
+    PyObject *via;
+    unsigned depth;
+    struct image *image;
+    uintptr_t location;
+    bool is_tls;
+};
+
+struct scanner {
+    struct scan *scan;
+    const struct image_list *images;
+    const struct object_map *map;
+    unsigned wanted;
+    struct address_set seen; /**< heap blocks that were queued */
+    struct block *blocks;    /**< SCAN_BLOCKS_MAX; followed first in, first out */
+    size_t block_count, block_bytes;
+    bool out_of_memory;
+};
+
+static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                    uintptr_t word) {
+    struct scan *scan = scanner->scan;
+    if (scan->count == scan->capacity) {
+        size_t capacity = scan->capacity ? 2 * scan->capacity : 64;
+        struct scan_hit *hits = realloc(scan->hits, capacity * sizeof *hits);
+        if (!hits) {
+            scanner->out_of_memory = true;
+            return;
+        }
+        scan->hits = hits;
+        scan->capacity = capacity;
+    }
+    scan->hits[scan->count++] = (struct scan_hit){
+        .image = from->image,
+        .location = from->depth || from->via ? from->location
+                    : from->is_tls           ? holder - from->start
+                                             : holder,
+        .is_tls = from->is_tls,
+        .depth = from->depth,
+        .holder = holder,
+        .word = word,
+        .object = (PyObject *)(word & ~(uintptr_t)TAG_BITS),
+        .via = from->via,
+    };
+}
+
+/** Whether a word is the m_copy field of a PyModuleDef. */
+static bool is_module_copy(const struct image_range *segment, uintptr_t location) {
+    uintptr_t start = location - offsetof(PyModuleDef, m_base.m_copy);
+    return start >= segment->start && Py_TYPE((PyObject *)start) == &PyModuleDef_Type;
+}
+
+static void add_copy(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                     uintptr_t word) {
+    struct scan *scan = scanner->scan;
+    struct scan_hit *copies = realloc(scan->copies, (scan->copy_count + 1) * sizeof *copies);
+    if (!copies) {
+        scanner->out_of_memory = true;
+        return;
+    }
+    scan->copies = copies;
+    copies[scan->copy_count++] = (struct scan_hit){.image = from->image,
+                                                   .location = holder,
+                                                   .holder = holder,
+                                                   .word = word,
+                                                   .object = (PyObject *)word};
+}
+
+/** Whether CPython keeps this word: part of a static type's furniture. */
+static bool is_furniture(const struct image_range *segment, uintptr_t location) {
+    static const size_t s_type_fields[] = {
+        offsetof(PyTypeObject, tp_dict),       offsetof(PyTypeObject, tp_bases),
+        offsetof(PyTypeObject, tp_mro),        offsetof(PyTypeObject, tp_cache),
+        offsetof(PyTypeObject, tp_subclasses), offsetof(PyTypeObject, tp_weaklist),
+    };
+    for (size_t i = 0; i < sizeof s_type_fields / sizeof s_type_fields[0]; i++) {
+        uintptr_t start = location - s_type_fields[i];
+        if (start < segment->start ||
+            start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
+            continue;
+        }
+        const PyTypeObject *type = (const PyTypeObject *)start;
+        if (Py_TYPE(type) == &PyType_Type && (type->tp_flags & Py_TPFLAGS_READY) &&
+            !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_basicsize > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct scanner *scanner, uint8_t marks) {
+    unsigned owners = marks & OWNER_MASK;
+    return owners && !(marks & OBJECT_NOBODYS) && !(owners & ~scanner->wanted);
+}
+
+static void queue_block(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                        uintptr_t start, size_t bytes, PyObject *via) {
+    if (scanner->block_count == SCAN_BLOCKS_MAX ||
+        scanner->block_bytes + bytes > SCAN_BLOCK_BYTES_MAX) {
+        return;
+    }
+    struct address_entry *entry = address_set_add(&scanner->seen, start);
+    if (!entry || entry->value) {
+        scanner->out_of_memory |= !entry;
+        return;
+    }
+    entry->value = 1;
+    struct block *block = &scanner->blocks[scanner->block_count++];
+    *block = *from;
+    if (from->depth == 0 && !from->via) {
+        block->location = from->is_tls ? holder - from->start : holder;
+    }
+    block->start = start;
+    block->bytes = bytes;
+    block->depth = from->depth + (via ? 0 : 1);
+    block->via = via ? via : from->via;
+    scanner->block_bytes += bytes;
+}
+
+/**
+ * A living object that no interpreter's lists lead to: its type is a known type and its count
+ * makes sense (a freed block has the allocator's link there).
+ */
+static bool is_unknown_object(const struct scanner *scanner, uintptr_t address,
+                              PyTypeObject **ret_type) {
+    struct {
+        Py_ssize_t count;
+        uintptr_t type;
+    } head;
+    if (!safe_read(address, &head, sizeof head) || head.count < 1 || head.count > 1 << 24) {
+        return false;
+    }
+    if (!object_map_marks(scanner->map, head.type) || !PyType_Check((PyObject *)head.type)) {
+        return false;
+    }
+    *ret_type = (PyTypeObject *)head.type;
+    return true;
+}
+
+static void follow_unknown_object(struct scanner *scanner, const struct block *from,
+                                  uintptr_t holder, PyObject *object, PyTypeObject *type) {
+    if (is_wanted(scanner, object_map_marks(scanner->map, (uintptr_t)type))) {
+        add_hit(scanner, from, holder, (uintptr_t)object);
+        return;
+    }
+    size_t bytes = (size_t)type->tp_basicsize;
+    if (PyTuple_CheckExact(object)) {
+        bytes += (size_t)PyTuple_GET_SIZE(object) * WORD_BYTES;
+    }
+    queue_block(scanner, from, holder, (uintptr_t)object, bytes, object);
+}
+
+/** A word that points into no image and at no known object: a heap block, or an object of C's. */
+static void follow_pointer(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                           uintptr_t value) {
+    if (value < 1 << 16 || value >> 47 || !from->image->imports_python ||
+        from->depth >= SCAN_DEPTH_MAX || scanner->block_count == SCAN_BLOCKS_MAX ||
+        address_set_find(&scanner->seen, value) || image_list_find(scanner->images, value)) {
+        return;
+    }
+    PyTypeObject *type;
+    if (is_unknown_object(scanner, value, &type)) {
+        follow_unknown_object(scanner, from, holder, (PyObject *)value, type);
+        return;
+    }
+    size_t bytes = heap_block_bytes(value);
+    if (bytes) {
+        queue_block(scanner, from, holder, value, bytes, NULL);
+    }
+}
+
+/** Look at the words of `from`, whose contents are at `words` (in place, or a copy). */
+static void scan_words(struct scanner *scanner, const struct block *from,
+                       const struct image_range *segment, uintptr_t start, const uintptr_t *words,
+                       size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t word = words[i];
+        uintptr_t value = word & ~(uintptr_t)TAG_BITS;
+        if (value < 1 << 16) {
+            continue;
+        }
+        uintptr_t holder = start + i * WORD_BYTES;
+        uint8_t marks = object_map_marks(scanner->map, value);
+        if (marks) {
+            if (segment && is_module_copy(segment, holder)) {
+                add_copy(scanner, from, holder, word);
+            } else if (is_wanted(scanner, marks) && !(segment && is_furniture(segment, holder))) {
+                add_hit(scanner, from, holder, word);
+            }
+        } else if (value == word) {
+            follow_pointer(scanner, from, holder, value);
+        }
+    }
+}
+
+static void scan_segment(struct scanner *scanner, struct image *image,
+                         const struct image_range *segment) {
+    struct block from = {.image = image, .start = segment->start, .bytes = segment->bytes};
+    uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
+    uintptr_t end = segment->start + segment->bytes;
+    if (segment->bytes < SPARSE_BYTES_MIN) {
+        scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
+                   (end - start) / WORD_BYTES);
+        return;
+    }
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    size_t pages = (end - start / page_bytes * page_bytes + page_bytes - 1) / page_bytes;
+    bool *touched = malloc(pages * sizeof *touched);
+    bool known = touched && touched_pages(start, pages, touched);
+    for (size_t i = 0; i < pages; i++) {
+        uintptr_t next = (start / page_bytes + 1) * page_bytes;
+        uintptr_t stop = next < end ? next : end;
+        if (!known || touched[i]) {
+            scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
+                       (stop - start) / WORD_BYTES);
+        }
+        start = next;
+    }
+    free(touched);
+}
+
+static void scan_block(struct scanner *scanner, const struct block *block) {
+    uintptr_t words[64];
+    for (size_t done = 0; done < block->bytes;) {
+        size_t left = block->bytes - done;
+        size_t bytes = left < sizeof words ? left & ~(size_t)TAG_BITS : sizeof words;
+        if (!bytes || !safe_read(block->start + done, words, bytes)) {
+            return;
+        }
+        scan_words(scanner, block, NULL, block->start + done, words, bytes / WORD_BYTES);
+        done += bytes;
+    }
+}
+
+/**
+ * The states of interpreters and threads are heap blocks too, and lead to everything: an extension
+ * that keeps a pointer to one has it from CPython, whose business they are.
+ */
+static void leave_out_states(struct scanner *scanner) {
+    PyInterpreterState *interpreter = PyInterpreterState_Head();
+    for (; interpreter; interpreter = PyInterpreterState_Next(interpreter)) {
+        scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)interpreter);
+        PyThreadState *thread = PyInterpreterState_ThreadHead(interpreter);
+        for (; thread; thread = PyThreadState_Next(thread)) {
+            scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)thread);
+        }
+    }
+}
+
+int scan_images(struct scan *scan, const struct image_list *images, const struct object_map *map,
+                unsigned wanted, struct error *err) {
+    struct scanner scanner = {.scan = scan, .images = images, .map = map, .wanted = wanted};
+    scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
+    scanner.out_of_memory = !scanner.blocks;
+    leave_out_states(&scanner);
+    for (size_t i = 0; scanner.blocks && i < images->count; i++) {
+        struct image *image = images->items[i];
+        for (size_t k = 0; image_is_checked(image) && k < image->writable_count; k++) {
+            scan_segment(&scanner, image, &image->writable[k]);
+        }
+    }
+    for (size_t i = 0; i < scanner.block_count; i++) {
+        struct block block = scanner.blocks[i];
+        scan_block(&scanner, &block);
+    }
+    address_set_clear(&scanner.seen);
+    free(scanner.blocks);
+    return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
+}
+
+void scan_clear(struct scan *scan) {
+    free(scan->hits);
+    free(scan->copies);
+    *scan = (struct scan){0};
+}
+
+void scan_hit_symbol(const struct scan_hit *hit, char *text, size_t text_bytes) {
+    image_symbols_name(hit->image, hit->location, hit->is_tls, text, text_bytes);
+    size_t used = strlen(text);
+    if (hit->depth) {
+        snprintf(text + used, text_bytes - used, "%s", hit->depth > 1 ? " → → heap" : " → heap");
+    }
+}

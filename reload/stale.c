@@ -1,0 +1,241 @@
+#include "reload/stale.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "reload/free_watch.h"
+#include "reload/object_text.h"
+#include "reload/py_internals.h"
+#include "reload/safe_read.h"
+#include "reload/stale_known.h"
+#include "reload/stale_words.h"
+
+/** A word that pointed into an interpreter when it was looked at. */
+struct remembered {
+    struct scan_hit hit;
+    uintptr_t root;  /**< what the variable held: itself `word`, or the block that leads to it */
+    uintptr_t block; /**< start of the object's memory block */
+    bool is_borrowed, is_harmless_if_kept;
+    char holds[OBJECT_TEXT_BYTES];
+};
+
+struct stale_check {
+    struct image_list images;
+    struct remembered *before_load; /**< words into the generation that served then */
+    size_t before_load_count;
+    struct remembered *before_end; /**< words into the generation that is being ended */
+    size_t before_end_count;
+    struct free_watch *watch; /**< on between before_end and after_end, when there are such words */
+};
+
+struct stale_check *stale_check_new(struct error *err) {
+    struct stale_check *check = calloc(1, sizeof *check);
+    if (!check) {
+        error_set(err, ERR_MEMORY, "out of memory for the stale state check");
+    }
+    return check;
+}
+
+void stale_check_free(struct stale_check *check) {
+    if (check) {
+        image_list_clear(&check->images);
+        free_watch_stop(check->watch);
+        free(check->before_load);
+        free(check->before_end);
+        free(check);
+    }
+}
+
+static double now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void remember_one(const struct scan_hit *hit, bool is_borrowed, struct remembered *word) {
+    word->hit = *hit;
+    word->is_borrowed = is_borrowed;
+    word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
+    word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
+    object_text(hit->object, word->holds, sizeof word->holds);
+    if (!hit->is_tls && !safe_read(hit->location, &word->root, sizeof word->root)) {
+        word->root = 0;
+    }
+}
+
+/** The words that hold objects of `view->old` and of nobody else. */
+static int remember(struct stale_view *view, bool with_leaves, struct remembered **ret_words,
+                    size_t *ret_count, struct error *err) {
+    size_t count = 0;
+    struct remembered *words = calloc(view->scan.count + 1, sizeof *words);
+    bool *borrowed = calloc(view->scan.count + 1, sizeof *borrowed);
+    int result = -1;
+    if (!words || !borrowed) {
+        error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+        goto out;
+    }
+    if (stale_words_find_borrowed(view, borrowed, err) != 0) {
+        goto out;
+    }
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        bool is_wanted = with_leaves ? !hit->depth || !object_is_leaf(hit->object)
+                                     : !object_is_leaf(hit->object);
+        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
+            remember_one(hit, borrowed[i], &words[count++]);
+        }
+    }
+    free(*ret_words);
+    *ret_words = words;
+    *ret_count = count;
+    words = NULL;
+    result = 0;
+out:
+    free(words);
+    free(borrowed);
+    return result;
+}
+
+int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
+    struct stale_view view;
+    if (stale_view_open(&view, &check->images, old, NULL, err) != 0) {
+        return -1;
+    }
+    int result = remember(&view, false, &check->before_load, &check->before_load_count, err);
+    stale_view_close(&view);
+    return result;
+}
+
+/** Words that pointed into the old generation and now hold an object of the new one. */
+static int report_reinitialised(struct stale_check *check, struct stale_view *view,
+                                struct stale_report *report, struct error *err) {
+    for (size_t i = 0; i < check->before_load_count; i++) {
+        const struct scan_hit *hit = &check->before_load[i].hit;
+        uintptr_t word;
+        if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word) {
+            continue;
+        }
+        uint8_t marks = object_map_marks(view->map, word);
+        if ((marks & OWNER_MASK) != OWNER_NEW) {
+            continue;
+        }
+        struct stale_what what = {.hazard = HAZARD_IDENTITY,
+                                  .verdict = VERDICT_REINITIALISED,
+                                  .holds = (PyObject *)word,
+                                  .owner = "this generation"};
+        if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory reporting");
+        }
+    }
+    return 0;
+}
+
+int stale_check_loaded(struct stale_check *check, void *old, void *new,
+                       struct stale_report **ret_report, struct error *err) {
+    double started = now_ms();
+    struct stale_view view;
+    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, err) != 0) {
+        return -1;
+    }
+    int result = -1;
+    struct stale_report *report = stale_report_new(&view.extensions);
+    if (!report) {
+        error_set(err, ERR_MEMORY, "out of memory reporting");
+    } else if (stale_words_report(&view, report, err) == 0 &&
+               stale_edges_report(&view, report, err) == 0 &&
+               (!old || report_reinitialised(check, &view, report, err) == 0)) {
+        stale_report_conclude(report);
+        report->took_ms = now_ms() - started;
+        *ret_report = report;
+        report = NULL;
+        result = 0;
+    }
+    stale_report_free(report);
+    stale_view_close(&view);
+    return result;
+}
+
+int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err) {
+    struct stale_view view;
+    free_watch_stop(check->watch);
+    check->watch = NULL;
+    check->before_end_count = 0;
+    if (stale_view_open(&view, &check->images, old, new, err) != 0) {
+        return -1;
+    }
+    uintptr_t *blocks = NULL;
+    int result = remember(&view, true, &check->before_end, &check->before_end_count, err);
+    if (result == 0 && check->before_end_count) {
+        blocks = calloc(check->before_end_count, sizeof *blocks);
+        for (size_t i = 0; blocks && i < check->before_end_count; i++) {
+            blocks[i] = check->before_end[i].block;
+        }
+        /* Without a watch, counting references has to do. */
+        check->watch = blocks ? free_watch_start(blocks, check->before_end_count, NULL) : NULL;
+    }
+    free(blocks);
+    stale_view_close(&view);
+    return result;
+}
+
+/** Whether a variable still leads to what it led to before the end. */
+static bool still_holds(const struct remembered *word) {
+    uintptr_t now, root;
+    if (!safe_read(word->hit.holder, &now, sizeof now) || now != word->hit.word) {
+        return false;
+    }
+    return word->hit.is_tls || word->hit.depth == 0 ||
+           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
+}
+
+static int report_after_end(struct stale_check *check, const struct extension_list *extensions,
+                            struct stale_report *report) {
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        const struct remembered *word = &check->before_end[i];
+        bool was_freed =
+            check->watch ? free_watch_saw(check->watch, word->block) : word->is_borrowed;
+        if (!still_holds(word) || (!was_freed && word->is_harmless_if_kept)) {
+            continue;
+        }
+        struct stale_what what = {.hazard = was_freed ? HAZARD_BORROWED : HAZARD_IDENTITY,
+                                  .verdict = was_freed ? VERDICT_DANGLING : VERDICT_STALE,
+                                  .is_borrowed = was_freed,
+                                  .holds_text = word->holds,
+                                  .owner = "the ended generation"};
+        const char *module = extension_list_module_of(extensions, &check->images, word->hit.image);
+        what.is_note = stale_known_is_harmless(module, &word->hit, &what);
+        if (stale_report_add(report, extensions, &check->images, &word->hit, &what) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
+                          struct error *err) {
+    double started = now_ms();
+    struct extension_list extensions = {0};
+    struct stale_report *report = NULL;
+    int result = -1;
+    if (extension_list_read(&extensions, new, &check->images, err) != 0) {
+        goto out;
+    }
+    report = stale_report_new(&extensions);
+    if (!report || report_after_end(check, &extensions, report) != 0) {
+        error_set(err, ERR_MEMORY, "out of memory reporting");
+        goto out;
+    }
+    stale_report_conclude(report);
+    report->took_ms = now_ms() - started;
+    *ret_report = report;
+    report = NULL;
+    result = 0;
+out:
+    free_watch_stop(check->watch);
+    check->watch = NULL;
+    check->before_end_count = 0;
+    stale_report_free(report);
+    extension_list_clear(&extensions);
+    return result;
+}

@@ -1,0 +1,158 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "reload/object_text.h"
+#include "reload/stale_known.h"
+#include "reload/stale_words.h"
+
+/**
+ * A dictionary entry that only the old interpreter could look up: its key is, or is a tuple with,
+ * an object of that interpreter.  It takes memory and nothing else.
+ */
+static bool is_key_of(const struct object_map *map, PyObject *key, uint8_t owner) {
+    if (PyTuple_CheckExact(key)) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
+            if (is_key_of(map, PyTuple_GET_ITEM(key, i), owner)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    uint8_t marks = object_map_marks(map, (uintptr_t)key);
+    return (marks & OBJECT_TRACKED) && (marks & owner);
+}
+
+static bool is_unreachable_entry(const struct object_map *map, const struct object_edge *edge) {
+    if (!PyDict_CheckExact(edge->from)) {
+        return false;
+    }
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(edge->from, &position, &key, &value)) {
+        if ((key == edge->to || value == edge->to) && !is_key_of(map, key, edge->to_owner)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct reach {
+    PyObject *target;
+    unsigned depth, items;
+    bool found;
+};
+
+/** Registries are a few containers deep at most. */
+enum { REACH_DEPTH_MAX = 4, REACH_ITEMS_MAX = 20000 };
+
+static int reach(PyObject *object, void *arg) {
+    struct reach *search = arg;
+    if (object == search->target) {
+        search->found = true;
+    }
+    if (search->found || search->items++ > REACH_ITEMS_MAX) {
+        return 1;
+    }
+    bool is_container = PyDict_CheckExact(object) || PyList_CheckExact(object) ||
+                        PyTuple_CheckExact(object) || PyAnySet_CheckExact(object);
+    if (is_container && search->depth < REACH_DEPTH_MAX) {
+        search->depth++;
+        Py_TYPE(object)->tp_traverse(object, reach, search);
+        search->depth--;
+    }
+    return search->found;
+}
+
+static const struct scan_hit *find_in(const struct scan_hit *hits, size_t count, PyObject *target) {
+    for (size_t i = 0; i < count; i++) {
+        struct reach search = {.target = target};
+        reach(hits[i].object, &search);
+        if (search.found) {
+            return &hits[i];
+        }
+    }
+    return NULL;
+}
+
+/** The variable, or cached module dictionary, that leads to the object which has the edge. */
+static const struct scan_hit *find_variable(const struct stale_view *view, PyObject *target) {
+    const struct scan_hit *hit = find_in(view->scan.hits, view->scan.count, target);
+    return hit ? hit : find_in(view->scan.copies, view->scan.copy_count, target);
+}
+
+/** The extension whose module dictionary `dict` is, in the subject interpreter. */
+static const char *module_of_dict(PyObject *dict, char *text, size_t text_bytes) {
+    PyObject *name = object_dict_entry(dict, "__name__");
+    if (!name || !PyUnicode_Check(name)) {
+        return NULL;
+    }
+    object_str_text(name, text, text_bytes);
+    return text;
+}
+
+/** A tuple of leaf values and objects that belong to nobody, such as a key of static types. */
+static bool is_leaf_tuple(const struct object_map *map, PyObject *object) {
+    if (!PyTuple_CheckExact(object)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
+        PyObject *item = PyTuple_GET_ITEM(object, i);
+        bool is_nobodys = object_map_marks(map, (uintptr_t)item) & OBJECT_NOBODYS;
+        if (!is_nobodys && !object_is_leaf(item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_edge_harmless(const struct stale_view *view, const struct object_edge *edge) {
+    /* A weak reference keeps nothing alive: subclass lists, weak sets and caches. */
+    return PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) ||
+           is_unreachable_entry(view->map, edge) || object_is_leaf(edge->to) ||
+           is_leaf_tuple(view->map, edge->to);
+}
+
+static int report_edge(struct stale_view *view, struct stale_report *report,
+                       const struct object_edge *edge) {
+    bool is_handed_over = edge->from_owner != OWNER_MAIN;
+    struct stale_what what = {.hazard = HAZARD_IDENTITY,
+                              .verdict = is_handed_over ? VERDICT_SHARED : VERDICT_STALE,
+                              .holds = edge->to,
+                              .owner = edge->to_owner == OWNER_OTHER ? "another interpreter"
+                                       : view->is_first              ? "this generation"
+                                                                     : "the generation before"};
+    const struct scan_hit *hit = find_variable(view, is_handed_over ? edge->to : edge->from);
+    if (hit) {
+        const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
+        what.is_note = stale_known_is_harmless(module, hit, &what);
+        return stale_report_add(report, &view->extensions, view->images, hit, &what);
+    }
+    char name[OBJECT_TEXT_BYTES], from[OBJECT_TEXT_BYTES];
+    object_text(edge->from, from, sizeof from);
+    const char *module = module_of_dict(edge->from, name, sizeof name);
+    return stale_report_add_nowhere(report, module ? module : "", from, &what);
+}
+
+/** More edges than this add nothing to a report that a person reads. */
+enum { EDGES_REPORTED_MAX = 50 };
+
+int stale_edges_report(struct stale_view *view, struct stale_report *report, struct error *err) {
+    size_t count, reported = 0;
+    const struct object_edge *edges = object_map_edges(view->map, &count);
+    for (size_t i = 0; i < count && reported < EDGES_REPORTED_MAX; i++) {
+        const struct object_edge *edge = &edges[i];
+        bool concerns_us = edge->from_owner == OWNER_MAIN
+                               ? edge->to_owner == OWNER_OLD
+                               : edge->from_owner != OWNER_OTHER && edge->to_owner != OWNER_MAIN;
+        /* The old generation's own edges end with it. */
+        if (!concerns_us || (edge->from_owner == OWNER_OLD && !view->is_first) ||
+            is_edge_harmless(view, edge)) {
+            continue;
+        }
+        reported++;
+        if (report_edge(view, report, edge) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory reporting");
+        }
+    }
+    return 0;
+}

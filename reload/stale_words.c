@@ -1,0 +1,179 @@
+#include "reload/stale_words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reload/identity.h"
+#include "reload/object_text.h"
+#include "reload/py_internals.h"
+#include "reload/stale_known.h"
+
+static enum object_owner owner_of(const struct stale_view *view, PyInterpreterState *interpreter) {
+    if (interpreter == PyInterpreterState_Main()) {
+        return OWNER_MAIN;
+    }
+    if (interpreter == view->old) {
+        return OWNER_OLD;
+    }
+    return interpreter == view->subject ? OWNER_NEW : OWNER_OTHER;
+}
+
+static int map_objects(struct stale_view *view, struct error *err) {
+    PyInterpreterState *each = PyInterpreterState_Head();
+    for (; each; each = PyInterpreterState_Next(each)) {
+        if (py_shares_gil(each) &&
+            object_map_track(view->map, each, owner_of(view, each), err) != 0) {
+            return -1;
+        }
+    }
+    for (each = PyInterpreterState_Head(); each; each = PyInterpreterState_Next(each)) {
+        enum object_owner owner = owner_of(view, each);
+        if (owner != OWNER_OTHER && object_map_reach(view->map, each, owner, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
+                    PyInterpreterState *new, struct error *err) {
+    *view = (struct stale_view){
+        .images = images, .old = old, .subject = new ? new : old, .is_first = !new};
+    if (!py_shares_gil(view->old) || !py_shares_gil(view->subject)) {
+        return error_set(err, ERR_USAGE,
+                         "an interpreter with a GIL of its own cannot be checked from outside");
+    }
+    if (image_list_refresh(images, err) != 0 || !(view->map = object_map_new(images, err)) ||
+        map_objects(view, err) != 0 ||
+        scan_images(&view->scan, images, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER, err) !=
+            0 ||
+        extension_list_read(&view->extensions, view->subject, images, err) != 0) {
+        stale_view_close(view);
+        return -1;
+    }
+    return 0;
+}
+
+void stale_view_close(struct stale_view *view) {
+    extension_list_clear(&view->extensions);
+    scan_clear(&view->scan);
+    object_map_free(view->map);
+    view->map = NULL;
+}
+
+unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit) {
+    uint8_t marks = object_map_marks(view->map, (uintptr_t)hit->object);
+    if (!(marks & OWNER_MASK)) {
+        /* An object of C's own: it belongs to whom its class belongs to. */
+        marks = object_map_marks(view->map, (uintptr_t)Py_TYPE(hit->object));
+    }
+    return marks & OWNER_MASK;
+}
+
+int stale_words_find_borrowed(struct stale_view *view, bool *ret_borrowed, struct error *err) {
+    size_t count = view->scan.count;
+    int result = -1;
+    PyObject **objects = calloc(count + 1, sizeof *objects);
+    size_t *inside = calloc(count + 1, sizeof *inside);
+    PyInterpreterState *old = view->old;
+    size_t asked = 0;
+    if (!objects || !inside) {
+        error_set(err, ERR_MEMORY, "out of memory counting references");
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (stale_words_owners(view, &view->scan.hits[i]) == OWNER_OLD) {
+            objects[asked++] = view->scan.hits[i].object;
+        }
+    }
+    if (asked && object_map_count(view->map, objects, asked, &old, 1, inside, err) != 0) {
+        goto out;
+    }
+    asked = 0;
+    for (size_t i = 0; i < count; i++) {
+        ret_borrowed[i] = false;
+        if (stale_words_owners(view, &view->scan.hits[i]) == OWNER_OLD) {
+            ret_borrowed[i] = (size_t)Py_REFCNT(objects[asked]) <= inside[asked];
+            asked++;
+        }
+    }
+    result = 0;
+out:
+    free(objects);
+    free(inside);
+    return result;
+}
+
+/** Objects of a main interpreter that an extension keeps: harmless unless it is a split identity.
+ */
+static bool judge_main(const struct stale_view *view, const struct scan_hit *hit,
+                       struct stale_what *ret_what) {
+    if (view->subject == PyInterpreterState_Main()) {
+        return false;
+    }
+    PyObject *split = identity_find_split(hit->object, view->subject);
+    if (!split) {
+        return false;
+    }
+    *ret_what = (struct stale_what){.hazard = HAZARD_IDENTITY,
+                                    .verdict = VERDICT_SHARED,
+                                    .holds = split,
+                                    .owner = "the main interpreter"};
+    return true;
+}
+
+static bool judge(const struct stale_view *view, const struct scan_hit *hit, bool is_borrowed,
+                  struct stale_what *ret_what) {
+    unsigned owners = stale_words_owners(view, hit);
+    if (owners == OWNER_MAIN) {
+        return judge_main(view, hit, ret_what);
+    }
+    if (owners != OWNER_OLD && owners != OWNER_OTHER) {
+        return false; /* an untracked object that several share */
+    }
+    if (PyWeakref_Check(hit->object) && !is_borrowed) {
+        return false; /* cleared when its object dies, and keeps nothing alive */
+    }
+    if (object_is_leaf(hit->object) && (!is_borrowed || hit->depth)) {
+        return false; /* blocks of the heap are full of leftovers that look like borrowed strings */
+    }
+    *ret_what =
+        (struct stale_what){.hazard = is_borrowed ? HAZARD_BORROWED : HAZARD_IDENTITY,
+                            .verdict = is_borrowed ? VERDICT_DANGLING : VERDICT_STALE,
+                            .is_borrowed = is_borrowed,
+                            .holds = hit->object,
+                            .owner = view->is_first ? "this generation" : "the generation before"};
+    if (owners == OWNER_OTHER) {
+        ret_what->verdict = VERDICT_SHARED;
+        ret_what->owner = "another interpreter";
+    }
+    return true;
+}
+
+int stale_words_report(struct stale_view *view, struct stale_report *report, struct error *err) {
+    int result = -1;
+    bool *borrowed = calloc(view->scan.count + 1, sizeof *borrowed);
+    if (!borrowed) {
+        return error_set(err, ERR_MEMORY, "out of memory reporting");
+    }
+    if (stale_words_find_borrowed(view, borrowed, err) != 0) {
+        goto out;
+    }
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        struct stale_what what;
+        if (!judge(view, hit, borrowed[i], &what)) {
+            continue;
+        }
+        const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
+        what.is_note = stale_known_is_harmless(module, hit, &what);
+        if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
+            error_set(err, ERR_MEMORY, "out of memory reporting");
+            goto out;
+        }
+    }
+    result = 0;
+out:
+    free(borrowed);
+    return result;
+}

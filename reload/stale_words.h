@@ -1,0 +1,47 @@
+/**
+ * The check's judgement of single words: which hits of a scan are findings, and of what kind.
+ *
+ * @thread one at a time  @tstate attached, GIL held throughout
+ */
+#ifndef RELOAD_STALE_WORDS_H
+#define RELOAD_STALE_WORDS_H
+
+#include "reload/address_set.h"
+#include "reload/stale_report.h"
+
+/** One look at the process: everything that belongs together at one moment. */
+struct stale_view {
+    struct image_list *images;
+    struct object_map *map;
+    struct scan scan;
+    struct extension_list extensions; /**< of `subject` */
+    PyInterpreterState *subject;      /**< whose extensions are reported: the newest generation */
+    PyInterpreterState *old;          /**< whose objects are stale: marked OWNER_OLD */
+    bool is_first;                    /**< subject and old are the same: nothing to compare with */
+};
+
+/**
+ * Map all objects and scan all images.
+ * @param old  whose objects are looked for; @param new  NULL, or the generation after it
+ * Errors: ERR_MEMORY, ERR_USAGE (an interpreter with its own GIL)
+ */
+int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
+                    PyInterpreterState *new, struct error *err);
+void stale_view_close(struct stale_view *view);
+
+/** Owners (enum object_owner bits) of what a hit holds. */
+unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit);
+
+/**
+ * For each hit that holds an object of `old`: is the variable without a reference of its own?  All
+ * references then come from objects of `old`, and go when it ends.  Errors: ERR_MEMORY
+ */
+int stale_words_find_borrowed(struct stale_view *view, bool *ret_borrowed, struct error *err);
+
+/** Turn the hits into findings. Errors: ERR_MEMORY */
+int stale_words_report(struct stale_view *view, struct stale_report *report, struct error *err);
+
+/** Turn the edges between interpreters into findings. Errors: ERR_MEMORY */
+int stale_edges_report(struct stale_view *view, struct stale_report *report, struct error *err);
+
+#endif

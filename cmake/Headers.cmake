@@ -14,6 +14,8 @@ foreach(layer pool reload fcgi_host)
     set(scope PUBLIC)
   endif()
   if(headers)
+    # Ours are C, though C++ is enabled for some of the tests' extension modules.
+    set_source_files_properties(${headers} TARGET_DIRECTORY ${library} PROPERTIES LANGUAGE C)
     target_sources(${library} ${scope} FILE_SET HEADERS
       BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
   endif()

@@ -62,7 +62,14 @@ PyObject *identity_twin(PyObject *object, PyInterpreterState *interpreter) {
     }
     PyObject *there = object_dict_entry(modules, module_name);
     PyObject *twin = there ? walk(there, qualname) : NULL;
-    return twin && twin != object && Py_TYPE(twin) == Py_TYPE(object) ? twin : NULL;
+    if (!twin || twin == object) {
+        return NULL;
+    }
+    /* Not by their types: a metaclass may itself be another one in each interpreter. */
+    bool is_same_kind = (PyType_Check(object) && PyType_Check(twin)) ||
+                        (PyFunction_Check(object) && PyFunction_Check(twin)) ||
+                        (PyModule_Check(object) && PyModule_Check(twin));
+    return is_same_kind ? twin : NULL;
 }
 
 struct search {

@@ -203,10 +203,13 @@ static void read_debug_file(struct image_symbols *symbols, const struct image *i
             return;
         }
     }
-    static const char *const s_places[] = {"%.*s%s", "%.*s.debug/%s", "/usr/lib/debug%.*s%s"};
+    /* Beside the image, in .debug/ beside it, and in the same place below /usr/lib/debug. */
     int directory = (int)(image_file_name(image) - image->path);
-    for (size_t i = 0; *link && i < sizeof s_places / sizeof s_places[0]; i++) {
-        snprintf(path, sizeof path, s_places[i], directory, image->path, link);
+    static const char *const s_before[] = {"", "", "/usr/lib/debug"};
+    static const char *const s_between[] = {"", ".debug/", ""};
+    for (size_t i = 0; *link && i < sizeof s_before / sizeof s_before[0]; i++) {
+        snprintf(path, sizeof path, "%s%.*s%s%s", s_before[i], directory, image->path, s_between[i],
+                 link);
         if (read_file(symbols, image, path, NULL)) {
             return;
         }

@@ -3,17 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reload/py_internals.h"
+
 void object_str_text(PyObject *str, char *text, size_t text_bytes) {
     size_t at = 0;
     if (!text_bytes) {
         return;
     }
     text[0] = '\0';
-    if (!PyUnicode_Check(str)
-#if PY_VERSION_HEX < 0x030C0000
-        || !PyUnicode_IS_READY(str)
-#endif
-    ) {
+    if (!PyUnicode_Check(str) || !py_str_is_ready(str)) {
         return;
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(str);

@@ -1,10 +1,10 @@
 #define Py_BUILD_CORE 1
 #include "reload/py_internals.h"
 
-#include "internal/pycore_dict.h"
-#include "internal/pycore_gc.h"
-#include "internal/pycore_interp.h"
-#include "internal/pycore_object.h"
+#include <internal/pycore_dict.h>
+#include <internal/pycore_gc.h>
+#include <internal/pycore_interp.h>
+#include <internal/pycore_object.h>
 
 static void each_in_list(PyGC_Head *head, py_object_function function, void *arg) {
     for (PyGC_Head *gc = _PyGCHead_NEXT(head); gc && gc != head; gc = _PyGCHead_NEXT(gc)) {
@@ -43,6 +43,15 @@ bool py_is_immortal(PyObject *object) {
 #else
     (void)object;
     return false;
+#endif
+}
+
+bool py_str_is_ready(PyObject *str) {
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)str;
+    return true;
+#else
+    return PyUnicode_IS_READY(str);
 #endif
 }
 

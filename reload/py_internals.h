@@ -33,6 +33,9 @@ PyObject *py_modules(PyInterpreterState *interpreter);
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool py_is_immortal(PyObject *object);
 
+/** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
+bool py_str_is_ready(PyObject *str);
+
 /** How far before an object the memory block that holds it starts. */
 size_t py_block_header_bytes(PyObject *object);
 

@@ -144,6 +144,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
         error_set(err, ERR_MEMORY, "out of memory reporting");
     } else if (stale_words_report(&view, report, err) == 0 &&
                stale_edges_report(&view, report, err) == 0 &&
+               stale_types_report(&view, report, err) == 0 &&
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
         report->took_ms = now_ms() - started;

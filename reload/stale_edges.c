@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,9 +106,24 @@ static bool is_leaf_tuple(const struct object_map *map, PyObject *object) {
     return true;
 }
 
+/** The caches of an abstract base class (_abc_data) and weak sets are made of weak references. */
+static bool is_weak_set(PyObject *object) {
+    if (!PyAnySet_CheckExact(object)) {
+        return false;
+    }
+    const PySetObject *set = (const PySetObject *)object;
+    for (Py_ssize_t i = 0; i <= set->mask; i++) {
+        const setentry *entry = &set->table[i];
+        if (entry->key && entry->hash != -1 && !PyWeakref_Check(entry->key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_edge_harmless(const struct stale_view *view, const struct object_edge *edge) {
     /* A weak reference keeps nothing alive: subclass lists, weak sets and caches. */
-    return PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) ||
+    return PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) || is_weak_set(edge->to) ||
            is_unreachable_entry(view->map, edge) || object_is_leaf(edge->to) ||
            is_leaf_tuple(view->map, edge->to);
 }
@@ -152,6 +168,45 @@ int stale_edges_report(struct stale_view *view, struct stale_report *report, str
         reported++;
         if (report_edge(view, report, edge) != 0) {
             return error_set(err, ERR_MEMORY, "out of memory reporting");
+        }
+    }
+    return 0;
+}
+
+static int report_attribute(struct stale_view *view, struct stale_report *report,
+                            const PyTypeObject *type, struct image *image, PyObject *name,
+                            PyObject *value) {
+    char text[64], detail[96];
+    object_str_text(name, text, sizeof text);
+    snprintf(detail, sizeof detail, " (attribute \"%s\" of the type)", text);
+    struct stale_what what = {.hazard = HAZARD_IDENTITY,
+                              .verdict = VERDICT_STALE,
+                              .holds = value,
+                              .owner = view->is_first ? "this generation" : "the generation before",
+                              .detail = detail};
+    struct scan_hit hit = {.image = image, .location = (uintptr_t)type, .object = value};
+    const char *module = extension_list_module_of(&view->extensions, view->images, image);
+    what.is_note = stale_known_is_harmless(module, &hit, &what);
+    return stale_report_add(report, &view->extensions, view->images, &hit, &what);
+}
+
+int stale_types_report(struct stale_view *view, struct stale_report *report, struct error *err) {
+    size_t count;
+    PyTypeObject *const *types = object_map_static_types(view->map, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct image *image = image_list_find(view->images, (uintptr_t)types[i]);
+        PyObject *name, *value, *dict = types[i]->tp_dict;
+        Py_ssize_t position = 0;
+        if (!image || !image_is_checked(image) || !dict) {
+            continue;
+        }
+        while (PyDict_Next(dict, &position, &name, &value)) {
+            uint8_t marks = object_map_marks(view->map, (uintptr_t)value);
+            if ((marks & OWNER_MASK) == OWNER_OLD && !(marks & OBJECT_NOBODYS) &&
+                !object_is_leaf(value) &&
+                report_attribute(view, report, types[i], image, name, value) != 0) {
+                return error_set(err, ERR_MEMORY, "out of memory reporting");
+            }
         }
     }
     return 0;

@@ -132,6 +132,10 @@ int stale_report_add(struct stale_report *report, const struct extension_list *e
                      const struct stale_what *what) {
     char symbol[256];
     scan_hit_symbol(hit, symbol, sizeof symbol);
+    if (what->detail) {
+        size_t used = strlen(symbol);
+        snprintf(symbol + used, sizeof symbol - used, "%s", what->detail);
+    }
     if (is_known(report, hit, symbol, what)) {
         return 0;
     }

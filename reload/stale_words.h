@@ -44,4 +44,7 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
 /** Turn the edges between interpreters into findings. Errors: ERR_MEMORY */
 int stale_edges_report(struct stale_view *view, struct stale_report *report, struct error *err);
 
+/** Attributes of extensions' static types that are objects of `old`. Errors: ERR_MEMORY */
+int stale_types_report(struct stale_view *view, struct stale_report *report, struct error *err);
+
 #endif

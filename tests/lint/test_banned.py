@@ -24,9 +24,9 @@ BANNED = [
     (r"(^|\bstatic\s+|^_Thread_local\s+)(PyTypeObject|PyObject\s*\*)\s*\w+\s*(=|;|\[)",
      "module state and heap types: this host's module passes its own audit", ()),
     (r"\bPy_BUILD_CORE\b", "the public API; what nothing else gives is in one file",
-     ("pool/cpython_internals.c",)),
+     ("pool/cpython_internals.c", "reload/py_internals.c")),
     (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/py_compat.h, the only place that knows versions",
-     ("pool/py_compat.h", "pool/cpython_internals.c")),
+     ("pool/py_compat.h", "pool/cpython_internals.c", "reload/py_internals.c")),
 ]
 # The lower layers never log; what happens is told through callbacks.
 BANNED_BELOW = [

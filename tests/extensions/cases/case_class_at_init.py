@@ -1,0 +1,15 @@
+"""What an application does with the module class_at_init, and what should come of it."""
+
+from fractions import Fraction
+
+from support import extension
+
+
+def answer():
+    return extension.is_fraction(Fraction(1, 2))
+
+
+RIGHT = True
+
+
+answer()  # the first request

@@ -1,0 +1,66 @@
+/* The class is kept in the module's state: each interpreter has its own. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+struct state {
+    PyObject *fraction_class;
+};
+
+static int load(PyObject *module) {
+    struct state *state = PyModule_GetState(module);
+    PyObject *fractions = PyImport_ImportModule("fractions");
+    state->fraction_class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
+    Py_XDECREF(fractions);
+    return state->fraction_class ? 0 : -1;
+}
+
+static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+    struct state *state = PyModule_GetState(module);
+    int result = PyObject_IsInstance(value, state->fraction_class);
+    return result < 0 ? NULL : PyBool_FromLong(result);
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg) {
+    struct state *state = PyModule_GetState(module);
+    Py_VISIT(state->fraction_class);
+    return 0;
+}
+
+static int clear(PyObject *module) {
+    struct state *state = PyModule_GetState(module);
+    Py_CLEAR(state->fraction_class);
+    return 0;
+}
+
+static void free_state(void *module) {
+    clear(module);
+}
+
+static PyMethodDef methods[] = {
+    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, load},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "lazy_class_ok",
+    .m_doc = "A class, looked up in each interpreter.",
+    .m_size = sizeof(struct state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = free_state,
+};
+
+PyMODINIT_FUNC PyInit_lazy_class_ok(void) {
+    return PyModuleDef_Init(&definition);
+}

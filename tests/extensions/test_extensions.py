@@ -1,0 +1,102 @@
+"""Each hazard is real, the check finds it, and it finds nothing in the corrected twin."""
+
+import functools
+import os
+import subprocess
+import unittest
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# case: (hazard, verdicts before the switch)
+CASES = {
+    "lazy_class": (2, {"stale"}),
+    "cached_settings": (2, {"stale"}),
+    "handler_map": (2, {"stale"}),
+    "heap_record": (2, {"stale"}),
+    "type_default": (2, {"stale"}),
+    "api_consumer": (2, {"stale"}),
+    "class_at_init": (2, {"shared"}),
+    "borrowed_item": (3, {"dangling"}),
+    "borrowed_vector": (3, {"dangling"}),
+    "borrowed_list": (3, {"dangling"}),
+    "borrowed_attribute": (3, {"dangling"}),
+}
+
+
+@functools.cache
+def run(program, case, extension):
+    # Freed memory is overwritten, so that using it is seen.
+    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug",
+                       PYTHONPATH=os.pathsep.join([os.environ["EXTENSIONS"],
+                                                   os.path.join(FOLDER, "cases")]))
+    return subprocess.run([program, f"case_{case}"], env=environment, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def verdicts(output):
+    """{"first": ("stale", ["  2 stale …", …]), …}"""
+    found, lines = {}, []
+    for line in output.splitlines():
+        step, _, rest = line.partition(" ")
+        if step in ("first", "switch", "end"):
+            lines = []
+            found[step] = (rest, lines)
+        elif line.startswith("  ") and not line.startswith("  note"):
+            lines.append(line)
+    return found
+
+
+class GroundTruth(unittest.TestCase):
+    maxDiff = None
+
+    def test_hazard_is_real(self):
+        for case, (_, _) in CASES.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE"], case, case)
+                is_right = done.returncode == 0 and done.stdout.endswith("2 right\n")
+                self.assertFalse(is_right, done.stdout)
+
+    def test_twin_gives_the_right_answers(self):
+        for case, (_, _) in CASES.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE"], case, f"{case}_ok")
+                self.assertEqual((done.stdout, done.returncode),
+                                 ("1 right\n1 retired\n2 right\n", 0), done.stderr)
+
+    def test_check_finds_it_before_the_switch(self):
+        for case, (hazard, expected) in CASES.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE_CHECKED"], case, case)
+                verdict, findings = verdicts(done.stdout)["switch"]
+                self.assertIn(verdict, expected, done.stdout + done.stderr)
+                self.assertTrue(findings)
+                for line in findings:
+                    self.assertTrue(line.startswith(f"  {hazard} "), line)
+                    self.assertIn(f" {case} ", line)
+
+    def test_check_knows_it_from_the_first_load(self):
+        for case, (_, expected) in CASES.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE_CHECKED"], case, case)
+                self.assertIn(verdicts(done.stdout)["first"][0], expected, done.stdout)
+
+    def test_dangling_pointers_are_seen_after_the_end(self):
+        for case, (hazard, _) in CASES.items():
+            with self.subTest(case):
+                if hazard == 3:
+                    done = run(os.environ["RECYCLE_CHECKED"], case, case)
+                    self.assertEqual(verdicts(done.stdout)["end"][0], "dangling", done.stdout)
+
+    def test_check_finds_nothing_in_the_twin(self):
+        for case, (_, _) in CASES.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE_CHECKED"], case, f"{case}_ok")
+                found = verdicts(done.stdout)
+                self.assertEqual({step: found[step] for step in ("first", "switch", "end")},
+                                 {step: ("clean", []) for step in ("first", "switch", "end")},
+                                 done.stdout + done.stderr)
+                self.assertEqual(done.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -21,6 +21,7 @@ from _frozen_importlib_external import (
     PathFinder,
     SourceFileLoader,
     SourcelessFileLoader,
+    cache_from_source,
 )
 
 # Byte code says nothing about an edit within the same second.  Two, since file systems round, and
@@ -44,15 +45,10 @@ class ApplicationSourceLoader(SourceFileLoader):
         return result
 
     def get_data(self, path):
-        if path.endswith(".pyc") and self._is_racy(path):
-            raise OSError("cached byte code that may be older than the source")
+        if path.endswith(".pyc") and path == cache_from_source(self.path):
+            if os.stat(path).st_mtime - self._source_mtime < RACY_S:
+                raise OSError("cached byte code that may be older than its source")
         return super().get_data(path)
-
-    def _is_racy(self, bytecode_path):
-        try:
-            return os.stat(bytecode_path).st_mtime - self._source_mtime < RACY_S
-        except AttributeError:  # not asked for byte code, but for a package's data
-            return False
 
     def _cache_bytecode(self, source_path, bytecode_path, data):
         if time.time() - self._source_mtime >= RACY_S:

@@ -47,9 +47,12 @@ static int set_closed(struct error *err) {
     return error_set(err, ERR_CLOSED, "the request is finished");
 }
 
-static int note_failure(struct exchange *exchange, int result, const struct error *err) {
-    if (result < 0 && err->code == ERR_CLOSED) {
+/* A peer that takes nothing for minutes is as good as gone (request.h). */
+static int note_send_failure(struct exchange *exchange, int result, const struct error *err) {
+    if (result < 0 && (err->code == ERR_CLOSED || err->code == ERR_TIMEOUT)) {
         exchange->peer_has_gone = true;
+    } else if (result < 0) {
+        exchange->phase = EXCHANGE_CUT;
     }
     return result;
 }
@@ -84,7 +87,7 @@ static int transmit(struct exchange *exchange, const struct iovec *parts, int co
     if (result == 1) {
         result = send_detached(exchange, request, parts, count, flags, only_flush, err);
     }
-    return note_failure(exchange, result, err);
+    return note_send_failure(exchange, result, err);
 }
 
 bool exchange_is_deferred(const struct exchange *exchange) {
@@ -143,6 +146,9 @@ static bool is_short(const struct exchange *exchange) {
 
 int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
                   struct error *err) {
+    if (!exchange->request) {
+        return set_closed(err);
+    }
     if (size == 0 && !is_last) {
         return 0; /* PEP 3333: empty strings don't make the head leave */
     }
@@ -203,8 +209,8 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
                      ? set_closed(err)
                      : request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
     unlock_and_attach(exchange, tstate);
-    exchange->phase = cut || result < 0 ? EXCHANGE_CUT : EXCHANGE_ENDED;
-    return note_failure(exchange, result, err);
+    exchange->phase = cut ? EXCHANGE_CUT : EXCHANGE_ENDED;
+    return note_send_failure(exchange, result, err);
 }
 
 ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err) {
@@ -223,7 +229,9 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
         result = exchange->closed ? set_closed(err) : request_read(request, buffer, size, err);
         unlock_and_attach(exchange, tstate);
     }
-    note_failure(exchange, result < 0 ? -1 : 0, err);
+    if (result < 0 && err->code == ERR_CLOSED) {
+        exchange->peer_has_gone = true;
+    }
     return result;
 }
 
@@ -236,5 +244,5 @@ void exchange_send_errors(struct exchange *exchange, const char *text, size_t si
     PyThreadState *tstate = detach_and_lock(exchange);
     int result = exchange->closed ? 0 : request_send_stderr(request, text, size, &err);
     unlock_and_attach(exchange, tstate);
-    note_failure(exchange, result, &err);
+    note_send_failure(exchange, result, &err);
 }

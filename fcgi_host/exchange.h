@@ -27,7 +27,7 @@ enum exchange_phase {
     EXCHANGE_HEAD,  /**< nothing was sent */
     EXCHANGE_BODY,  /**< the head was, and maybe some of the body */
     EXCHANGE_ENDED, /**< all was, with END_REQUEST */
-    EXCHANGE_CUT,   /**< the body ended before its Content-Length */
+    EXCHANGE_CUT,   /**< it breaks off: shorter than its Content-Length, or sending failed */
 };
 
 struct exchange {
@@ -55,7 +55,7 @@ void exchange_close(struct exchange *exchange);
  * Send a block of the body, and before it the head if it is still to be sent.
  * response_set_status() must have been called.
  * @param is_last  nothing follows: see exchange_end()
- * @return 0, or -1: ERR_CLOSED (the peer has gone), ERR_SYSTEM, ERR_MEMORY
+ * @return 0, or -1: ERR_CLOSED, ERR_TIMEOUT (peer_has_gone is set), ERR_SYSTEM, ERR_MEMORY
  */
 int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
                   struct error *err);
@@ -77,7 +77,7 @@ bool exchange_is_deferred(const struct exchange *exchange);
 
 /**
  * Read from the request's body; waits for at least one byte.
- * @return bytes read, 0 at the end of the body, or -1: ERR_CLOSED, ERR_PROTOCOL
+ * @return bytes read, 0 at the end of the body, or -1: the errors of request_read()
  */
 ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err);
 

@@ -1,6 +1,5 @@
 #include "fcgi_host/wsgi_input.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,10 +71,7 @@ static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
     }
     ssize_t count = exchange_read(input->exchange, to, size, &err);
     if (count < 0) {
-        if (err.code == ERR_PROTOCOL) {
-            error_set_errno(&err, EIO, "the web server broke the protocol");
-        }
-        return wsgi_raise(&err);
+        return wsgi_raise_io(&err);
     }
     input->taken += count;
     input->at_end = count == 0 || input->taken == input->total;
@@ -84,7 +80,7 @@ static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
                   "the request's body ended after %" PRId64 " of %" PRId64 " bytes", input->taken,
                   input->total);
         input->at_end = false; /* and again on the next try */
-        return wsgi_raise(&err);
+        return wsgi_raise_io(&err);
     }
     return count;
 }

@@ -7,28 +7,37 @@
 
 #include "pool/py_error.h"
 
-int wsgi_raise(const struct error *err) {
+static int number_of(const struct error *err) {
     switch (err->code) {
-    case ERR_MEMORY:
-        PyErr_NoMemory();
-        return -1;
     case ERR_CLOSED:
-    case ERR_SYSTEM: {
-        int number = err->code == ERR_CLOSED ? ECONNRESET : err->sys_errno;
-        PyObject *arguments = Py_BuildValue("(is)", number, err->text);
-        if (arguments) {
-            PyErr_SetObject(PyExc_OSError, arguments);
-            Py_DECREF(arguments);
-        }
-        return -1;
-    }
-    case ERR_PROTOCOL:
-        PyErr_SetString(PyExc_ValueError, err->text);
-        return -1;
+        return ECONNRESET;
+    case ERR_TIMEOUT:
+        return ETIMEDOUT;
+    case ERR_SYSTEM:
+        return err->sys_errno;
     default:
-        PyErr_SetString(PyExc_OSError, err->text);
-        return -1;
+        return EIO;
     }
+}
+
+int wsgi_raise_io(const struct error *err) {
+    PyObject *arguments = Py_BuildValue("(is)", number_of(err), err->text);
+    if (arguments) {
+        PyErr_SetObject(PyExc_OSError, arguments);
+        Py_DECREF(arguments);
+    }
+    return -1;
+}
+
+int wsgi_raise(const struct error *err) {
+    if (err->code == ERR_MEMORY) {
+        PyErr_NoMemory();
+    } else if (err->code == ERR_PROTOCOL) {
+        PyErr_SetString(PyExc_ValueError, err->text);
+    } else {
+        wsgi_raise_io(err);
+    }
+    return -1;
 }
 
 void wsgi_take_exception(struct wsgi_state *state, struct error *err) {

@@ -17,6 +17,8 @@
  * @return -1
  */
 int wsgi_raise(const struct error *err);
+/** Raise OSError, of the kind that fits, whatever the code. @return -1 */
+int wsgi_raise_io(const struct error *err);
 
 /**
  * Take the exception that is set: its traceback as Python prints it, without the frames of the

@@ -3,15 +3,16 @@
 #include "fcgi_host/wsgi_file_wrapper.h"
 #include "fcgi_host/wsgi_raise.h"
 
-static enum wsgi_outcome after_send(int result, const struct error *err) {
+static enum wsgi_outcome after_send(const struct exchange *exchange, int result,
+                                    const struct error *err) {
     if (result == 0) {
         return OUTCOME_DONE;
     }
-    if (err->code == ERR_MEMORY) {
-        wsgi_raise(err);
-        return OUTCOME_EXCEPTION;
+    if (exchange->peer_has_gone) {
+        return OUTCOME_UNSENDABLE;
     }
-    return OUTCOME_UNSENDABLE;
+    wsgi_raise(err);
+    return OUTCOME_EXCEPTION;
 }
 
 /* start_response may be called as late as by the first block's generator, but no later. */
@@ -49,13 +50,13 @@ static enum wsgi_outcome send_block(struct exchange *exchange, PyObject *block, 
         exchange->peer_has_gone = true;
         return OUTCOME_UNSENDABLE;
     }
-    return after_send(result, &err);
+    return after_send(exchange, result, &err);
 }
 
 enum wsgi_outcome wsgi_send_end(struct exchange *exchange) {
     struct error err;
     enum wsgi_outcome outcome = check_started(exchange);
-    return outcome == OUTCOME_DONE ? after_send(exchange_end(exchange, &err), &err) : outcome;
+    return outcome == OUTCOME_DONE ? after_send(exchange, exchange_end(exchange, &err), &err) : outcome;
 }
 
 /* A list or tuple, whose length is known: the last block takes the end along. */
@@ -117,7 +118,7 @@ static enum wsgi_outcome send_file(struct wsgi_state *state, struct exchange *ex
     if (found <= 0) {
         return found < 0 ? OUTCOME_EXCEPTION : send_iterable(exchange, wrapper);
     }
-    return after_send(exchange_send_file(exchange, fd, offset, size, &err), &err);
+    return after_send(exchange, exchange_send_file(exchange, fd, offset, size, &err), &err);
 }
 
 enum wsgi_outcome wsgi_send_result(struct wsgi_state *state, struct exchange *exchange,

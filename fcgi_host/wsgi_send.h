@@ -13,7 +13,7 @@
 enum wsgi_outcome {
     OUTCOME_DONE,
     OUTCOME_EXCEPTION,  /**< a Python exception is set */
-    OUTCOME_UNSENDABLE, /**< sending failed: the peer has gone, nearly always */
+    OUTCOME_UNSENDABLE, /**< the peer has gone */
 };
 
 /** Send what the application object returned, block by block, and its end. */

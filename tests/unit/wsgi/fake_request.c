@@ -38,6 +38,8 @@ void fake_request_clear(struct fake_request *fake) {
     for (size_t i = 0; i < fake->step_count; i++) {
         free(fake->steps[i].bytes);
     }
+    free(fake->sends);
+    free(fake->steps);
     free(fake->errors);
 }
 
@@ -96,7 +98,7 @@ static void keep_send(struct fake_request *fake, const struct iovec *parts, int 
     if (!fake->keeps) {
         return;
     }
-    assert(fake->send_count < FAKE_SENDS);
+    fake->sends = realloc(fake->sends, (fake->send_count + 1) * sizeof *fake->sends);
     struct fake_send *send = &fake->sends[fake->send_count++];
     size_t size = 0;
     for (int i = 0; i < count; i++) {

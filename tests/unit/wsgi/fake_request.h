@@ -23,16 +23,14 @@ struct fake_send {
     bool is_file;
 };
 
-enum { FAKE_STEPS = 4096, FAKE_SENDS = 65536 };
-
 struct fake_request {
     struct request request;
-    bool keeps; /* off: nothing is kept (for measuring) */
-    struct fake_step steps[FAKE_STEPS];
+    bool keeps;              /* off: nothing is kept (for measuring) */
+    struct fake_step *steps; /* malloc'ed */
     size_t step_count, step, step_offset;
     bool body_has_ended;
 
-    struct fake_send sends[FAKE_SENDS];
+    struct fake_send *sends; /* malloc'ed */
     size_t send_count;
     bool waits; /* request_send() leaves everything to request_flush() */
     struct iovec waiting[8];

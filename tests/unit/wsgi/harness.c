@@ -140,6 +140,7 @@ static size_t read_params(PyObject *list, struct param *params) {
 
 /* A list of bytes and of "busy", "closed", "protocol". */
 static void read_steps(PyObject *list, struct fake_request *fake) {
+    fake->steps = calloc((size_t)PyList_GET_SIZE(list) + 1, sizeof *fake->steps);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
         PyObject *item = PyList_GET_ITEM(list, i);
         struct fake_step *step = &fake->steps[fake->step_count++];
@@ -170,10 +171,21 @@ static PyObject *result_of(const struct fake_request *fake) {
                          fake->finishes);
 }
 
+/* The request that is being served, for sent(). */
+static struct fake_request *s_serving;
+
+/* sent() -> how many times the running request was sent something so far */
+static PyObject *sent(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromSize_t(s_serving->send_count);
+}
+
 static void run_once(struct fake_request *fake, struct wsgi_loaded *loaded) {
     struct lease lease = {.loaded = loaded};
     fake->request.job.run = wsgi_run;
+    s_serving = fake;
     wsgi_run(&fake->request.job, &lease);
+    s_serving = NULL;
     assert(!PyErr_Occurred());
 }
 
@@ -265,6 +277,7 @@ static PyMethodDef s_methods[] = {
     {"retire", retire, METH_NOARGS, NULL},
     {"set_multiprocess", set_multiprocess, METH_O, NULL},
     {"serve", serve, METH_VARARGS, NULL},
+    {"sent", sent, METH_NOARGS, NULL},
     {"repeat", repeat, METH_VARARGS, NULL},
     {"log", take_log, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -1,6 +1,11 @@
 """Requests for applications, without a web server: see harness.c."""
 
+import json
+import os
+import subprocess
 import sys
+import tempfile
+import textwrap
 
 import _harness
 
@@ -100,3 +105,37 @@ def environ_of(params=None, **options):
 
     serve(application, params, **options)
     return seen
+
+
+def in_new_process(code, *apps, variables=None):
+    """Run `code` in an interpreter set up for `apps`; what it passes to result(), and the log.
+
+    Each of `apps` is a dict as add_app() of harness.c takes it.  `error` is the set-up's, if any.
+    """
+    prelude = (
+        "import json, os, sys, _harness\n"
+        f"sys.path.insert(0, {os.path.dirname(__file__)!r})\n"
+        "_results = []\n"
+        "result = _results.append\n"
+        f"for app in {list(apps)!r}:\n"
+        "    _harness.add_app(app)\n"
+        "error = None\n"
+        "try:\n"
+        "    _harness.set_up()\n"
+        "except RuntimeError as raised:\n"
+        "    error = str(raised)\n"
+    )
+    end = "\nos.write(1, json.dumps([_results, _harness.log()]).encode())\n"
+    with tempfile.TemporaryDirectory() as folder:
+        script = os.path.join(folder, "script.py")
+        with open(script, "w") as file:
+            file.write(prelude + textwrap.dedent(code) + end)
+        done = subprocess.run(
+            [os.path.realpath("/proc/self/exe"), script],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(variables or {})},
+            timeout=60,
+        )
+    assert done.returncode == 0, done
+    results, log = json.loads(done.stdout)
+    return results, [tuple(line) for line in log]

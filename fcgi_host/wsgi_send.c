@@ -56,7 +56,8 @@ static enum wsgi_outcome send_block(struct exchange *exchange, PyObject *block, 
 enum wsgi_outcome wsgi_send_end(struct exchange *exchange) {
     struct error err;
     enum wsgi_outcome outcome = check_started(exchange);
-    return outcome == OUTCOME_DONE ? after_send(exchange, exchange_end(exchange, &err), &err) : outcome;
+    return outcome == OUTCOME_DONE ? after_send(exchange, exchange_end(exchange, &err), &err)
+                                   : outcome;
 }
 
 /* A list or tuple, whose length is known: the last block takes the end along. */

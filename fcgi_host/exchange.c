@@ -1,7 +1,13 @@
 #include "fcgi_host/exchange.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Parts of one write: head, block. */
 enum { MAX_PARTS = 2 };
+
+/* Web servers ignore the body of an authorizer that lets pass; a longer one is left out. */
+enum { DEFERRED_BYTES = 64 << 10 };
 
 struct exchange *exchange_new(struct wsgi_state *state, struct request *request) {
     struct exchange *exchange = PyObject_New(struct exchange, state->exchange_type);
@@ -9,6 +15,8 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request)
         exchange->vectorcall = exchange_start_response;
         exchange->request = request;
         response_init(&exchange->response);
+        exchange->deferred = NULL;
+        exchange->deferred_bytes = 0;
         exchange->sent = exchange->surplus = 0;
         exchange->phase = EXCHANGE_HEAD;
         exchange->is_head = exchange->peer_has_gone = false;
@@ -144,6 +152,21 @@ static bool is_short(const struct exchange *exchange) {
     return has_body(exchange) && exchange->sent < exchange->response.content_length;
 }
 
+/* Keep a block until the application is through. */
+static int defer(struct exchange *exchange, const void *block, size_t size, struct error *err) {
+    if (size == 0 || exchange->deferred_bytes + size > DEFERRED_BYTES || !has_body(exchange)) {
+        return 0;
+    }
+    char *all = realloc(exchange->deferred, exchange->deferred_bytes + size);
+    if (!all) {
+        return error_set(err, ERR_MEMORY, "out of memory for a response");
+    }
+    memcpy(all + exchange->deferred_bytes, block, size);
+    exchange->deferred = all;
+    exchange->deferred_bytes += size;
+    return 0;
+}
+
 int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
                   struct error *err) {
     if (!exchange->request) {
@@ -152,8 +175,11 @@ int exchange_send(struct exchange *exchange, const void *block, size_t size, boo
     if (size == 0 && !is_last) {
         return 0; /* PEP 3333: empty strings don't make the head leave */
     }
+    if (exchange_is_deferred(exchange)) {
+        return defer(exchange, block, size, err);
+    }
     size_t allowed = count_block(exchange, size);
-    if (exchange->phase >= EXCHANGE_ENDED || exchange_is_deferred(exchange)) {
+    if (exchange->phase >= EXCHANGE_ENDED) {
         return 0;
     }
     if (!has_body(exchange)) {
@@ -173,9 +199,8 @@ int exchange_end(struct exchange *exchange, struct error *err) {
         return 0;
     }
     if (exchange_is_deferred(exchange)) {
-        /* The web server does not use the body of an authorizer that lets pass. */
-        exchange->response.content_length = -1;
-        return send_parts(exchange, NULL, 0, SEND_LAST, err);
+        exchange->response.content_length = (int64_t)exchange->deferred_bytes;
+        return send_parts(exchange, exchange->deferred, exchange->deferred_bytes, SEND_LAST, err);
     }
     if (exchange->phase == EXCHANGE_HEAD && exchange->response.content_length < 0 &&
         has_body(exchange)) {
@@ -189,8 +214,11 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
     if (exchange->response.content_length < 0) {
         exchange->response.content_length = (int64_t)size + exchange->sent;
     }
+    if (exchange_is_deferred(exchange)) {
+        return 0; /* its body is nobody's */
+    }
     size_t allowed = count_block(exchange, size);
-    if (exchange->phase >= EXCHANGE_ENDED || exchange_is_deferred(exchange)) {
+    if (exchange->phase >= EXCHANGE_ENDED) {
         return 0;
     }
     if (!has_body(exchange) || allowed == 0) {

@@ -34,6 +34,8 @@ struct exchange {
     PyObject_HEAD vectorcallfunc vectorcall;
     struct request *request; /**< NULL after exchange_close() */
     struct response response;
+    char *deferred; /**< malloc'ed: the body that waits while exchange_is_deferred() */
+    size_t deferred_bytes;
     int64_t sent;    /**< bytes of the body, also those that HEAD leaves out */
     int64_t surplus; /**< bytes beyond Content-Length, left out */
     enum exchange_phase phase;
@@ -72,7 +74,7 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
  */
 int exchange_end(struct exchange *exchange, struct error *err);
 
-/** Whether the head waits until the application is through: an authorizer that says "200". */
+/** Whether the response waits until the application is through: an authorizer that says "200". */
 bool exchange_is_deferred(const struct exchange *exchange);
 
 /**

@@ -7,6 +7,7 @@
 #include "fcgi_host/exchange.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <structmember.h>
 
 #include "fcgi_host/wsgi_raise.h"
@@ -187,7 +188,9 @@ PyObject *exchange_start_response(PyObject *self, PyObject *const *args, size_t 
 
 static void dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    response_clear(&((struct exchange *)self)->response);
+    struct exchange *exchange = (struct exchange *)self;
+    response_clear(&exchange->response);
+    free(exchange->deferred);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -412,12 +412,21 @@ class Authorizer(unittest.TestCase):
 
     def test_200_lets_pass_and_variables_are_handed_on(self):
         headers = [("Variable-USER", "alice"), ("Content-Length", "2")]
-        for result in ([b"ok"], [], lambda: iter([b"o", b"k"])):
+        for result in ([b"ok"], lambda: iter([b"o", b"k"]), lambda: Closing([b"ok"])):
             answer = self.serve(returning(result, headers=headers))
-            self.assertEqual((answer.status, answer.body), ("200 OK", b""))
-            self.assertEqual(answer.headers, headers[:1])
+            self.assertEqual((answer.status, answer.body), ("200 OK", b"ok"))
+            self.assertEqual(answer.headers, headers)
+            self.assertEqual(len(answer.sends), 1)
             self.assertTrue(answer.is_complete)
             self.assertEqual(answer.log, [])
+
+    def test_the_body_of_200_is_of_no_account(self):
+        for headers in ((), [("Content-Length", "10")]):
+            for result in ([], [b""], [b"x" * 100_000], lambda: iter([b"x" * 70_000])):
+                answer = self.serve(returning(result, headers=headers))
+                self.assertEqual((answer.status, answer.body), ("200 OK", b""))
+                self.assertEqual(answer.header("Content-Length"), "0")
+                self.assertTrue(answer.is_complete)
 
     def test_another_status_refuses_with_its_body(self):
         answer = self.serve(returning([b"no"], "401 Unauthorized", [("WWW-Authenticate", "Basic")]))

@@ -153,14 +153,24 @@ def _import_file(name, file):
     return _frozen_importlib._load(spec)
 
 
+def _import_standard(name):
+    """Before a file of the same name is on the path: it may want the original (json.py)."""
+    try:
+        _frozen_importlib._gcd_import(name)
+    except ImportError:  # of another platform
+        pass
+
+
 def _import_module(file):
     root, name = _place(file)
     file = os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))
     if not os.path.exists(file):
         raise LoadError(f"{file}: no such file")
+    package, _, stem = name.rpartition(".")
+    if not package and stem in sys.stdlib_module_names:
+        _import_standard(stem)
     if root not in sys.path:
         sys.path.insert(0, root)
-    package, _, stem = name.rpartition(".")
     if not package:
         name = _free_name(name, file)
     loaded = sys.modules.get(name)

@@ -51,5 +51,11 @@ enum environ_rule environ_rule(const char *name, size_t size) {
 }
 
 bool environ_is_https(const char *value, size_t size) {
-    return (size == 2 && strncasecmp(value, "on", 2) == 0) || (size == 1 && value[0] == '1');
+    static const char *const words[] = {"on", "1", "yes", "true"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (size == strlen(words[i]) && strncasecmp(value, words[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -22,7 +22,8 @@ enum environ_rule {
 
 enum environ_rule environ_rule(const char *name, size_t size);
 
-/** Whether a value of HTTPS says that the request came over TLS ("on", "1"). */
+/** Whether a value of HTTPS says that the request came over TLS: as wsgiref.util.guess_scheme(),
+ *  and "true", in any case. */
 bool environ_is_https(const char *value, size_t size);
 
 #endif

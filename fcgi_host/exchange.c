@@ -51,15 +51,15 @@ void exchange_close(struct exchange *exchange) {
     unlock_and_attach(exchange, tstate);
 }
 
-static int set_closed(struct error *err) {
-    return error_set(err, ERR_CLOSED, "the request is finished");
+static int set_finished(struct error *err) {
+    return error_set(err, ERR_FAILED, "the request is finished");
 }
 
 /* A peer that takes nothing for minutes is as good as gone (request.h). */
 static int note_send_failure(struct exchange *exchange, int result, const struct error *err) {
     if (result < 0 && (err->code == ERR_CLOSED || err->code == ERR_TIMEOUT)) {
         exchange->peer_has_gone = true;
-    } else if (result < 0) {
+    } else if (result < 0 && exchange->request) {
         exchange->phase = EXCHANGE_CUT;
     }
     return result;
@@ -71,7 +71,7 @@ static int send_detached(struct exchange *exchange, struct request *request,
     PyThreadState *tstate = detach_and_lock(exchange);
     int result;
     if (exchange->closed) {
-        result = set_closed(err);
+        result = set_finished(err);
     } else {
         result = only_flush ? 1 : request_send(request, parts, count, flags, err);
         if (result == 1) {
@@ -88,7 +88,7 @@ static int transmit(struct exchange *exchange, const struct iovec *parts, int co
                     struct error *err) {
     struct request *request = exchange->request;
     if (!request) {
-        return set_closed(err);
+        return set_finished(err);
     }
     bool only_flush = exchange->busy == 0;
     int result = only_flush ? request_send(request, parts, count, flags, err) : 1;
@@ -170,7 +170,7 @@ static int defer(struct exchange *exchange, const void *block, size_t size, stru
 int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
                   struct error *err) {
     if (!exchange->request) {
-        return set_closed(err);
+        return set_finished(err);
     }
     if (size == 0 && !is_last) {
         return 0; /* PEP 3333: empty strings don't make the head leave */
@@ -229,12 +229,12 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
     }
     struct request *request = exchange->request;
     if (!request) {
-        return set_closed(err);
+        return set_finished(err);
     }
     bool cut = is_short(exchange);
     PyThreadState *tstate = detach_and_lock(exchange);
     int result = exchange->closed
-                     ? set_closed(err)
+                     ? set_finished(err)
                      : request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
     unlock_and_attach(exchange, tstate);
     exchange->phase = cut ? EXCHANGE_CUT : EXCHANGE_ENDED;
@@ -244,7 +244,7 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
 ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err) {
     struct request *request = exchange->request;
     if (!request) {
-        return set_closed(err);
+        return set_finished(err);
     }
     ssize_t result = -1;
     bool must_wait = exchange->busy > 0;
@@ -254,7 +254,7 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
     }
     if (must_wait) {
         PyThreadState *tstate = detach_and_lock(exchange);
-        result = exchange->closed ? set_closed(err) : request_read(request, buffer, size, err);
+        result = exchange->closed ? set_finished(err) : request_read(request, buffer, size, err);
         unlock_and_attach(exchange, tstate);
     }
     if (result < 0 && err->code == ERR_CLOSED) {

@@ -44,6 +44,7 @@ static const struct {
     FORBIDDEN("proxy-authenticate", "hop-by-hop headers are the web server's"),
     FORBIDDEN("proxy-authorization", "hop-by-hop headers are the web server's"),
     FORBIDDEN("te", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("trailer", "hop-by-hop headers are the web server's"),
     FORBIDDEN("trailers", "hop-by-hop headers are the web server's"),
     FORBIDDEN("transfer-encoding", "hop-by-hop headers are the web server's"),
     FORBIDDEN("upgrade", "hop-by-hop headers are the web server's"),

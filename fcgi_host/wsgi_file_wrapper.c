@@ -149,8 +149,11 @@ int wsgi_file_wrapper_region(struct wsgi_state *state, PyObject *wrapper, int *r
     if (fd > INT_MAX || fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode)) {
         return 0;
     }
+    if (offset >= status.st_size) {
+        return 0; /* at its end, or one of those in /proc, which have no size but can be read */
+    }
     *ret_fd = (int)fd;
     *ret_offset = (off_t)offset;
-    *ret_size = offset < status.st_size ? (size_t)(status.st_size - offset) : 0;
+    *ret_size = (size_t)(status.st_size - offset);
     return 1;
 }

@@ -90,14 +90,32 @@ static bool has_one_block(PyObject *result) {
     return size == 1;
 }
 
+/* The block of an iterable that says it has one.  Taken at its word only when it is true. */
+static enum wsgi_outcome send_only(struct exchange *exchange, PyObject *iterator) {
+    PyObject *first = PyIter_Next(iterator);
+    PyObject *second = first ? PyIter_Next(iterator) : NULL;
+    enum wsgi_outcome outcome = PyErr_Occurred() ? OUTCOME_EXCEPTION : OUTCOME_DONE;
+    if (first && outcome == OUTCOME_DONE) {
+        outcome = send_block(exchange, first, !second, false);
+    }
+    if (second && outcome == OUTCOME_DONE) {
+        outcome = send_block(exchange, second, false, false);
+    }
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return outcome;
+}
+
 static enum wsgi_outcome send_iterable(struct exchange *exchange, PyObject *result) {
-    bool is_only = has_one_block(result);
+    bool has_one = has_one_block(result);
     PyObject *iterator = PyErr_Occurred() ? NULL : PyObject_GetIter(result);
     enum wsgi_outcome outcome = iterator ? OUTCOME_DONE : OUTCOME_EXCEPTION;
     PyObject *block;
+    if (iterator && has_one) {
+        outcome = send_only(exchange, iterator);
+    }
     while (outcome == OUTCOME_DONE && (block = PyIter_Next(iterator))) {
-        outcome = send_block(exchange, block, is_only, false);
-        is_only = false;
+        outcome = send_block(exchange, block, false, false);
         Py_DECREF(block);
     }
     Py_XDECREF(iterator);

@@ -96,7 +96,8 @@ Test(response, status_and_hop_by_hop_headers_are_refused) {
     /* wsgiref.util.is_hop_by_hop() and, for Status, wsgiref.validate.check_headers() */
     static const char *const names[] = {
         "Status", "STATUS",   "connection",        "Keep-Alive", "Proxy-Authenticate",
-        "TE",     "Trailers", "Transfer-Encoding", "Upgrade",    "Proxy-Authorization"};
+        "TE",     "Trailers", "Transfer-Encoding", "Upgrade",    "Proxy-Authorization",
+        "Trailer"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         cr_assert_eq(add(names[i], "x"), -1, "%s", names[i]);
         cr_assert_neq(strstr(s_err.text, names[i]), NULL);

@@ -164,6 +164,10 @@ class OtherFiles(unittest.TestCase):
         answer = serve(wrapping(make)[0])
         self.assertEqual((answer.body, answer.is_complete), (b"through a pipe", True))
 
+    def test_a_file_without_a_size(self):
+        answer = serve(wrapping(lambda: open("/proc/self/status", "rb"))[0])
+        self.assertIn(b"Pid:", answer.body)
+
     def test_only_read_is_needed(self):
         class Reader:
             blocks = [b"a", b"b", b""]

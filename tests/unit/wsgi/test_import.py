@@ -107,6 +107,10 @@ class Naming(Files):
             self.assertEqual(found[1], "wsgi_" + name[:-5])
             self.assertFalse(standard)
 
+    def test_a_file_named_like_a_module_of_the_standard_library_can_import_it(self):
+        self.make("json.py", "import json\nTEXT = json.dumps([1])\n" + APPLICATION)
+        self.assertEqual(self.load("json.py")[0][:2], ["application", "wsgi_json"])
+
     def test_no_module_that_the_file_itself_imports_is_hidden(self):
         # The usual way under mod_wsgi: myapp.wsgi beside myapp.py or a package of that name.
         self.make("a/myapp.py", "import json\n" + APPLICATION)

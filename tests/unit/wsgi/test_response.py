@@ -109,6 +109,17 @@ class Sending(unittest.TestCase):
         self.assertEqual((answer.header("Content-Length"), answer.body), ("5", b"hello"))
         self.assertEqual(serve(returning({b"hello": 1})).header("Content-Length"), "5")
 
+    def test_a_length_that_is_not_true_cuts_nothing(self):
+        class Liar(list):
+            def __len__(self):
+                return 1
+
+        for blocks in ([], [b"a", b"b"], [b"a", b"b", b"c"], [b"", b"a", b"b"]):
+            answer = serve(returning(Liar(blocks)))
+            self.assertEqual((answer.body, answer.is_complete), (b"".join(blocks), True))
+        answer = serve(returning(Liar([b"a", "text"])))
+        self.assertEqual((answer.body, answer.end), (b"a", CUT))
+
     def test_a_length_that_raises_is_no_length(self):
         class Odd:
             def __len__(self):

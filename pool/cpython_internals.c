@@ -4,6 +4,7 @@
 
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
+#include <pthread.h>
 #include <stdint.h>
 
 /*
@@ -90,5 +91,68 @@ void cpython_prepare_unlinking(void) {
 
 void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
     (void)interpreter;
+}
+#endif
+
+/*
+ * Up to 3.12 a thread that has waited for the GIL for 5 ms asks for it by a flag of *its own*
+ * interpreter, which the thread that has the GIL looks at only if it is in the same one.  Others
+ * wait until it lets go by itself: one application that computes stops all others.  (3.13 asks the
+ * holder.)  So the flag is copied from where it was raised to the holder's interpreter.
+ *
+ * A flag is raised by a waiter and lowered when a thread of its interpreter gets the GIL, both
+ * under gil->mutex; so with that held, a flag means that somebody waits.  That must be certain: a
+ * holder that finds its flag raised lets go of the GIL and waits until another thread has taken it.
+ * The holder is looked up among the living, and not followed, since its state may have been freed
+ * while its thread kept the GIL (Py_EndInterpreter() does that).  The list of interpreters is
+ * guarded by interpreters.mutex, taken before gil->mutex; CPython never takes it while holding
+ * that.
+ */
+#if PY_GIL_REQUESTS_GET_LOST
+#if PY_VERSION_HEX < 0x030C0000
+#define GIL_OF(interpreter) ((void)(interpreter), &_PyRuntime.ceval.gil)
+#else
+#define GIL_OF(interpreter) ((interpreter)->ceval.gil)
+#endif
+
+static PyInterpreterState *find_interpreter(uintptr_t tstate) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at; at = at->next) {
+        for (PyThreadState *thread = at->threads.head; thread; thread = thread->next) {
+            if ((uintptr_t)thread == tstate) {
+                return at;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool is_gil_wanted(struct _gil_runtime_state *gil) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at; at = at->next) {
+        if (GIL_OF(at) == gil && _Py_atomic_load_relaxed(&at->ceval.gil_drop_request)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cpython_pass_on_gil_request(void) {
+    struct _gil_runtime_state *gil = GIL_OF(PyInterpreterState_Main());
+    PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
+    pthread_mutex_lock(&gil->mutex);
+    bool is_taken = _Py_atomic_load_relaxed(&gil->locked) == 1;
+    if (is_taken && is_gil_wanted(gil)) {
+        PyInterpreterState *holder = find_interpreter(_Py_atomic_load_relaxed(&gil->last_holder));
+        if (holder && !_Py_atomic_load_relaxed(&holder->ceval.gil_drop_request)) {
+            _Py_atomic_store_relaxed(&holder->ceval.gil_drop_request, 1);
+            _Py_atomic_store_relaxed(&holder->ceval.eval_breaker, 1);
+        }
+    }
+    pthread_mutex_unlock(&gil->mutex);
+    PyThread_release_lock(_PyRuntime.interpreters.mutex);
+    return is_taken;
+}
+#else
+bool cpython_pass_on_gil_request(void) {
+    return false;
 }
 #endif

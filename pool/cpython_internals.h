@@ -7,6 +7,8 @@
 
 #include "pool/py_compat.h"
 
+#include <stdbool.h>
+
 /**
  * Give an interpreter's future thread states ids that no other interpreter's has.
  * @tstate attached to it, right after its creation
@@ -18,6 +20,14 @@ void cpython_make_thread_ids_unique(PyInterpreterState *interpreter);
  * @tstate attached: `tstate`
  */
 void cpython_bind_gilstate(PyThreadState *tstate);
+
+/**
+ * Let a thread that waits for the GIL be heard by the one that has it, if they are in different
+ * interpreters.  Only needed where PY_GIL_REQUESTS_GET_LOST.
+ * @return whether any thread has the GIL
+ * @thread any  @tstate none
+ */
+bool cpython_pass_on_gil_request(void);
 
 /**
  * No thread may be started in this interpreter any more.  Only 3.11 needs it.

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pool/attach.h"
 #include "pool/interpreter.h"
 #include "pool/py_error.h"
 
@@ -45,7 +46,7 @@ static int enter(struct generation *generation, struct error *err) {
         if (!tstate) {
             return error_set(err, ERR_MEMORY, "no thread state");
         }
-        PyEval_AcquireThread(tstate);
+        attach_begin(tstate);
     } else {
         bool own_gil = interpreter->options.gil == POOL_GIL_OWN;
         tstate = interpreter_create(own_gil, &generation->sink, err);
@@ -57,7 +58,12 @@ static int enter(struct generation *generation, struct error *err) {
     generation->home_tstate = tstate;
     generation->home_ident = PyThread_get_thread_ident();
     generation->python = PyThreadState_GetInterpreter(tstate);
+    bool is_too_late = generation->is_too_late; /* later than this, the interrupter finds it */
     pthread_mutex_unlock(&interpreter->pool->lock);
+    if (is_too_late) {
+        attach_end();
+        return error_set(err, ERR_TIMEOUT, "not even the interpreter was there in time");
+    }
     return 0;
 }
 
@@ -115,7 +121,7 @@ static int load(struct generation *generation, struct error *err) {
     }
     set_app_code(generation, false);
     generation->load_ms = (double)(clock_now_ns() - start) / 1e6;
-    PyEval_SaveThread();
+    attach_end();
     if (rc != 0) {
         name_refusal(generation, err);
         return -1;
@@ -210,7 +216,7 @@ static bool try_to_end(struct generation *generation, unsigned limit_ms) {
     interpreter_run_exit_functions();
     is_alone = is_alone && interpreter_other_threads() == 0;
     if (!is_alone) {
-        PyEval_SaveThread();
+        attach_end();
         return false;
     }
     pthread_mutex_lock(&generation->interpreter->pool->lock);
@@ -228,19 +234,18 @@ static void leave_main(struct generation *generation) {
     pthread_mutex_lock(&generation->interpreter->pool->lock);
     generation->python = NULL;
     pthread_mutex_unlock(&generation->interpreter->pool->lock);
-    PyThreadState_Clear(generation->home_tstate);
-    PyThreadState_DeleteCurrent();
+    attach_end_and_delete(generation->home_tstate);
 }
 
 /** The ending protocol; however long it takes. */
 static void end(struct generation *generation) {
     const struct pool_interpreter_options *options = &generation->interpreter->options;
     set_phase(generation, HOME_ENDING);
-    PyEval_AcquireThread(generation->home_tstate);
+    attach_begin(generation->home_tstate);
     say_goodbye(generation);
-    PyEval_SaveThread();
+    attach_end();
     interrupter_join(generation);
-    PyEval_AcquireThread(generation->home_tstate);
+    attach_begin(generation->home_tstate);
     if (options->is_main) {
         leave_main(generation);
         return;
@@ -250,7 +255,7 @@ static void end(struct generation *generation) {
         generation_set_state(generation, GENERATION_ZOMBIE, NULL);
         set_phase(generation, HOME_PARKED);
         wait_for_retry(generation);
-        PyEval_AcquireThread(generation->home_tstate);
+        attach_begin(generation->home_tstate);
         limit_ms = 0;
     }
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "embedded/interpreter_setup_py.h"
+#include "pool/attach.h"
 #include "pool/cpython_internals.h"
 #include "pool/py_error.h"
 
@@ -58,19 +59,28 @@ static PyObject *call_setup(const char *name, PyObject *args) {
     return PyObject_Call(function, args, NULL);
 }
 
+/** The same without arguments. @return 0, or -1 with an exception */
+static int call_setup_plainly(const char *name) {
+    PyObject *no_args = PyTuple_New(0);
+    PyObject *none = no_args ? call_setup(name, no_args) : NULL;
+    int result = none ? 0 : -1;
+    Py_XDECREF(none);
+    Py_XDECREF(no_args);
+    return result;
+}
+
 /** @return 0, or -1 with an exception */
 static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
     PyObject *setup = interpreter_run_embedded(interpreter_setup_py, "interpreter_setup.py");
     int result = setup ? interpreter_keep(SETUP_NAMESPACE, setup) : -1;
     if (result == 0) {
-        PyObject *no_args = PyTuple_New(0);
-        PyObject *none = no_args ? call_setup("forbid_fork", no_args) : NULL;
-        result = none ? 0 : -1;
-        Py_XDECREF(none);
-        Py_XDECREF(no_args);
+        result = call_setup_plainly("forbid_fork");
     }
     if (result == 0 && !is_main) {
-        result = main_first_watch(setup, !own_gil, sink);
+        result = call_setup_plainly("adopt_main_thread");
+    }
+    if (result == 0 && !is_main) {
+        result = main_first_watch(setup, own_gil, sink);
     }
     Py_XDECREF(setup);
     return result;
@@ -90,15 +100,14 @@ static PyThreadState *create(bool own_gil, struct error *err) {
         error_set(err, ERR_MEMORY, "no thread state");
         return NULL;
     }
-    PyEval_AcquireThread(main_tstate);
+    attach_begin(main_tstate);
     PyThreadState *first = NULL;
     const char *failure = py_new_interpreter(&first, own_gil);
     if (first) {
         cpython_make_thread_ids_unique(PyThreadState_GetInterpreter(first));
         PyThreadState_Swap(main_tstate);
     }
-    PyThreadState_Clear(main_tstate);
-    PyThreadState_DeleteCurrent();
+    attach_end_and_delete(main_tstate);
     if (!first) {
         error_set(err, ERR_PYTHON, "no sub-interpreter: %s", failure);
         return NULL;
@@ -108,7 +117,7 @@ static PyThreadState *create(bool own_gil, struct error *err) {
     if (!tstate) {
         Py_FatalError("out of memory"); /* `first` cannot be ended on this thread's behalf */
     }
-    PyEval_AcquireThread(tstate);
+    attach_begin(tstate);
     PyThreadState_Clear(first);
     PyThreadState_Delete(first);
     return tstate;
@@ -127,13 +136,9 @@ PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
 }
 
 void interpreter_run_exit_functions(void) {
-    PyObject *no_args = PyTuple_New(0);
-    PyObject *none = no_args ? call_setup("run_exit_functions", no_args) : NULL;
-    if (!none) {
+    if (call_setup_plainly("run_exit_functions") != 0) {
         PyErr_WriteUnraisable(NULL);
     }
-    Py_XDECREF(none);
-    Py_XDECREF(no_args);
 }
 
 unsigned interpreter_other_threads(void) {
@@ -195,4 +200,5 @@ void interpreter_end(PyThreadState *tstate) {
     cpython_forbid_threads(interpreter);
     cpython_unlink_when_freed(interpreter);
     py_end_interpreter(tstate);
+    attach_note_end();
 }

@@ -73,7 +73,20 @@ def _any_other_thread():
     return None
 
 
-def watch_extension_loaders(main_first, refused):
+def adopt_main_thread():
+    """Sub-interpreters only: 3.13 takes the process's first thread for every interpreter's main
+    thread.  Make it this one, as before 3.13; else it is a dummy thread, which complains when the
+    interpreter ends."""
+    main, ident = threading.main_thread(), _get_ident()
+    if main.ident != ident:
+        threading._active.pop(main.ident, None)
+        main._ident = ident
+        main._handle = _thread._make_thread_handle(ident)
+        main._set_native_id()
+        threading._active[ident] = main
+
+
+def watch_extension_loaders(main_first, refused, is_strict):
     """Sub-interpreters only: create extension modules in the main interpreter first, and note
     those that refuse to be loaded here (see main_first.h)."""
     import _frozen_importlib
@@ -94,14 +107,14 @@ def watch_extension_loaders(main_first, refused):
             raise
 
     def create_module(self, spec):
-        main_first(spec.name, spec.origin, sys.path)
+        main_first(spec.name, spec.origin, sys.path, is_strict)
         return noting(file_create, self, spec, spec)
 
     def exec_module(self, module):
         return noting(file_exec, self, module, module.__spec__)
 
     def create_builtin(spec):
-        main_first(spec.name, None, ())
+        main_first(spec.name, None, (), is_strict)
         return builtin_create(spec)
 
     loader.create_module = create_module

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pool/attach.h"
 #include "pool/interpreter.h"
 
 /*
@@ -10,8 +11,11 @@
  * done by a thread of its own, and whoever wants it done only waits for the outcome.
  */
 
-/** Code may catch SystemExit and go on: it is raised again this often. */
-enum { INTERRUPT_AGAIN_MS = 50 };
+/**
+ * Code may catch SystemExit and go on: it is raised again, first soon, then ever more rarely, since
+ * what is interrupted may be an orderly end, that needs time.
+ */
+enum { INTERRUPT_AGAIN_MS = 50, INTERRUPT_AT_LEAST_EVERY_MS = 400 };
 
 /** The threads to interrupt now. @return an array of `*ret_count` thread ids: free(); or NULL */
 static unsigned long *find_targets(struct generation *generation, PyThreadState *me,
@@ -60,14 +64,14 @@ static unsigned long *find_targets(struct generation *generation, PyThreadState 
 }
 
 static void interrupt(struct generation *generation, PyThreadState *me) {
-    PyEval_AcquireThread(me);
+    attach_begin(me);
     size_t count;
     unsigned long *idents = find_targets(generation, me, &count);
     /* Still attached since: what was found is still true. */
     for (size_t i = 0; idents && i < count; i++) {
         interpreter_interrupt(idents[i]);
     }
-    PyEval_SaveThread();
+    attach_end();
     free(idents);
 }
 
@@ -75,11 +79,13 @@ static void *interrupter_main(void *arg) {
     struct generation *generation = arg;
     struct pool *pool = generation->interpreter->pool;
     PyThreadState *me = PyThreadState_New(generation->python);
+    unsigned again_ms = INTERRUPT_AGAIN_MS;
     pthread_mutex_lock(&pool->lock);
     while (me && generation->interrupt_targets) {
         pthread_mutex_unlock(&pool->lock);
         interrupt(generation, me);
-        struct timespec again = clock_deadline(INTERRUPT_AGAIN_MS);
+        struct timespec again = clock_deadline(again_ms);
+        again_ms = again_ms < INTERRUPT_AT_LEAST_EVERY_MS ? 2 * again_ms : again_ms;
         pthread_mutex_lock(&pool->lock);
         while (generation->interrupt_targets &&
                pthread_cond_timedwait(&pool->changed, &pool->lock, &again) == 0) {
@@ -87,9 +93,8 @@ static void *interrupter_main(void *arg) {
     }
     pthread_mutex_unlock(&pool->lock);
     if (me) {
-        PyEval_AcquireThread(me);
-        PyThreadState_Clear(me);
-        PyThreadState_DeleteCurrent();
+        attach_begin(me);
+        attach_end_and_delete(me);
     }
     pthread_mutex_lock(&pool->lock);
     generation->is_interrupter_alive = false;

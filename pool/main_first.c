@@ -106,38 +106,57 @@ static int create_here(const struct request *request) {
     return result;
 }
 
+/** Create a module in the main interpreter, if it was not yet. @return 0, or -1 with *err */
+static int create_there(const struct request *request, struct error *err) {
+    PyThreadState *here = PyThreadState_Get();
+    PyThreadState *there = PyThreadState_New(PyInterpreterState_Main());
+    if (!there) {
+        return error_set(err, ERR_MEMORY, "no thread state");
+    }
+    PyThreadState_Swap(there);
+    cpython_bind_gilstate(there); /* PyInit_ may use PyGILState_Ensure() */
+    int result = create_here(request);
+    if (result != 0) {
+        py_error_take(err);
+    }
+    /* Not just swapped and deleted: the GIL must not be left with a state that is gone. */
+    PyThreadState_Clear(there);
+    PyThreadState_DeleteCurrent();
+    PyEval_AcquireThread(here);
+    cpython_bind_gilstate(here);
+    return result;
+}
+
 /**
- * main_first(name, path, search_path): create a module in the main interpreter, if it was not yet.
- * What fails there is left to fail here, too, where somebody can see it.
+ * main_first(name, path, search_path, is_strict).  What fails in the main interpreter is left to
+ * fail here, too, where somebody can see it.  Not so for an interpreter with its own GIL (strict):
+ * CPython 3.13.0 would go on to initialise the module there once more, and hand out the exception,
+ * an object of the main interpreter's, to be freed by the wrong allocator.
  */
 static PyObject *main_first(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *name, *path, *search_path;
+    int is_strict;
     struct request request = {0};
-    if (!PyArg_ParseTuple(args, "OOO:main_first", &name, &path, &search_path)) {
+    if (!PyArg_ParseTuple(args, "OOOp:main_first", &name, &path, &search_path, &is_strict)) {
         return NULL;
     }
-    if (request_init(&request, name, path, search_path) != 0) {
-        request_clear(&request);
-        return NULL;
-    }
-    PyThreadState *here = PyThreadState_Get();
-    PyThreadState *there = PyThreadState_New(PyInterpreterState_Main());
-    if (!there) {
-        request_clear(&request);
+    PyObject *result = NULL;
+    struct error *err = malloc(sizeof *err);
+    if (!err) {
         return PyErr_NoMemory();
     }
-    PyThreadState_Swap(there);
-    cpython_bind_gilstate(there); /* PyInit_ may use PyGILState_Ensure() */
-    if (create_here(&request) != 0) {
-        PyErr_Clear();
+    if (request_init(&request, name, path, search_path) == 0) {
+        if (create_there(&request, err) != 0 && is_strict) {
+            PyErr_Format(PyExc_ImportError, "%R cannot be initialised in the main interpreter: %s",
+                         name, err->text);
+        } else {
+            result = Py_NewRef(Py_None);
+        }
     }
-    PyThreadState_Clear(there);
-    cpython_bind_gilstate(here);
-    PyThreadState_Swap(here);
-    PyThreadState_Delete(there);
     request_clear(&request);
-    Py_RETURN_NONE;
+    free(err);
+    return result;
 }
 
 /** An image is never unloaded again: if it is not there now, dlopen() itself failed. */
@@ -174,29 +193,24 @@ static PyObject *refused(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static PyObject *do_nothing(PyObject *self, PyObject *args) {
-    (void)self, (void)args;
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef s_main_first = {"main_first", main_first, METH_VARARGS, NULL};
-static PyMethodDef s_leave_it = {"main_first", do_nothing, METH_VARARGS, NULL};
 static PyMethodDef s_refused = {"refused", refused, METH_VARARGS, NULL};
 
 static void ignore_refusal(void *ctx, const char *module, const char *message) {
     (void)ctx, (void)module, (void)message;
 }
 
-int main_first_watch(PyObject *setup, bool create_in_main, const struct refusal_sink *sink) {
+int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *sink) {
     static const struct refusal_sink nobody = {NULL, ignore_refusal};
     int result = -1;
-    PyObject *first = PyCFunction_New(create_in_main ? &s_main_first : &s_leave_it, NULL);
+    PyObject *first = PyCFunction_New(&s_main_first, NULL);
     PyObject *capsule =
         first ? PyCapsule_New((void *)(sink ? sink : &nobody), SINK_CAPSULE, NULL) : NULL;
     PyObject *note = capsule ? PyCFunction_New(&s_refused, capsule) : NULL;
     PyObject *watch = note ? PyDict_GetItemString(setup, "watch_extension_loaders") : NULL;
     if (watch) { /* borrowed */
-        PyObject *none = PyObject_CallFunctionObjArgs(watch, first, note, NULL);
+        PyObject *none =
+            PyObject_CallFunctionObjArgs(watch, first, note, own_gil ? Py_True : Py_False, NULL);
         result = none ? 0 : -1;
         Py_XDECREF(none);
     }

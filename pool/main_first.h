@@ -37,12 +37,12 @@ int main_first_prepare(struct error *err);
 
 /**
  * Watch the extension loaders of a fresh sub-interpreter.
- * @param setup           the globals of interpreter_setup.py there; borrowed
- * @param create_in_main  no for an interpreter with its own GIL, where CPython sees to it itself
- * @param sink            borrowed; may be NULL
+ * @param setup    the globals of interpreter_setup.py there; borrowed
+ * @param own_gil  it has a GIL and an allocator of its own
+ * @param sink     borrowed; may be NULL
  * @return 0, or -1 with a Python exception set
  * @tstate attached to it
  */
-int main_first_watch(PyObject *setup, bool create_in_main, const struct refusal_sink *sink);
+int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *sink);
 
 #endif

@@ -4,10 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/attach.h"
+
 struct pool *pool_new(const struct pool_hooks *hooks, struct error *err) {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool) {
         error_set(err, ERR_MEMORY, "no memory for a pool");
+        return NULL;
+    }
+    if (attach_start_helper(err) != 0) {
+        free(pool);
         return NULL;
     }
     pool->hooks = *hooks;

@@ -17,6 +17,9 @@
 /** Interpreters with a GIL of their own work (3.12 has them, but corrupts memory in them). */
 #define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
 
+/** Who waits for the GIL is not heard by a thread of another interpreter (3.13 mended that). */
+#define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
+
 #if PY_VERSION_HEX < 0x030C0000
 /** 3.12: the exception that is raised, normalised, with its traceback. New reference or NULL. */
 static inline PyObject *PyErr_GetRaisedException(void) {

@@ -10,6 +10,9 @@
 /** Longer chains than this are loops of somebody's own making. */
 enum { CHAIN_LIMIT = 100 };
 
+/** The first attempt may have to import `traceback`, which takes its time. */
+enum { FORMAT_ATTEMPTS = 4 };
+
 /** New reference: the exception that led to this one, or NULL. Steals `exception`. */
 static PyObject *follow_chain(PyObject *exception) {
     PyObject *next = PyException_GetCause(exception);
@@ -50,6 +53,22 @@ static PyObject *format(PyObject *exception) {
     return text;
 }
 
+/**
+ * The same; again if it is interrupted: whoever gave up on a load or a request raises SystemExit in
+ * its thread now and again (interrupter.c), and what it led to is what we want to know.
+ */
+static PyObject *format_patiently(PyObject *exception) {
+    PyObject *text = NULL;
+    for (int attempt = 0; !text && attempt < FORMAT_ATTEMPTS; attempt++) {
+        PyErr_Clear();
+        text = format(exception);
+        if (!text && !PyErr_ExceptionMatches(PyExc_SystemExit)) {
+            break;
+        }
+    }
+    return text;
+}
+
 /** Copy the end of the text: the exception itself is in its last lines. */
 static void copy_end(struct error *err, const char *bytes, size_t size) {
     static const char left_out[] = "[...]\n";
@@ -83,7 +102,7 @@ int py_error_take(struct error *err) {
               "%s (its traceback could not "
               "be formatted)",
               Py_TYPE(exception)->tp_name);
-    PyObject *text = format(exception);
+    PyObject *text = format_patiently(exception);
     /* Lone surrogates (undecodable file names) cannot be encoded otherwise. */
     PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     if (bytes) {

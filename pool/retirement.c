@@ -36,17 +36,19 @@ void retirement_begin(struct generation *generation) {
     struct pool_interpreter *interpreter = generation->interpreter;
     struct pool *pool = interpreter->pool;
     pthread_mutex_lock(&pool->lock);
-    bool is_draining = generation->state == GENERATION_SERVING;
+    bool is_serving = generation->state == GENERATION_SERVING;
     if (interpreter->current == generation) {
         interpreter->current = NULL;
     }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_serving) { /* before the home thread is let go: it sets what follows */
+        generation_set_state(generation, GENERATION_DRAINING, NULL);
+    }
+    pthread_mutex_lock(&pool->lock);
     generation->is_leaving = true;
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
     servers_dismiss(generation);
-    if (is_draining) {
-        generation_set_state(generation, GENERATION_DRAINING, NULL);
-    }
 }
 
 /**

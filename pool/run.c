@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pool/attach.h"
 #include "pool/py_error.h"
 
 static void unlink_locked(struct runner *runner) {
@@ -24,13 +25,12 @@ static int run_attached(struct runner *runner) {
     pthread_mutex_lock(&pool->lock);
     runner->ident = PyThread_get_thread_ident();
     pthread_mutex_unlock(&pool->lock);
-    PyEval_AcquireThread(tstate);
+    attach_begin(tstate);
     int rc = runner->function(runner->arg, &runner->error);
     if (PyErr_Occurred()) {
         rc = py_error_take(&runner->error);
     }
-    PyThreadState_Clear(tstate);
-    PyThreadState_DeleteCurrent();
+    attach_end_and_delete(tstate);
     return rc;
 }
 

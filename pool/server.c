@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pool/attach.h"
+
 int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err) {
     pthread_t thread;
     int failure = pthread_create(&thread, NULL, function, arg);
@@ -22,13 +24,13 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
  */
 void server_serve(struct server *server) {
     while (queue_wait(&server->waiting)) {
-        PyEval_AcquireThread(server->tstate);
+        attach_begin(server->tstate);
         struct job *job = queue_first(&server->waiting);
         while (job) {
             job->run(job, &server->lease);
             job = queue_next(&server->waiting);
         }
-        PyEval_SaveThread();
+        attach_end();
     }
 }
 
@@ -58,9 +60,8 @@ static void *server_main(void *arg) {
         server->lease.thread_ident = PyThread_get_thread_ident();
         tell_ready(generation);
         server_serve(server);
-        PyEval_AcquireThread(server->tstate);
-        PyThreadState_Clear(server->tstate);
-        PyThreadState_DeleteCurrent();
+        attach_begin(server->tstate);
+        attach_end_and_delete(server->tstate);
     }
     tell_gone(generation);
     return NULL;

@@ -221,3 +221,8 @@ static int exec_text(void *arg, struct error *err) {
 int fixture_exec(struct generation *generation, const char *statements, struct error *err) {
     return pool_run(generation, exec_text, (void *)statements, err);
 }
+
+int fixture_exec_timed(struct generation *generation, unsigned timeout_ms, const char *statements,
+                       struct error *err) {
+    return pool_run_timed(generation, timeout_ms, exec_text, (void *)statements, err);
+}

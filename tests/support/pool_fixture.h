@@ -13,7 +13,7 @@
 
 #include "pool/pool.h"
 
-enum { FIXTURE_STOP_THREADS_MS = 400, FIXTURE_BUILD_MS = 20000 };
+enum { FIXTURE_STOP_THREADS_MS = 1000, FIXTURE_BUILD_MS = 20000 };
 
 /** How often each state was reached, by any generation. */
 extern atomic_uint fixture_states[GENERATION_ZOMBIE + 1];
@@ -56,5 +56,7 @@ const char *fixture_call(struct pool_app *app, const char *function);
 const char *fixture_eval(struct generation *generation, const char *expression);
 /** Run statements likewise. @return 0, or -1 with *err */
 int fixture_exec(struct generation *generation, const char *statements, struct error *err);
+int fixture_exec_timed(struct generation *generation, unsigned timeout_ms, const char *statements,
+                       struct error *err);
 
 #endif

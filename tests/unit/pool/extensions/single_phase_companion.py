@@ -1,0 +1,1 @@
+"""What single_phase imports when it is initialised."""

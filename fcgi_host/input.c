@@ -101,8 +101,11 @@ static enum input_event end_params(struct input *input) {
 static enum input_event own_record(struct input *input, const struct record_header *header) {
     switch (header->type) {
     case FCGI_PARAMS:
-        if (input->phase != INPUT_PARAMS) {
+        if (input->phase == INPUT_STDIN) {
             return fail(input);
+        }
+        if (input->phase == INPUT_ENDED) {
+            return INPUT_MORE; /* sent before the web server aborted the request */
         }
         input->content_is = CONTENT_PARAMS;
         return header->content_bytes == 0 ? end_params(input) : INPUT_MORE;
@@ -155,14 +158,18 @@ static enum input_event next_record(struct input *input, bool *ret_starved) {
         (whole && header.content_bytes > INPUT_MANAGEMENT_BYTES)) {
         return fail(input);
     }
-    size_t needed = RECORD_HEADER_BYTES + (whole ? header.content_bytes : 0u);
+    /* The end of FCGI_STDIN is the end with its padding: a connection closed before that came would
+     * be reset. */
+    bool ends_stdin = header.type == FCGI_STDIN && header.content_bytes == 0;
+    size_t needed = RECORD_HEADER_BYTES + (whole ? header.content_bytes : 0u) +
+                    (ends_stdin ? header.padding_bytes : 0u);
     *ret_starved = raw_bytes(input) < needed;
     if (*ret_starved) {
         return INPUT_MORE;
     }
     input->content_is = CONTENT_SKIP;
     input->content_left = whole ? 0 : header.content_bytes;
-    input->padding_left = header.padding_bytes;
+    input->padding_left = ends_stdin ? 0 : header.padding_bytes;
     enum input_event event = INPUT_MORE;
     if (header.id == FCGI_NULL_REQUEST_ID) {
         event = manage(input, &header, raw + RECORD_HEADER_BYTES) < 0 ? fail(input) : INPUT_MORE;

@@ -244,6 +244,7 @@ static void between_rounds(struct intake *intake) {
     }
     expire(intake);
     end_batch(intake);
+    intake_reuse_closed(intake);
 }
 
 int intake_run(struct intake *intake, struct error *err) {

@@ -1,6 +1,7 @@
 /**
  * The parts of the intake thread: its loop and descriptors (intake.c), accepting
- * (intake_accept.c), what connections wait for (intake_connection.c).
+ * (intake_accept.c), what connections wait for (intake_connection.c), what is done with what they
+ * bring (intake_step.c).
  * @thread intake  @tstate none
  */
 #ifndef FCGI_HOST_INTAKE_INTERNAL_H
@@ -26,7 +27,7 @@ enum {
     /** Room for a serving thread to receive records of a larger body. */
     INTAKE_SERVING_ROOM_BYTES = 16 * 1024,
     /** The same when FCGI_STDIN is at its end: for FCGI_ABORT_REQUEST and the next request. */
-    INTAKE_ABORT_ROOM_BYTES = 256,
+    INTAKE_ABORT_ROOM_BYTES = 512,
     /** A small body must be there by then: 220 bytes a second. */
     INTAKE_BODY_MS = 300 * 1000,
     /** After a response, the rest of FCGI_STDIN must be there by then … */
@@ -80,7 +81,7 @@ struct intake {
 
     /* Connections. */
     LIST_HEAD(, connection) open;
-    SLIST_HEAD(, connection) closed; /**< by this thread in this round */
+    SLIST_HEAD(, connection) closed; /**< in this round */
     SLIST_HEAD(, connection) free;
     unsigned free_count;
     TAILQ_HEAD(ready_head, connection) ready; /**< to go on with in the next round */
@@ -116,10 +117,32 @@ void intake_connection_event(struct intake *intake, struct connection *connectio
 /** A deadline has passed. */
 void intake_connection_expired(struct intake *intake, struct connection *connection,
                                enum intake_deadline which);
-/** Take what serving threads left; free closed ones. Between two rounds of events only. */
+/** Take what serving threads left. */
 void intake_collect(struct intake *intake);
+/** Make closed connections available again. Between two rounds of events only. */
+void intake_reuse_closed(struct intake *intake);
 /** intake_stop_accepting() for the connections there are. */
 void intake_close_idle(struct intake *intake);
+
+/** Close one that this thread owns. */
+void intake_close(struct intake *intake, struct connection *connection);
+/** Have epoll report what a connection waits for; it is closed when that fails. */
+void intake_set_events(struct intake *intake, struct connection *connection, bool to_send);
+
+/* intake_step.c */
+/** How far a look at what a connection holds has come. */
+enum intake_step {
+    STEP_MORE,  /**< bytes are needed */
+    STEP_SEND,  /**< nothing to do before all is sent */
+    STEP_AGAIN, /**< the mode has changed: look again */
+    STEP_GONE,  /**< handed over or closed: not to be touched */
+};
+/** Do what its mode asks for with the bytes that are there. */
+enum intake_step intake_step(struct intake *intake, struct connection *connection);
+/** MODE_DRAIN is over: send END_REQUEST. @return STEP_AGAIN, or STEP_SEND: not yet */
+enum intake_step intake_end_drained(struct connection *connection);
+/** Send nothing more, discard what comes until the peer closes. @return STEP_AGAIN */
+enum intake_step intake_linger(struct connection *connection);
 
 /* intake.c */
 /** Give a request to the hooks. */

@@ -302,3 +302,17 @@ Test(input, memory_of_a_large_request_is_given_back_with_it) {
     input_reset(&s_input);
     cr_assert_eq(s_input.capacity, INPUT_START_BYTES);
 }
+
+Test(input, end_of_stdin_is_the_end_only_with_its_padding) {
+    web_begin(&s_sent, 1, 1, 0);
+    web_record(&s_sent, 4, 1, NULL, 0, 0);
+    web_record(&s_sent, 5, 1, NULL, 0, 255);
+    s_sent.size--;
+    struct seen seen = feed(&s_input, &s_sent, SIZE_MAX);
+    cr_assert_eq(seen.last, INPUT_HEADER);
+    s_sent.bytes[0] = 0xee;
+    s_sent.size = 1;
+    seen = feed(&s_input, &s_sent, SIZE_MAX);
+    cr_assert_eq(seen.last, INPUT_END);
+    cr_assert_eq(s_input.raw_begin, s_input.raw_end);
+}

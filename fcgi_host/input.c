@@ -154,6 +154,9 @@ static enum input_event next_record(struct input *input, bool *ret_starved) {
     if (begins && input->phase == INPUT_ENDED) {
         return INPUT_END; /* the next request: it waits where it is */
     }
+    if (header.type == FCGI_BEGIN_REQUEST && !begins) {
+        return fail(input); /* §3.3: the null request id is not for requests */
+    }
     if ((begins && header.content_bytes != sizeof(FCGI_BeginRequestBody)) ||
         (whole && header.content_bytes > INPUT_MANAGEMENT_BYTES)) {
         return fail(input);

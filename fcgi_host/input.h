@@ -86,6 +86,7 @@ struct input {
     enum request_role role;
     uint16_t id;
     int64_t content_length; /**< -1: not told */
+    bool has_bad_length;    /**< CONTENT_LENGTH is no number: to be answered 400 */
     uint64_t body_received; /**< body bytes kept or dropped so far, ≤ content_length */
     struct param *params;
     size_t param_count, param_capacity;

@@ -115,6 +115,7 @@ void input_reset(struct input *input) {
     input->is_aborted = false;
     input->content_is = 0; /* what is left of a record of the old request is skipped */
     input->content_length = -1;
+    input->has_bad_length = false;
     input->body_received = 0;
     input->param_count = 0;
     shrink(input, raw);

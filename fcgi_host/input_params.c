@@ -54,9 +54,10 @@ int input_params_parse(struct input *input) {
     if (more < 0) {
         return -1;
     }
-    return parse_content_length(input_params_find(input->params, input->param_count, content_length,
-                                                  sizeof content_length - 1),
-                                &input->content_length);
+    const struct param *length = input_params_find(input->params, input->param_count,
+                                                   content_length, sizeof content_length - 1);
+    input->has_bad_length = parse_content_length(length, &input->content_length) < 0;
+    return 0;
 }
 
 void input_params_rebase(struct input *input, const uint8_t *old_bytes) {

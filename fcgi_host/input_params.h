@@ -10,9 +10,8 @@
 #include "fcgi_host/input.h"
 
 /**
- * Fill input->params with slices into the buffer, and content_length.
- * @return 0, or -1: a length that goes past the end, too many pairs, a CONTENT_LENGTH that is no
- *         number (RFC 3875 §4.1.2), out of memory
+ * Fill input->params with slices into the buffer, content_length and has_bad_length.
+ * @return 0, or -1: a length that goes past the end, too many pairs, out of memory
  */
 int input_params_parse(struct input *input);
 

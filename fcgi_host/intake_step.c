@@ -91,6 +91,18 @@ static enum intake_step answer_abort(struct connection *c) {
     return STEP_AGAIN;
 }
 
+/* RFC 9110 §8.6: a length that is none. */
+static enum intake_step answer_bad_request(struct connection *c) {
+    static const char response[] = "Status: 400 Bad Request\r\n"
+                                   "Content-Type: text/plain\r\n\r\n"
+                                   "Bad Request: Content-Length is not a number\n";
+    const struct iovec part = {.iov_base = (void *)response, .iov_len = sizeof response - 1};
+    output_start(&c->output, FCGI_STDOUT, c->input.id, &part, 1);
+    connection_end_streams(c);
+    c->mode = MODE_DRAIN;
+    return STEP_AGAIN;
+}
+
 /* The header is there and all of the body that is awaited here. */
 static enum intake_step receive_rest(struct intake *intake, struct connection *c) {
     switch (input_next(&c->input)) { /* often the end of FCGI_STDIN is here as well */
@@ -109,6 +121,9 @@ static enum intake_step receive_request(struct intake *intake, struct connection
     for (;;) {
         switch (input_next(input)) {
         case INPUT_HEADER:
+            if (input->has_bad_length) {
+                return answer_bad_request(c);
+            }
             if (!awaits_body_here(input)) {
                 return receive_rest(intake, c);
             }

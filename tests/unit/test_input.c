@@ -316,3 +316,32 @@ Test(input, end_of_stdin_is_the_end_only_with_its_padding) {
     cr_assert_eq(seen.last, INPUT_END);
     cr_assert_eq(s_input.raw_begin, s_input.raw_end);
 }
+
+Test(input, content_length_is_digits_or_empty) {
+    const struct {
+        const char *value;
+        int64_t expected; /* -2: bad */
+    } cases[] = {{"", -1},
+                 {"0", 0},
+                 {"9223372036854775807", INT64_MAX},
+                 {"9223372036854775808", -2},
+                 {"-1", -2},
+                 {"+1", -2},
+                 {" 1", -2},
+                 {"1 ", -2},
+                 {"0x10", -2},
+                 {"1e3", -2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const pairs[] = {"CONTENT_LENGTH", cases[i].value, NULL};
+        s_sent.size = 0;
+        web_begin(&s_sent, 1, 1, 0);
+        web_params(&s_sent, 1, pairs);
+        web_record(&s_sent, 4, 1, NULL, 0, 0);
+        cr_assert_eq(feed(&s_input, &s_sent, SIZE_MAX).last, INPUT_HEADER);
+        cr_assert_eq(s_input.has_bad_length, cases[i].expected == -2, "%s", cases[i].value);
+        if (cases[i].expected != -2) {
+            cr_assert_eq(s_input.content_length, cases[i].expected);
+        }
+        input_reset(&s_input);
+    }
+}

@@ -172,6 +172,31 @@ Test(intake, abort_before_the_request_is_complete_is_answered_without_the_applic
     serving_stop(s);
 }
 
+Test(intake, content_length_that_is_no_number_is_answered_400) {
+    struct serving *s = serving_start(NULL, 1, hello);
+    struct web_bytes out = {0};
+    struct web_answer answer = {0};
+    const char *const pairs[] = {"CONTENT_LENGTH", "many", NULL};
+    int fd = web_connect(serving_path(s));
+    web_begin(&out, 1, WEB_RESPONDER, WEB_KEEP);
+    web_params(&out, 1, pairs);
+    web_record(&out, WEB_PARAMS, 1, NULL, 0, 0);
+    web_record(&out, WEB_STDIN, 1, "a body", 6, 0);
+    send_bytes(fd, &out);
+    cr_assert_not(web_receive(fd, 1, 50, &answer), "ends with FCGI_STDIN");
+    web_record(&out, WEB_STDIN, 1, NULL, 0, 0);
+    send_bytes(fd, &out);
+    cr_assert(web_receive(fd, 1, SOON_MS, &answer));
+    cr_assert(answer.ended && answer.out_ended);
+    cr_assert_eq(strncmp((char *)answer.out.bytes, "Status: 400 ", 12), 0);
+    cr_assert_eq(g_hello_served, 0);
+    ask(fd, 1);
+    web_free(&out);
+    web_answer_free(&answer);
+    close(fd);
+    serving_stop(s);
+}
+
 Test(intake, malformed_bytes_close_their_connection_and_touch_no_other) {
     const struct {
         size_t size;

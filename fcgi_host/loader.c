@@ -78,6 +78,18 @@ static void unload(void *ctx, struct generation *generation, struct pool_app *ap
     }
 }
 
+static void state_changed(void *ctx, struct generation *generation, enum generation_state state,
+                          const struct error *why) {
+    (void)ctx;
+    if (state == GENERATION_ZOMBIE) {
+        const struct log_about about = {
+            .app = pool_interpreter_name(generation_interpreter(generation)),
+            .generation = generation_number(generation),
+        };
+        log_line(LOG_WARN, "interpreter.zombie", &about, "%s", why ? why->text : "cannot be ended");
+    }
+}
+
 void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
     *hooks = (struct pool_hooks){
         .ctx = worker,
@@ -85,6 +97,7 @@ void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
         .load = load,
         .unload = unload,
         .retiring = wsgi_retiring,
+        .state_changed = state_changed,
     };
 }
 

@@ -164,12 +164,12 @@ static void switch_over(struct fleet *fleet, struct slot *slot) {
     struct process *old = slot->current;
     slot->current = slot->coming;
     slot->coming = NULL;
+    if (old) { /* first: what it does not take any more, the new one does */
+        fleet_drain(old, fleet_drain_ms(fleet->config));
+    }
     fleet_accept(slot->current);
     log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
              (int)slot->current->pid, old ? (int)old->pid : 0, replacement->cause);
-    if (old) {
-        fleet_drain(old, fleet_drain_ms(fleet->config));
-    }
     adopt_config(fleet, replacement);
     replacement->attempts = 0;
     replacement->at++;

@@ -1,0 +1,173 @@
+"""What dies takes its own requests with it, and nothing else."""
+
+import os
+import re
+import signal
+import time
+import unittest
+
+from support import fcgi
+from support.host import APPS, HostTestCase
+from support.load import Load
+from support.waiting import await_
+
+PERILOUS = os.path.join(APPS, "perilous.py")
+
+
+def in_its_place(host, pids, count=1):
+    """The workers, once there are `count` and none of `pids`."""
+    def others():
+        children = [pid for pid in host.children() if pid not in pids]
+        return children if len(children) >= count else None
+    return await_(others, "another worker")
+
+
+def asked_to_die(host, path):
+    try:
+        return host.fetch(path)
+    except (fcgi.Closed, OSError):
+        return None
+
+
+class Crashes(HostTestCase):
+    def crash(self, path, signal_name):
+        host = self.start_host(PERILOUS)
+        host.fetch()
+        before = host.children()
+        self.assertIsNone(asked_to_die(host, path))
+        died = time.monotonic()
+        self.assertEqual(host.fetch("/").status, 200)
+        self.assertLess(time.monotonic() - died, 2 if not os.environ.get("FCGI_HOST_SANITIZE") else 20)
+        self.assertNotEqual(host.children(), before)
+        line = host.log.wait_for(r"\[worker\.crashed\]")
+        self.assertIn(signal_name, line)
+        self.assertIn("app=perilous", line)
+        self.assertRegex(line, rf"req={before[0]}-\d+ ")
+        self.assertIn(f"GET {path}", line)
+        return host
+
+    def test_a_segmentation_fault_costs_one_request_and_leaves_last_words(self):
+        host = self.crash("/segv", "SIGSEGV")
+        self.assertRegex(host.log.text, r'\n    .*File ".*perilous\.py", line \d+ in _dies_of_a_signal')
+
+    def test_abort_leaves_last_words(self):
+        host = self.crash("/abort", "SIGABRT")
+        self.assertRegex(host.log.text, r'\n    .*File ".*perilous\.py", line \d+ in _aborts')
+
+    def test_an_exhausted_stack_leaves_last_words(self):
+        self.crash("/overflow", "SIGSEGV")
+
+    def test_exit_in_c_is_a_crash_and_names_what_was_in_hand(self):
+        host = self.start_host(PERILOUS)
+        self.assertIsNone(asked_to_die(host, "/exit"))
+        self.assertEqual(host.fetch("/").status, 200)
+        line = host.log.wait_for(r"\[worker\.crashed\]")
+        self.assertIn("status 3", line)
+        self.assertIn("in hand: perilous: GET /exit", line)
+
+    def test_only_the_requests_in_hand_are_lost(self):
+        host = self.start_host(PERILOUS)
+        with Load(lambda: host.fetch("/").status, threads=4) as load:
+            for _ in range(5):
+                before = host.children()
+                answered = len(load.failures)
+                asked_to_die(host, "/segv")
+                in_its_place(host, before)
+                load.await_answers()
+                self.assertLessEqual(len(load.failures) - answered, 4, load.failures)
+
+    def test_one_of_two_workers_killed_leaves_the_other_serving(self):
+        host = self.start_host(PERILOUS, "--workers", "2")
+        await_(lambda: len(host.children()) == 2)
+        with Load(lambda: host.fetch("/").status, threads=2):
+            victim = host.children()[0]
+            os.kill(victim, signal.SIGKILL)
+            in_its_place(host, [victim], 2)
+
+    def test_kill_in_a_loop_under_load(self):
+        host = self.start_host(PERILOUS)
+        with Load(lambda: host.fetch("/").status, threads=4) as load:
+            for _ in range(8):
+                before = host.children()
+                lost = len(load.failures)
+                os.kill(before[0], signal.SIGKILL)
+                killed = time.monotonic()
+                in_its_place(host, before)
+                load.await_answers()
+                self.assertLess(time.monotonic() - killed, 5)
+                self.assertLessEqual(len(load.failures) - lost, 4, load.failures)
+        self.assertEqual(host.log.count(r"\[worker\.crashed\].*SIGKILL"), 8)
+
+    def test_crashes_that_go_on_are_slowed_down(self):
+        host = self.start_host(PERILOUS)
+        for _ in range(11):
+            before = host.children()
+            os.kill(before[0], signal.SIGKILL)
+            in_its_place(host, before)
+            host.fetch()
+        self.assertRegex(host.log.wait_for(r"\[worker\.waiting\]"), r"in \d+ ms")
+
+    def test_workers_die_with_the_supervisor(self):
+        host = self.start_host(PERILOUS, exit_status=-signal.SIGKILL)
+        workers = host.children()
+        host.process.kill()
+        host.wait()
+        for pid in workers:
+            await_(lambda: not os.path.exists(f"/proc/{pid}") or
+                   re.search(r"State:\s+[ZX]", open(f"/proc/{pid}/status").read()), "its end")
+
+
+class CrashesWhileLoading(HostTestCase):
+    BAD = """
+        import ctypes, os
+        with open({log!r}, "a") as f:
+            f.write(f"{{os.getpid()}}\\n")
+        ctypes.string_at(0)
+        """
+    GOOD = """
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return [b"good"]
+        """
+
+    def start(self, *more):
+        self.tries = self.path("tries")
+        bad = self.write("bad.py", self.BAD.format(log=self.tries))
+        good = self.write("good.py", self.GOOD)
+        self.control = self.path("control")
+        conf = self.config(f"""
+            [fcgi_host]
+            control = {self.control}
+            [app bad]
+            file = {bad}
+            mount = /bad
+            [app good]
+            file = {good}
+            """)
+        return self.start_host("-c", conf, *more)
+
+    def test_the_second_time_it_is_given_up_and_the_others_serve(self):
+        host = self.start()
+        self.assertEqual(host.fetch("/").body, b"good")
+        response = host.fetch("/bad/")
+        self.assertEqual(response.status, 503)
+        self.assertIn("retry-after", response.headers)
+        with open(self.tries) as f:
+            self.assertEqual(len(set(f.read().split())), 2)
+        self.assertEqual(host.log.count(r"app=bad \[worker\.crashed\].*while loading bad"), 2)
+        self.assertEqual(host.log.count(r"app=bad \[app\.placed\]"), 1)
+        self.assertGreaterEqual(host.log.count(r"app=bad .*\[app\.failed\]"), 1)
+        host.fetch("/")  # and it goes on so
+
+    def test_it_is_tried_again_when_asked_for(self):
+        host = self.start()
+        self.assertEqual(host.fetch("/bad/").status, 503)
+        self.write("bad.py", self.GOOD)
+        from support.host import run
+        status, out, err = run("reload", "-s", self.control, "bad")
+        self.assertEqual(status, 0, out + err)
+        self.assertEqual(host.fetch("/bad/").body, b"good")
+
+
+if __name__ == "__main__":
+    unittest.main()

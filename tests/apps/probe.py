@@ -33,6 +33,13 @@ def show_environ(environ, start_response):
     return _text(start_response, json.dumps(shown))
 
 
+def authorize(environ, start_response):
+    """Lets pass, and hands on what it was asked as."""
+    start_response("200 OK", [("Variable-ROLE", environ["FCGI_ROLE"]),
+                              ("Variable-APP", environ["fcgi_host.app"])])
+    return [b"never shown"]
+
+
 def echo(environ, start_response):
     """The body as read() gives it."""
     body = environ["wsgi.input"].read()
@@ -128,10 +135,10 @@ def fail_late(environ, start_response):
 
 
 PATHS = {
-    "/": hello, "/environ": show_environ, "/echo": echo, "/ignore": ignore, "/hold": hold,
-    "/open": open_gate, "/events": events, "/endless": endless, "/read": read_then_note,
-    "/large": large, "/both-ways": both_ways, "/stderr": stderr, "/fail": fail,
-    "/fail-late": fail_late,
+    "/": hello, "/environ": show_environ, "/authorize": authorize, "/echo": echo,
+    "/ignore": ignore, "/hold": hold, "/open": open_gate, "/events": events, "/endless": endless,
+    "/read": read_then_note, "/large": large, "/both-ways": both_ways, "/stderr": stderr,
+    "/fail": fail, "/fail-late": fail_late,
 }
 
 

@@ -1,5 +1,6 @@
 """Apache in front: mod_fcgid (it spawns) and mod_proxy_fcgi (it connects)."""
 
+import base64
 import os
 import subprocess
 import unittest
@@ -100,6 +101,60 @@ class ApacheProxyWithAMount(ApacheProxy, HostTestCase):
         conf = servers.example("apache/proxy_fcgi.conf", {
             "/run/fcgi_host.sock": address, 'ProxyPass "/"': 'ProxyPass "/blog"'})
         return servers.start_apache(cls.server_folder(), conf, PROXY)
+
+
+@needs_program("apache2")
+class ApacheAuthorizer(HostTestCase):
+    """mod_authnz_fcgi asks an application who may pass."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        app = cls.write("door.py", """
+            def application(environ, start_response):
+                assert environ["FCGI_ROLE"] == "AUTHORIZER"
+                if environ["REMOTE_PASSWD"] == "break":
+                    raise RuntimeError("the door is broken")
+                if (environ["REMOTE_USER"], environ["REMOTE_PASSWD"]) == ("friend", "mellon"):
+                    start_response("200 OK", [("Variable-FRIEND", "yes")])
+                else:
+                    start_response("401 Unauthorized", [])
+                return []
+            """)
+        port = free_port()
+        cls.host = cls.start_class_host("--listen", f"127.0.0.1:{port}", app,
+                                        listen=("127.0.0.1", port))
+        cls.write("www/private/file.txt", "the secret\n")
+        os.makedirs(cls.folder + "/server")
+        conf = servers.example("apache/authorizer.conf", {"127.0.0.1:9000": f"127.0.0.1:{port}"})
+        conf += f"""
+            <Directory "{cls.folder}/www">
+                Require all granted
+            </Directory>
+            <Location "/private">
+                Header set X-Friend "%{{FRIEND}}e"
+            </Location>
+            """
+        cls.server = servers.start_apache(
+            cls.folder + "/server", conf,
+            ["authn_core", "authz_user", "auth_basic", "authnz_fcgi", "headers"],
+            root=cls.folder + "/www")
+        cls.addClassCleanup(cls.server.stop)
+        cls._logs.append(("apache", lambda: cls.server.log_text))
+
+    def knock(self, user, password):
+        credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return self.server.get("/private/file.txt", Authorization="Basic " + credentials)
+
+    def test_status_200_lets_pass_and_variables_are_handed_on(self):
+        reply = self.knock("friend", "mellon")
+        self.assertEqual((reply.status, reply.text), (200, "the secret\n"))
+        self.assertEqual(reply.headers["X-Friend"], "yes")
+
+    def test_anything_else_refuses(self):
+        self.assertEqual(self.knock("friend", "wrong").status, 401)
+        self.assertIn(self.knock("friend", "break").status, (401, 500))
+        self.assertEqual(self.server.get("/private/file.txt").status, 401)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class CommandLine(HostTestCase):
             ((*listen,), "(?i)app"),
             ((*listen, "-c", "/no/such/file.conf"), "/no/such/file.conf"),
             ((*listen, f"same={APP}", f"same={APP}"), "same"),
-            ((*listen, ""), "(?i)app"),
+            ((*listen, ""), "file"),
             ((*listen, "name="), "name"),
             ((*listen, f"{APP}:"), "probe.py"),
             ((*listen, f"{APP}:not-a-name"), "not-a-name"),

@@ -237,8 +237,15 @@ class WebServerAddresses(HostTestCase):
 
     @unittest.skipUnless(HAS_IPV6, "no IPv6 here")
     def test_ipv4_clients_of_a_dual_stack_socket_are_known_by_their_ipv4_address(self):
-        port = free_port()
-        self.start_with("127.0.0.2", ("::", port))
+        # Inherited, as from a spawner: fcgi_host's own IPv6 sockets may be for IPv6 only.
+        s = socket.socket(socket.AF_INET6)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        s.bind(("::", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        with s:
+            self.start_host(APP, listen=("127.0.0.1", port), stdin=s,
+                            env={"FCGI_WEB_SERVER_ADDRS": "127.0.0.2"})
         self.assertTrue(self.serves(("127.0.0.1", port), "127.0.0.2"))
         self.assertFalse(self.serves(("127.0.0.1", port), "127.0.0.1"))
 
@@ -248,7 +255,7 @@ class WebServerAddresses(HostTestCase):
 
     def test_a_list_that_cannot_be_read_is_an_error_not_an_open_door(self):
         for addresses in ("localhost", "127.0.0.1;127.0.0.2", "127.0.0.256", "127.0.0.1,,x"):
-            code, _, err = run("--listen", "127.0.0.1:0", APP,
+            code, _, err = run("--listen", f"127.0.0.1:{free_port()}", APP,
                                env={"FCGI_WEB_SERVER_ADDRS": addresses})
             self.assertEqual(code, 2, addresses)
             self.assertIn("FCGI_WEB_SERVER_ADDRS", err)

@@ -33,14 +33,24 @@ MALFORMED = {
 }
 
 
+def read_all(c):
+    """Whatever comes until the connection is closed."""
+    data = b""
+    try:
+        while more := c.socket.recv(65536):
+            data += more
+    except ConnectionResetError:
+        pass
+    return data
+
+
 class Malformed(ProbeTestCase):
     def test_each_kind_of_malformed_input_ends_its_connection_only(self):
         for what, data in MALFORMED.items():
             with self.subTest(what), self.host.connect() as c:
                 c.send(data)
                 c.shutdown_writing()
-                response = c.read_cut_response()
-                self.assertFalse(response.stdout.startswith(b"Status: 200"), response)
+                self.assertNotIn(b"Status: 200", read_all(c))
                 self.check_witness()
 
     def test_malformed_input_is_closed_without_waiting_for_more(self):
@@ -48,7 +58,7 @@ class Malformed(ProbeTestCase):
         for what in ("text of another protocol", "version 2", "begin twice with one id"):
             with self.subTest(what), self.host.connect() as c:
                 c.send(MALFORMED[what])
-                c.read_cut_response()
+                read_all(c)
 
     def test_a_header_that_does_not_end_is_cut_off_before_it_fills_the_memory(self):
         piece = fcgi.record(fcgi.PARAMS, 1, b"\x80\x7f\xff\xff\x80\x7f\xff\xff" + bytes(65000))

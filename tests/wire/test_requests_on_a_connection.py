@@ -94,12 +94,22 @@ class Roles(ProbeTestCase):
         # Section 6.3: an Authorizer is sent PARAMS only.
         with self.host.connect() as c:
             c.send(fcgi.begin(1, fcgi.AUTHORIZER, keep=True))
-            c.send(fcgi.stream(fcgi.PARAMS, 1, fcgi.pairs(fcgi.params_of("/environ"))))
-            environ = json.loads(c.read_response().body)
-            self.assertEqual(environ["FCGI_ROLE"], "AUTHORIZER")
-            # nginx-like servers send the empty STDIN all the same: too late, ignored.
+            c.send(fcgi.stream(fcgi.PARAMS, 1, fcgi.pairs(fcgi.params_of("/authorize"))))
+            response = c.read_response()
+            self.assertEqual(response.status, 200)
+            self.assertEqual(response.headers["variable-role"], "AUTHORIZER")
+            # Some servers send the empty STDIN all the same: too late, ignored.
             c.send(fcgi.record(fcgi.STDIN, 1))
             self.assertEqual(c.request(keep=True).body, b"Hello, World!")
+
+    def test_an_authorizer_always_gets_a_status(self):
+        # lighttpd grants access when an authorizer ends without output.
+        for path in ("/authorize", "/fail", "/no-such-path", "/large", "/fail-late"):
+            response = self.host.fetch(path, query="0", role=fcgi.AUTHORIZER)
+            lines = [name for name, _ in response.header_list if name.lower() == "status"]
+            self.assertEqual(len(lines), 1, response)
+            if path in ("/fail", "/no-such-path"):
+                self.assertGreaterEqual(response.status, 400)
 
     def test_a_responder_request_says_so_in_its_environ(self):
         self.assertEqual(self.environ_of()["FCGI_ROLE"], "RESPONDER")
@@ -162,10 +172,8 @@ class ManyConnections(ProbeTestCase):
             connections.append(c)
             c.send(fcgi.whole_request(fcgi.params_of(), keep=True))
             self.assertEqual(c.read_response().body, b"Hello, World!")
-        for c in connections:
-            c.send(fcgi.whole_request(fcgi.params_of(), keep=True))
-        for c in connections:
-            self.assertEqual(c.read_response().body, b"Hello, World!")
+        for c in reversed(connections):
+            self.assertEqual(c.request(keep=True).body, b"Hello, World!")
 
 
 class FewDescriptors(ProbeTestCase):

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "fcgi_host/connection.h"
 #include "fcgi_host/input_params.h"
@@ -31,10 +32,13 @@ static bool is_stdin_over(const struct connection *c) {
     return c->input.phase == INPUT_ENDED || c->input.is_broken || c->is_eof;
 }
 
-/* Add what the response still lacks; FCGI_END_REQUEST only if FCGI_STDIN is at its end. */
+/* Add what the response still lacks.  On a connection that is kept FCGI_END_REQUEST waits for the
+ * end of FCGI_STDIN, so that the next request finds a clean start.  On one that is not it goes at
+ * once: nginx sends no more of the body once it has seen the response's header, and without
+ * fastcgi_keep_conn it does not look at the rest of a short response before the end of file. */
 static void complete(struct connection *c) {
     connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
-    if (is_stdin_over(c)) {
+    if (is_stdin_over(c) || !c->input.keep_connection) {
         connection_end_response(c);
     } else if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
         output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
@@ -59,8 +63,8 @@ static void hand_back(struct connection *c) {
     if (!c->has_ended) {
         c->mode = MODE_DRAIN; /* the intake thread ends it when it can */
         connection_give_back(c, true);
-    } else if (connection_has_to_send(c)) {
-        c->mode = MODE_END;
+    } else if (connection_has_to_send(c) || !is_stdin_over(c)) {
+        c->mode = MODE_END; /* and there MODE_LINGER while the body still arrives */
         connection_give_back(c, true);
     } else if (c->input.keep_connection && !c->input.is_broken && !c->is_eof) {
         connection_reset_request(c);
@@ -70,13 +74,29 @@ static void hand_back(struct connection *c) {
     }
 }
 
+/* Close, so that no web server takes what it has for a whole response.  Without
+ * FCGI_END_REQUEST most complain; nginx, unless told to keep connections, takes the end of file for
+ * the end of the response.  FCGI_UNKNOWN_TYPE, which nobody asked for, is an error to it. */
+static void close_visibly_cut(struct connection *c) {
+    static const FCGI_UnknownTypeRecord s_unasked = {
+        .header = {.version = FCGI_VERSION_1,
+                   .type = FCGI_UNKNOWN_TYPE,
+                   .contentLengthB0 = sizeof s_unasked.body},
+        .body = {.type = FCGI_STDOUT},
+    };
+    if (c->has_sent && !c->is_gone && output_is_between_records(&c->output)) {
+        send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    connection_close(c);
+}
+
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct connection *c = connection_of(request);
     assert(end != REQUEST_OVERLOADED || !c->has_sent);
     free(request->path_storage);
     request->path_storage = NULL;
     if (end == REQUEST_CUT || c->is_gone) {
-        connection_close(c);
+        close_visibly_cut(c);
         return;
     }
     c->app_status = app_status;

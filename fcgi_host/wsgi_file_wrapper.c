@@ -146,7 +146,9 @@ int wsgi_file_wrapper_region(struct wsgi_state *state, PyObject *wrapper, int *r
     if (result != 1) {
         return result;
     }
-    if (fd > INT_MAX || fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+    /* Files of /proc and /sys say that they are empty: their bytes are known to read() alone. */
+    if (fd > INT_MAX || fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+        status.st_size == 0) {
         return 0;
     }
     if (offset >= status.st_size) {

@@ -22,8 +22,7 @@ def www_data_can_run(program):
 
 class Fcgid(ServerContract):
     DECODES_SLASH = False
-    SLOW_TO_MULTIPLY = True
-    STREAMS = True
+    APPENDS_ERROR_PAGE = True
 
     @classmethod
     def start_server(cls):
@@ -33,7 +32,7 @@ class Fcgid(ServerContract):
         os.makedirs(blog)
         os.chmod(blog, 0o755)
         script = cls.write("blog/blog.fcgi", servers.example("apache/blog.fcgi", {
-            "/usr/local/bin/fcgi_host": cls.program, "/srv/blog/wsgi.py": cls.app}), 0o755)
+            "/usr/local/bin/fcgi_host": cls.program, "/srv/blog/wsgi.py": f"-c {cls.conf}"}), 0o755)
         conf = servers.example("apache/mod_fcgid.conf", {
             '"/blog" "/srv/blog/blog.fcgi"': cls.alias(script), '"/srv/blog"': f'"{blog}"'})
         # Not the default of 100 processes: two cores are soon busy starting interpreters.
@@ -66,7 +65,7 @@ class ApacheProxyUnix(ApacheProxy, HostTestCase):
     @classmethod
     def start_server(cls):
         address = cls.path("proxy.sock")
-        cls.host = cls.start_class_host("--listen", f"unix:{address},mode=0666", cls.app,
+        cls.host = cls.start_class_host("--listen", f"unix:{address},mode=0666", "-c", cls.conf,
                                         listen=address)
         conf = servers.example("apache/proxy_fcgi.conf", {"/run/fcgi_host.sock": address})
         return servers.start_apache(cls.server_folder(), conf, PROXY)
@@ -77,7 +76,7 @@ class ApacheProxyTcp(ApacheProxy, HostTestCase):
     @classmethod
     def start_server(cls):
         port = free_port()
-        cls.host = cls.start_class_host("--listen", f"127.0.0.1:{port}", cls.app,
+        cls.host = cls.start_class_host("--listen", f"127.0.0.1:{port}", "-c", cls.conf,
                                         listen=("127.0.0.1", port),
                                         env={"FCGI_WEB_SERVER_ADDRS": "127.0.0.1"})
         conf = servers.example("apache/proxy_fcgi_tcp.conf", {"127.0.0.1:9000": f"127.0.0.1:{port}"})
@@ -86,17 +85,12 @@ class ApacheProxyTcp(ApacheProxy, HostTestCase):
 
 @needs_program("apache2")
 class ApacheProxyWithAMount(ApacheProxy, HostTestCase):
-    MOUNT = "/blog"
+    MOUNT = HOST_MOUNT = "/blog"
 
     @classmethod
     def start_server(cls):
         address = cls.path("proxy.sock")
-        config = cls.config(f"""
-            [app blog]
-            file = {cls.app}
-            mount = /blog
-            """)
-        cls.host = cls.start_class_host("--listen", f"unix:{address},mode=0666", "-c", config,
+        cls.host = cls.start_class_host("--listen", f"unix:{address},mode=0666", "-c", cls.conf,
                                         listen=address)
         conf = servers.example("apache/proxy_fcgi.conf", {
             "/run/fcgi_host.sock": address, 'ProxyPass "/"': 'ProxyPass "/blog"'})

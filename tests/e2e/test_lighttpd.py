@@ -5,42 +5,45 @@ import signal
 import time
 import unittest
 
-from support.host import HostTestCase, needs_program
+from support.host import APPS, PROGRAM, HostTestCase, needs_program
 from support.server_contract import ServerContract, servers
 from support.waiting import await_
 
-SPAWNED = {"/usr/local/bin/fcgi_host": "program", "/srv/blog/wsgi.py": "app"}
+
+def spawned(program, arguments, socket):
+    """The example with other paths."""
+    return servers.example("lighttpd/spawned.conf", {
+        "/run/lighttpd/fcgi_host.sock": socket, "/usr/local/bin/fcgi_host": program,
+        "/srv/blog/wsgi.py": arguments})
 
 
-def spawned(cls, socket, **replace):
-    """The example with this class's paths."""
-    paths = {old: getattr(cls, new) for old, new in SPAWNED.items()}
-    return servers.example("lighttpd/spawned.conf",
-                           {"/run/lighttpd/fcgi_host.sock": socket, **paths, **replace})
-
-
-@needs_program("lighttpd")
-class LighttpdSpawned(ServerContract, HostTestCase):
-    @classmethod
-    def start_server(cls):
-        return servers.start_lighttpd(cls.server_folder(), spawned(cls, cls.path("spawned.sock")))
+class Lighttpd(ServerContract):
+    REFUSES = ("/%FF",)
 
 
 @needs_program("lighttpd")
-class LighttpdSpawnedBelowAPrefix(ServerContract, HostTestCase):
-    MOUNT = "/blog"
-
+class LighttpdSpawned(Lighttpd, HostTestCase):
     @classmethod
     def start_server(cls):
-        conf = spawned(cls, cls.path("spawned.sock")).replace('"/" =>', '"/blog" =>')
+        conf = spawned(cls.program, f"-c {cls.conf}", cls.path("spawned.sock"))
         return servers.start_lighttpd(cls.server_folder(), conf)
 
 
 @needs_program("lighttpd")
-class LighttpdExternal(ServerContract, HostTestCase):
+class LighttpdSpawnedBelowAPrefix(Lighttpd, HostTestCase):
+    MOUNT = "/blog"
+
     @classmethod
     def start_server(cls):
-        cls.host = cls.start_class_host(cls.app)
+        conf = spawned(cls.program, f"-c {cls.conf}", cls.path("spawned.sock")).replace('"/" =>', '"/blog" =>')
+        return servers.start_lighttpd(cls.server_folder(), conf)
+
+
+@needs_program("lighttpd")
+class LighttpdExternal(Lighttpd, HostTestCase):
+    @classmethod
+    def start_server(cls):
+        cls.host = cls.start_class_host("-c", cls.conf)
         return servers.start_lighttpd(cls.server_folder(), servers.example(
             "lighttpd/external.conf", {"/run/fcgi_host.sock": cls.host.address}))
 
@@ -52,13 +55,12 @@ class LighttpdLife(HostTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        from support.host import APPS, PROGRAM
-        cls.program, cls.app = PROGRAM, os.path.join(APPS, "site.py")
+        cls.app = os.path.join(APPS, "site.py")
 
     def start(self):
         folder = self.path("server")
         os.makedirs(folder)
-        server = servers.start_lighttpd(folder, spawned(self, self.path("spawned.sock")))
+        server = servers.start_lighttpd(folder, spawned(PROGRAM, self.app, self.path("spawned.sock")))
         self._logs.append(("lighttpd", lambda: server.log_text))
         return server
 
@@ -81,8 +83,12 @@ class LighttpdLife(HostTestCase):
         server = self.start()
         self.addCleanup(server.stop)
         self.assertEqual(server.get("/").status, 200)
-        os.kill(self.pids_of(server)[0], signal.SIGKILL)
-        await_(lambda: server.get("/").status == 200, "a new host")
+        old = self.pids_of(server)
+        os.kill(old[0], signal.SIGKILL)
+        # No request before lighttpd has seen it: 1.4.69 takes a refused connection for an overload
+        # then, and never looks for the process again.
+        await_(lambda: self.pids_of(server) not in ([], old), "a new host")
+        self.assertEqual(server.get("/").status, 200)
 
 
 @needs_program("lighttpd")

@@ -14,7 +14,7 @@ class Nginx(ServerContract):
 
     @classmethod
     def start_server(cls):
-        cls.host = cls.start_class_host(cls.app)
+        cls.host = cls.start_class_host("-c", cls.conf)
         return servers.start_nginx(cls.server_folder(), servers.example(
             cls.EXAMPLE, {"/run/fcgi_host.sock": cls.host.address}))
 
@@ -39,18 +39,8 @@ class NginxUnbuffered(Nginx, HostTestCase):
 class NginxWithAMount(Nginx, HostTestCase):
     """The mount point is in fcgi_host's configuration; nginx passes whole paths."""
 
-    MOUNT = "/blog"
-
-    @classmethod
-    def start_server(cls):
-        config = cls.config(f"""
-            [app blog]
-            file = {cls.app}
-            mount = /blog
-            """)
-        cls.host = cls.start_class_host("-c", config)
-        return servers.start_nginx(cls.server_folder(), servers.example(
-            "nginx/closing.conf", {"/run/fcgi_host.sock": cls.host.address}))
+    EXAMPLE = "nginx/closing.conf"
+    MOUNT = HOST_MOUNT = "/blog"
 
 
 @needs_program("nginx", "spawn-fcgi")
@@ -62,7 +52,7 @@ class SpawnFcgiAndNginx(ServerContract, HostTestCase):
         address = cls.path("spawn.sock")
         script = cls.write("blog.sh", servers.example("spawn-fcgi/blog.sh", {
             "/run/fcgi_host.sock": address, "/usr/local/bin/fcgi_host": cls.program,
-            "/srv/blog/wsgi.py": cls.app}), 0o755)
+            "/srv/blog/wsgi.py": f"-c {cls.conf}"}), 0o755)
         cls.spawned = servers.SpawnFcgi(script, cls.path("spawn.log"))
         cls._logs.append(("spawn-fcgi", lambda: cls.spawned.log_text))
         cls.addClassCleanup(cls.stop_spawned)

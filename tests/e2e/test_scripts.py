@@ -142,7 +142,7 @@ class FewInterpreters(Tree):
         # Those that were not used for longest made room: never more than three are alive.
         host.log.wait_for(r"\[app\.loaded\]", count=12)
         alive = most = 0
-        for line in host.log.find(r"\[(app\.loaded|script\.evicted)\]"):
+        for line in host.log.find(r"\[(app\.loaded|reload\.retired)\]"):
             alive += 1 if "[app.loaded]" in line else -1
             most = max(most, alive)
         self.assertEqual(most, self.LIMIT, host.log.text)

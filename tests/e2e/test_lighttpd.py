@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from support.host import APPS, PROGRAM, HostTestCase, needs_program
+from support.host import APPS, PROGRAM, HostTestCase, children_of, needs_program
 from support.server_contract import ServerContract, servers
 from support.waiting import await_
 
@@ -66,8 +66,7 @@ class LighttpdLife(HostTestCase):
 
     @staticmethod
     def pids_of(server):
-        with open(f"/proc/{server.process.pid}/task/{server.process.pid}/children") as f:
-            return [int(pid) for pid in f.read().split()]
+        return children_of(server.process.pid)
 
     def test_stopping_lighttpd_stops_the_host_without_a_kill(self):
         server = self.start()
@@ -79,16 +78,25 @@ class LighttpdLife(HostTestCase):
         await_(lambda: not os.path.exists(f"/proc/{pids[0]}"), "the end of the host")
         self.assertLess(time.monotonic() - start, 8, "lighttpd kills what does not stop")
 
-    def test_a_host_that_was_killed_is_spawned_again(self):
+    def test_a_host_that_was_stopped_is_spawned_again(self):
         server = self.start()
         self.addCleanup(server.stop)
         self.assertEqual(server.get("/").status, 200)
         old = self.pids_of(server)
-        os.kill(old[0], signal.SIGKILL)
-        # No request before lighttpd has seen it: 1.4.69 takes a refused connection for an overload
-        # then, and never looks for the process again.
+        os.kill(old[0], signal.SIGTERM)
         await_(lambda: self.pids_of(server) not in ([], old), "a new host")
         self.assertEqual(server.get("/").status, 200)
+
+    def test_a_worker_that_was_killed_is_replaced_without_lighttpd(self):
+        server = self.start()
+        self.addCleanup(server.stop)
+        self.assertEqual(server.get("/").status, 200)
+        hosts = self.pids_of(server)
+        old = children_of(hosts[0])
+        os.kill(old[0], signal.SIGKILL)
+        await_(lambda: children_of(hosts[0]) not in ([], old), "a new worker")
+        self.assertEqual(server.get("/").status, 200)
+        self.assertEqual(self.pids_of(server), hosts)
 
 
 @needs_program("lighttpd")

@@ -63,6 +63,12 @@ def clean_environ(**extra):
     return {name: value for name, value in environ.items() if value is not None}
 
 
+def children_of(pid):
+    """Process ids of the children of a process (of its first thread)."""
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(child) for child in f.read().split()]
+
+
 class Log:
     """What a program writes to a pipe, line by line, as it comes."""
 
@@ -174,11 +180,9 @@ class Host:
             self.process.wait()
             raise
 
-    def children(self, pid=None):
+    def children(self):
         """Process ids of its workers."""
-        pid = pid or self.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children") as f:
-            return [int(child) for child in f.read().split()]
+        return children_of(self.process.pid)
 
 
 def has_module(*names):

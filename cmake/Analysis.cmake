@@ -18,6 +18,7 @@ if(FCGI_HOST_ANALYZE)
     --suppressions-list=${PROJECT_SOURCE_DIR}/tests/suppressions/cppcheck.txt
     --error-exitcode=2
     -DPY_VERSION_HEX=${python_hex} # it is not given Python's headers
+    --library=${PROJECT_SOURCE_DIR}/cmake/cppcheck.cfg # <sys/queue.h>
     --library=posix
     --library=python
   )

@@ -89,7 +89,7 @@ bool connection_take_in(struct connection *c, enum take_in what, size_t limit) {
                 return false; /* there is nothing more to discard */
             }
             /* A request to abort may follow. */
-            /* fall through */
+            __attribute__((fallthrough));
         case INPUT_MORE:
             if (is_empty || taken >= limit) {
                 return true;

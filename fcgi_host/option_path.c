@@ -1,5 +1,6 @@
 #include "fcgi_host/option_kinds_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ SET(log_target) {
 TEXT_KIND(log_target);
 
 static int check_directory(const char *path, struct error *err) {
+    assert(path);
     struct stat status;
     if (stat(path, &status) != 0) {
         return option_path_error(path, err);
@@ -78,6 +80,7 @@ SET(real_directory) {
     if (set_directory(&path, option, place, text, err) != 0) {
         return -1;
     }
+    assert(path);
     char *real = realpath(path, NULL);
     if (!real) {
         option_path_error(path, err);

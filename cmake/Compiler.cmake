@@ -22,7 +22,6 @@ target_include_directories(fcgi_host_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(fcgi_host_options INTERFACE
   -Wall
   -Wextra
-  -Wshadow
   -Wvla
   -Wstrict-prototypes
   -Wmissing-prototypes
@@ -40,6 +39,8 @@ target_compile_options(fcgi_host_options INTERFACE
   -fno-omit-frame-pointer
 )
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  # Not with clang, whose -Wshadow also means variables of the C library (environ).
+  target_compile_options(fcgi_host_options INTERFACE -Wshadow)
   # What must not be cut short checks snprintf()'s result; gcc warns of every %s.
   target_compile_options(fcgi_host_options INTERFACE -Wno-format-truncation)
 endif()

@@ -65,7 +65,7 @@ static struct application *make_application(struct script_pool *pool, const char
         free(config);
         error_set(err, ERR_MEMORY, "out of memory");
     }
-    return application;
+    return application; // NOLINT(clang-analyzer-unix.Malloc): `application` owns `config`
 }
 
 static struct script *add_script(struct script_pool *pool, const char *path, struct error *err) {

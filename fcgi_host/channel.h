@@ -35,7 +35,11 @@ enum channel_type {
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_hooks.h; `text` */
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
-    CHANNEL_STOP,         /**< `number`: milliseconds to finish in */
+    /** `number`: milliseconds to finish in; `name` CHANNEL_STOP_LAST: nobody accepts after this
+     * one; descriptor: where idle connections are to be sent (CHANNEL_CONNECTION), none: close them
+     */
+    CHANNEL_STOP,
+    CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */
     CHANNEL_STATUS,       /**< `number`: to be given back */
     CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
     CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
@@ -44,7 +48,11 @@ enum channel_type {
     CHANNEL_REPLACED,
     CHANNEL_LOG_REOPEN,
     CHANNEL_STACKS, /**< log the Python stack of every thread that serves */
+    /* worker → worker */
+    CHANNEL_CONNECTION = 200, /**< descriptor: a connection without a request */
 };
+
+#define CHANNEL_STOP_LAST "last"
 
 enum {
     CHANNEL_NAME_BYTES = 1024, /**< a script's path may be the name */

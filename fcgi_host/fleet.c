@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "fcgi_host/fleet_private.h"
 #include "fcgi_host/log.h"
@@ -57,10 +58,30 @@ void fleet_accept(struct process *process) {
     }
 }
 
-void fleet_drain(struct process *process, uint64_t timeout_ms) {
+/** Tell both where idle connections go. Without it they are closed, which web servers survive. */
+static void tell_heir(struct process *process, struct process *heir, uint64_t timeout_ms) {
+    int ends[2] = {-1, -1};
+    struct error err;
+    if (channel_pair(ends, &err)) {
+        log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
+    } else {
+        process_tell(heir, CHANNEL_ADOPT, 0, NULL, NULL, ends[1]);
+    }
+    process_tell(process, CHANNEL_STOP, timeout_ms, NULL, NULL, ends[0]);
+    if (ends[0] >= 0) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+void fleet_drain(struct process *process, struct process *heir, uint64_t timeout_ms) {
     loop_disarm(process->fleet->loop, &process->patience);
     process->state = PROCESS_DRAINING;
-    process_tell(process, CHANNEL_STOP, timeout_ms, NULL, NULL, -1);
+    if (heir) {
+        tell_heir(process, heir, timeout_ms);
+    } else {
+        process_tell(process, CHANNEL_STOP, timeout_ms, CHANNEL_STOP_LAST, NULL, -1);
+    }
     process->deadline.expired = drain_deadline;
     loop_arm(process->fleet->loop, &process->deadline, timeout_ms + GRACE_MS);
 }
@@ -255,7 +276,7 @@ void fleet_resize(struct fleet *fleet) {
         struct slot *slot = &fleet->slots[--fleet->slot_count];
         loop_disarm(fleet->loop, &slot->restart);
         if (slot->current) {
-            fleet_drain(slot->current, fleet_drain_ms(fleet->config));
+            fleet_drain(slot->current, fleet->slots[0].current, fleet_drain_ms(fleet->config));
             slot->current = NULL;
         }
     }

@@ -177,7 +177,7 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s) {
         if (process->state == PROCESS_LOADING) {
             process_kill(process);
         } else if (process->state != PROCESS_DOOMED) {
-            fleet_drain(process, (uint64_t)timeout_s * 1000);
+            fleet_drain(process, NULL, (uint64_t)timeout_s * 1000);
         }
     }
     loop_arm(fleet->loop, &fleet->stop_deadline, (uint64_t)timeout_s * 1000 + FLEET_STOP_GRACE_MS);

@@ -66,8 +66,9 @@ struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struc
                              const char *cause);
 /** Let a process accept connections. */
 void fleet_accept(struct process *process);
-/** Tell a process to finish and go. */
-void fleet_drain(struct process *process, uint64_t timeout_ms);
+/** Tell a process to finish and go. @param heir  takes its idle connections; NULL: nobody, and
+ *  nobody accepts after it either */
+void fleet_drain(struct process *process, struct process *heir, uint64_t timeout_ms);
 
 /** Handle what a process sent before it ended. */
 void fleet_hear_out(struct process *process);

@@ -271,7 +271,7 @@ void intake_stop_accepting(struct intake *intake) {
     intake_unlisten(intake);
     atomic_store(&intake->returns.is_stopping, true);
     atomic_store(&intake->returns.wakes_on_close, true);
-    intake_close_idle(intake);
+    intake_let_go_idle(intake);
     returns_wake(&intake->returns);
 }
 

@@ -26,6 +26,14 @@ struct intake_hooks {
     /** Before and after a batch of `request` calls (pool_batch_begin/end). Optional. */
     void (*batch_begin)(void *ctx);
     void (*batch_end)(void *ctx);
+    /**
+     * An open connection without a request, after intake_stop_accepting(): give it to another
+     * intake (intake_adopt_idle()), so that the web server need not notice.  Optional.
+     * @param fd  closed afterwards: to be duplicated or sent
+     * @return whether somebody else has it now; else it is closed once it has been kept open
+     * @thread intake
+     */
+    bool (*hand_over)(void *ctx, int fd);
 };
 
 struct intake_options {
@@ -50,9 +58,15 @@ void intake_remove_fd(struct intake *intake, int fd);
 /** Loop until intake_stop() and, after it, until every connection is closed or the deadline. */
 int intake_run(struct intake *intake, struct error *err);
 
-/** Stop accepting; idle connections are closed, busy ones after their request.
+/** Stop accepting; idle connections are handed over or closed, busy ones after their request.
  *  @thread intake (from a hook or fd callback) */
 void intake_stop_accepting(struct intake *intake);
+/** Accept every connection that waits now: before intake_stop_accepting(), when nobody else will.
+ *  @thread intake (from a hook or fd callback) */
+void intake_accept_waiting(struct intake *intake);
+/** Take on a connection that was kept open by another intake (its hand_over hook).
+ *  @param fd  non-blocking; taken over  @thread intake (from a hook or fd callback) */
+void intake_adopt_idle(struct intake *intake, int fd);
 /** Leave intake_run() now. @thread any; async-signal-safe */
 void intake_stop(struct intake *intake);
 

@@ -61,13 +61,14 @@ static struct connection *take_connection(struct intake *intake) {
     return connection_new(&intake->returns, &intake->limits);
 }
 
-int intake_adopt(struct intake *intake, int fd) {
+int intake_take_on(struct intake *intake, int fd, bool is_kept) {
     struct connection *c = take_connection(intake);
     if (!c) {
         close(fd);
         return -1;
     }
     connection_open(c, fd);
+    c->is_kept = is_kept;
     LIST_INSERT_HEAD(&intake->open, c, open_link);
     atomic_fetch_add_explicit(&intake->open_count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&intake->accepted_count, 1, memory_order_relaxed);
@@ -108,7 +109,7 @@ static bool accept_one(struct intake *intake) {
         close(fd);
         return true;
     }
-    if (intake_adopt(intake, fd) < 0) {
+    if (intake_take_on(intake, fd, false) < 0) {
         pause_accepting(intake, true);
         return false;
     }
@@ -129,4 +130,16 @@ void intake_accept(struct intake *intake) {
             return;
         }
     }
+}
+
+void intake_accept_waiting(struct intake *intake) {
+    while (intake->is_listening &&
+           atomic_load_explicit(&intake->open_count, memory_order_relaxed) <
+               intake->max_connections &&
+           accept_one(intake)) {
+    }
+}
+
+void intake_adopt_idle(struct intake *intake, int fd) {
+    intake_take_on(intake, fd, true);
 }

@@ -37,9 +37,25 @@ void intake_set_events(struct intake *intake, struct connection *c, bool to_send
     c->waits_to_send = to_send;
 }
 
-static bool is_idle(const struct connection *c) {
-    return c->mode == MODE_RECEIVE && c->input.phase == INPUT_IDLE && c->is_kept &&
+static bool is_empty(const struct connection *c) {
+    return c->mode == MODE_RECEIVE && c->input.phase == INPUT_IDLE &&
            c->input.raw_begin == c->input.raw_end && c->input.content_left == 0;
+}
+
+static bool is_idle(const struct connection *c) {
+    return is_empty(c) && c->is_kept;
+}
+
+/* Nothing was received on it that has not been answered: it can go on anywhere. */
+static bool hand_over(struct intake *intake, struct connection *c) {
+    if (!intake->hooks.hand_over) {
+        return false;
+    }
+    if (c->is_registered) { /* closing it is not enough when somebody else has it open */
+        epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+        c->is_registered = false;
+    }
+    return intake->hooks.hand_over(intake->hooks.ctx, c->fd);
 }
 
 static void wait(struct intake *intake, struct connection *c) {
@@ -47,12 +63,13 @@ static void wait(struct intake *intake, struct connection *c) {
                                                    [MODE_DRAIN] = DEADLINE_DRAIN,
                                                    [MODE_END] = DEADLINE_END,
                                                    [MODE_LINGER] = DEADLINE_LINGER};
+    bool is_stopping = atomic_load_explicit(&intake->returns.is_stopping, memory_order_relaxed);
+    if (is_stopping && is_empty(c) && (hand_over(intake, c) || is_idle(c))) {
+        intake_close(intake, c);
+        return;
+    }
     if (is_idle(c)) {
         deadline_stop(c);
-        if (atomic_load_explicit(&intake->returns.is_stopping, memory_order_relaxed)) {
-            intake_close(intake, c);
-            return;
-        }
     } else {
         enum intake_deadline which = by_mode[c->mode];
         if (c->mode == MODE_RECEIVE && c->input.phase == INPUT_STDIN) {
@@ -196,13 +213,14 @@ void intake_collect(struct intake *intake) {
     }
 }
 
-void intake_close_idle(struct intake *intake) {
+void intake_let_go_idle(struct intake *intake) {
     struct connection *c, *next;
     for (c = LIST_FIRST(&intake->open); c; c = next) {
         next = LIST_NEXT(c, open_link);
         /* One that is being served comes back by way of `returns`, where it is looked at. */
-        if (connection_note_edge(c, false) && c->fd >= 0 && is_idle(c)) {
-            intake_close(intake, c);
+        if (connection_note_edge(c, false) && c->fd >= 0 && is_empty(c) && !c->is_ready) {
+            c->may_be_readable = true; /* a request may have arrived: it is served first */
+            intake_advance(intake, c);
         }
     }
 }

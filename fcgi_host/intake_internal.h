@@ -107,7 +107,7 @@ void intake_accept(struct intake *intake);
 /** A connection was closed, or time has passed: accept again if that was paused. */
 void intake_resume_accepting(struct intake *intake);
 /** Take on a connected, non-blocking socket. @return -1 out of memory: the socket is closed */
-int intake_adopt(struct intake *intake, int fd);
+int intake_take_on(struct intake *intake, int fd, bool is_kept);
 
 /* intake_connection.c */
 /** Go on with a connection that this thread owns, as far as it goes without waiting. */
@@ -122,7 +122,7 @@ void intake_collect(struct intake *intake);
 /** Make closed connections available again. Between two rounds of events only. */
 void intake_reuse_closed(struct intake *intake);
 /** intake_stop_accepting() for the connections there are. */
-void intake_close_idle(struct intake *intake);
+void intake_let_go_idle(struct intake *intake);
 
 /** Close one that this thread owns. */
 void intake_close(struct intake *intake, struct connection *connection);

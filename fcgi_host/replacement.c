@@ -165,7 +165,7 @@ static void switch_over(struct fleet *fleet, struct slot *slot) {
     slot->current = slot->coming;
     slot->coming = NULL;
     if (old) { /* first: what it does not take any more, the new one does */
-        fleet_drain(old, fleet_drain_ms(fleet->config));
+        fleet_drain(old, slot->current, fleet_drain_ms(fleet->config));
     }
     fleet_accept(slot->current);
     log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",

@@ -21,6 +21,7 @@ static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *i
         log_line(LOG_INFO, "host.stopping", NULL, "signal %u: finishing the requests in hand",
                  info->ssi_signo);
         notify_send("STOPPING=1");
+        listener_unlink(supervisor->listener);
         fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s);
         break;
     case STOP_NOW:
@@ -284,10 +285,14 @@ static void tear_down(struct supervisor *supervisor) {
     loop_free(supervisor->loop);
 }
 
-int supervisor_run(const struct config *config, const struct listener *listener, int argc,
-                   char **argv) {
+int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv) {
     struct supervisor supervisor = {
-        .argc = argc, .argv = argv, .is_spawned = !config->listen, .exit_status = 1};
+        .listener = listener,
+        .argc = argc,
+        .argv = argv,
+        .is_spawned = !config->listen,
+        .exit_status = 1,
+    };
     struct error err;
     notify_start();
     if (set_up(&supervisor, config, listener->fd, &err)) {

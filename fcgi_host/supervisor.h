@@ -25,11 +25,10 @@
  * Serve until told to stop.  The log must be open.
  *
  * @param config    the caller's, valid until this returns
- * @param listener  the caller's: closed by it afterwards (listener_close() also unlinks)
+ * @param listener  the caller's: closed by it afterwards; unlinked when the host begins to stop
  * @param argc, argv  as given to main(): SIGHUP reads the configuration again from them
  * @return the process's exit status: 0 stopped as asked, 1 could not start or run (already logged)
  */
-int supervisor_run(const struct config *config, const struct listener *listener, int argc,
-                   char **argv);
+int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv);
 
 #endif

@@ -10,11 +10,13 @@
 
 #include "fcgi_host/control.h"
 #include "fcgi_host/fleet.h"
+#include "fcgi_host/listener.h"
 #include "fcgi_host/status_round.h"
 #include "fcgi_host/stop_signal.h"
 
 struct supervisor {
     struct loop *loop;
+    struct listener *listener;
     struct fleet *fleet;
     struct status_round *round;
     struct control *control;

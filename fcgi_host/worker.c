@@ -162,6 +162,7 @@ static int serve(struct worker *worker, struct error *err) {
         .request = worker_dispatch,
         .batch_begin = batch_begin,
         .batch_end = batch_end,
+        .hand_over = worker_hand_over,
     };
     unsigned connections = max_connections();
     const struct intake_options options = {
@@ -178,12 +179,15 @@ static int serve(struct worker *worker, struct error *err) {
         intake_add_fd(worker->intake, worker->stop_timer_fd, stop_timer_ready, worker, err)) {
         return -1;
     }
+    if (worker->legacy_fd >= 0) {
+        worker_adopt_from(worker, worker->legacy_fd);
+    }
     return intake_run(worker->intake, err);
 }
 
 /* ---- End ---- */
 
-void worker_stop(struct worker *worker, uint64_t timeout_ms) {
+void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last) {
     uint64_t at_ns = clock_now_ns() + timeout_ms * MS;
     if (!worker->is_stopping || at_ns < worker->stop_at_ns) {
         const struct itimerspec timer = {
@@ -194,6 +198,9 @@ void worker_stop(struct worker *worker, uint64_t timeout_ms) {
     if (!worker->is_stopping) {
         worker->is_stopping = true;
         if (worker->intake) {
+            if (is_last) {
+                intake_accept_waiting(worker->intake);
+            }
             intake_stop_accepting(worker->intake);
         }
     }
@@ -210,6 +217,7 @@ int worker_run(const struct worker_options *options) {
     struct error err;
     s_worker.options = options;
     s_worker.config = options->config;
+    s_worker.heir_fd = s_worker.legacy_fd = -1;
     if (set_up(&s_worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;

@@ -71,8 +71,16 @@ static void handle(struct worker *worker, const struct channel_message *message)
         worker->has_accept = true;
         break;
     case CHANNEL_STOP:
-        worker_stop(worker, message->number);
+        if (message->fd >= 0 && worker->heir_fd < 0) {
+            worker->heir_fd = message->fd;
+            worker_stop(worker, message->number, false);
+            return; /* the descriptor is kept */
+        }
+        worker_stop(worker, message->number, strcmp(message->name, CHANNEL_STOP_LAST) == 0);
         break;
+    case CHANNEL_ADOPT:
+        worker_adopt_from(worker, message->fd);
+        return; /* the descriptor is kept */
     case CHANNEL_STATUS:
         send_status(worker, message->number);
         break;

@@ -40,6 +40,8 @@ struct worker {
     struct recycler *recycler;               /**< recycler.h; NULL: no reloading in this process */
     const struct reload_hooks *reloader;     /**< NULL: every reload is a replacement */
 
+    int heir_fd;   /**< once stopping: who takes our idle connections; -1: nobody */
+    int legacy_fd; /**< whose idle connections we take, until intake runs; -1: nobody */
     bool has_accept, is_stopping; /**< @thread intake */
     uint64_t stop_at_ns;          /**< CLOCK_MONOTONIC; once stopping */
     int stop_timer_fd;
@@ -86,8 +88,15 @@ void worker_tell(const struct worker *worker, enum channel_type type, uint64_t n
 /* ---- worker.c ---- */
 
 /** Finish what is there, within `timeout_ms`, and go. Called again: whichever is sooner.
- *  @thread intake */
-void worker_stop(struct worker *worker, uint64_t timeout_ms);
+ *  @param is_last  take all connections that wait: nobody else will  @thread intake */
+void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last);
+
+/* ---- inheritance.c ---- */
+
+/** intake_hooks.hand_over: send an idle connection to our heir. @param ctx  the worker */
+bool worker_hand_over(void *ctx, int fd);
+/** Take on the idle connections that come from this socket; taken over. @thread intake */
+void worker_adopt_from(struct worker *worker, int fd);
 
 /* ---- status_requests.c ---- */
 

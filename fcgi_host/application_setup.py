@@ -83,17 +83,29 @@ def set_up_streams():
 # ---- Signals ----
 
 
+def _signal_name(number):
+    for name, value in vars(_signal).items():
+        if value == number and name.startswith("SIG") and not name.startswith("SIG_"):
+            return name
+    return str(number)
+
+
+def _caller():
+    """file:line of the code that called signal.signal()."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == "signal":
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
 def ignore_signal_handlers():
     """signal.signal() changes the whole process, and the host needs its signals itself."""
 
     def signal(signalnum, handler):
         before = _signal.getsignal(signalnum)  # also refuses what is no signal
-        fcgi_host._log(
-            WARN,
-            "app.signal",
-            f"signal.signal({int(signalnum)}, {handler!r}) ignored: "
-            "signals of this process are the host's",
-        )
+        name = _signal_name(signalnum)
+        text = f"{_caller()}: signal.signal({name}, ...) does nothing here: signals are the host's"
+        fcgi_host._log(WARN, "app.signal", text)
         return before
 
     _signal.signal = signal  # signal.signal() looks it up there

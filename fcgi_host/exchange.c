@@ -65,18 +65,25 @@ static int note_send_failure(struct exchange *exchange, int result, const struct
     return result;
 }
 
-static int send_detached(struct exchange *exchange, struct request *request,
-                         const struct iovec *parts, int count, unsigned flags, bool only_flush,
-                         struct error *err) {
+/* Wait until what request_send() could not send at once is sent.  Nobody is within a call, so the
+   lock is free, and it is taken before anybody can be: bytes that wait must be sent first. */
+static int flush(struct exchange *exchange, struct request *request, struct error *err) {
+    exchange->busy++;
+    pthread_mutex_lock(&exchange->lock);
+    PyThreadState *tstate = PyEval_SaveThread();
+    int result = request_flush(request, err);
+    unlock_and_attach(exchange, tstate);
+    return result;
+}
+
+/* Another thread is within a call: wait for it. */
+static int send_after_it(struct exchange *exchange, struct request *request,
+                         const struct iovec *parts, int count, unsigned flags, struct error *err) {
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result;
-    if (exchange->closed) {
-        result = set_finished(err);
-    } else {
-        result = only_flush ? 1 : request_send(request, parts, count, flags, err);
-        if (result == 1) {
-            result = request_flush(request, err);
-        }
+    int result =
+        exchange->closed ? set_finished(err) : request_send(request, parts, count, flags, err);
+    if (result == 1) {
+        result = request_flush(request, err);
     }
     unlock_and_attach(exchange, tstate);
     return result;
@@ -87,13 +94,17 @@ static int send_detached(struct exchange *exchange, struct request *request,
 static int transmit(struct exchange *exchange, const struct iovec *parts, int count, unsigned flags,
                     struct error *err) {
     struct request *request = exchange->request;
+    int result;
     if (!request) {
         return set_finished(err);
     }
-    bool only_flush = exchange->busy == 0;
-    int result = only_flush ? request_send(request, parts, count, flags, err) : 1;
-    if (result == 1) {
-        result = send_detached(exchange, request, parts, count, flags, only_flush, err);
+    if (exchange->busy > 0) {
+        result = send_after_it(exchange, request, parts, count, flags, err);
+    } else {
+        result = request_send(request, parts, count, flags, err);
+        if (result == 1) {
+            result = flush(exchange, request, err);
+        }
     }
     return note_send_failure(exchange, result, err);
 }

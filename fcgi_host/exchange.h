@@ -44,7 +44,7 @@ struct exchange {
     bool gave_no_status;  /**< the application returned without start_response() */
     bool closed;          /**< like `request` NULL, but for those who hold the lock */
     unsigned busy;        /**< threads that are detached within a call; under the GIL */
-    pthread_mutex_t lock; /**< held while detached within a call; never while attaching */
+    pthread_mutex_t lock; /**< held while detached within a call, let go before attaching */
 };
 
 /** @return a new reference, or NULL with an exception */

@@ -12,13 +12,26 @@ static struct fake_request *fake_of(const struct request *request) {
     return (struct fake_request *)request;
 }
 
-/* Whether this thread is attached; meaningful while no other thread runs Python. */
-static bool is_attached(void) {
+/* Whether this thread is detached; assumed while other threads may be attached. */
+static bool is_detached(const struct fake_request *fake) {
+    if (fake->has_threads) {
+        return true;
+    }
 #if PY_VERSION_HEX >= 0x030D0000
-    return PyThreadState_GetUnchecked() != NULL;
+    return PyThreadState_GetUnchecked() == NULL;
 #else
-    return _PyThreadState_UncheckedGet() != NULL;
+    return _PyThreadState_UncheckedGet() == NULL;
 #endif
+}
+
+/* request.h: one thread at a time. */
+static void enter(struct fake_request *fake) {
+    int users = atomic_fetch_add(&fake->users, 1);
+    assert(users == 0 && fake->finishes == 0);
+}
+
+static void leave(struct fake_request *fake) {
+    atomic_fetch_sub(&fake->users, 1);
 }
 
 void fake_request_init(struct fake_request *fake) {
@@ -29,6 +42,7 @@ void fake_request_init(struct fake_request *fake) {
     fake->end = -1;
     fake->quick = true;
     fake->keeps = true;
+    sem_init(&fake->arrival, 0, 0);
 }
 
 void fake_request_clear(struct fake_request *fake) {
@@ -65,7 +79,7 @@ static ssize_t read_step(struct fake_request *fake, void *buffer, size_t size, b
         if (step->kind == FAKE_PROTOCOL) {
             return error_set(err, ERR_PROTOCOL, "a record of a type that does not belong here");
         }
-        if (step->kind == FAKE_BUSY && !may_wait) {
+        if ((step->kind == FAKE_BUSY || step->kind == FAKE_WAIT) && !may_wait) {
             return error_set(err, ERR_BUSY, "nothing there yet");
         }
         size_t left = step->size - fake->step_offset;
@@ -75,6 +89,9 @@ static ssize_t read_step(struct fake_request *fake, void *buffer, size_t size, b
             fake->step_offset += count;
             return (ssize_t)count;
         }
+        if (step->kind == FAKE_WAIT) {
+            sem_wait(&fake->arrival);
+        }
         fake->step++;
         fake->step_offset = 0;
     }
@@ -83,19 +100,27 @@ static ssize_t read_step(struct fake_request *fake, void *buffer, size_t size, b
 }
 
 ssize_t request_read_ready(struct request *request, void *buffer, size_t size, struct error *err) {
-    return read_step(fake_of(request), buffer, size, false, err);
+    enter(fake_of(request));
+    ssize_t count = read_step(fake_of(request), buffer, size, false, err);
+    leave(fake_of(request));
+    return count;
 }
 
 ssize_t request_read(struct request *request, void *buffer, size_t size, struct error *err) {
-    assert(!is_attached());
-    return read_step(fake_of(request), buffer, size, true, err);
+    assert(is_detached(fake_of(request)));
+    enter(fake_of(request));
+    ssize_t count = read_step(fake_of(request), buffer, size, true, err);
+    leave(fake_of(request));
+    return count;
 }
 
 static void keep_send(struct fake_request *fake, const struct iovec *parts, int count,
                       unsigned flags) {
-    assert(!fake->has_last && fake->finishes == 0);
+    enter(fake);
+    assert(!fake->has_last);
     fake->has_last = flags & SEND_LAST;
     if (!fake->keeps) {
+        leave(fake);
         return;
     }
     fake->sends = realloc(fake->sends, (fake->send_count + 1) * sizeof *fake->sends);
@@ -112,6 +137,7 @@ static void keep_send(struct fake_request *fake, const struct iovec *parts, int 
         memcpy(send->bytes + send->size, parts[i].iov_base, parts[i].iov_len);
         send->size += parts[i].iov_len;
     }
+    leave(fake);
 }
 
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
@@ -134,7 +160,7 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
 int request_flush(struct request *request, struct error *err) {
     struct fake_request *fake = fake_of(request);
     (void)err;
-    assert(!is_attached());
+    assert(is_detached(fake));
     if (fake->waiting_count > 0 || fake->waiting_flags) {
         keep_send(fake, fake->waiting, fake->waiting_count, fake->waiting_flags);
         fake->waiting_count = 0;
@@ -146,7 +172,7 @@ int request_flush(struct request *request, struct error *err) {
 int request_send_file(struct request *request, int fd, off_t offset, size_t length, unsigned flags,
                       struct error *err) {
     struct fake_request *fake = fake_of(request);
-    assert(!is_attached());
+    assert(is_detached(fake));
     char *bytes = malloc(length + 1);
     ssize_t count = pread(fd, bytes, length, offset);
     if (count != (ssize_t)length) {
@@ -162,10 +188,12 @@ int request_send_file(struct request *request, int fd, off_t offset, size_t leng
 int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err) {
     struct fake_request *fake = fake_of(request);
     (void)err;
-    assert(!is_attached() && !fake->has_last && fake->finishes == 0);
+    assert(is_detached(fake) && !fake->has_last);
+    enter(fake);
     fake->errors = realloc(fake->errors, fake->errors_size + size);
     memcpy(fake->errors + fake->errors_size, text, size);
     fake->errors_size += size;
+    leave(fake);
     return 0;
 }
 
@@ -175,12 +203,13 @@ bool request_is_aborted(struct request *request) {
 
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct fake_request *fake = fake_of(request);
-    assert(fake->finishes == 0);
+    enter(fake);
     assert(app_status == 0);
-    assert((fake->quick && end == REQUEST_COMPLETE) || !is_attached());
+    assert((fake->quick && end == REQUEST_COMPLETE) || is_detached(fake));
     assert(end != REQUEST_OVERLOADED || fake->send_count == 0);
     fake->end = (int)end;
     fake->finishes++;
+    leave(fake);
 }
 
 bool request_finish_is_quick(const struct request *request) {

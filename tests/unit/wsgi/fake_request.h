@@ -5,9 +5,12 @@
 #ifndef TESTS_UNIT_WSGI_FAKE_REQUEST_H
 #define TESTS_UNIT_WSGI_FAKE_REQUEST_H
 
+#include <semaphore.h>
+#include <stdatomic.h>
+
 #include "fcgi_host/request.h"
 
-enum fake_read { FAKE_BYTES, FAKE_BUSY, FAKE_CLOSED, FAKE_PROTOCOL };
+enum fake_read { FAKE_BYTES, FAKE_BUSY, FAKE_WAIT, FAKE_CLOSED, FAKE_PROTOCOL };
 
 /** A step of the script for reading. */
 struct fake_step {
@@ -25,7 +28,10 @@ struct fake_send {
 
 struct fake_request {
     struct request request;
-    bool keeps;              /* off: nothing is kept (for measuring) */
+    bool has_threads; /* several threads of Python: whether this one is attached is not known */
+    atomic_int users; /* threads within a call */
+    sem_t arrival;    /* FAKE_WAIT waits for it */
+    bool keeps;       /* off: nothing is kept (for measuring) */
     struct fake_step *steps; /* malloc'ed */
     size_t step_count, step, step_offset;
     bool body_has_ended;

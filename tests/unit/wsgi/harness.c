@@ -138,7 +138,7 @@ static size_t read_params(PyObject *list, struct param *params) {
     return (size_t)PyList_GET_SIZE(list);
 }
 
-/* A list of bytes and of "busy", "closed", "protocol". */
+/* A list of bytes and of "busy", "wait" (for arrive()), "closed", "protocol". */
 static void read_steps(PyObject *list, struct fake_request *fake) {
     fake->steps = calloc((size_t)PyList_GET_SIZE(list) + 1, sizeof *fake->steps);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
@@ -151,7 +151,10 @@ static void read_steps(PyObject *list, struct fake_request *fake) {
             memcpy(step->bytes, PyBytes_AsString(item), step->size);
         } else {
             const char *kind = PyUnicode_AsUTF8(item);
-            step->kind = kind[0] == 'b' ? FAKE_BUSY : kind[0] == 'c' ? FAKE_CLOSED : FAKE_PROTOCOL;
+            step->kind = kind[0] == 'b'   ? FAKE_BUSY
+                         : kind[0] == 'w' ? FAKE_WAIT
+                         : kind[0] == 'c' ? FAKE_CLOSED
+                                          : FAKE_PROTOCOL;
         }
     }
 }
@@ -178,6 +181,13 @@ static struct fake_request *s_serving;
 static PyObject *sent(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return PyLong_FromSize_t(s_serving->send_count);
+}
+
+/* arrive(): what the running request waits for has come. */
+static PyObject *arrive(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    sem_post(&s_serving->arrival);
+    Py_RETURN_NONE;
 }
 
 static void run_once(struct fake_request *fake, struct wsgi_loaded *loaded) {
@@ -214,6 +224,7 @@ static PyObject *serve(PyObject *module, PyObject *args) {
     fake->waits = number_of(options, "waits", 0);
     fake->close_after = number_of(options, "close_after", -1);
     fake->aborted = number_of(options, "aborted", 0);
+    fake->has_threads = number_of(options, "has_threads", 0);
     fake->quick = number_of(options, "quick", 1);
     run_once(fake, PyCapsule_GetPointer(capsule, NULL));
     result = result_of(fake);
@@ -277,6 +288,7 @@ static PyMethodDef s_methods[] = {
     {"retire", retire, METH_NOARGS, NULL},
     {"set_multiprocess", set_multiprocess, METH_O, NULL},
     {"serve", serve, METH_VARARGS, NULL},
+    {"arrive", arrive, METH_NOARGS, NULL},
     {"sent", sent, METH_NOARGS, NULL},
     {"repeat", repeat, METH_VARARGS, NULL},
     {"log", take_log, METH_NOARGS, NULL},

@@ -5,8 +5,9 @@ import sys
 import threading
 import unittest
 
+import _harness
 import fcgi_host
-from support import in_new_process, serve, set_up
+from support import COMPLETE, in_new_process, serve, set_up
 
 
 class Info(unittest.TestCase):
@@ -153,6 +154,9 @@ class Types(unittest.TestCase):
 
 
 class Threads(unittest.TestCase):
+    """What an application hands to threads of its own; fake_request.c asserts that only one is
+    within a call at a time, and none once the request has finished."""
+
     def test_an_application_may_answer_from_another_thread(self):
         def application(environ, start_response):
             def answer():
@@ -165,6 +169,87 @@ class Threads(unittest.TestCase):
 
         answer = serve(application, body=[b"abc"], content_length=3)
         self.assertEqual((answer.body, answer.log), (b"abc", []))
+
+    def test_a_response_waits_for_a_thread_that_reads(self):
+        results = []
+
+        def application(environ, start_response):
+            begun = threading.Event()
+
+            def read():
+                begun.set()
+                results.append(environ["wsgi.input"].read())
+
+            threads.append(threading.Thread(target=read))
+            threads[0].start()
+            begun.wait()
+            # The other thread waits for the body, detached, or is about to.
+            threads.append(threading.Timer(0.05, _harness.arrive))
+            threads[1].start()
+            start_response("200 OK", [])
+            return [b"x"]
+
+        threads = []
+        answer = serve(application, body=["wait", b"abc"], content_length=3, has_threads=1)
+        for thread in threads:
+            thread.join()
+        self.assertEqual((answer.body, answer.is_complete), (b"x", True))
+        self.assertTrue(results == [b"abc"] or not results, results)
+
+    def test_two_threads_cannot_read_at_once(self):
+        def application(environ, start_response):
+            begun = threading.Event()
+            file = environ["wsgi.input"]
+
+            def read():
+                begun.set()
+                results.append(file.read())
+
+            thread = threading.Thread(target=read)
+            thread.start()
+            begun.wait()
+            while True:  # until the other one waits for the body, or has been refused
+                try:
+                    results.append(file.read(0))
+                except RuntimeError as error:
+                    results[:] = [error]
+                    break
+            _harness.arrive()
+            thread.join()
+            start_response("200 OK", [])
+            return []
+
+        results = []
+        serve(application, body=["wait", b"abc"], content_length=3, has_threads=1)
+        self.assertIn("another thread", str(results[0]))
+        self.assertEqual(results[1:], [b"abc"])
+
+    def test_many_threads_of_many_requests(self):
+        def application(environ, start_response):
+            write = start_response("200 OK", [])
+
+            def use():
+                try:
+                    for _ in range(3):
+                        environ["wsgi.input"].read(1)
+                        write(b"x")
+                        environ["wsgi.errors"].write("x\n")
+                except (OSError, RuntimeError):
+                    pass  # the request has finished, or somebody else reads
+
+            some = [threading.Thread(target=use) for _ in range(3)]
+            threads.extend(some)
+            for thread in some:
+                thread.start()
+            return [b"y"]
+
+        threads = []
+        for _ in range(100):
+            answer = serve(application, body=[b"a", "busy", b"b" * 20], content_length=21, waits=1,
+                           has_threads=1)
+            self.assertEqual(answer.end, COMPLETE)
+        for thread in threads:
+            thread.join()
 
 
 if __name__ == "__main__":

@@ -31,10 +31,12 @@ static int watch_wakes(struct intake *intake, struct error *err) {
     return 0;
 }
 
-/* Accepted TCP connections inherit it: a response is written in one piece and must not wait. */
-static void set_no_delay(int listen_fd) {
+/* For TCP; accepted connections inherit it.  A response is written in one piece and must not wait;
+ * a kept-open connection whose peer has vanished must not stay for ever. */
+static void set_tcp_options(int listen_fd) {
     int one = 1;
     setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(listen_fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 }
 
 static void init(struct intake *intake, const struct intake_options *options,
@@ -78,7 +80,7 @@ struct intake *intake_new(const struct intake_options *options, const struct int
         return NULL;
     }
     if (intake->listen_fd >= 0) {
-        set_no_delay(intake->listen_fd);
+        set_tcp_options(intake->listen_fd);
     }
     return intake;
 }

@@ -117,7 +117,7 @@ static bool accept_one(struct intake *intake) {
 }
 
 void intake_accept(struct intake *intake) {
-    for (int i = 0; i < INTAKE_EVENTS && intake->is_listening; i++) {
+    for (int i = 0; i < INTAKE_ACCEPTS && intake->is_listening; i++) {
         if (atomic_load_explicit(&intake->open_count, memory_order_relaxed) >=
             intake->max_connections) {
             pause_accepting(intake, false);

@@ -16,8 +16,11 @@
 #include "fcgi_host/peer_address.h"
 
 enum {
-    /** Events in one round, and connections accepted in one: a batch for the hooks. */
+    /** Events in one round: a batch for the hooks. */
     INTAKE_EVENTS = 64,
+    /** Connections accepted in one round: the first waits for the batch to end, and what is left
+     *  may be another worker's. */
+    INTAKE_ACCEPTS = 16,
     /** One receive of the intake thread: most requests whole, a small body in three. */
     INTAKE_RECEIVE_BYTES = 32 * 1024,
     /** Bytes from one connection in one turn, so that a fast one does not hold up the others. */

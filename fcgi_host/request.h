@@ -110,7 +110,12 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
  */
 int request_flush(struct request *request, struct error *err);
 
-/** Send `length` bytes of a file, from `offset`, with sendfile(2). @tstate none (detached) */
+/**
+ * Send `length` bytes of a regular file, from `offset`, with sendfile(2).
+ * @return 0, or -1: ERR_USAGE (not a regular file: nothing was sent), ERR_CLOSED, ERR_TIMEOUT,
+ *         ERR_SYSTEM (it is shorter, or cannot be read: the response can only be cut)
+ * @tstate none (detached): it blocks
+ */
 int request_send_file(struct request *request, int fd, off_t offset, size_t length, unsigned flags,
                       struct error *err);
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "fcgi_host/request.h"
 #include "fcgi_host/request_internal.h"
@@ -93,6 +94,10 @@ int request_send_file(struct request *request, int fd, off_t offset, size_t leng
     struct connection *c = connection_of(request);
     if (request_flush(request, err) < 0) {
         return -1;
+    }
+    struct stat stat;
+    if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode)) {
+        return error_set(err, ERR_USAGE, "only a regular file can be sent with sendfile");
     }
     sigset_t before;
     hold_sigpipe(&before);

@@ -170,3 +170,22 @@ Test(request_send, last_parameter_of_a_name_wins) {
     send_out();
     await_end(1);
 }
+
+static void pipe_as_file(struct request *request) {
+    int fds[2];
+    cr_assert_eq(pipe(fds), 0);
+    g_result = request_send_file(request, fds[0], 0, 10, SEND_LAST, &g_error);
+    ok(request);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+Test(request_send, what_is_no_regular_file_is_refused_before_anything_is_sent) {
+    g_handler = pipe_as_file;
+    web_request(&g_out, 1, WEB_KEEP, "/", NULL, 0);
+    send_out();
+    await_end(1);
+    cr_assert_eq(g_result, -1);
+    cr_assert_eq(g_error.code, ERR_USAGE);
+    cr_assert_eq(g_answer.out.size, 2);
+}

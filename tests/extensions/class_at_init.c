@@ -2,16 +2,16 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-static PyObject *fraction_class;
+static PyObject *template_class;
 
-static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+static PyObject *is_template_(PyObject *module, PyObject *value) {
     (void)module;
-    int result = PyObject_IsInstance(value, fraction_class);
+    int result = PyObject_IsInstance(value, template_class);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
 static PyMethodDef methods[] = {
-    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -23,8 +23,8 @@ static PyModuleDef definition = {
 };
 
 PyMODINIT_FUNC PyInit_class_at_init(void) {
-    PyObject *fractions = PyImport_ImportModule("fractions");
-    fraction_class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
-    Py_XDECREF(fractions);
-    return fraction_class ? PyModule_Create(&definition) : NULL;
+    PyObject *string_module = PyImport_ImportModule("string");
+    template_class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
+    Py_XDECREF(string_module);
+    return template_class ? PyModule_Create(&definition) : NULL;
 }

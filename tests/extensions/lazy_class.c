@@ -1,25 +1,25 @@
-/* Keeps a class of the interpreter that asked first: others' fractions are none (hazard 2). */
+/* Keeps a class of the interpreter that asked first: others' instances are none (hazard 2). */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-static PyObject *fraction_class; /* looked up once, for ever */
+static PyObject *template_class; /* looked up once, for ever */
 
-static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+static PyObject *is_template_(PyObject *module, PyObject *value) {
     (void)module;
-    if (!fraction_class) {
-        PyObject *fractions = PyImport_ImportModule("fractions");
-        fraction_class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
-        Py_XDECREF(fractions);
-        if (!fraction_class) {
+    if (!template_class) {
+        PyObject *string_module = PyImport_ImportModule("string");
+        template_class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
+        Py_XDECREF(string_module);
+        if (!template_class) {
             return NULL;
         }
     }
-    int result = PyObject_IsInstance(value, fraction_class);
+    int result = PyObject_IsInstance(value, template_class);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
 static PyMethodDef methods[] = {
-    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,32 +3,33 @@
 #include <Python.h>
 
 struct state {
-    PyObject *fraction_class;
+    PyObject *template_class;
 };
 
 static int load(PyObject *module) {
     struct state *state = PyModule_GetState(module);
-    PyObject *fractions = PyImport_ImportModule("fractions");
-    state->fraction_class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
-    Py_XDECREF(fractions);
-    return state->fraction_class ? 0 : -1;
+    PyObject *string_module = PyImport_ImportModule("string");
+    state->template_class =
+        string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
+    Py_XDECREF(string_module);
+    return state->template_class ? 0 : -1;
 }
 
-static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+static PyObject *is_template_(PyObject *module, PyObject *value) {
     struct state *state = PyModule_GetState(module);
-    int result = PyObject_IsInstance(value, state->fraction_class);
+    int result = PyObject_IsInstance(value, state->template_class);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg) {
     struct state *state = PyModule_GetState(module);
-    Py_VISIT(state->fraction_class);
+    Py_VISIT(state->template_class);
     return 0;
 }
 
 static int clear(PyObject *module) {
     struct state *state = PyModule_GetState(module);
-    Py_CLEAR(state->fraction_class);
+    Py_CLEAR(state->template_class);
     return 0;
 }
 
@@ -37,7 +38,7 @@ static void free_state(void *module) {
 }
 
 static PyMethodDef methods[] = {
-    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
     {NULL, NULL, 0, NULL},
 };
 

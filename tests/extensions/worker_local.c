@@ -15,18 +15,18 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct job *waiting; /* taken by the worker, one at a time */
 static struct job *finished;
 
-static _Thread_local PyObject *fraction_class; /* of the first job's interpreter */
+static _Thread_local PyObject *template_class; /* of the first job's interpreter */
 
 static void run_job(struct job *job) {
     PyThreadState *state = PyThreadState_New(job->interpreter);
     PyEval_AcquireThread(state);
-    if (!fraction_class) {
-        PyObject *fractions = PyImport_ImportModule("fractions");
-        fraction_class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
-        Py_XDECREF(fractions);
+    if (!template_class) {
+        PyObject *string_module = PyImport_ImportModule("string");
+        template_class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
+        Py_XDECREF(string_module);
     }
-    if (fraction_class) {
-        job->result = PyObject_IsInstance(job->value, fraction_class);
+    if (template_class) {
+        job->result = PyObject_IsInstance(job->value, template_class);
     }
     PyErr_Clear();
     PyThreadState_Clear(state);
@@ -57,7 +57,7 @@ static void start_worker(void) {
     pthread_create(&thread, NULL, worker_main, NULL);
 }
 
-static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+static PyObject *is_template_(PyObject *module, PyObject *value) {
     struct job job = {PyInterpreterState_Get(), value, -1};
     (void)module;
     Py_BEGIN_ALLOW_THREADS pthread_once(&once, start_worker);
@@ -76,7 +76,7 @@ static PyObject *is_fraction_(PyObject *module, PyObject *value) {
 }
 
 static PyMethodDef methods[] = {
-    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,13 +18,13 @@ static struct job *finished;
 static void run_job(struct job *job) {
     PyThreadState *state = PyThreadState_New(job->interpreter);
     PyEval_AcquireThread(state);
-    PyObject *fractions = PyImport_ImportModule("fractions");
-    PyObject *class = fractions ? PyObject_GetAttrString(fractions, "Fraction") : NULL;
+    PyObject *string_module = PyImport_ImportModule("string");
+    PyObject *class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
     if (class) {
         job->result = PyObject_IsInstance(job->value, class);
     }
     Py_XDECREF(class);
-    Py_XDECREF(fractions);
+    Py_XDECREF(string_module);
     PyErr_Clear();
     PyThreadState_Clear(state);
     PyThreadState_DeleteCurrent();
@@ -54,7 +54,7 @@ static void start_worker(void) {
     pthread_create(&thread, NULL, worker_main, NULL);
 }
 
-static PyObject *is_fraction_(PyObject *module, PyObject *value) {
+static PyObject *is_template_(PyObject *module, PyObject *value) {
     struct job job = {PyInterpreterState_Get(), value, -1};
     (void)module;
     Py_BEGIN_ALLOW_THREADS pthread_once(&once, start_worker);
@@ -73,7 +73,7 @@ static PyObject *is_fraction_(PyObject *module, PyObject *value) {
 }
 
 static PyMethodDef methods[] = {
-    {"is_fraction", is_fraction_, METH_O, "whether a value is a fractions.Fraction"},
+    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
     {NULL, NULL, 0, NULL},
 };
 

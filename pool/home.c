@@ -210,12 +210,13 @@ static void say_goodbye(struct generation *generation) {
  * @return whether it has ended  @tstate attached on entry; none on return
  */
 static bool try_to_end(struct generation *generation, unsigned limit_ms) {
+    const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
     bool is_alone = interpreter_stop_threads(limit_ms);
     /* An exit function may have been registered meanwhile, and start a thread: 3.11 and 3.13 abort
      * if that happens within Py_EndInterpreter(). */
     interpreter_run_exit_functions();
     is_alone = is_alone && interpreter_other_threads() == 0;
-    if (!is_alone) {
+    if (!is_alone || (hooks->may_end && !hooks->may_end(hooks->ctx, generation))) {
         attach_end();
         return false;
     }

@@ -72,6 +72,13 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     void (*retiring)(void *ctx, struct generation *generation);
+    /**
+     * Nothing of Python's is left but the generation's first thread: may its interpreter be ended?
+     * The last word: the GIL is held from this call until the interpreter is gone.  If not, the
+     * generation becomes a zombie, and is asked for again at the next retirement.  Optional.
+     * @thread generation (its first)  @tstate attached
+     */
+    bool (*may_end)(void *ctx, struct generation *generation);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
                           const struct error *why);

@@ -210,13 +210,13 @@ int image_list_refresh(struct image_list *list, struct error *err) {
     }
     struct refresh refresh = {.old = list};
     dl_iterate_phdr(add_image, &refresh);
-    if (keep_gone(list, &refresh.new) != 0 || refresh.failed) {
-        image_list_clear(&refresh.new);
-        image_list_clear(list);
-        return error_set(err, ERR_MEMORY, "out of memory listing the loaded images");
-    }
+    bool failed = keep_gone(list, &refresh.new) != 0 || refresh.failed;
     free(list->items);
     *list = refresh.new;
+    if (failed) { /* images that are not listed any more are leaked: findings may point to them */
+        list->adds = 0;
+        return error_set(err, ERR_MEMORY, "out of memory listing the loaded images");
+    }
     qsort(list->items, list->count, sizeof *list->items, by_address);
     return 0;
 }

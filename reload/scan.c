@@ -8,6 +8,8 @@
 #include "reload/address_set.h"
 #include "reload/image_symbols.h"
 #include "reload/safe_read.h"
+#include "reload/scan_threads.h"
+#include "reload/tls.h"
 
 enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
 /** Smaller segments are read as they are: asking the kernel about their pages costs more. */
@@ -54,6 +56,7 @@ static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t
                                              : holder,
         .is_tls = from->is_tls,
         .depth = from->depth,
+        .block_bytes = from->depth ? from->bytes : 0,
         .holder = holder,
         .word = word,
         .object = (PyObject *)(word & ~(uintptr_t)TAG_BITS),
@@ -167,9 +170,12 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
     queue_block(scanner, from, holder, (uintptr_t)object, bytes, object);
 }
 
-/** A word that points into no image and at no known object: a heap block, or an object of C's. */
+/**
+ * A word that points into no image and at no known object: a heap block, or an object of C's.
+ * @param next  the word after it: in a C++ vector the end of what is in use of the block
+ */
 static void follow_pointer(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                           uintptr_t value) {
+                           uintptr_t value, uintptr_t next) {
     if (value < 1 << 16 || value >> 47 || !from->image->imports_python ||
         from->depth >= SCAN_DEPTH_MAX || scanner->block_count == SCAN_BLOCKS_MAX ||
         address_set_find(&scanner->seen, value) || image_list_find(scanner->images, value)) {
@@ -181,6 +187,9 @@ static void follow_pointer(struct scanner *scanner, const struct block *from, ui
         return;
     }
     size_t bytes = heap_block_bytes(value);
+    if (next > value && next - value < bytes) {
+        bytes = next - value;
+    }
     if (bytes) {
         queue_block(scanner, from, holder, value, bytes, NULL);
     }
@@ -205,7 +214,7 @@ static void scan_words(struct scanner *scanner, const struct block *from,
                 add_hit(scanner, from, holder, word);
             }
         } else if (value == word) {
-            follow_pointer(scanner, from, holder, value);
+            follow_pointer(scanner, from, holder, value, i + 1 < count ? words[i + 1] : 0);
         }
     }
 }
@@ -264,8 +273,25 @@ static void leave_out_states(struct scanner *scanner) {
     }
 }
 
+/** The thread-local blocks of one image. */
+static void scan_thread_locals(struct scanner *scanner, struct image *image,
+                               const struct thread_list *threads) {
+    for (size_t i = 0; i < threads->count; i++) {
+        uintptr_t start = tls_block(threads->items[i], image->tls_module);
+        if (start) {
+            struct block block = {
+                .image = image, .start = start, .bytes = image->tls_bytes, .is_tls = true};
+            scan_block(scanner, &block);
+        }
+    }
+}
+
 int scan_images(struct scan *scan, const struct image_list *images, const struct object_map *map,
-                unsigned wanted, struct error *err) {
+                unsigned wanted, PyInterpreterState *ending, struct error *err) {
+    struct thread_list threads;
+    if (scan_threads(&threads, ending, err) != 0) {
+        return -1;
+    }
     struct scanner scanner = {.scan = scan, .images = images, .map = map, .wanted = wanted};
     scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
     scanner.out_of_memory = !scanner.blocks;
@@ -275,6 +301,9 @@ int scan_images(struct scan *scan, const struct image_list *images, const struct
         for (size_t k = 0; image_is_checked(image) && k < image->writable_count; k++) {
             scan_segment(&scanner, image, &image->writable[k]);
         }
+        if (image_is_checked(image) && image->tls_module) {
+            scan_thread_locals(&scanner, image, &threads);
+        }
     }
     for (size_t i = 0; i < scanner.block_count; i++) {
         struct block block = scanner.blocks[i];
@@ -282,6 +311,7 @@ int scan_images(struct scan *scan, const struct image_list *images, const struct
     }
     address_set_clear(&scanner.seen);
     free(scanner.blocks);
+    free(threads.items);
     return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
 }
 

@@ -33,11 +33,12 @@ struct scan_hit {
     struct image *image;
     uintptr_t location; /**< the variable: an address, or an offset into the thread-local block */
     bool is_tls;
-    unsigned depth;   /**< 0: the variable holds it; 1: a heap block that it points to, … */
-    uintptr_t holder; /**< where the word itself stands */
-    uintptr_t word;   /**< the word, tag bits included */
-    PyObject *object; /**< what it points to; owned by an interpreter of `wanted` */
-    PyObject *via;    /**< the object held by C alone through which it was found, or NULL */
+    unsigned depth;     /**< 0: the variable holds it; 1: a heap block that it points to, … */
+    size_t block_bytes; /**< of the heap block that the word stands in; depth 0: 0 */
+    uintptr_t holder;   /**< where the word itself stands */
+    uintptr_t word;     /**< the word, tag bits included */
+    PyObject *object;   /**< what it points to; owned by an interpreter of `wanted` */
+    PyObject *via;      /**< the object held by C alone through which it was found, or NULL */
 };
 
 struct scan {
@@ -49,12 +50,13 @@ struct scan {
 };
 
 /**
- * Scan every checked image.
+ * Scan every checked image, and their thread-local blocks of all threads that outlive `ending`:
+ * its own threads, as Python knows them, go with it.
  * @param wanted  owners (enum object_owner bits): objects that belong to these *only* are hits
  * Errors: ERR_MEMORY
  */
 int scan_images(struct scan *scan, const struct image_list *images, const struct object_map *map,
-                unsigned wanted, struct error *err);
+                unsigned wanted, PyInterpreterState *ending, struct error *err);
 void scan_clear(struct scan *scan);
 
 /** "cache", "table+0x10", "registry→0x8" (in the heap block that it points to). */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "reload/free_watch.h"
+#include "reload/gilstate.h"
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
 #include "reload/safe_read.h"
@@ -80,8 +81,8 @@ static int remember(struct stale_view *view, bool with_leaves, struct remembered
     }
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
-        bool is_wanted = with_leaves ? !hit->depth || !object_is_leaf(hit->object)
-                                     : !object_is_leaf(hit->object);
+        bool is_wanted = (with_leaves || !object_is_leaf(hit->object)) &&
+                         !stale_words_is_leftover(hit, borrowed[i]);
         if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
             remember_one(hit, borrowed[i], &words[count++]);
         }
@@ -145,6 +146,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
     } else if (stale_words_report(&view, report, err) == 0 &&
                stale_edges_report(&view, report, err) == 0 &&
                stale_types_report(&view, report, err) == 0 &&
+               stale_threads_report(&view, report, err) == 0 &&
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
         report->took_ms = now_ms() - started;
@@ -178,6 +180,17 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
     free(blocks);
     stale_view_close(&view);
     return result;
+}
+
+static bool uses_gilstate(uintptr_t starter, void *arg) {
+    const struct image *image = image_list_find(arg, starter);
+    return image && image->imports_gilstate;
+}
+
+bool stale_check_may_end(struct stale_check *check, void *old) {
+    /* Out of memory: the images known so far have to do. */
+    image_list_refresh(&check->images, NULL);
+    return gilstate_may_end(old, uses_gilstate, &check->images);
 }
 
 /** Whether a variable still leads to what it led to before the end. */

@@ -106,6 +106,11 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                        struct stale_report **ret_report, struct error *err);
 /** @param new  the generation that serves now, or NULL */
 int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err);
+/**
+ * Whether extensions' threads let an interpreter be ended: not while one lives that was started in
+ * it and calls Python through the GIL-state API.  If yes, hold the GIL until it has ended.
+ */
+bool stale_check_may_end(struct stale_check *check, void *old);
 int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
                           struct error *err);
 

@@ -131,7 +131,11 @@ int stale_report_add(struct stale_report *report, const struct extension_list *e
                      const struct image_list *images, const struct scan_hit *hit,
                      const struct stale_what *what) {
     char symbol[256];
-    scan_hit_symbol(hit, symbol, sizeof symbol);
+    if (what->function) {
+        snprintf(symbol, sizeof symbol, "%s", what->function);
+    } else {
+        scan_hit_symbol(hit, symbol, sizeof symbol);
+    }
     if (what->detail) {
         size_t used = strlen(symbol);
         snprintf(symbol + used, sizeof symbol - used, "%s", what->detail);

@@ -21,7 +21,8 @@ struct stale_what {
     PyObject *holds;
     const char *holds_text; /**< instead of `holds`, of an object that is gone */
     const char *owner;
-    const char *detail; /**< NULL, or what to say after the symbol */
+    const char *function; /**< NULL, or what stands instead of a variable's name */
+    const char *detail;   /**< NULL, or what to say after the symbol */
 };
 
 /** Add a finding about a variable. @return 0, or -1: out of memory */

@@ -45,8 +45,8 @@ int stale_view_open(struct stale_view *view, struct image_list *images, PyInterp
     }
     if (image_list_refresh(images, err) != 0 || !(view->map = object_map_new(images, err)) ||
         map_objects(view, err) != 0 ||
-        scan_images(&view->scan, images, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER, err) !=
-            0 ||
+        scan_images(&view->scan, images, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER, old,
+                    err) != 0 ||
         extension_list_read(&view->extensions, view->subject, images, err) != 0) {
         stale_view_close(view);
         return -1;
@@ -104,6 +104,15 @@ out:
     return result;
 }
 
+/** The nodes of containers are smaller; buffers that are filled bit by bit are larger. */
+enum { NODE_BYTES_MAX = 256 };
+
+bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed) {
+    return hit->depth && is_borrowed &&
+           (object_is_leaf(hit->object) || PyCode_Check(hit->object) ||
+            (hit->depth > 1 && hit->block_bytes > NODE_BYTES_MAX));
+}
+
 /** Objects of a main interpreter that an extension keeps: harmless unless it is a split identity.
  */
 static bool judge_main(const struct stale_view *view, const struct scan_hit *hit,
@@ -134,8 +143,11 @@ static bool judge(const struct stale_view *view, const struct scan_hit *hit, boo
     if (PyWeakref_Check(hit->object) && !is_borrowed) {
         return false; /* cleared when its object dies, and keeps nothing alive */
     }
-    if (object_is_leaf(hit->object) && (!is_borrowed || hit->depth)) {
-        return false; /* blocks of the heap are full of leftovers that look like borrowed strings */
+    if (object_is_leaf(hit->object) && !is_borrowed) {
+        return false;
+    }
+    if (stale_words_is_leftover(hit, is_borrowed)) {
+        return false;
     }
     *ret_what =
         (struct stale_what){.hazard = is_borrowed ? HAZARD_BORROWED : HAZARD_IDENTITY,

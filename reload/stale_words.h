@@ -38,6 +38,12 @@ unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit
  */
 int stale_words_find_borrowed(struct stale_view *view, bool *ret_borrowed, struct error *err);
 
+/**
+ * Whether a hit is probably none: blocks of the heap are full of what was there before, which looks
+ * like strings, code and the like that nobody has a reference to.
+ */
+bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed);
+
 /** Turn the hits into findings. Errors: ERR_MEMORY */
 int stale_words_report(struct stale_view *view, struct stale_report *report, struct error *err);
 
@@ -46,5 +52,8 @@ int stale_edges_report(struct stale_view *view, struct stale_report *report, str
 
 /** Attributes of extensions' static types that are objects of `old`. Errors: ERR_MEMORY */
 int stale_types_report(struct stale_view *view, struct stale_report *report, struct error *err);
+
+/** Calls of PyGILState_Ensure() on threads that extensions started. Errors: ERR_MEMORY */
+int stale_threads_report(struct stale_view *view, struct stale_report *report, struct error *err);
 
 #endif

@@ -13,6 +13,7 @@
 atomic_uint fixture_states[GENERATION_ZOMBIE + 1];
 const char *fixture_setup;
 const char *fixture_retiring;
+bool (*fixture_may_end)(void *ctx, struct generation *generation);
 
 static void require(int rc, const struct error *err) {
     if (rc != 0) {
@@ -54,6 +55,10 @@ static void unload(void *ctx, struct generation *generation, struct pool_app *ap
     Py_DECREF((PyObject *)loaded);
 }
 
+static bool may_end(void *ctx, struct generation *generation) {
+    return !fixture_may_end || fixture_may_end(ctx, generation);
+}
+
 static void retiring(void *ctx, struct generation *generation) {
     (void)ctx, (void)generation;
     PyObject *globals = fixture_retiring ? run_text(fixture_retiring) : NULL;
@@ -72,6 +77,7 @@ struct pool *fixture_start(void) {
         .load = load,
         .unload = unload,
         .retiring = retiring,
+        .may_end = may_end,
         .state_changed = state_changed,
     };
     struct error err = {0};

@@ -22,6 +22,9 @@ extern const char *fixture_setup;
 /** Text run by the retiring hook, in a namespace of its own, if set. */
 extern const char *fixture_retiring;
 
+/** The pool's may_end hook, if set. */
+extern bool (*fixture_may_end)(void *ctx, struct generation *generation);
+
 /** Start Python and a pool. */
 struct pool *fixture_start(void);
 

@@ -288,7 +288,7 @@ void control_free(struct control *control) {
         return;
     }
     while (control->clients) {
-        client_close(control->clients);
+        client_close(control->clients); // NOLINT(clang-analyzer-unix.Malloc): unlinks it first
     }
     loop_remove(control->loop, &control->source);
     close(control->source.fd);

@@ -55,6 +55,13 @@ def say(text):
     print(text, flush=True)
 
 
+def port_number(text):
+    number = int(text)
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is no port")
+    return number
+
+
 def port_is_free(port):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -201,7 +208,7 @@ Ctrl-C stops.""")
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=port_number, default=8080)
     arguments = parser.parse_args()
     if not port_is_free(arguments.port):
         say(f"port {arguments.port} of 127.0.0.1 is in use; --port N takes another")

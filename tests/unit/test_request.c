@@ -18,7 +18,7 @@ Test(request, body_of_any_size_arrives_whole) {
         send_out();
         await_end(1);
         cr_assert_eq(g_answer.out.size, sizes[i]);
-        cr_assert_eq(memcmp(g_answer.out.bytes, g_large, sizes[i]), 0);
+        cr_assert(sizes[i] == 0 || memcmp(g_answer.out.bytes, g_large, sizes[i]) == 0);
     }
 }
 

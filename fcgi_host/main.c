@@ -34,7 +34,7 @@ static int report(const struct error *err) {
     if (err->code != ERR_USAGE) {
         return STATUS_FAILED;
     }
-    fputs("Try \"fcgi_host --help\".\n", stderr);
+    fputs("usage: fcgi_host [OPTIONS] [APP...]; more with fcgi_host --help\n", stderr);
     return STATUS_USAGE;
 }
 

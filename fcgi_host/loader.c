@@ -90,6 +90,13 @@ static void state_changed(void *ctx, struct generation *generation, enum generat
     }
 }
 
+static void ending(void *ctx, struct generation *generation) {
+    struct worker *worker = ctx;
+    if (worker->recycler) {
+        recycler_ending(worker->recycler, generation);
+    }
+}
+
 void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
     *hooks = (struct pool_hooks){
         .ctx = worker,
@@ -97,6 +104,7 @@ void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
         .load = load,
         .unload = unload,
         .retiring = wsgi_retiring,
+        .ending = ending,
         .state_changed = state_changed,
     };
 }
@@ -125,15 +133,15 @@ void worker_load(struct worker *worker, struct pool_interpreter *interpreter) {
     struct generation *generation = NULL;
     struct error err;
     unsigned timeout_ms = worker->config->startup_timeout_s * 1000;
-    if (pool_build(interpreter, timeout_ms, &generation, &err) == 0 &&
-        pool_publish(generation, &err)) {
+    bool is_built = pool_build(interpreter, timeout_ms, &generation, &err) == 0;
+    if (is_built && worker->recycler) {
+        recycler_built(worker->recycler, generation);
+    }
+    if (is_built && pool_publish(generation, &err)) {
         pool_discard(generation);
         generation = NULL;
     }
     tell_outcome(worker, interpreter, generation, &err);
-    if (worker->recycler) {
-        recycler_loaded(worker->recycler, interpreter, generation ? NULL : &err);
-    }
 }
 
 /** Counts what is done; freed by the last of its users. */
@@ -202,6 +210,9 @@ static void *load_all(void *arg) {
     }
     await_started(loading, 0);
     worker_tell(worker, CHANNEL_LOADED, 0, NULL, NULL);
+    for (size_t i = 0; i < worker->interpreter_count && worker->recycler; i++) {
+        recycler_loaded(worker->recycler, worker->interpreters[i]);
+    }
     pthread_cond_destroy(&loading->changed);
     pthread_mutex_destroy(&loading->lock);
     free(loading);

@@ -6,6 +6,7 @@
 
 #include "fcgi_host/recycler_state.h"
 #include "fcgi_host/wsgi.h"
+#include "reload/stale.h"
 
 /** Files that imports read become the reloader's. @tstate attached: takes short locks only */
 static void file_read(void *ctx, struct pool_interpreter *interpreter, uint64_t generation,
@@ -27,6 +28,7 @@ int recycler_start(struct worker *worker, struct error *err) {
     }
     recycler->worker = worker;
     pthread_mutex_init(&recycler->lock, NULL);
+    sem_init(&recycler->end_turn, 0, 1);
     recycler_fill_reloader_hooks(recycler, &hooks);
     recycler->reloader = reloader_new(&hooks, err);
     if (!recycler->reloader) {
@@ -48,6 +50,15 @@ struct recycled *recycler_find(struct recycler *recycler,
         recycled = recycled->next;
     }
     return recycled;
+}
+
+static void recycled_free(struct recycled *recycled) {
+    if (recycled) {
+        stale_check_free(recycled->check);
+        stale_report_free(recycled->report);
+        pthread_mutex_destroy(&recycled->lock);
+        free(recycled);
+    }
 }
 
 /* ---- What to watch ---- */
@@ -166,10 +177,17 @@ int recycler_add(struct recycler *recycler, struct pool_interpreter *interpreter
         error_set(err, ERR_MEMORY, "out of memory");
         goto failed;
     }
+    pthread_mutex_init(&recycled->lock, NULL);
     recycled->recycler = recycler;
     recycled->interpreter = interpreter;
-    recycled->owns_gil =
+    bool owns_gil =
         pool_interpreter_app_count(interpreter) > 0 && config_at(interpreter, 0)->gil_own;
+    if (!pool_interpreter_is_main(interpreter) && !owns_gil) {
+        recycled->check = stale_check_new(err);
+        if (!recycled->check) {
+            goto failed;
+        }
+    }
     if (add_target(recycled, &joined, err) != 0) {
         goto failed;
     }
@@ -182,20 +200,35 @@ int recycler_add(struct recycler *recycler, struct pool_interpreter *interpreter
 
 failed:
     joined_free(&joined);
-    free(recycled);
+    recycled_free(recycled);
     return -1;
 }
 
-void recycler_loaded(struct recycler *recycler, struct pool_interpreter *interpreter,
-                     const struct error *err) {
+static struct recycled *find_locking(struct recycler *recycler,
+                                     const struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&recycler->lock);
     struct recycled *recycled = recycler_find(recycler, interpreter);
     pthread_mutex_unlock(&recycler->lock);
-    if (!recycled) {
-        return;
+    return recycled;
+}
+
+void recycler_built(struct recycler *recycler, struct generation *generation) {
+    struct error err; /* has been logged; it serves all the same, and is never recycled */
+    struct recycled *recycled = find_locking(recycler, generation_interpreter(generation));
+    if (recycled && recycled->check) {
+        recycler_check_loaded(recycled, NULL, generation, &err);
     }
-    atomic_store(&recycler->base_rss_kb, recycler_rss_kb());
-    reloader_loaded(recycled->target, err);
+}
+
+void recycler_loaded(struct recycler *recycler, struct pool_interpreter *interpreter) {
+    struct error failure;
+    struct recycled *recycled = find_locking(recycler, interpreter);
+    if (recycled) {
+        bool serves = pool_current(interpreter) != NULL;
+        error_set(&failure, ERR_FAILED, "it did not load");
+        atomic_store(&recycler->base_rss_kb, recycler_rss_kb());
+        reloader_loaded(recycled->target, serves ? NULL : &failure);
+    }
 }
 
 void recycler_remove(struct recycler *recycler, struct pool_interpreter *interpreter) {
@@ -211,6 +244,6 @@ void recycler_remove(struct recycler *recycler, struct pool_interpreter *interpr
     pthread_mutex_unlock(&recycler->lock);
     if (recycled) {
         reloader_remove(recycler->reloader, recycled->target);
-        free(recycled);
+        recycled_free(recycled);
     }
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/recycler_state.h"
+#include "reload/stale.h"
 
 /* ---- Reload ---- */
 
@@ -133,10 +134,37 @@ static void write_strategy(void *ctx, const struct application *application,
     pthread_mutex_unlock(&recycler->lock);
 }
 
+static void write_extension(struct json_writer *json, const struct stale_extension *extension) {
+    json_begin_object(json, NULL);
+    json_string(json, "module", extension->module);
+    json_string(json, "file", extension->file);
+    json_string(json, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
+    json_string(json, "verdict", stale_verdict_name(extension->verdict));
+    json_integer(json, "findings", extension->findings);
+    json_end_object(json);
+}
+
+static void write_extensions(void *ctx, const struct application *application,
+                             struct json_writer *json) {
+    struct recycler *recycler = ctx;
+    pthread_mutex_lock(&recycler->lock);
+    struct recycled *recycled = recycled_of(recycler, application);
+    if (recycled) {
+        pthread_mutex_lock(&recycled->lock);
+        const struct stale_report *report = recycled->report;
+        for (size_t i = 0; report && i < report->extension_count; i++) {
+            write_extension(json, &report->extensions[i]);
+        }
+        pthread_mutex_unlock(&recycled->lock);
+    }
+    pthread_mutex_unlock(&recycler->lock);
+}
+
 void recycler_fill_reload_hooks(struct recycler *recycler) {
     recycler->hooks = (struct reload_hooks){
         .ctx = recycler,
         .reload = reload,
         .write_strategy = write_strategy,
+        .write_extensions = write_extensions,
     };
 }

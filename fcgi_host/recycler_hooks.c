@@ -56,7 +56,7 @@ enum reload_strategy recycler_strategy(void *ctx, struct reload_target *target,
         *ret_why = "reload = worker";
     } else if (pool_interpreter_is_main(recycled->interpreter)) {
         *ret_why = "it runs in the main interpreter";
-    } else if (recycled->owns_gil) {
+    } else if (!recycled->check) {
         *ret_why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycler->worker->pool) >= RECYCLER_ZOMBIES_MAX) {
         *ret_why = "too many generations could not be ended";
@@ -64,11 +64,13 @@ enum reload_strategy recycler_strategy(void *ctx, struct reload_target *target,
         *ret_why = "memory grown over recycles exceeds recycle_budget_mb";
     } else if (!is_forced && !runtime_can_end_interpreters()) {
         *ret_why = "this CPython leaves objects of ended interpreters linked";
+    } else if (!is_forced && recycled->unrecyclable[0]) { /* written before it serves, and final */
+        *ret_why = recycled->unrecyclable;
     }
     if (*ret_why) {
         return STRATEGY_WORKER;
     }
-    *ret_why = is_forced ? "reload = interpreter" : "nothing speaks against it";
+    *ret_why = is_forced ? "reload = interpreter" : "every extension it loaded can be recycled";
     return STRATEGY_INTERPRETER;
 }
 
@@ -101,16 +103,31 @@ static int check_pages(const struct recycled *recycled, struct generation *next,
     return 0;
 }
 
+static void before_load(void *ctx, struct reload_target *target, struct generation *serving) {
+    (void)ctx;
+    struct recycled *recycled = reload_target_user(target);
+    if (recycled->check && serving) {
+        recycler_check_before_load(recycled, serving);
+    }
+}
+
 static int before_switch(void *ctx, struct reload_target *target, struct generation *next,
                          struct error *err) {
     (void)ctx;
-    return check_pages(reload_target_user(target), next, err);
+    struct recycled *recycled = reload_target_user(target);
+    if (check_pages(recycled, next, err) != 0) {
+        return -1;
+    }
+    return recycled->check
+               ? recycler_check_loaded(recycled, pool_current(recycled->interpreter), next, err)
+               : 0;
 }
 
 static int after_end(void *ctx, struct reload_target *target, struct generation *serving,
                      struct error *err) {
-    (void)ctx, (void)target, (void)serving, (void)err;
-    return 0;
+    (void)ctx;
+    struct recycled *recycled = reload_target_user(target);
+    return recycler_check_after_end(recycled, serving, err);
 }
 
 static void replace(void *ctx, struct reload_target *target, const char *cause, const char *why) {
@@ -125,11 +142,19 @@ static void replace(void *ctx, struct reload_target *target, const char *cause, 
 
 /* ---- News ---- */
 
-static void note_last(struct application *application, const char *outcome,
-                      const struct reload_event *event) {
+static const char *verdict_of(struct recycled *recycled, char *ret_verdict, size_t size) {
+    pthread_mutex_lock(&recycled->lock);
+    snprintf(ret_verdict, size, "%s", recycled->verdict);
+    pthread_mutex_unlock(&recycled->lock);
+    return ret_verdict;
+}
+
+static void note_last(struct recycled *recycled, struct application *application,
+                      const char *outcome, const struct reload_event *event) {
     struct application_reload last = {.total_ms = event->total_ms, .at_s = time(NULL)};
     snprintf(last.cause, sizeof last.cause, "%s", event->cause);
     snprintf(last.outcome, sizeof last.outcome, "%s", outcome);
+    verdict_of(recycled, last.verdict, sizeof last.verdict);
     application_set_reload(application, &last);
 }
 
@@ -143,7 +168,7 @@ static void switched(struct recycled *recycled, struct application *application,
     application_set_failure(application, NULL);
     pool_app_set_failed(application->pool_app, NULL);
     application_set_serving(application, event->generation, load_ms, time(NULL));
-    note_last(application, "switched", event);
+    note_last(recycled, application, "switched", event);
     worker_tell(recycled->recycler->worker, CHANNEL_APP_LOADED, 0, application->config->name, NULL);
     log_line(LOG_INFO, "reload.switched", about, "%s; %.0f ms, of which loading %.1f ms",
              event->cause, event->total_ms, load_ms);
@@ -152,7 +177,7 @@ static void switched(struct recycled *recycled, struct application *application,
 static void kept(struct recycled *recycled, struct application *application,
                  const struct reload_event *event, const struct log_about *about) {
     bool serves = pool_current(recycled->interpreter) != NULL;
-    note_last(application, "kept", event);
+    note_last(recycled, application, "kept", event);
     log_line(LOG_ERROR, "reload.kept", about, "%s; %s: %s", event->cause,
              serves ? "the generation before goes on" : "it still does not serve",
              event->err->text);
@@ -177,7 +202,7 @@ static void tell_one(struct recycled *recycled, struct application *application,
         kept(recycled, application, event, &about);
         break;
     case STEP_REPLACED:
-        note_last(application, "replaced", event);
+        note_last(recycled, application, "replaced", event);
         log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
                  event->err->text);
         break;
@@ -187,14 +212,10 @@ static void tell_one(struct recycled *recycled, struct application *application,
     case STEP_RETIRED:
         log_line(LOG_INFO, "reload.retired", &about, "its interpreter has ended");
         break;
-    case STEP_ZOMBIE:
-        log_line(LOG_WARN, "reload.zombie", &about,
-                 "something of it cannot be stopped: it stays, idle (%u so far)",
-                 pool_zombies(recycled->recycler->worker->pool));
-        break;
     case STEP_UNCHANGED:
         log_line(LOG_DEBUG, "reload.unchanged", &about, "its files hold what was loaded");
         break;
+    case STEP_ZOMBIE: /* the pool tells of every one, not only of those that reloads leave */
     case STEP_WATCH_LIMIT:
         break;
     }
@@ -220,6 +241,7 @@ void recycler_fill_reloader_hooks(struct recycler *recycler, struct reloader_hoo
     *hooks = (struct reloader_hooks){
         .ctx = recycler,
         .strategy = recycler_strategy,
+        .before_load = before_load,
         .before_switch = before_switch,
         .after_end = after_end,
         .replace = replace,

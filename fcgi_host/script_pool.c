@@ -166,7 +166,11 @@ static void *build(void *arg) {
         evict(script->evicted);
         script->evicted = NULL;
     }
-    worker_load(script->pool->worker, script->interpreter);
+    struct worker *worker = script->pool->worker;
+    worker_load(worker, script->interpreter);
+    if (worker->recycler) {
+        recycler_loaded(worker->recycler, script->interpreter);
+    }
     atomic_store(&script->is_building, false);
     return NULL;
 }

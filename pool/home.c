@@ -205,6 +205,21 @@ static void say_goodbye(struct generation *generation) {
     }
 }
 
+/** From here on the end is certain. @tstate attached */
+static void close_gate_if_wanted(struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool is_wanted = generation->is_gate_wanted;
+    if (is_wanted) {
+        pool_gate_close_locked(generation->interpreter);
+        generation->has_closed_gate = true;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_wanted && pool->hooks.ending) {
+        pool->hooks.ending(pool->hooks.ctx, generation);
+    }
+}
+
 /**
  * Stop what the application left running, and end the interpreter if nothing is left.
  * @return whether it has ended  @tstate attached on entry; none on return
@@ -220,12 +235,9 @@ static bool try_to_end(struct generation *generation, unsigned limit_ms) {
         attach_end();
         return false;
     }
+    close_gate_if_wanted(generation);
     pthread_mutex_lock(&generation->interpreter->pool->lock);
     generation->python = NULL;
-    if (generation->is_gate_wanted) {
-        pool_gate_close_locked(generation->interpreter);
-        generation->has_closed_gate = true;
-    }
     pthread_mutex_unlock(&generation->interpreter->pool->lock);
     interpreter_end(generation->home_tstate);
     return true;

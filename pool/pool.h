@@ -79,6 +79,12 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     bool (*may_end)(void *ctx, struct generation *generation);
+    /**
+     * Only by pool_retire_gated(): no thread but its first is left, the gate is closed, and the
+     * interpreter ends when this returns (after `may_end`, and with the GIL kept, too).  Optional.
+     * @thread generation (its first)  @tstate attached
+     */
+    void (*ending)(void *ctx, struct generation *generation);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
                           const struct error *why);

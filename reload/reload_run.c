@@ -133,6 +133,9 @@ static int build(struct run *run, struct generation **ret_next) {
         if (!target->candidate) {
             return -1;
         }
+        if (run->hooks->before_load) {
+            run->hooks->before_load(run->hooks->ctx, target, pool_current(target->interpreter));
+        }
         int failed =
             pool_build(target->interpreter, target->startup_timeout_ms, ret_next, &run->err);
         pthread_mutex_lock(&run->reloader->lock);
@@ -158,6 +161,23 @@ struct retirement {
     struct generation *old, *serving;
 };
 
+/* The gate is closed; open it if nothing speaks against that. */
+static void look_after_end(struct retirement *retirement, enum generation_state state) {
+    struct run *run = &retirement->run;
+    struct reload_target *target = run->target;
+    int failed =
+        state != GENERATION_RETIRED
+            ? error_set(&run->err, ERR_TIMEOUT, "the old interpreter does not end")
+            : run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err);
+    if (!failed) {
+        pool_gate_open(target->interpreter);
+        return;
+    }
+    /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
+    run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
+    tell(run, STEP_REPLACED, generation_number(retirement->serving), &run->err);
+}
+
 /* Thread body: a long response may take its time while the next reload goes on. */
 static void *retire(void *arg) {
     struct retirement *retirement = arg;
@@ -169,13 +189,8 @@ static void *retire(void *arg) {
         pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
     tell(run, STEP_DRAINED, number, NULL);
     tell(run, state == GENERATION_RETIRED ? STEP_RETIRED : STEP_ZOMBIE, number, NULL);
-    if (state == GENERATION_RETIRED &&
-        run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err) != 0) {
-        /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
-        run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
-        tell(run, STEP_REPLACED, number, &run->err);
-    } else if (is_gate_closed) {
-        pool_gate_open(target->interpreter);
+    if (is_gate_closed) {
+        look_after_end(retirement, state);
     }
     pthread_mutex_lock(&run->reloader->lock);
     target->draining--;

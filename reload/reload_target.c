@@ -149,6 +149,7 @@ void reloader_loaded(struct reload_target *target, const struct error *err) {
     pthread_mutex_lock(&reloader->lock);
     reloader_take_notes_locked(target);
     target->has_failed = err != NULL;
+    target->is_loaded = true;
     pthread_mutex_unlock(&reloader->lock);
     reloader_wake(reloader);
 }

@@ -115,7 +115,8 @@ static void start_reload_locked(struct reload_target *target) {
 static uint64_t start_due_locked(struct reloader *reloader) {
     uint64_t now = reload_now_ms(), next = UINT64_MAX;
     for (struct reload_target *target = reloader->targets; target; target = target->next) {
-        if (target->is_busy || target->is_removed || !(target->is_dirty || target->forced_cause)) {
+        if (!target->is_loaded || target->is_busy || target->is_removed ||
+            !(target->is_dirty || target->forced_cause)) {
             continue;
         }
         uint64_t due = reload_due_ms_locked(target);

@@ -58,6 +58,8 @@ struct reloader_hooks {
     void *ctx;
     /** @param[out] ret_why  a static or target-owned text */
     enum reload_strategy (*strategy)(void *ctx, struct reload_target *target, const char **ret_why);
+    /** The next generation is about to be built beside `serving` (NULL: none). Optional. */
+    void (*before_load)(void *ctx, struct reload_target *target, struct generation *serving);
     /**
      * Last word on a built generation before it serves.
      * @return 0 switch; -1 with ERR_REFUSED: the worker must be replaced, else keep the old one
@@ -65,7 +67,8 @@ struct reloader_hooks {
     int (*before_switch)(void *ctx, struct reload_target *target, struct generation *next,
                          struct error *err);
     /**
-     * The old generation has ended (not called for a zombie); the gate is closed meanwhile.
+     * The old generation has ended (not called for a zombie); the gate has been closed since just
+     * before (pool_hooks.ending).
      * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,
@@ -116,7 +119,8 @@ void reloader_remove(struct reloader *reloader, struct reload_target *target);
  */
 void reloader_note_file(struct reload_target *target, uint64_t generation, const char *path);
 
-/** The first load is over: `err` NULL when it serves, else an edit (or request) tries again. */
+/** The first load is over: `err` NULL when it serves, else an edit (or request) tries again.
+ *  Edits before this call, and requests, wait for it. */
 void reloader_loaded(struct reload_target *target, const struct error *err);
 
 /**

@@ -45,6 +45,7 @@ struct reload_target {
     struct file_set *candidate; /* what the one being built has loaded so far; NULL: none */
     bool has_failed;            /* the last load: any new .py file nearby is a reason to try */
 
+    bool is_loaded; /* the first load is over: until then edits wait */
     bool is_dirty, is_busy, is_removed;
     unsigned dirty_paths; /* 1: one path only */
     char dirty_path[256]; /* its end */

@@ -309,7 +309,7 @@ def application(environ, start_response):
 class Leftovers(Reload):
     """What an application leaves running must not crash or hang the host."""
 
-    def check_leftover(self, at_import, ends=r"\[reload\.(retired|zombie)\]"):
+    def check_leftover(self, at_import, ends=r"\[(reload\.retired|interpreter\.zombie)\]"):
         self.start_app(app("v1", at_import))
         for count in range(1, 4):
             self.save(app(f"v{count + 1}", at_import))
@@ -364,7 +364,7 @@ threading.Thread(target=os.read, args=(r, 1), daemon=True).start()"""
         self.start_app(app("v1", stuck))
         for count in range(1, 4):
             self.save(app(f"v{count + 1}", stuck))
-            self.host.log.wait_for(r"\[reload\.zombie\]", count)
+            self.host.log.wait_for(r"\[interpreter\.zombie\]", count)
         self.save(app("v5"))
         self.host.log.wait_for(r"\[worker\.replaced\]")
         await_(lambda: self.version() == "v5", "the new worker's answer")

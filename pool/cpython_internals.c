@@ -103,6 +103,9 @@ void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
  * A flag is raised by a waiter and lowered when a thread of its interpreter gets the GIL, both
  * under gil->mutex; so with that held, a flag means that somebody waits.  That must be certain: a
  * holder that finds its flag raised lets go of the GIL and waits until another thread has taken it.
+ * A copy is another matter: when the holder lets go by itself before it looks, its flag stays up
+ * though none of its threads wants the GIL.  So a copy whose interpreter has not the GIL any more
+ * is taken down first; should one of its threads really wait, it raises the flag again in 5 ms.
  * The holder is looked up among the living, and not followed, since its state may have been freed
  * while its thread kept the GIL (Py_EndInterpreter() does that).  The list of interpreters is
  * guarded by interpreters.mutex, taken before gil->mutex; CPython never takes it while holding
@@ -126,6 +129,19 @@ static PyInterpreterState *find_interpreter(uintptr_t tstate) {
     return NULL;
 }
 
+/** Where the copy is that was made last, an interpreter's id; -1: none. @lock gil->mutex */
+static int64_t s_copied_to = -1;
+
+static void take_down_copy(const PyInterpreterState *holder) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at && s_copied_to >= 0;
+         at = at->next) {
+        if (at->id == s_copied_to && at != holder) {
+            _Py_atomic_store_relaxed(&at->ceval.gil_drop_request, 0);
+            s_copied_to = -1;
+        }
+    }
+}
+
 static bool is_gil_wanted(struct _gil_runtime_state *gil) {
     for (PyInterpreterState *at = _PyRuntime.interpreters.head; at; at = at->next) {
         if (GIL_OF(at) == gil && _Py_atomic_load_relaxed(&at->ceval.gil_drop_request)) {
@@ -140,12 +156,13 @@ bool cpython_pass_on_gil_request(void) {
     PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
     pthread_mutex_lock(&gil->mutex);
     bool is_taken = _Py_atomic_load_relaxed(&gil->locked) == 1;
-    if (is_taken && is_gil_wanted(gil)) {
-        PyInterpreterState *holder = find_interpreter(_Py_atomic_load_relaxed(&gil->last_holder));
-        if (holder && !_Py_atomic_load_relaxed(&holder->ceval.gil_drop_request)) {
-            _Py_atomic_store_relaxed(&holder->ceval.gil_drop_request, 1);
-            _Py_atomic_store_relaxed(&holder->ceval.eval_breaker, 1);
-        }
+    PyInterpreterState *holder =
+        is_taken ? find_interpreter(_Py_atomic_load_relaxed(&gil->last_holder)) : NULL;
+    take_down_copy(holder);
+    if (holder && is_gil_wanted(gil) && !_Py_atomic_load_relaxed(&holder->ceval.gil_drop_request)) {
+        _Py_atomic_store_relaxed(&holder->ceval.gil_drop_request, 1);
+        _Py_atomic_store_relaxed(&holder->ceval.eval_breaker, 1);
+        s_copied_to = holder->id;
     }
     pthread_mutex_unlock(&gil->mutex);
     PyThread_release_lock(_PyRuntime.interpreters.mutex);

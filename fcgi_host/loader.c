@@ -1,3 +1,5 @@
+#include "pool/py_compat.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "fcgi_host/worker_state.h"
 #include "fcgi_host/wsgi.h"
 #include "pool/clock.h"
+#include "reload/gilstate.h"
 
 /** One application after the other is loaded, so that a worker that dies is known to have died of
  *  it; but one that takes longer than this no longer holds up the next. */
@@ -90,6 +93,18 @@ static void state_changed(void *ctx, struct generation *generation, enum generat
     }
 }
 
+/** Threads that have never called Python are none of its interpreter's. */
+static bool never_called(uintptr_t starter, void *arg) {
+    (void)starter, (void)arg;
+    return false;
+}
+
+/** Not while a thread that an extension started still calls into it. */
+static bool may_end(void *ctx, struct generation *generation) {
+    (void)ctx, (void)generation;
+    return gilstate_may_end(PyInterpreterState_Get(), never_called, NULL);
+}
+
 static void ending(void *ctx, struct generation *generation) {
     struct worker *worker = ctx;
     if (worker->recycler) {
@@ -104,6 +119,7 @@ void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
         .load = load,
         .unload = unload,
         .retiring = wsgi_retiring,
+        .may_end = may_end,
         .ending = ending,
         .state_changed = state_changed,
     };

@@ -17,6 +17,9 @@ static const struct known s_known[] = {
     /* POINTER() keeps the types it made, by class.  The cache is created in the main interpreter,
      * and the Python part empties it at every import and enters its own c_void_p under None. */
     {"_ctypes", VERDICT_STALE, NULL},
+    /* 3.11 caches the running event loop together with the id of its thread state, and looks at
+     * the loop only if the id is the caller's own; ids are unique in this process. */
+    {"_asyncio", VERDICT_DANGLING, NULL},
     /* escape() makes a Markup of the main interpreter: a str with __html__(), by which alone it is
      * recognised (markupsafe wraps it again where the class matters). */
     {"markupsafe._speedups", VERDICT_SHARED, "<class 'markupsafe.Markup'>"},
@@ -34,6 +37,11 @@ bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
                              const struct stale_what *what) {
     char holds[OBJECT_TEXT_BYTES] = "";
     if (what->verdict == VERDICT_SHARED && is_standard_library(hit->image)) {
+        return true;
+    }
+    /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a
+     * borrowed pointer, and CPython's own extensions keep none. */
+    if (hit->depth > 0 && what->is_borrowed && is_standard_library(hit->image)) {
         return true;
     }
     if (what->holds) {

@@ -58,8 +58,10 @@ static void init(struct intake *intake, const struct intake_options *options,
     TAILQ_INIT(&intake->ready);
     SLIST_INIT(&intake->watchers);
     deadline_list_init(&intake->deadlines[DEADLINE_HEADER], options->header_timeout_ms);
-    deadline_list_init(&intake->deadlines[DEADLINE_BODY], INTAKE_BODY_MS);
-    deadline_list_init(&intake->deadlines[DEADLINE_DRAIN], INTAKE_DRAIN_MS);
+    deadline_list_init(&intake->deadlines[DEADLINE_BODY],
+                       options->body_timeout_ms ? options->body_timeout_ms : INTAKE_BODY_MS);
+    deadline_list_init(&intake->deadlines[DEADLINE_DRAIN],
+                       options->drain_timeout_ms ? options->drain_timeout_ms : INTAKE_DRAIN_MS);
     deadline_list_init(&intake->deadlines[DEADLINE_END], INTAKE_END_MS);
     deadline_list_init(&intake->deadlines[DEADLINE_LINGER], INTAKE_LINGER_MS);
     intake->id_prefix_bytes =

@@ -43,6 +43,12 @@ struct intake_options {
     unsigned header_timeout_ms;   /**< a header must be complete by then */
     uint32_t max_header_bytes;    /**< of all PARAMS together */
     const char *web_server_addrs; /**< FCGI_WEB_SERVER_ADDRS or NULL */
+    /** A small body, which is awaited before the request is handed over, must be complete by then;
+     *  0: 300,000, that is 220 bytes a second. */
+    unsigned body_timeout_ms;
+    /** The rest of FCGI_STDIN that the application did not read must be there by then, or the
+     *  request is ended and the connection closed; 0: 30,000. */
+    unsigned drain_timeout_ms;
 };
 
 /** @return the intake, or NULL: ERR_USAGE (addresses), ERR_SYSTEM, ERR_MEMORY */

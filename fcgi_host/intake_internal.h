@@ -31,9 +31,8 @@ enum {
     INTAKE_SERVING_ROOM_BYTES = 16 * 1024,
     /** The same when FCGI_STDIN is at its end: for FCGI_ABORT_REQUEST and the next request. */
     INTAKE_ABORT_ROOM_BYTES = 512,
-    /** A small body must be there by then: 220 bytes a second. */
+    /** Defaults of the timeouts in intake_options. */
     INTAKE_BODY_MS = 300 * 1000,
-    /** After a response, the rest of FCGI_STDIN must be there by then … */
     INTAKE_DRAIN_MS = 30 * 1000,
     /** How long the peer may take to read the end of a response that is to be closed. */
     INTAKE_END_MS = 300 * 1000,
@@ -44,7 +43,7 @@ enum {
     /** Closed connections whose memory is kept for the next ones. */
     INTAKE_FREE_CONNECTIONS = 256,
 };
-/** … and be no longer than this. */
+/** The rest of FCGI_STDIN after a response may be no longer than this. */
 #define INTAKE_DRAIN_BYTES ((uint64_t)1 << 30)
 
 enum intake_deadline {

@@ -92,15 +92,10 @@ static int listen_at(const char *path) {
     return fd;
 }
 
-struct serving *serving_start(const struct intake_options *options, unsigned threads,
-                              serving_handler *handler) {
-    struct serving *s = calloc(1, sizeof *s);
-    require(s != NULL && threads <= 64, "serving_start");
-    snprintf(s->folder, sizeof s->folder, "/tmp/fcgi_host_test.XXXXXX");
-    require(mkdtemp(s->folder) != NULL, s->folder);
-    snprintf(s->path, sizeof s->path, "%s/socket", s->folder);
+static struct serving *start(const struct intake_options *options, struct serving *s,
+                             unsigned threads, serving_handler *handler) {
     struct intake_options full = options ? *options : (struct intake_options){0};
-    full.listen_fd = s->listen_fd = listen_at(s->path);
+    full.listen_fd = s->listen_fd;
     full.max_connections = full.max_connections ? full.max_connections : 10000;
     full.max_requests = full.max_requests ? full.max_requests : 10000;
     full.header_timeout_ms = full.header_timeout_ms ? full.header_timeout_ms : 60000;
@@ -124,6 +119,26 @@ struct serving *serving_start(const struct intake_options *options, unsigned thr
     return s;
 }
 
+struct serving *serving_start(const struct intake_options *options, unsigned threads,
+                              serving_handler *handler) {
+    struct serving *s = calloc(1, sizeof *s);
+    require(s != NULL && threads <= 64, "serving_start");
+    snprintf(s->folder, sizeof s->folder, "/tmp/fcgi_host_test.XXXXXX");
+    require(mkdtemp(s->folder) != NULL, s->folder);
+    snprintf(s->path, sizeof s->path, "%s/socket", s->folder);
+    s->listen_fd = listen_at(s->path);
+    return start(options, s, threads, handler);
+}
+
+struct serving *serving_start_beside(const struct serving *other, unsigned threads,
+                                     serving_handler *handler) {
+    struct serving *s = calloc(1, sizeof *s);
+    require(s != NULL && threads <= 64, "serving_start");
+    s->listen_fd = dup(other->listen_fd);
+    require(s->listen_fd >= 0, "dup");
+    return start(NULL, s, threads, handler);
+}
+
 void serving_stop_accepting(struct serving *s) {
     require(write(s->stop_fd, &(uint64_t){1}, 8) == 8, "eventfd");
 }
@@ -140,8 +155,10 @@ static void finish(struct serving *s) {
     intake_free(s->intake);
     close(s->listen_fd);
     close(s->stop_fd);
-    unlink(s->path);
-    rmdir(s->folder);
+    if (s->folder[0]) {
+        unlink(s->path);
+        rmdir(s->folder);
+    }
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->ready);
     free(s);

@@ -18,6 +18,9 @@ typedef void serving_handler(struct request *request);
  */
 struct serving *serving_start(const struct intake_options *options, unsigned threads,
                               serving_handler *handler);
+/** One more on the socket of another, which must be stopped after it. */
+struct serving *serving_start_beside(const struct serving *other, unsigned threads,
+                                     serving_handler *handler);
 /** Stop accepting, wait for every connection to close, then for the threads; free. */
 void serving_stop(struct serving *serving);
 /** Leave at once, whatever is open. */

@@ -209,3 +209,75 @@ Test(intake_limits, addresses_that_are_none_are_a_usage_error) {
     cr_assert_null(intake_new(&options, &hooks, &err));
     cr_assert_eq(err.code, ERR_USAGE);
 }
+
+Test(intake_limits, small_body_that_does_not_arrive_in_time_closes_its_connection) {
+    struct intake_options options = {.body_timeout_ms = 100};
+    struct serving *s = serving_start(&options, 1, hello);
+    struct web_bytes out = {0};
+    int fd = web_connect(serving_path(s)), kept = web_connect(serving_path(s));
+    ask(kept, 1);
+    web_request(&out, 1, WEB_KEEP, "/", "a small body", 12);
+    out.size -= 20; /* the end of the body and of its stream */
+    send_bytes(fd, &out);
+    assert_closed(fd);
+    ask(kept, 1);
+    cr_assert_eq(g_hello_served, 2);
+    web_free(&out);
+    close(fd);
+    close(kept);
+    serving_stop(s);
+}
+
+Test(intake_limits, peer_that_sends_for_ever_after_the_response_is_cut) {
+    struct intake_options options = {.drain_timeout_ms = 200};
+    struct serving *s = serving_start(&options, 1, hello);
+    struct web_bytes out = {0}, block = {0};
+    struct web_answer answer = {0};
+    static const char s_bytes[20000];
+    const char *const pairs[] = {"CONTENT_LENGTH", "1000000000000", NULL};
+    int fd = web_connect(serving_path(s)), other = web_connect(serving_path(s));
+    web_begin(&out, 1, WEB_RESPONDER, WEB_KEEP);
+    web_params(&out, 1, pairs);
+    web_record(&out, WEB_PARAMS, 1, NULL, 0, 0);
+    send_bytes(fd, &out);
+    web_record(&block, WEB_STDIN, 1, s_bytes, sizeof s_bytes, 0);
+    int sent = 0;
+    while (web_send(fd, &block)) {
+        if (++sent % 1000 == 0) {
+            ask(other, 1); /* others are served meanwhile */
+        }
+    }
+    cr_assert(web_receive(fd, 1, SOON_MS, &answer));
+    assert_hello(&answer);
+    web_free(&out);
+    web_free(&block);
+    web_answer_free(&answer);
+    close(fd);
+    close(other);
+    serving_stop(s);
+}
+
+Test(intake_limits, several_processes_may_share_a_listening_socket) {
+    struct serving *first = serving_start(NULL, 1, hello);
+    struct serving *second = serving_start_beside(first, 1, hello);
+    enum { COUNT = 400 };
+    static int fds[COUNT];
+    struct intake_stats a, b;
+    do { /* until both had some: which one is woken is the kernel's choice */
+        for (int i = 0; i < COUNT; i++) {
+            fds[i] = web_connect(serving_path(first));
+        }
+        for (int i = 0; i < COUNT; i++) {
+            ask(fds[i], 1);
+            close(fds[i]);
+        }
+        intake_stats(serving_intake(first), &a);
+        intake_stats(serving_intake(second), &b);
+    } while (a.requests == 0 || b.requests == 0);
+    cr_assert_eq((a.requests + b.requests) % COUNT, 0);
+    serving_stop(second);
+    int fd = web_connect(serving_path(first));
+    ask(fd, 1);
+    close(fd);
+    serving_stop(first);
+}

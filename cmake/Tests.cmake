@@ -22,7 +22,7 @@ endif()
 # exit status that a sanitizer changes for a failure.
 set(_suppressions ${PROJECT_SOURCE_DIR}/tests/suppressions)
 set(FCGI_HOST_SANITIZER_ENVIRONMENT
-  "ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1"
+  "ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:use_sigaltstack=0"
   "LSAN_OPTIONS=suppressions=${_suppressions}/lsan.txt:print_suppressions=0"
   "UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1"
   "TSAN_OPTIONS=suppressions=${_suppressions}/tsan.txt:halt_on_error=1:second_deadlock_stack=1"

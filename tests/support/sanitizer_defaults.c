@@ -13,7 +13,8 @@ const char *__ubsan_default_options(void);
 const char *__tsan_default_options(void);
 
 __attribute__((visibility("default"))) const char *__asan_default_options(void) {
-    return REPORT "abort_on_error=1:detect_stack_use_after_return=1";
+    /* The program gives its threads alternate signal stacks; the sanitizer would free them. */
+    return REPORT "abort_on_error=1:detect_stack_use_after_return=1:use_sigaltstack=0";
 }
 
 __attribute__((visibility("default"))) const char *__lsan_default_options(void) {

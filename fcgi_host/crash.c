@@ -53,6 +53,10 @@ void crash_thread_start(void) {
         return;
     }
     tl_has_stack = true;
+    stack_t present;
+    if (sigaltstack(NULL, &present) || !(present.ss_flags & SS_DISABLE)) {
+        return; /* it has one already (a sanitizer's) */
+    }
     pthread_once(&s_once, make_stack_key);
     void *stack = mmap(NULL, ALTERNATE_STACK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);

@@ -1,6 +1,7 @@
 #include <Python.h>
 
 #include <pthread.h>
+#include <signal.h>
 
 #include "fcgi_host/faulthandler.h"
 #include "pool/py_error.h"
@@ -28,6 +29,8 @@ static void *run_call(void *arg) {
         return NULL;
     }
     PyEval_AcquireThread(state);
+    stack_t before; /* enable() gives its thread a stack for signals, but this thread ends */
+    sigaltstack(NULL, &before);
     PyObject *module = PyImport_ImportModule("faulthandler");
     PyObject *result = module ? make_call(module, call) : NULL;
     if (!result) {
@@ -35,6 +38,7 @@ static void *run_call(void *arg) {
     }
     Py_XDECREF(result);
     Py_XDECREF(module);
+    sigaltstack(&before, NULL);
     PyThreadState_Clear(state);
     PyThreadState_DeleteCurrent();
     return NULL;

@@ -169,6 +169,7 @@ class Replacement(WithControl):
 
     def test_requests_in_hand_and_in_the_queue_are_finished_by_the_old_worker(self):
         host = self.start(PERILOUS, more="threads = 1")
+        host.fetch()
         before = host.children()[0]
         connections = []
         for path, query in (("/nap", "2"), ("/", ""), ("/", "")):
@@ -203,7 +204,7 @@ class Replacement(WithControl):
         conf = self.config(f"[app a]\nfile = {one}\nreload = worker\n")
         host = self.start_by(conf)
         self.assertEqual(host.fetch().body, b"one")
-        before = host.children()
+        before = await_(host.children)
         with open(conf, "w") as f:
             f.write(f"[app a]\nfile = {one}\nno_such_key = 1\n")
         host.signal(signal.SIGHUP)

@@ -60,6 +60,18 @@ static void import_known_extensions(void) {
     }
 }
 
+/**
+ * The empty mapping of contexts is made for the first context and then shared by all interpreters
+ * (up to 3.11 an object like any other, of whoever was first): let it be the main interpreter's.
+ */
+static void make_shared_objects(void) {
+    PyObject *context = PyContext_New();
+    if (!context) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(context);
+}
+
 int runtime_start(const struct runtime_options *options, struct error *err) {
     const char *executable = options && options->python_executable ? options->python_executable
                                                                    : FCGI_HOST_PYTHON_EXECUTABLE;
@@ -69,6 +81,7 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
     }
     cpython_prepare_unlinking();
     import_known_extensions();
+    make_shared_objects();
     int result = interpreter_prepare_main(err);
     if (result == 0) {
         result = main_first_prepare(err);

@@ -1,0 +1,96 @@
+"""An application with an extension that keeps state of its interpreter, and with its twin."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from support.host import HostTestCase
+from support.waiting import await_
+
+#: The ground truth modules of tests/extensions, and what an application does with them.
+EXTENSIONS = os.environ.get("EXTENSIONS")
+
+APP = """
+import string, sys
+sys.path.insert(0, {extensions!r})
+import {module} as extension
+VERSION = {version!r}
+
+class Text(string.Template):
+    pass
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [("%s %s" % (VERSION, extension.is_template(string.Template("$x")))).encode()]
+
+extension.is_template(string.Template("$x"))
+"""
+
+
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class StaleState(HostTestCase):
+    def start_app(self, module, keys=""):
+        self.module = module
+        self.app = self.write("app.py", self.text("v1"))
+        self.control = self.path("control")
+        self.host = self.start_host("-c", self.config(
+            f"[fcgi_host]\ncontrol = {self.control}\n[app one]\nfile = {self.app}\n{keys}\n"))
+        self.host.log.wait_for(r"\[app\.loaded\]")
+        await_(lambda: self.answer() == "v1 True", "the first answer")
+
+    def text(self, version):
+        return APP.format(extensions=EXTENSIONS, module=self.module, version=version)
+
+    def save(self, version):
+        with open(self.app + ".new", "w") as f:
+            f.write(self.text(version))
+        os.replace(self.app + ".new", self.app)
+
+    def answer(self):
+        return self.host.fetch("/").body.decode()
+
+    def reload_status(self):
+        out = subprocess.run([self.host.args[0], "status", "--json", "-s", self.control],
+                             capture_output=True, check=True, timeout=30).stdout
+        app = json.loads(out)["workers"][0]["apps"][0]
+        return app["reload"], app["extensions"]
+
+    def test_the_variable_is_named_and_the_worker_is_replaced(self):
+        self.start_app("lazy_class")
+        line = self.host.log.wait_for(r"\[stale\.found\] lazy_class: template_class ")
+        self.assertIn("<class 'string.Template'>", line)
+        reload, extensions = self.reload_status()
+        self.assertEqual(reload["strategy"], "worker")
+        self.assertIn("lazy_class", reload["why"])
+        found = next(e for e in extensions if e["module"] == "lazy_class")
+        self.assertEqual((found["init"], found["verdict"]), ("multi-phase", "stale"))
+        before = self.host.children()
+        self.save("v2")
+        self.host.log.wait_for(r"\[worker\.replaced\]")
+        await_(lambda: self.answer() == "v2 True", "the new worker's answer")
+        self.assertNotEqual(self.host.children(), before)
+        self.assertEqual(self.host.log.count(r"\[reload\.switched\]"), 0)
+
+    def test_its_corrected_twin_is_recycled_in_the_living_process(self):
+        self.start_app("lazy_class_ok")
+        before = self.host.children()
+        for i in range(2, 5):
+            self.save(f"v{i}")
+            self.host.log.wait_for(r"\[reload\.retired\]", i - 1)
+            self.assertEqual(self.answer(), f"v{i} True")
+        self.assertEqual(self.host.children(), before)
+        self.assertEqual(self.host.log.count(r"\[stale\.found\]"), 0)
+        self.assertEqual(self.reload_status()[0]["strategy"], "interpreter")
+
+    def test_without_the_gate_the_answer_is_wrong(self):
+        """What the check prevents: the new generation is asked with the old one's class."""
+        self.start_app("lazy_class", keys="reload = interpreter\non_stale = warn")
+        self.save("v2")
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v2 False")
+        self.host.log.wait_for(r"\[stale\.found\] lazy_class: template_class ")
+
+
+if __name__ == "__main__":
+    unittest.main()

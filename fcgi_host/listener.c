@@ -244,10 +244,6 @@ void listener_close(struct listener *listener) {
         close(listener->fd);
         listener->fd = -1;
     }
-    listener_unlink(listener);
-}
-
-void listener_unlink(struct listener *listener) {
     if (listener->unix_path) {
         /* Somebody who took the path over meanwhile keeps it. */
         struct stat now;

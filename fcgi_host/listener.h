@@ -34,8 +34,5 @@ int listener_open(struct listener *ret_listener, const char *address, struct err
 
 /** Close, and unlink the socket file.  A forked child closes `fd` itself instead. */
 void listener_close(struct listener *listener);
-/** Unlink the path of a Unix socket that was made here: nobody new can connect, and whoever has can
- *  still be accepted. */
-void listener_unlink(struct listener *listener);
 
 #endif

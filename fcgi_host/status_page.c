@@ -207,16 +207,17 @@ static void put_tiles(FILE *out, const struct json *workers) {
     for (const struct json *worker = workers ? workers->child : NULL; worker;
          worker = worker->next) {
         const struct json *list = json_get(worker, "apps");
-        double here = 0;
+        double here = 0, failed_here = 0;
         worker_count++;
         requests += json_get_number(worker, "requests", 0);
         for (const struct json *app = list ? list->child : NULL; app; app = app->next) {
             here++;
-            failed += strcmp(json_get_string(app, "state", ""), "failed") == 0;
+            failed_here += strcmp(json_get_string(app, "state", ""), "failed") == 0;
             running += json_get_number(app, "in_flight", 0);
             queued += json_get_number(app, "queued", 0);
         }
         apps = here > apps ? here : apps;
+        failed = failed_here > failed ? failed_here : failed;
     }
     fputs("<div class=\"tiles\">", out);
     put_tile(out, "workers", worker_count);

@@ -21,8 +21,10 @@ static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *i
         log_line(LOG_INFO, "host.stopping", NULL, "signal %u: finishing the requests in hand",
                  info->ssi_signo);
         notify_send("STOPPING=1");
-        listener_unlink(supervisor->listener);
         fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s);
+        /* So that connecting fails, and whoever tries can go elsewhere, as soon as the workers have
+         * accepted all that waits. */
+        listener_close(supervisor->listener);
         break;
     case STOP_NOW:
         log_line(LOG_WARN, "host.stopping", NULL, "signal %u again: stopping now", info->ssi_signo);

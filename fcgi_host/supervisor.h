@@ -25,7 +25,7 @@
  * Serve until told to stop.  The log must be open.
  *
  * @param config    the caller's, valid until this returns
- * @param listener  the caller's: closed by it afterwards; unlinked when the host begins to stop
+ * @param listener  the caller's; closed (listener_close()) when the host begins to stop
  * @param argc, argv  as given to main(): SIGHUP reads the configuration again from them
  * @return the process's exit status: 0 stopped as asked, 1 could not start or run (already logged)
  */

@@ -202,6 +202,7 @@ void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last) {
                 intake_accept_waiting(worker->intake);
             }
             intake_stop_accepting(worker->intake);
+            close(worker->options->listen_fd);
         }
     }
 }

@@ -223,7 +223,9 @@ static struct image_symbols *symbols_read(const struct image *image) {
         if (!read_file(symbols, image, image->path, link)) {
             read_debug_file(symbols, image, link);
         }
-        qsort(symbols->items, symbols->count, sizeof *symbols->items, by_value);
+        if (symbols->count > 0) {
+            qsort(symbols->items, symbols->count, sizeof *symbols->items, by_value);
+        }
     }
     return symbols;
 }

@@ -204,14 +204,11 @@ class Connection:
         """address: a path of a unix socket, or (host, port); source: the address to come from."""
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout_s)
+            self.socket.connect(address)
         else:
-            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-            self.socket = socket.socket(family)
-        self.socket.settimeout(timeout_s)
-        if source:
-            self.socket.bind((source, 0))
-        self.socket.connect(address)
-        if self.socket.family != socket.AF_UNIX:
+            self.socket = socket.create_connection(address, timeout_s,
+                                                   (source, 0) if source else None)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
 

@@ -1,7 +1,8 @@
 /*
  * The sanitizers' options in the program itself.  Built in, since web servers start it with an
  * environment of their own; reports go to files, since they may throw its stderr away.  The test
- * sanitizer.no_report fails when there is one.
+ * sanitizer.no_report fails when there is one.  (gcc's UBSan writes to stderr all the same; it
+ * ends the worker, and no test takes a crash for a success.)
  */
 #include <sys/stat.h>
 

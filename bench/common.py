@@ -1,0 +1,67 @@
+"""What the benchmark scripts share: applications, saving, clients, the host under test."""
+
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+
+from support import fcgi  # noqa: E402  (the tests' FastCGI client)
+
+PROGRAM = os.environ.get("FCGI_HOST", os.path.join(ROOT, "build/release/bin/fcgi_host"))
+
+APPS = {
+    "hello": """
+VERSION = {version!r}
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [VERSION.encode()]
+""",
+    "flask": """
+from flask import Flask
+application = Flask(__name__)
+@application.route("/")
+def index():
+    return {version!r}
+""",
+}
+
+
+def save(path, kind, version):
+    """As an editor does; the moment when the new file was there."""
+    with open(path + ".new", "w") as f:
+        f.write(APPS[kind].format(version=version))
+    os.replace(path + ".new", path)
+    return time.monotonic()
+
+
+def fetch_fcgi(address):
+    """Body of a page, or an exception."""
+    response = fcgi.fetch(address, "/", SERVER_NAME="localhost", HTTP_HOST="localhost")
+    if response.status != 200:
+        raise OSError(response.status_line)
+    return response.body.decode()
+
+
+def environ():
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+            "HOME": os.environ.get("HOME", "/")}
+
+
+def start(command, folder, log_name):
+    log = open(os.path.join(folder, log_name), "wb")
+    return subprocess.Popen(command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL,
+                            stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def wait_until_answers(fetch, process, deadline_s=30):
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            return fetch()
+        except Exception:
+            if process.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.02)

@@ -217,7 +217,9 @@ int image_list_refresh(struct image_list *list, struct error *err) {
         list->adds = 0;
         return error_set(err, ERR_MEMORY, "out of memory listing the loaded images");
     }
-    qsort(list->items, list->count, sizeof *list->items, by_address);
+    if (list->count > 0) {
+        qsort(list->items, list->count, sizeof *list->items, by_address);
+    }
     return 0;
 }
 

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from support.host import PYTHON, HostTestCase, free_port, needs_program
-from support.server_contract import ServerContract, servers
+from support.server_contract import Mounted, ServerContract, Streaming, servers
 
 PROXY = ["proxy", "proxy_fcgi"]
 
@@ -20,7 +20,7 @@ def www_data_can_run(program):
     return done.returncode == 0
 
 
-class Fcgid(ServerContract):
+class Fcgid(Streaming, ServerContract):
     DECODES_SLASH = False
     APPENDS_ERROR_PAGE = True
 
@@ -41,7 +41,7 @@ class Fcgid(ServerContract):
 
 
 @needs_program("apache2")
-class ApacheModFcgid(Fcgid, HostTestCase):
+class ApacheModFcgid(Fcgid, Mounted, HostTestCase):
     MOUNT = "/blog"
 
     @classmethod
@@ -56,7 +56,7 @@ class ApacheModFcgidAtTheRoot(Fcgid, HostTestCase):
         return f'"/" "{script}/"'
 
 
-class ApacheProxy(ServerContract):
+class ApacheProxy(Streaming, ServerContract):
     DECODES_SLASH = False
 
 
@@ -84,7 +84,7 @@ class ApacheProxyTcp(ApacheProxy, HostTestCase):
 
 
 @needs_program("apache2")
-class ApacheProxyWithAMount(ApacheProxy, HostTestCase):
+class ApacheProxyWithAMount(ApacheProxy, Mounted, HostTestCase):
     MOUNT = HOST_MOUNT = "/blog"
 
     @classmethod

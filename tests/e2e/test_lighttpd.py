@@ -6,7 +6,7 @@ import time
 import unittest
 
 from support.host import APPS, PROGRAM, HostTestCase, children_of, needs_program
-from support.server_contract import ServerContract, servers
+from support.server_contract import Mounted, ServerContract, Streaming, servers
 from support.waiting import await_
 
 
@@ -17,7 +17,7 @@ def spawned(program, arguments, socket):
         "/srv/blog/wsgi.py": arguments})
 
 
-class Lighttpd(ServerContract):
+class Lighttpd(Streaming, ServerContract):
     REFUSES = ("/%FF",)
 
 
@@ -30,7 +30,7 @@ class LighttpdSpawned(Lighttpd, HostTestCase):
 
 
 @needs_program("lighttpd")
-class LighttpdSpawnedBelowAPrefix(Lighttpd, HostTestCase):
+class LighttpdSpawnedBelowAPrefix(Lighttpd, Mounted, HostTestCase):
     MOUNT = "/blog"
 
     @classmethod

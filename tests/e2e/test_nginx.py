@@ -4,13 +4,12 @@ import os
 import unittest
 
 from support.host import HostTestCase, needs_program
-from support.server_contract import ServerContract, servers
+from support.server_contract import Mounted, ServerContract, Streaming, servers
 from support.waiting import await_
 
 
 class Nginx(ServerContract):
     EXAMPLE = None
-    STREAMS = False
 
     @classmethod
     def start_server(cls):
@@ -30,13 +29,12 @@ class NginxKeptOpen(Nginx, HostTestCase):
 
 
 @needs_program("nginx")
-class NginxUnbuffered(Nginx, HostTestCase):
+class NginxUnbuffered(Nginx, Streaming, HostTestCase):
     EXAMPLE = "nginx/unbuffered.conf"
-    STREAMS = True
 
 
 @needs_program("nginx")
-class NginxWithAMount(Nginx, HostTestCase):
+class NginxWithAMount(Nginx, Mounted, HostTestCase):
     """The mount point is in fcgi_host's configuration; nginx passes whole paths."""
 
     EXAMPLE = "nginx/closing.conf"
@@ -45,8 +43,6 @@ class NginxWithAMount(Nginx, HostTestCase):
 
 @needs_program("nginx", "spawn-fcgi")
 class SpawnFcgiAndNginx(ServerContract, HostTestCase):
-    STREAMS = False
-
     @classmethod
     def start_server(cls):
         address = cls.path("spawn.sock")

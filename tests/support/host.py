@@ -4,6 +4,7 @@ FCGI_HOST names the program under test, FCGI_HOST_PYTHON the python it embeds (t
 packages its applications can import); cmake/Tests.cmake sets them.
 """
 
+import ctypes
 import os
 import re
 import shutil
@@ -61,6 +62,15 @@ def clean_environ(**extra):
     environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     environ.update(extra)
     return {name: value for name, value in environ.items() if value is not None}
+
+
+_LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """In a child before exec: an interrupted test leaves no web server and no host behind."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def children_of(pid):
@@ -130,9 +140,13 @@ class Host:
         """address: where a client can reach it; args: its command line."""
         self.address = address
         self.args = [PROGRAM, *map(str, args)]
+        def before_exec():
+            die_with_parent()
+            if preexec_fn:
+                preexec_fn()
         self.process = subprocess.Popen(
             self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
-            env=clean_environ(**(env or {})), pass_fds=pass_fds, preexec_fn=preexec_fn,
+            env=clean_environ(**(env or {})), pass_fds=pass_fds, preexec_fn=before_exec,
         )
         self.log = Log(self.process.stdout)
 

@@ -46,7 +46,6 @@ class ServerContract:
     HOST_MOUNT = ""  # what fcgi_host's configuration says of it
     REFUSES = ()  # URLs that the web server itself answers with an error
     DECODES_SLASH = True  # "/a%2Fb" is "/a/b"; Apache answers 404 instead
-    STREAMS = True
     APPENDS_ERROR_PAGE = False  # to a response that breaks off, instead of breaking off as well
 
     @classmethod
@@ -101,12 +100,6 @@ class ServerContract:
             self.assertEqual(json.loads(reply.body)["PATH_INFO"], "/a/b")
         else:
             self.assertEqual(reply.status, 404)
-
-    def test_the_mount_point_itself_has_no_path_info(self):
-        if not self.MOUNT:
-            self.skipTest("mounted at the root")
-        environ = self.environ(self.MOUNT)
-        self.assertEqual((environ["SCRIPT_NAME"], environ["PATH_INFO"]), (self.MOUNT, ""))
 
     def test_the_url_can_be_rebuilt(self):
         # PEP 3333, "URL Reconstruction"
@@ -266,19 +259,6 @@ class ServerContract:
             connection.close()
         servers.in_parallel(8, client)
 
-    def test_a_block_arrives_before_the_next_one_is_made(self):
-        if not self.STREAMS:
-            self.skipTest("this configuration buffers responses")
-        gate = self.path("gate")
-        connection = self.server.connect()
-        connection.request("GET", self.url(f"/two-blocks?{gate}"))
-        response = connection.getresponse()
-        self.assertEqual(response.readline(), b"first block\n")
-        with open(gate, "w"):
-            pass
-        self.assertEqual(response.read(), b"second block\n")
-        connection.close()
-
     def test_a_client_that_goes_away_ends_its_response(self):
         closed = self.path("closed")
         connection = self.server.connect()
@@ -291,4 +271,27 @@ class ServerContract:
         self.assertEqual(self.server.get(self.url("/")).status, 200)
 
 
-__all__ = ["MIB", "PYTHON", "HostTestCase", "ServerContract", "servers"]
+class Mounted:
+    """For an application that is not at the root."""
+
+    def test_the_mount_point_itself_has_no_path_info(self):
+        environ = self.environ(self.MOUNT)
+        self.assertEqual((environ["SCRIPT_NAME"], environ["PATH_INFO"]), (self.MOUNT, ""))
+
+
+class Streaming:
+    """For a configuration that passes blocks of a response on as they come."""
+
+    def test_a_block_arrives_before_the_next_one_is_made(self):
+        gate = self.path("gate")
+        connection = self.server.connect()
+        connection.request("GET", self.url(f"/two-blocks?{gate}"))
+        response = connection.getresponse()
+        self.assertEqual(response.readline(), b"first block\n")
+        with open(gate, "w"):
+            pass
+        self.assertEqual(response.read(), b"second block\n")
+        connection.close()
+
+
+__all__ = ["MIB", "PYTHON", "HostTestCase", "Mounted", "ServerContract", "Streaming", "servers"]

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 
-from .host import PROGRAM, ROOT, clean_environ, free_port
+from .host import PROGRAM, ROOT, clean_environ, die_with_parent, free_port
 from .waiting import DEADLINE_S, await_
 
 EXAMPLES = os.path.join(ROOT, "examples")
@@ -58,7 +58,7 @@ class WebServer:
         with open(self._output_path, "ab") as output:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
-                env=clean_environ(), start_new_session=True,
+                env=clean_environ(), start_new_session=True, preexec_fn=die_with_parent,
             )
 
     def wait_ready(self):
@@ -225,7 +225,8 @@ class SpawnFcgi:
         self.log_path = log
         with open(log, "ab") as output:
             self.process = subprocess.Popen(["/bin/sh", script], stdin=subprocess.DEVNULL,
-                                            stdout=output, stderr=output, env=clean_environ())
+                                            stdout=output, stderr=output, env=clean_environ(),
+                                            preexec_fn=die_with_parent)
 
     def stop(self):
         self.process.terminate()

@@ -269,6 +269,9 @@ void fleet_start(struct fleet *fleet) {
 
 void fleet_resize(struct fleet *fleet) {
     unsigned wanted = wanted_workers(fleet);
+    if (fleet->replacements && fleet->replacements->started_ms) {
+        return; /* it has its eye on the slots: when it has ended */
+    }
     while (fleet->slot_count < wanted) {
         fleet_restart(&fleet->slots[fleet->slot_count++]);
     }

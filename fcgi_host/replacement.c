@@ -47,6 +47,17 @@ static void tell_workers(struct fleet *fleet, const struct replacement *replacem
     }
 }
 
+/** A slot whose worker died while its replacement did not come up has nobody to start one. */
+static void fill_slots(struct fleet *fleet) {
+    for (unsigned i = 0; i < fleet->slot_count; i++) {
+        struct slot *slot = &fleet->slots[i];
+        if (!slot->current && !slot->coming && !slot->restart.is_armed) {
+            loop_arm(fleet->loop, &slot->restart,
+                     backoff_next_ms(&slot->backoff, loop_now_ms(), 0));
+        }
+    }
+}
+
 /** The first of the queue has ended, one way or the other. */
 static void finish(struct fleet *fleet, bool is_kept, const char *why) {
     struct replacement *replacement = fleet->replacements;
@@ -64,7 +75,9 @@ static void finish(struct fleet *fleet, bool is_kept, const char *why) {
     fleet->replacements = replacement->next;
     tell(replacement, is_kept, why);
     replacement_free(replacement);
+    fleet_resize(fleet);
     replacement_next(fleet);
+    fill_slots(fleet);
 }
 
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
@@ -174,7 +187,6 @@ static void switch_over(struct fleet *fleet, struct slot *slot) {
     replacement->attempts = 0;
     replacement->at++;
     if (replacement->slot >= 0 || replacement->at >= fleet->slot_count) {
-        fleet_resize(fleet);
         finish(fleet, false, "");
     } else {
         replacement_next(fleet);

@@ -16,6 +16,8 @@ from time import monotonic, sleep
 
 _enumerate_threads = threading.enumerate
 _join = threading.Thread.join
+_wait_code = threading.Condition.wait.__code__
+_current_frames = sys._current_frames
 _get_ident = _thread.get_ident
 
 
@@ -53,6 +55,7 @@ def stop_threads(interrupt, limit_s, retry_s):
     """
     deadline = monotonic() + limit_s
     while interrupt():
+        _wake_waiting_threads()
         left = deadline - monotonic()
         if left <= 0:
             return False
@@ -63,6 +66,18 @@ def stop_threads(interrupt, limit_s, retry_s):
             # A thread of _thread.start_new_thread(), or one about to be gone: nothing to wait on.
             sleep(min(left, 0.001))
     return True
+
+
+def _wake_waiting_threads():
+    """A thread that waits in Queue.get(), Event.wait() … sees its SystemExit only when it wakes."""
+    me = _get_ident()
+    for ident, frame in _current_frames().items():
+        if ident != me and frame.f_code is _wait_code:
+            waiter = frame.f_locals.get("waiter")
+            try:
+                waiter.release()
+            except (AttributeError, RuntimeError):
+                pass  # not there yet, or awake already
 
 
 def _any_other_thread():

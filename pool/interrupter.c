@@ -75,11 +75,27 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
     free(idents);
 }
 
+/**
+ * What is interrupted will be told to somebody, with its traceback.  The module is imported before,
+ * since an import that SystemExit breaks off may leave CPython's lock of that module locked (it is
+ * raised where a function is entered, such as the one that unlocks), and the next thread that
+ * imports it waits for ever.
+ */
+static void prepare(PyThreadState *me) {
+    attach_begin(me);
+    Py_XDECREF(PyImport_ImportModule("traceback"));
+    PyErr_Clear();
+    attach_end();
+}
+
 static void *interrupter_main(void *arg) {
     struct generation *generation = arg;
     struct pool *pool = generation->interpreter->pool;
     PyThreadState *me = PyThreadState_New(generation->python);
     unsigned again_ms = INTERRUPT_AGAIN_MS;
+    if (me) {
+        prepare(me);
+    }
     pthread_mutex_lock(&pool->lock);
     while (me && generation->interrupt_targets) {
         pthread_mutex_unlock(&pool->lock);

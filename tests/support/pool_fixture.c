@@ -161,6 +161,7 @@ static void run_job(struct job *base, const struct lease *lease) {
     job->has_run = true;
     job->generation = generation_number(lease->generation);
     job->thread_index = lease->thread_index;
+    job->thread_ident = lease->thread_ident;
     sem_post(&job->done);
 }
 

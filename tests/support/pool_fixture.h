@@ -48,6 +48,7 @@ struct fixture_job {
     bool has_run, was_abandoned;
     uint64_t generation;
     unsigned thread_index;
+    unsigned long thread_ident;
     sem_t done;
 };
 void fixture_job_init(struct fixture_job *job, const char *function);

@@ -26,6 +26,7 @@ Test(main_first, a_single_phase_extension_is_initialised_once_whichever_interpre
     }
     cr_expect_str_eq(fixture_call(a, "n"), "1");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, nothing_of_the_application_s_search_path_stays_in_the_main_interpreter) {
@@ -41,6 +42,7 @@ Test(main_first, nothing_of_the_application_s_search_path_stays_in_the_main_inte
     cr_expect_str_eq(fixture_eval(in_main, "'" TEST_EXTENSIONS "' in sys.path"), "False");
     cr_expect_str_eq(fixture_eval(in_main, "[m for m in sys.modules if 'single' in m]"), "[]");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, an_application_in_the_main_interpreter_may_be_the_first) {
@@ -56,6 +58,7 @@ Test(main_first, an_application_in_the_main_interpreter_may_be_the_first) {
     cr_expect_str_eq(fixture_call(a, "f"), "caught");
     cr_expect_str_eq(fixture_call(m, "n"), "1");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, loading_fails_with_refused_when_an_extension_refuses) {
@@ -69,6 +72,7 @@ Test(main_first, loading_fails_with_refused_when_an_extension_refuses) {
     cr_expect(strstr(err.text, "refuses refuses sub-interpreters (only in the main") == err.text,
               "%s", err.text);
     cr_expect(strstr(err.text, "Traceback") != NULL, "%s", err.text);
+    pool_free(pool);
 }
 
 Test(main_first, a_refusal_behind_another_exception_is_still_one) {
@@ -80,6 +84,7 @@ Test(main_first, a_refusal_behind_another_exception_is_still_one) {
     struct error err = {0};
     cr_assert(eq(int, pool_build(pool_app_interpreter(app), 10000, &generation, &err), -1));
     cr_expect(eq(int, err.code, ERR_REFUSED), "%s", err.text);
+    pool_free(pool);
 }
 
 Test(main_first, a_refusal_that_the_application_caught_is_told) {
@@ -94,6 +99,7 @@ Test(main_first, a_refusal_that_the_application_caught_is_told) {
     cr_expect_str_eq(message, "only in the main interpreter, please");
     cr_expect(not(generation_refusal(generation, 1, &module, &message)));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, a_refusal_while_serving_is_told) {
@@ -106,6 +112,7 @@ Test(main_first, a_refusal_while_serving_is_told) {
     cr_expect_str_eq(fixture_call(app, "f"), "ImportError: only in the main interpreter, please");
     cr_expect(generation_refusal(generation, 0, &module, &message));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, a_broken_application_is_not_a_refusal) {
@@ -132,6 +139,7 @@ Test(main_first, a_broken_application_is_not_a_refusal) {
         cr_assert(eq(int, pool_build(pool_app_interpreter(app), 10000, &generation, &err), -1));
         cr_expect(eq(int, err.code, ERR_PYTHON), "%s", err.text);
     }
+    pool_free(pool);
 }
 
 /** Refused by extensions that people use, where they are installed. */
@@ -146,6 +154,8 @@ static void expect_refusal(const char *import_name, const char *source) {
     struct generation *in_main =
         fixture_reload(fixture_app_in(main_interpreter, "m", &nothing, 1, 10));
     if (strcmp(fixture_eval(in_main, find), "True") == 0) {
+        pool_stop(pool, 1000);
+        pool_free(pool);
         cr_skip_test("%s is not installed", import_name);
     }
     struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
@@ -153,6 +163,8 @@ static void expect_refusal(const char *import_name, const char *source) {
     struct error err = {0};
     cr_assert(eq(int, pool_build(pool_app_interpreter(app), 10000, &generation, &err), -1));
     cr_expect(eq(int, err.code, ERR_REFUSED), "%s", err.text);
+    cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(main_first, numpy_refuses_where_it_is_installed) {
@@ -178,4 +190,5 @@ Test(main_first, with_a_gil_of_its_own_an_extension_that_does_not_support_it_is_
     struct error err = {0};
     cr_assert(eq(int, pool_build(own, 10000, &generation, &err), -1));
     cr_expect(eq(int, err.code, ERR_REFUSED), "%s", err.text);
+    pool_free(pool);
 }

@@ -85,6 +85,7 @@ Test(pool_generations, jobs_wait_until_the_application_has_loaded) {
     cr_expect(eq(u64, stats.requests, 3));
     cr_expect(eq(u32, stats.queued, 0));
     cr_expect(eq(u32, stats.in_flight, 0));
+    pool_free(pool);
 }
 
 Test(pool_generations, an_import_error_leaves_the_old_one_serving) {
@@ -122,6 +123,7 @@ Test(pool_generations, an_exception_that_the_setup_hook_leaves_is_what_failed) {
     fixture_setup = NULL;
     fixture_reload(app);
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_generations, an_endless_loop_while_loading_is_broken_off) {
@@ -152,6 +154,7 @@ Test(pool_generations, a_load_that_catches_systemexit_is_interrupted_again) {
     cr_expect(eq(int, failure(app, LOAD_MS, &err), ERR_TIMEOUT), "although it loaded in the end");
     cr_expect(eq(u32, fixture_states[GENERATION_FAILED], 1));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_generations, a_load_that_blocks_for_ever_is_a_zombie) {
@@ -179,7 +182,9 @@ static void *build_in_a_thread(void *arg) {
     struct builder *builder = arg;
     struct generation *generation;
     struct error err = {0};
-    pool_build(pool_app_interpreter(builder->app), 5000, &generation, &err);
+    if (pool_build(pool_app_interpreter(builder->app), 5000, &generation, &err) == 0) {
+        pool_discard(generation);
+    }
     builder->code = err.code;
     return NULL;
 }
@@ -197,6 +202,7 @@ Test(pool_generations, one_is_built_at_a_time) {
         pthread_join(threads[i], NULL);
     }
     cr_expect(eq(int, (int)builders[0].code + (int)builders[1].code, ERR_BUSY));
+    pool_free(pool);
 }
 
 Test(pool_generations, one_that_is_discarded_never_served) {
@@ -225,6 +231,7 @@ Test(pool_generations, a_check_runs_in_one_that_does_not_serve_yet) {
     cr_expect(eq(int, err.code, ERR_PYTHON));
     pool_discard(second);
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_generations, a_check_that_takes_too_long_is_broken_off) {
@@ -316,6 +323,7 @@ Test(pool_generations, no_more_applications_once_it_was_loaded) {
     cr_expect(eq(int, pool_add_app(other, &options, &late, &err), -1));
     cr_expect(eq(int, err.code, ERR_USAGE));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 /* ---- Under load ---- */

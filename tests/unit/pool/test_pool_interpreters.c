@@ -29,6 +29,7 @@ Test(pool_interpreters, two_interpreters_share_no_modules) {
     expect_eval(b, "'made_up' in sys.modules", "False");
     expect_eval(b, "hasattr(__import__('json'), 'mark')", "False");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, decimal_contexts_are_not_mixed_up) {
@@ -50,6 +51,7 @@ Test(pool_interpreters, decimal_contexts_are_not_mixed_up) {
     cr_expect_str_eq(fixture_call(d, "get"), "11");
     (void)a, (void)b;
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, a_running_event_loop_is_seen_by_its_own_interpreter_only) {
@@ -67,6 +69,7 @@ Test(pool_interpreters, a_running_event_loop_is_seen_by_its_own_interpreter_only
     cr_expect_str_eq(fixture_call(a, "get"), "a loop");
     fixture_call(a, "leave");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, a_whole_event_loop_runs_in_each) {
@@ -89,6 +92,7 @@ Test(pool_interpreters, a_whole_event_loop_runs_in_each) {
     }
     cr_expect_str_eq(fixture_call(a, "child"), "2\n");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, fork_is_refused_everywhere) {
@@ -115,6 +119,7 @@ Test(pool_interpreters, fork_is_refused_everywhere) {
         }
     }
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, the_thread_that_loads_is_the_main_thread_and_serves) {
@@ -128,6 +133,7 @@ Test(pool_interpreters, the_thread_that_loads_is_the_main_thread_and_serves) {
     fixture_reload(app);
     cr_expect_str_eq(fixture_call(app, "f"), "(True, True, True)");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, the_gil_state_api_finds_the_interpreter_of_the_thread) {
@@ -151,6 +157,7 @@ Test(pool_interpreters, the_gil_state_api_finds_the_interpreter_of_the_thread) {
     cr_expect_str_neq(fixture_call(a, "number"), "0");
     cr_expect_str_eq(fixture_call(b, "f"), "1");
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, with_a_gil_of_its_own_an_interpreter_serves_beside_the_others) {
@@ -162,6 +169,7 @@ Test(pool_interpreters, with_a_gil_of_its_own_an_interpreter_serves_beside_the_o
     if (pool_add_interpreter(pool, &options, &own, &err) != 0) {
         cr_expect(eq(int, err.code, ERR_USAGE));
         cr_expect(strstr(err.text, "3.13") != NULL, "%s", err.text);
+        pool_free(pool);
         return;
     }
     const char *source = "import datetime, threading\n"
@@ -178,6 +186,7 @@ Test(pool_interpreters, with_a_gil_of_its_own_an_interpreter_serves_beside_the_o
         cr_expect_str_eq(fixture_call(b, "f"), "2026-01-02");
     }
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, a_gil_of_its_own_is_not_for_the_main_interpreter) {
@@ -187,6 +196,7 @@ Test(pool_interpreters, a_gil_of_its_own_is_not_for_the_main_interpreter) {
     struct pool_interpreter_options options = {.name = "m", .is_main = true, .gil = POOL_GIL_OWN};
     cr_expect(eq(int, pool_add_interpreter(pool, &options, &interpreter, &err), -1));
     cr_expect(eq(int, err.code, ERR_USAGE));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, there_is_one_main_interpreter) {
@@ -197,6 +207,7 @@ Test(pool_interpreters, there_is_one_main_interpreter) {
     fixture_interpreter(pool, "m", true, POOL_GIL_SHARED);
     cr_expect(eq(int, pool_add_interpreter(pool, &options, &second, &err), -1));
     cr_expect(eq(int, err.code, ERR_USAGE));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, the_main_interpreter_has_one_generation_for_good) {
@@ -220,6 +231,7 @@ Test(pool_interpreters, the_main_interpreter_has_one_generation_for_good) {
     cr_expect(eq(int, pool_build(main_interpreter, 10000, &generation, &err), -1));
     cr_expect(eq(int, err.code, ERR_FAILED));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, two_applications_of_one_interpreter_share_its_modules_not_its_threads) {
@@ -240,6 +252,7 @@ Test(pool_interpreters, two_applications_of_one_interpreter_share_its_modules_no
     cr_expect(eq(sz, pool_interpreter_app_count(shared), 2));
     cr_expect(eq(ptr, pool_interpreter_app(shared, 1), b));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
 }
 
 Test(pool_interpreters, an_application_that_computes_does_not_stop_the_others) {

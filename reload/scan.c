@@ -164,8 +164,12 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
         return;
     }
     size_t bytes = (size_t)type->tp_basicsize;
-    if (PyTuple_CheckExact(object)) {
-        bytes += (size_t)PyTuple_GET_SIZE(object) * WORD_BYTES;
+    /* What looks like an object may be a freed block all the same: no access but safe_read(). */
+    Py_ssize_t items;
+    if (type == &PyTuple_Type &&
+        safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items) &&
+        items > 0 && items <= 1 << 24) {
+        bytes += (size_t)items * WORD_BYTES;
     }
     queue_block(scanner, from, holder, (uintptr_t)object, bytes, object);
 }

@@ -23,6 +23,7 @@ struct block {
     struct image *image;
     uintptr_t location;
     bool is_tls;
+    bool is_exact; /**< `bytes` is what is in use, not what was allocated */
 };
 
 struct scanner {
@@ -37,7 +38,7 @@ struct scanner {
 };
 
 static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                    uintptr_t word) {
+                    uintptr_t word, PyObject *object, PyObject *via) {
     struct scan *scan = scanner->scan;
     if (scan->count == scan->capacity) {
         size_t capacity = scan->capacity ? 2 * scan->capacity : 64;
@@ -56,11 +57,11 @@ static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t
                                              : holder,
         .is_tls = from->is_tls,
         .depth = from->depth,
-        .block_bytes = from->depth ? from->bytes : 0,
+        .block_bytes = from->depth && !from->is_exact ? from->bytes : 0,
         .holder = holder,
         .word = word,
-        .object = (PyObject *)(word & ~(uintptr_t)TAG_BITS),
-        .via = from->via,
+        .object = object,
+        .via = via,
     };
 }
 
@@ -113,16 +114,16 @@ static bool is_wanted(const struct scanner *scanner, uint8_t marks) {
     return owners && !(marks & OBJECT_NOBODYS) && !(owners & ~scanner->wanted);
 }
 
-static void queue_block(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                        uintptr_t start, size_t bytes, PyObject *via) {
+static struct block *queue_block(struct scanner *scanner, const struct block *from,
+                                 uintptr_t holder, uintptr_t start, size_t bytes, PyObject *via) {
     if (scanner->block_count == SCAN_BLOCKS_MAX ||
         scanner->block_bytes + bytes > SCAN_BLOCK_BYTES_MAX) {
-        return;
+        return NULL;
     }
     struct address_entry *entry = address_set_add(&scanner->seen, start);
     if (!entry || entry->value) {
         scanner->out_of_memory |= !entry;
-        return;
+        return NULL;
     }
     entry->value = 1;
     struct block *block = &scanner->blocks[scanner->block_count++];
@@ -134,7 +135,9 @@ static void queue_block(struct scanner *scanner, const struct block *from, uintp
     block->bytes = bytes;
     block->depth = from->depth + (via ? 0 : 1);
     block->via = via ? via : from->via;
+    block->is_exact = via != NULL;
     scanner->block_bytes += bytes;
+    return block;
 }
 
 /**
@@ -157,21 +160,42 @@ static bool is_unknown_object(const struct scanner *scanner, uintptr_t address,
     return true;
 }
 
+/** Following the contents of a container that C alone holds. */
+struct container {
+    struct scanner *scanner;
+    const struct block *from;
+    uintptr_t holder;
+    PyObject *object;
+};
+
+static int look_into(PyObject *item, void *arg) {
+    const struct container *container = arg;
+    if (is_wanted(container->scanner, object_map_marks(container->scanner->map, (uintptr_t)item))) {
+        add_hit(container->scanner, container->from, container->holder,
+                (uintptr_t)container->object, item, container->object);
+    }
+    return 0;
+}
+
+/** Whether C code may keep pointers in an object's own memory: a capsule, an extension's type. */
+static bool has_c_fields(const struct scanner *scanner, PyTypeObject *type) {
+    const struct image *image = image_list_find(scanner->images, (uintptr_t)type);
+    return type == &PyCapsule_Type || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) ||
+           (image && image_is_checked(image));
+}
+
 static void follow_unknown_object(struct scanner *scanner, const struct block *from,
                                   uintptr_t holder, PyObject *object, PyTypeObject *type) {
+    bool is_container = PyTuple_CheckExact(object) || PyDict_CheckExact(object) ||
+                        PyList_CheckExact(object) || PyAnySet_CheckExact(object);
     if (is_wanted(scanner, object_map_marks(scanner->map, (uintptr_t)type))) {
-        add_hit(scanner, from, holder, (uintptr_t)object);
-        return;
+        add_hit(scanner, from, holder, (uintptr_t)object, object, from->via);
+    } else if (is_container) {
+        struct container container = {scanner, from, holder, object};
+        type->tp_traverse(object, look_into, &container);
+    } else if (has_c_fields(scanner, type)) {
+        queue_block(scanner, from, holder, (uintptr_t)object, (size_t)type->tp_basicsize, object);
     }
-    size_t bytes = (size_t)type->tp_basicsize;
-    /* What looks like an object may be a freed block all the same: no access but safe_read(). */
-    Py_ssize_t items;
-    if (type == &PyTuple_Type &&
-        safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items) &&
-        items > 0 && items <= 1 << 24) {
-        bytes += (size_t)items * WORD_BYTES;
-    }
-    queue_block(scanner, from, holder, (uintptr_t)object, bytes, object);
 }
 
 /**
@@ -191,11 +215,12 @@ static void follow_pointer(struct scanner *scanner, const struct block *from, ui
         return;
     }
     size_t bytes = heap_block_bytes(value);
-    if (next > value && next - value < bytes) {
-        bytes = next - value;
-    }
-    if (bytes) {
-        queue_block(scanner, from, holder, value, bytes, NULL);
+    bool is_vector = next > value && next - value < bytes;
+    struct block *block =
+        bytes ? queue_block(scanner, from, holder, value, is_vector ? next - value : bytes, NULL)
+              : NULL;
+    if (block) {
+        block->is_exact = is_vector;
     }
 }
 
@@ -215,7 +240,7 @@ static void scan_words(struct scanner *scanner, const struct block *from,
             if (segment && is_module_copy(segment, holder)) {
                 add_copy(scanner, from, holder, word);
             } else if (is_wanted(scanner, marks) && !(segment && is_furniture(segment, holder))) {
-                add_hit(scanner, from, holder, word);
+                add_hit(scanner, from, holder, word, (PyObject *)value, from->via);
             }
         } else if (value == word) {
             follow_pointer(scanner, from, holder, value, i + 1 < count ? words[i + 1] : 0);

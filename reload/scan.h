@@ -34,7 +34,7 @@ struct scan_hit {
     uintptr_t location; /**< the variable: an address, or an offset into the thread-local block */
     bool is_tls;
     unsigned depth;     /**< 0: the variable holds it; 1: a heap block that it points to, … */
-    size_t block_bytes; /**< of the heap block that the word stands in; depth 0: 0 */
+    size_t block_bytes; /**< of the heap block that the word stands in; 0: all of it is in use */
     uintptr_t holder;   /**< where the word itself stands */
     uintptr_t word;     /**< the word, tag bits included */
     PyObject *object;   /**< what it points to; owned by an interpreter of `wanted` */

@@ -141,11 +141,14 @@ static int report_edge(struct stale_view *view, struct stale_report *report,
     if (hit) {
         const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
         what.is_note = stale_known_is_harmless(module, hit, &what);
+        bool is_copy = hit >= view->scan.copies && hit < view->scan.copies + view->scan.copy_count;
+        what.detail = is_copy ? " (the module's cached dictionary)" : NULL;
         return stale_report_add(report, &view->extensions, view->images, hit, &what);
     }
     char name[OBJECT_TEXT_BYTES], from[OBJECT_TEXT_BYTES];
     object_text(edge->from, from, sizeof from);
     const char *module = module_of_dict(edge->from, name, sizeof name);
+    what.is_note = module && stale_known_is_harmless(module, NULL, &what);
     return stale_report_add_nowhere(report, module ? module : "", from, &what);
 }
 

@@ -36,7 +36,7 @@ static bool is_standard_library(const struct image *image) {
 bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
                              const struct stale_what *what) {
     char holds[OBJECT_TEXT_BYTES] = "";
-    if (what->verdict == VERDICT_SHARED && is_standard_library(hit->image)) {
+    if (hit && what->verdict == VERDICT_SHARED && is_standard_library(hit->image)) {
         return true;
     }
     /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a

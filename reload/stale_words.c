@@ -110,7 +110,7 @@ enum { NODE_BYTES_MAX = 256 };
 bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed) {
     return hit->depth && is_borrowed &&
            (object_is_leaf(hit->object) || PyCode_Check(hit->object) ||
-            (hit->depth > 1 && hit->block_bytes > NODE_BYTES_MAX));
+            hit->block_bytes > NODE_BYTES_MAX);
 }
 
 /** Objects of a main interpreter that an extension keeps: harmless unless it is a split identity.

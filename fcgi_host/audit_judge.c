@@ -29,7 +29,8 @@ static struct audit_extension *culprit(struct audit_result *result, const struct
 
 static int blame(struct audit_extension *extension, enum stale_verdict verdict, const char *error,
                  struct error *err) {
-    if (verdict > extension->verdict) {
+    /* A pointer that is known to dangle is why it breaks, and says more. */
+    if (verdict > extension->verdict && extension->verdict != VERDICT_DANGLING) {
         extension->verdict = verdict;
     }
     if (!extension->error && !(extension->error = strdup(error))) {
@@ -74,14 +75,18 @@ static const struct audit_extension *worst_of(const struct audit_result *result)
 
 static const struct stale_finding *finding_of(const struct audit_result *result,
                                               const struct audit_extension *extension) {
+    const struct stale_finding *any = NULL;
     for (size_t i = 0; i < result->finding_count; i++) {
         const struct stale_finding *finding = &result->findings[i];
-        if (!finding->is_note && finding->verdict == extension->verdict &&
-            strcmp(finding->module, extension->module) == 0) {
+        if (finding->is_note || strcmp(finding->module, extension->module) != 0) {
+            continue;
+        }
+        if (finding->verdict == extension->verdict) {
             return finding;
         }
+        any = any ? any : finding;
     }
-    return NULL;
+    return any;
 }
 
 static void explain(struct audit_result *result, const struct audit_extension *worst) {

@@ -155,6 +155,8 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
     char *fields[FIELDS_MAX];
     struct audit_run *run = &result->runs[way];
     int count = split(line, fields);
+    /* What an interpreter with its own GIL, or main, says of a module is its placement only. */
+    bool is_twice = way == AUDIT_SEQUENTIAL || way == AUDIT_OVERLAPPING;
     if (strcmp(fields[0], "step") == 0) {
         snprintf(run->step, sizeof run->step, "%s", fields[1]);
     } else if (strcmp(fields[0], "import") == 0) {
@@ -163,12 +165,15 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
         return take_extension(result, fields, err);
     } else if (strcmp(fields[0], "finding") == 0 && count == 11) {
         return take_finding(result, fields, err);
+    } else if (strcmp(fields[0], "refusal") == 0 && !is_twice) {
+        memcpy(run->failed_at, run->step, sizeof run->failed_at);
+        snprintf(run->error, sizeof run->error, "%s", fields[2]);
     } else if (strcmp(fields[0], "refusal") == 0) {
         return take_refusal(result, fields[1], "", fields[2], err);
     } else if (strcmp(fields[0], "failed") == 0 || strcmp(fields[0], "refused") == 0) {
         snprintf(run->failed_at, sizeof run->failed_at, "%s", fields[1]);
         snprintf(run->error, sizeof run->error, "%s", fields[2]);
-        if (fields[0][0] == 'r' && run->importing[0]) {
+        if (fields[0][0] == 'r' && run->importing[0] && is_twice) {
             return take_refusal(result, run->importing, run->importing_file, fields[2], err);
         }
     } else if (strcmp(fields[0], "kept") == 0) {

@@ -1,0 +1,148 @@
+"""`fcgi_host audit` on modules of which it is known what it should say."""
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from test_extensions import CASES
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+FINDING = {"hazard": int, "symbol": str, "offset": str, "holds": str, "ownership": str}
+
+
+@functools.cache
+def audit(*arguments, extension="", text=False):
+    environment = dict(os.environ, CASE_EXTENSION=extension,
+                       PYTHONPATH=os.pathsep.join([os.environ["EXTENSIONS"],
+                                                   os.path.join(FOLDER, "cases")]))
+    command = [os.environ["FCGI_HOST"], "audit", *([] if text else ["--json"]), *arguments]
+    done = subprocess.run(command, env=environment, timeout=100, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+    return done.returncode, done.stdout if text else json.loads(done.stdout), done.stderr
+
+
+def extension_of(document, module):
+    [found] = [extension for extension in document["targets"][0]["extensions"]
+               if extension["module"] == module]
+    return found
+
+
+class Audit(unittest.TestCase):
+    maxDiff = None
+
+    def test_every_hazard_is_found(self):
+        for case, (hazard, _) in CASES.items():
+            with self.subTest(case):
+                status, document, _ = audit("-m", f"case_{case}", extension=case)
+                extension = extension_of(document, case)
+                self.assertIn(hazard, [found["hazard"] for found in extension["findings"]])
+                if extension["verdict"] != "clean":
+                    self.assertEqual(status, 1)
+                    self.assertEqual(document["targets"][0]["reload"], "worker")
+                    self.assertIn(case, document["targets"][0]["why"])
+
+    def test_no_twin_is_found(self):
+        for case in CASES:
+            with self.subTest(case):
+                status, document, _ = audit("-m", f"case_{case}", extension=f"{case}_ok")
+                extension = extension_of(document, f"{case}_ok")
+                self.assertEqual((extension["verdict"], extension["findings"], status),
+                                 ("clean", [], 0), document)
+
+    def test_document_has_the_fields_of_the_contract(self):
+        _, document, _ = audit("-m", "case_lazy_class", extension="lazy_class")
+        self.assertRegex(document["python"], r"^3\.\d+\.\d+")
+        [target] = document["targets"]
+        self.assertEqual(target["target"], "-m case_lazy_class")
+        self.assertIn(target["placement"], ("own-gil", "sub-interpreter", "main"))
+        extension = extension_of(document, "lazy_class")
+        self.assertTrue(os.path.samefile(os.path.dirname(extension["file"]),
+                                         os.environ["EXTENSIONS"]))
+        self.assertEqual(extension["init"], "multi-phase")
+        self.assertIs(extension["uses_gilstate"], False)
+        self.assertEqual(extension["second_interpreter"], "ok")
+        self.assertIsNone(extension["error"])
+        [finding] = extension["findings"]
+        for key, kind in FINDING.items():
+            self.assertIsInstance(finding[key], kind, key)
+        self.assertEqual(finding["symbol"], "template_class")
+        self.assertEqual(finding["holds"], "<class 'string.Template'>")
+        self.assertEqual(finding["ownership"], "strong")
+        self.assertRegex(finding["offset"], "^0x[0-9a-f]+$")
+
+    def test_borrowed_pointer_is_called_so(self):
+        _, document, _ = audit("-m", "case_borrowed_item", extension="borrowed_item")
+        extension = extension_of(document, "borrowed_item")
+        self.assertEqual(extension["verdict"], "dangling")
+        self.assertEqual(extension["findings"][0]["ownership"], "borrowed")
+
+    def test_single_phase_module_and_gilstate_are_told(self):
+        _, document, _ = audit("-m", "case_class_at_init", extension="class_at_init")
+        self.assertEqual(extension_of(document, "class_at_init")["init"], "single-phase")
+        _, document, _ = audit("-m", "case_call_on_thread", extension="call_on_thread")
+        self.assertIs(extension_of(document, "call_on_thread")["uses_gilstate"], True)
+
+    def test_a_refusal_is_a_result(self):
+        status, document, _ = audit("-m", "opts_out")
+        extension = extension_of(document, "opts_out")
+        self.assertEqual((status, extension["verdict"], extension["second_interpreter"]),
+                         (1, "refuses", "refuses"))
+        self.assertEqual(extension["error"],
+                         "ImportError: opts_out can be loaded once per process only")
+        self.assertEqual(document["targets"][0]["placement"], "main")
+
+    def test_a_crash_is_a_result(self):
+        status, document, _ = audit("-m", "crashes_twice")
+        extension = extension_of(document, "crashes_twice")
+        self.assertEqual((status, extension["verdict"], extension["second_interpreter"]),
+                         (1, "crashes", "crashes"))
+        self.assertIn("SIGSEGV", extension["error"])
+        self.assertEqual(document["targets"][0]["placement"], "main")
+
+    def test_a_hang_is_a_result(self):
+        status, document, _ = audit("--timeout", "2", "-m", "hangs_twice")
+        extension = extension_of(document, "hangs_twice")
+        self.assertEqual((status, extension["verdict"]), (1, "crashes"))
+        self.assertIn("hangs", extension["error"])
+
+    def test_a_wsgi_file_is_a_target(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "site_of_mine.py")
+            with open(file, "w", encoding="utf-8") as out:
+                out.write("import case_lazy_class\n"
+                          "def application(environ, start_response):\n    return []\n")
+            status, document, _ = audit(file, extension="lazy_class")
+        self.assertEqual(status, 1)
+        self.assertEqual(document["targets"][0]["target"], file)
+        self.assertEqual(extension_of(document, "lazy_class")["verdict"], "stale")
+
+    def test_standard_library_modules_are_recyclable(self):
+        modules = ["ssl", "sqlite3", "json", "datetime", "decimal", "ctypes", "asyncio", "hashlib"]
+        for module in modules:
+            with self.subTest(module):
+                status, document, _ = audit("-m", module)
+                self.assertEqual(status, 0, document)
+                is_broken = os.environ["FCGI_HOST_PYTHON_VERSION"] == "3.12"
+                self.assertEqual(document["targets"][0]["reload"],
+                                 "worker" if is_broken else "interpreter")
+
+    def test_report_for_people_says_what_where_and_what_to_do(self):
+        status, report, _ = audit("-m", "case_borrowed_item", extension="borrowed_item", text=True)
+        self.assertEqual(status, 1)
+        for words in ("borrowed_item: dangling", "limits (0x", "<dict of 1>",
+                      "without a reference", "What follows:", "What helps:"):
+            self.assertIn(words, report)
+
+    def test_wrong_usage(self):
+        for arguments in ([], ["--nonsense"], ["-m"], ["no_such_file.py"], ["-m", "no_such_module"]):
+            with self.subTest(arguments):
+                done = subprocess.run([os.environ["FCGI_HOST"], "audit", *arguments], timeout=60,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

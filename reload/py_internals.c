@@ -55,6 +55,10 @@ bool py_str_is_ready(PyObject *str) {
 #endif
 }
 
+size_t py_type_header_bytes(PyTypeObject *type) {
+    return _PyType_PreHeaderSize(type);
+}
+
 size_t py_block_header_bytes(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     if (!PyType_IS_GC(type) || !PyObject_IS_GC(object)) {

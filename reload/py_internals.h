@@ -36,6 +36,8 @@ bool py_is_immortal(PyObject *object);
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool py_str_is_ready(PyObject *str);
 
+/** How far before an object of a type its memory block starts. */
+size_t py_type_header_bytes(PyTypeObject *type);
 /** How far before an object the memory block that holds it starts. */
 size_t py_block_header_bytes(PyObject *object);
 

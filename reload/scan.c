@@ -7,6 +7,7 @@
 
 #include "reload/address_set.h"
 #include "reload/image_symbols.h"
+#include "reload/py_internals.h"
 #include "reload/safe_read.h"
 #include "reload/scan_threads.h"
 #include "reload/tls.h"
@@ -141,23 +142,38 @@ static struct block *queue_block(struct scanner *scanner, const struct block *fr
 }
 
 /**
- * A living object that no interpreter's lists lead to: its type is a known type and its count
- * makes sense (a freed block has the allocator's link there).
+ * A living object that no interpreter's lists lead to: its type is a known type, its count makes
+ * sense (a freed block has the allocator's link there), it is not tracked, and the block it stands
+ * in is as large as it should be.  What a word points to by chance is none of this.
  */
 static bool is_unknown_object(const struct scanner *scanner, uintptr_t address,
                               PyTypeObject **ret_type) {
     struct {
         Py_ssize_t count;
         uintptr_t type;
+        Py_ssize_t items; /* of a variable-sized one */
     } head;
-    if (!safe_read(address, &head, sizeof head) || head.count < 1 || head.count > 1 << 24) {
+    if (!safe_read(address, &head, sizeof head) || head.count < 1 || head.count > 1 << 24 ||
+        !object_map_marks(scanner->map, head.type) || !PyType_Check((PyObject *)head.type)) {
         return false;
     }
-    if (!object_map_marks(scanner->map, head.type) || !PyType_Check((PyObject *)head.type)) {
+    PyTypeObject *type = (PyTypeObject *)head.type;
+    size_t header = py_type_header_bytes(type);
+    size_t bytes = (size_t)type->tp_basicsize;
+    if (type == &PyTuple_Type) {
+        if (head.items < 0 || head.items > 1 << 16) {
+            return false;
+        }
+        bytes += (size_t)head.items * WORD_BYTES;
+    }
+    uintptr_t gc_next = 0;
+    if (PyType_IS_GC(type) &&
+        (!safe_read(address - 2 * WORD_BYTES /* PyGC_Head */, &gc_next, sizeof gc_next) ||
+         gc_next)) {
         return false;
     }
-    *ret_type = (PyTypeObject *)head.type;
-    return true;
+    *ret_type = type;
+    return heap_block_bytes(address - header) >= header + bytes;
 }
 
 /** Following the contents of a container that C alone holds. */

@@ -41,7 +41,7 @@ bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
     }
     /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a
      * borrowed pointer, and CPython's own extensions keep none. */
-    if (hit->depth > 0 && what->is_borrowed && is_standard_library(hit->image)) {
+    if (hit && hit->depth > 0 && what->is_borrowed && is_standard_library(hit->image)) {
         return true;
     }
     if (what->holds) {

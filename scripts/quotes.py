@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole files quoted in documentation: `quotes.py check|update FILE.md...`.
+"""Whole files quoted in documentation: `quotes.py check|update FILE...`.
 
 A quotation is the line `<!-- quote: PATH -->` and the code block after it; PATH is from the
 repository's root.

@@ -202,13 +202,20 @@ static bool has_c_fields(const struct scanner *scanner, PyTypeObject *type) {
 
 static void follow_unknown_object(struct scanner *scanner, const struct block *from,
                                   uintptr_t holder, PyObject *object, PyTypeObject *type) {
-    bool is_container = PyTuple_CheckExact(object) || PyDict_CheckExact(object) ||
-                        PyList_CheckExact(object) || PyAnySet_CheckExact(object);
+    bool is_container = type == &PyDict_Type || type == &PyList_Type || type == &PySet_Type ||
+                        type == &PyFrozenSet_Type;
+    Py_ssize_t items;
     if (is_wanted(scanner, object_map_marks(scanner->map, (uintptr_t)type))) {
         add_hit(scanner, from, holder, (uintptr_t)object, object, from->via);
     } else if (is_container) {
         struct container container = {scanner, from, holder, object};
         type->tp_traverse(object, look_into, &container);
+    } else if (type == &PyTuple_Type) {
+        /* One that was moved when it was resized leaves its head behind: read with care. */
+        if (safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items)) {
+            queue_block(scanner, from, holder, (uintptr_t)object,
+                        (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES, object);
+        }
     } else if (has_c_fields(scanner, type)) {
         queue_block(scanner, from, holder, (uintptr_t)object, (size_t)type->tp_basicsize, object);
     }

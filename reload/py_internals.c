@@ -29,6 +29,10 @@ bool py_shares_gil(PyInterpreterState *interpreter) {
 #endif
 }
 
+bool py_is_ending(PyInterpreterState *interpreter) {
+    return interpreter->finalizing;
+}
+
 PyObject *py_modules(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX >= 0x030C0000
     return interpreter->imports.modules;

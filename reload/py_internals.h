@@ -27,6 +27,12 @@ void py_gc_each(PyInterpreterState *interpreter, py_object_function function, vo
 /** Whether an interpreter shares the process's GIL, so that holding that keeps it still. */
 bool py_shares_gil(PyInterpreterState *interpreter);
 
+/**
+ * Whether another thread is inside Py_EndInterpreter() for it: its objects are being taken apart,
+ * and from 3.12 on the last of that happens without the GIL.
+ */
+bool py_is_ending(PyInterpreterState *interpreter);
+
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 

@@ -21,8 +21,10 @@ static enum object_owner owner_of(const struct stale_view *view, PyInterpreterSt
 static int map_objects(struct stale_view *view, struct error *err) {
     PyInterpreterState *each = PyInterpreterState_Head();
     for (; each; each = PyInterpreterState_Next(each)) {
-        if (py_shares_gil(each) &&
-            object_map_track(view->map, each, owner_of(view, each), err) != 0) {
+        enum object_owner owner = owner_of(view, each);
+        bool is_going = owner == OWNER_OTHER && py_is_ending(each); /* had a check of its own */
+        if (py_shares_gil(each) && !is_going &&
+            object_map_track(view->map, each, owner, err) != 0) {
             return -1;
         }
     }

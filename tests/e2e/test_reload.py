@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from support import fcgi
-from support.host import HostTestCase, needs_modules
+from support.host import HostTestCase, needs_modules, needs_recycling
 from support.waiting import await_
 
 #: Tells which version of the file and which generation answered, in one response.
@@ -87,6 +87,7 @@ class Reload(HostTestCase):
         return [answer for load in loads for answer in load.answers]
 
 
+@needs_recycling
 class WaysOfSaving(Reload):
     def check_way(self, save):
         self.start_app()
@@ -171,6 +172,7 @@ def application(environ, start_response):
         self.wait_switched()
 
 
+@needs_recycling
 class Deployments(Reload):
     def test_a_symbolic_link_switch_serves_the_new_release(self):
         for release in ("41", "42"):
@@ -236,6 +238,7 @@ def application(environ, start_response):
         self.assertEqual(self.host.log.count(r"\[reload\.switched\]"), 1)
 
 
+@needs_recycling
 class BrokenEdits(Reload):
     def check_broken(self, text, says, keys=""):
         self.start_app(keys=keys)
@@ -306,6 +309,7 @@ def application(environ, start_response):
         self.assertEqual(self.version(), "v2")
 
 
+@needs_recycling
 class Leftovers(Reload):
     """What an application leaves running must not crash or hang the host."""
 
@@ -393,6 +397,7 @@ def application(environ, start_response):
             connection.close()
 
 
+@needs_recycling
 class Asked(Reload):
     def command(self, *args):
         return subprocess.run([self.host.args[0], *args, "-s", self.control],
@@ -459,6 +464,7 @@ class Asked(Reload):
         self.assertEqual(self.version(), "v1")
 
 
+@needs_recycling
 class Many(Reload):
     def test_one_of_twenty_is_edited_and_the_others_do_not_notice(self):
         files = [self.write(f"a{i}/app{i}.py", app("v1")) for i in range(20)]
@@ -503,6 +509,27 @@ def index():
         self.under_load(edit)
         self.assertEqual(self.version(), "v11")
         self.assertEqual(self.host.log.count(r"\[worker\.crashed\]"), 0)
+
+
+class OnAnyPython(Reload):
+    def test_an_edit_is_served_and_nothing_is_lost(self):
+        self.start_app()
+
+        def edit():
+            self.save(app("v2"))
+            await_(lambda: self.version() == "v2", "the new code")
+        self.under_load(edit)
+
+    def test_a_broken_edit_keeps_the_old_code(self):
+        self.start_app()
+
+        def edit():
+            self.save("def application(:\n")
+            self.host.log.wait_for(r"\[(reload|worker)\.kept\]")
+        answers = self.under_load(edit)
+        self.assertEqual({answer.split()[0] for answer in answers}, {"v1"})
+        self.save(app("v3"))
+        await_(lambda: self.version() == "v3", "the repaired code")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from support.host import HostTestCase
+from support.host import HostTestCase, needs_recycling
 from support.waiting import await_
 
 #: The ground truth modules of tests/extensions, and what an application does with them.
@@ -28,6 +28,7 @@ extension.is_template(string.Template("$x"))
 """
 
 
+@needs_recycling
 @unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
 class StaleState(HostTestCase):
     def start_app(self, module, keys=""):

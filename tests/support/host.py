@@ -221,6 +221,18 @@ def needs_program(*paths):
     return unittest.skipIf(missing, f"missing: {', '.join(missing)}")
 
 
+def recycles_in_process():
+    """Whether interpreters are replaced in the living process (not so on CPython 3.12.0-3.12.6)."""
+    code = "import sys; print(sys.version_info[:3])"
+    out = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
+    return not out.startswith("(3, 12, ") or int(out.split(",")[2].rstrip(") \n")) >= 7
+
+
+def needs_recycling(test):
+    """Skip where every reload is a worker replacement, because of the Python."""
+    return unittest.skipUnless(recycles_in_process(), "this CPython cannot end interpreters")(test)
+
+
 def _failing(test, why):
     def fail(self, *_):
         raise AssertionError(why)

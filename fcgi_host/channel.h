@@ -29,7 +29,6 @@ enum channel_type {
     CHANNEL_APP_LOADED,   /**< `name`: an application that did */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
-    CHANNEL_RETRY,        /**< `name`: an application that is marked failed has changed */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_hooks.h; `text` */

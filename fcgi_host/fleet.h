@@ -47,6 +47,8 @@ struct fleet_hooks {
     void (*serving)(void *ctx);
     /** The configuration in effect has changed; the one before it is freed after this. */
     void (*config_changed)(void *ctx, const struct config *before, const struct config *config);
+    /** An application is not loaded any more, because it killed its workers. */
+    void (*given_up)(void *ctx, const char *file);
     /** After fleet_stop(): the last one has ended. Or no worker could ever start: status 1. */
     void (*ended)(void *ctx, int exit_status);
     /** In a new child: close what is the supervisor's. */

@@ -38,6 +38,7 @@ static void blame(struct fleet *fleet, const char *app, const char *why, bool wa
     case PLACEMENT_FAILED:
         log_line(LOG_ERROR, "app.failed", &about,
                  "not loaded again until it changes or is reloaded: the worker %s", why);
+        fleet->hooks.given_up(fleet->hooks.ctx, config ? config->file : app);
         break;
     case PLACEMENT_RETRY:
         break;

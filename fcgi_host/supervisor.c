@@ -1,6 +1,8 @@
 #include "fcgi_host/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -136,11 +138,6 @@ static void on_message(void *ctx, struct process *process, const struct channel_
     case CHANNEL_RELOADED:
         supervisor_reloaded(supervisor, process, message);
         break;
-    case CHANNEL_RETRY:
-        placement_retry(fleet_placement(supervisor->fleet), message->name);
-        fleet_replace(supervisor->fleet,
-                      &(struct replacement_wish){.cause = message->text, .slot = -1});
-        break;
     default:
         break;
     }
@@ -164,6 +161,23 @@ static void on_ended(void *ctx, int exit_status) {
     struct supervisor *supervisor = ctx;
     supervisor->exit_status = exit_status;
     loop_stop(supervisor->loop);
+}
+
+/** An application was given up: until its files change. */
+static void on_given_up(void *ctx, const char *file) {
+    struct supervisor *supervisor = ctx;
+    struct error err;
+    if (retry_watch_add(supervisor->retry_watch, file, &err)) {
+        log_line(LOG_WARN, "reload.unavailable", NULL, "%s is not watched: %s", file, err.text);
+    }
+}
+
+static void on_file_changed(void *ctx, const char *path) {
+    struct supervisor *supervisor = ctx;
+    char cause[PATH_MAX + 16];
+    snprintf(cause, sizeof cause, "changed: %s", path);
+    placement_retry(fleet_placement(supervisor->fleet), NULL);
+    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = cause, .slot = -1});
 }
 
 static void in_child(void *ctx) {
@@ -254,6 +268,7 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
         .gone = on_gone,
         .serving = on_serving,
         .config_changed = on_config_changed,
+        .given_up = on_given_up,
         .ended = on_ended,
         .in_child = in_child,
     };
@@ -268,6 +283,10 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
         return -1;
     }
     status_round_set_fleet(supervisor->round, supervisor->fleet);
+    supervisor->retry_watch = retry_watch_new(supervisor->loop, on_file_changed, supervisor, err);
+    if (!supervisor->retry_watch) {
+        return -1;
+    }
     open_control(supervisor, config);
     supervisor->watchdog = (struct loop_timer){.expired = ping_watchdog, .ctx = supervisor};
     if (notify_watchdog_ms() > 0) {
@@ -278,6 +297,7 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
 
 static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
+    retry_watch_free(supervisor->retry_watch);
     fleet_free(supervisor->fleet);
     status_round_free(supervisor->round);
     if (supervisor->loop && supervisor->signals.fd > 0) {

@@ -11,6 +11,7 @@
 #include "fcgi_host/control.h"
 #include "fcgi_host/fleet.h"
 #include "fcgi_host/listener.h"
+#include "fcgi_host/retry_watch.h"
 #include "fcgi_host/status_round.h"
 #include "fcgi_host/stop_signal.h"
 
@@ -20,6 +21,7 @@ struct supervisor {
     struct fleet *fleet;
     struct status_round *round;
     struct control *control;
+    struct retry_watch *retry_watch;
     struct loop_source signals;
     struct loop_timer watchdog;
     struct stop_signal stop;

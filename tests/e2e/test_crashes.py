@@ -7,7 +7,7 @@ import time
 import unittest
 
 from support import fcgi
-from support.host import APPS, HostTestCase
+from support.host import APPS, HostTestCase, run
 from support.load import Load
 from support.waiting import await_
 
@@ -117,6 +117,31 @@ class Crashes(HostTestCase):
                    re.search(r"State:\s+[ZX]", open(f"/proc/{pid}/status").read()), "its end")
 
 
+class OutOfDescriptors(HostTestCase):
+    LIMIT = 64
+
+    def test_it_serves_restarts_and_replaces_all_the_same(self):
+        def few():
+            import resource
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.LIMIT, self.LIMIT))
+        control = self.path("control")
+        host = self.start_host("--control", control, PERILOUS, preexec_fn=few)
+        host.fetch()
+        silent = [host.connect() for _ in range(2 * self.LIMIT)]
+        for connection in silent:
+            self.addCleanup(connection.close)
+        for _ in range(2):  # the second time with the worker's descriptors all taken
+            status, out, err = run("reload", "-s", control)
+            self.assertEqual(status, 0, out + err)
+        before = host.children()
+        os.kill(before[-1], signal.SIGKILL)
+        for connection in silent:
+            connection.close()
+        in_its_place(host, before[-1:])
+        self.assertEqual(host.fetch().status, 200)
+        self.assertEqual(run("status", "-s", control)[0], 0)
+
+
 class CrashesWhileLoading(HostTestCase):
     BAD = """
         import ctypes, os
@@ -159,11 +184,30 @@ class CrashesWhileLoading(HostTestCase):
         self.assertGreaterEqual(host.log.count(r"app=bad .*\[app\.failed\]"), 1)
         host.fetch("/")  # and it goes on so
 
+    def test_it_is_tried_again_when_its_file_changes(self):
+        host = self.start()
+        self.assertEqual(host.fetch("/bad/").status, 503)
+        with Load(lambda: host.fetch("/").status) as load:
+            self.write("bad.py", self.GOOD.replace("good", "repaired"))
+            host.log.wait_for(r"\[worker\.replaced\].*changed: .*bad\.py")
+            self.assertEqual(host.fetch("/bad/").body, b"repaired")
+        self.assertEqual(load.failures, [])
+
+    def test_an_edit_that_crashes_again_leaves_it_given_up(self):
+        host = self.start()
+        self.assertEqual(host.fetch("/bad/").status, 503)
+        self.write("bad.py", self.BAD.format(log=self.tries) + "# another\n")
+        host.log.wait_for(r"\[worker\.replaced\].*changed: .*bad\.py")
+        self.assertEqual(host.fetch("/bad/").status, 503)
+        self.assertEqual(host.fetch("/").body, b"good")
+        self.write("bad.py", self.GOOD)
+        host.log.wait_for(r"\[worker\.replaced\].*changed: .*bad\.py", 2)
+        self.assertEqual(host.fetch("/bad/").body, b"good")
+
     def test_it_is_tried_again_when_asked_for(self):
         host = self.start()
         self.assertEqual(host.fetch("/bad/").status, 503)
-        self.write("bad.py", self.GOOD)
-        from support.host import run
+        os.rename(self.write("good2.txt", self.GOOD), self.folder + "/bad.py")
         status, out, err = run("reload", "-s", self.control, "bad")
         self.assertEqual(status, 0, out + err)
         self.assertEqual(host.fetch("/bad/").body, b"good")

@@ -10,11 +10,11 @@ from support import servers
 from support.host import PROGRAM, PYTHON, HostTestCase, needs_program
 
 SCRIPT = """
+    import itertools
     import json
-    runs = 0
+    counter = itertools.count(1)
     def application(environ, start_response):
-        global runs
-        runs += 1
+        runs = next(counter)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps([environ["SCRIPT_NAME"], environ["PATH_INFO"], __file__, runs,
                             environ["fcgi_host.interpreter"]]).encode()]

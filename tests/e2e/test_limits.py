@@ -35,7 +35,7 @@ class Limits(HostTestCase):
     def test_a_request_that_runs_out_of_time_is_ended_and_the_worker_lives(self):
         host = self.start("request_timeout_s = 1")
         host.fetch()
-        before = host.children()
+        before = await_(host.children)
         response = host.fetch("/spin")
         self.assertEqual(response.status, 500)
         line = host.log.wait_for(r"\[request\.timeout\]")
@@ -74,7 +74,7 @@ class Limits(HostTestCase):
     def test_a_request_that_is_stuck_in_c_costs_the_worker_and_no_other_request(self):
         host = self.start("request_timeout_s = 1\ndrain_timeout_s = 1")
         host.fetch()
-        before = host.children()
+        before = await_(host.children)
         self.ask(host, "/hang")
         with Load(lambda: host.fetch("/").status, threads=2) as load:
             host.log.wait_for(r"\[request\.stuck\]")
@@ -85,7 +85,7 @@ class Limits(HostTestCase):
     def test_one_that_keeps_the_gil_costs_the_worker(self):
         host = self.start("request_timeout_s = 1\ndrain_timeout_s = 1")
         host.fetch()
-        before = host.children()
+        before = await_(host.children)
         self.ask(host, "/gil")
         line = host.log.wait_for(r"\[request\.timeout\]")
         self.assertIn("GET /gil", line)

@@ -135,7 +135,7 @@ class Replacement(WithControl):
         app = self.write("app.py", self.GOOD.format(answer="one"))
         host = self.start(app)
         self.assertEqual(host.fetch().body, b"one")
-        before = host.children()
+        before = await_(host.children)
         self.write("app.py", "this is no Python")
         status, out, err = run("reload", "-s", self.control)
         self.assertEqual(status, 1)

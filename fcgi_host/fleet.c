@@ -187,7 +187,7 @@ struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struc
     const struct process_start start = {
         .config = config,
         .placement = fleet->placement,
-        .cause = cause,
+        .is_candidate = config != fleet->config,
         .listen_fd = fleet->listen_fd,
         .is_one_of_many = config->workers > 1,
         .in_child = fleet->hooks.in_child,

@@ -23,7 +23,7 @@ static void be_worker(const struct process_start *start, struct process *process
     const struct worker_options options = {
         .config = start->config,
         .placement = start->placement,
-        .cause = start->cause,
+        .opens_log = start->is_candidate,
         .listen_fd = start->listen_fd,
         .channel_fd = channel_fd,
         .board = process->board,

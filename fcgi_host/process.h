@@ -47,7 +47,7 @@ struct process {
 struct process_start {
     const struct config *config;
     const struct placement *placement;
-    const char *cause; /**< why it is started, for its status; NULL: the host was started */
+    bool is_candidate; /**< `config` is not in effect yet */
     int listen_fd;
     bool is_one_of_many; /**< wsgi.multiprocess */
     /** In the child: let go what belongs to the supervisor. */

@@ -22,12 +22,9 @@ struct reload_hooks {
     void *ctx;
     /**
      * Reload these applications (names, one a line; "": all) in this process.  Must not block: the
-     * outcome is told later by worker_reloaded(number, …), from any thread.
+     * outcome is told later by a CHANNEL_RELOADED with this number, from any thread.
      */
     void (*reload)(void *ctx, uint64_t number, const char *names);
-    /** An application serves from now on (it may be a script) / goes: watch its files, or not. */
-    void (*app_added)(void *ctx, struct application *application);
-    void (*app_removed)(void *ctx, struct application *application);
     /** Write "strategy" and "why" of the status' "reload" object (its "last" is what was given to
      *  application_set_reload()), and the items of "extensions". */
     void (*write_strategy)(void *ctx, const struct application *application,

@@ -94,6 +94,10 @@ static int set_up(struct worker *worker, struct error *err) {
         .replace = replace,
         .ctx = worker,
     };
+    if (worker->options->opens_log &&
+        log_open(worker->config->log, worker->config->log_level, err)) {
+        return -1;
+    }
     worker->stop_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (worker->stop_timer_fd < 0) {
         return error_set_errno(err, errno, "timerfd_create");

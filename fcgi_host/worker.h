@@ -15,7 +15,7 @@
 struct worker_options {
     const struct config *config;
     const struct placement *placement; /**< which interpreters are main, what not to load */
-    const char *cause;                 /**< why it was started, for its status; NULL: first start */
+    bool opens_log; /**< `config` is not the one that the supervisor logs by, not yet */
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;

@@ -271,6 +271,25 @@ class Log(HostTestCase):
         await_(lambda: host.children() and host.children() != before, "another worker")
         self.assertEqual(host.fetch().status, 200)
 
+    def test_hup_can_change_the_log(self):
+        one, two = self.path("one.log"), self.path("two.log")
+        text = "[fcgi_host]\nlog = {}\nlog_level = info\n[app perilous]\nfile = " + PERILOUS + "\n"
+        conf = self.config(text.format(one))
+        host = self.start_host("-c", conf)
+        host.fetch()
+        with open(conf, "w") as f:
+            f.write(text.format(two))
+        host.signal(signal.SIGHUP)
+
+        def lines():
+            try:
+                with open(two) as f:
+                    return f.read()
+            except FileNotFoundError:
+                return ""
+        await_(lambda: "[app.loaded]" in lines(), "the new worker's line")
+        await_(lambda: "[worker.ended]" in lines(), "the supervisor's line")
+
     def test_usr1_opens_the_log_again_in_every_process(self):
         log = self.path("host.log")
         host = self.start_host("--log", log, PERILOUS)

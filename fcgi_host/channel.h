@@ -28,6 +28,7 @@ enum channel_type {
     CHANNEL_FAILED,       /**< `name`: an application that did not load; `text`: why */
     CHANNEL_APP_LOADED,   /**< `name`: an application that did */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
+    CHANNEL_STOPPED,      /**< it accepts nothing any more */
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */

@@ -145,6 +145,11 @@ static void handle(struct process *process, const struct channel_message *messag
     case CHANNEL_LOADED:
         loaded(process);
         break;
+    case CHANNEL_STOPPED:
+        if (process->pid == slot_of(process)->left_pid) {
+            replacement_left(slot_of(process));
+        }
+        break;
     case CHANNEL_REPLACE_ME:
         if (process->state == PROCESS_SERVING) {
             fleet_replace(fleet, &(struct replacement_wish){.cause = message->text,
@@ -243,6 +248,7 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
         slot->fleet = fleet;
         slot->index = i;
         slot->restart = (struct loop_timer){.expired = fleet_restart, .ctx = slot};
+        slot->left = (struct loop_timer){.expired = replacement_left, .ctx = slot};
     }
     return fleet;
 }

@@ -111,6 +111,14 @@ static void ended_as_told(struct process *process) {
     }
 }
 
+/** Whoever waits for it to stop need not any more. */
+static void note_left(const struct process *process) {
+    struct slot *slot = &process->fleet->slots[process->slot];
+    if (process->pid == slot->left_pid) {
+        replacement_left(slot);
+    }
+}
+
 static void ended_by_itself(struct process *process, int wait_status) {
     struct slot *slot = &process->fleet->slots[process->slot];
     char why[512];
@@ -130,6 +138,7 @@ static void process_ended(struct process *process, int wait_status) {
     loop_disarm(fleet->loop, &process->deadline);
     loop_disarm(fleet->loop, &process->patience);
     loop_remove(fleet->loop, &process->channel);
+    note_left(process);
     bool was_told = process->state == PROCESS_DOOMED ||
                     (process->state == PROCESS_DRAINING && WIFEXITED(wait_status));
     if (was_told || (process->is_refused && process->serving_ms == 0)) {

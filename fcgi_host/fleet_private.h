@@ -27,6 +27,10 @@ struct slot {
     unsigned index;
     struct process *current; /**< serves, or loads when there was none before it */
     struct process *coming;  /**< loads, to take the place of `current` */
+    /** The one before `current` was told to stop, and has not said yet that it accepts nothing. */
+    bool is_leaving;
+    pid_t left_pid;
+    struct loop_timer left;
     struct backoff backoff;
     struct loop_timer restart;
     unsigned failed_starts; /**< in a row, without an application to blame */
@@ -83,6 +87,9 @@ void fleet_stop_deadline(void *ctx);
 
 /** Go on with the queue of replacements: something has happened. */
 void replacement_next(struct fleet *fleet);
+/** The old worker accepts nothing any more (a loop_timer's callback too). @param ctx  struct slot *
+ */
+void replacement_left(void *ctx);
 /** `coming` has loaded. */
 void replacement_loaded(struct fleet *fleet, struct slot *slot);
 /** `coming` died, and is no longer in its slot. @param why for people */

@@ -9,6 +9,10 @@
 /** One crash, one in the main interpreter, and a worker without the culprit: then it must do. */
 enum { MAX_ATTEMPTS = 5 };
 
+/** How long an old worker may take to say that it accepts nothing any more: its intake thread never
+ *  blocks. */
+enum { LEFT_TIMEOUT_MS = 1000 };
+
 uint64_t fleet_drain_ms(const struct config *config) {
     unsigned longest_s = config->scripts_root ? config->script_defaults.drain_timeout_s : 0;
     for (size_t i = 0; i < config->app_count; i++) {
@@ -116,6 +120,10 @@ void fleet_forget(struct fleet *fleet, void *ctx) {
 }
 
 void replacement_cancel_all(struct fleet *fleet, const char *why) {
+    for (unsigned i = 0; i < fleet->slot_count; i++) {
+        fleet->slots[i].is_leaving = false;
+        loop_disarm(fleet->loop, &fleet->slots[i].left);
+    }
     while (fleet->replacements) {
         struct replacement *replacement = fleet->replacements;
         fleet->replacements = replacement->next;
@@ -137,7 +145,7 @@ void replacement_next(struct fleet *fleet) {
         return;
     }
     struct slot *slot = &fleet->slots[replacement->at];
-    if (slot->coming) {
+    if (slot->coming || slot->is_leaving) {
         return;
     }
     loop_disarm(fleet->loop, &slot->restart);
@@ -172,24 +180,45 @@ static const char *lost_application(const struct slot *slot) {
     return NULL;
 }
 
-static void switch_over(struct fleet *fleet, struct slot *slot) {
+/** The new worker serves, the old one takes nothing any more: whoever asked may know. */
+static void switched(struct slot *slot) {
+    struct fleet *fleet = slot->fleet;
     struct replacement *replacement = fleet->replacements;
-    struct process *old = slot->current;
-    slot->current = slot->coming;
-    slot->coming = NULL;
-    if (old) { /* first: what it does not take any more, the new one does */
-        fleet_drain(old, slot->current, fleet_drain_ms(fleet->config));
-    }
-    fleet_accept(slot->current);
     log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
-             (int)slot->current->pid, old ? (int)old->pid : 0, replacement->cause);
-    adopt_config(fleet, replacement);
+             slot->current ? (int)slot->current->pid : 0, (int)slot->left_pid, replacement->cause);
     replacement->attempts = 0;
     replacement->at++;
     if (replacement->slot >= 0 || replacement->at >= fleet->slot_count) {
         finish(fleet, false, "");
     } else {
         replacement_next(fleet);
+    }
+}
+
+void replacement_left(void *ctx) {
+    struct slot *slot = ctx;
+    if (slot->is_leaving) {
+        slot->is_leaving = false;
+        loop_disarm(slot->fleet->loop, &slot->left);
+        switched(slot);
+    }
+}
+
+static void switch_over(struct fleet *fleet, struct slot *slot) {
+    struct process *old = slot->current;
+    slot->current = slot->coming;
+    slot->coming = NULL;
+    slot->left_pid = old ? old->pid : 0;
+    if (old) { /* first: what it does not take any more, the new one does */
+        fleet_drain(old, slot->current, fleet_drain_ms(fleet->config));
+    }
+    fleet_accept(slot->current);
+    adopt_config(fleet, fleet->replacements);
+    if (old) {
+        slot->is_leaving = true;
+        loop_arm(fleet->loop, &slot->left, LEFT_TIMEOUT_MS);
+    } else {
+        switched(slot);
     }
 }
 

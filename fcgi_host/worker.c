@@ -207,6 +207,7 @@ void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last) {
             }
             intake_stop_accepting(worker->intake);
             close(worker->options->listen_fd);
+            worker_tell(worker, CHANNEL_STOPPED, 0, NULL, NULL);
         }
     }
 }

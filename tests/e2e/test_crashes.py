@@ -50,11 +50,11 @@ class Crashes(HostTestCase):
 
     def test_a_segmentation_fault_costs_one_request_and_leaves_last_words(self):
         host = self.crash("/segv", "SIGSEGV")
-        self.assertRegex(host.log.text, r'\n    .*File ".*perilous\.py", line \d+ in _dies_of_a_signal')
+        host.log.wait_for(r'File ".*perilous\.py", line \d+ in _dies_of_a_signal')
 
     def test_abort_leaves_last_words(self):
         host = self.crash("/abort", "SIGABRT")
-        self.assertRegex(host.log.text, r'\n    .*File ".*perilous\.py", line \d+ in _aborts')
+        host.log.wait_for(r'File ".*perilous\.py", line \d+ in _aborts')
 
     def test_an_exhausted_stack_leaves_last_words(self):
         self.crash("/overflow", "SIGSEGV")

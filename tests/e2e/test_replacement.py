@@ -143,7 +143,7 @@ class Replacement(WithControl):
         self.assertEqual(host.fetch().body, b"one")
         await_(lambda: host.children() == before, "the new one to go")
         self.assertIn("app does not load", host.log.wait_for(r"\[worker\.kept\]"))
-        self.assertIn("SyntaxError", host.log.text)
+        host.log.wait_for("SyntaxError")
         status, out, err = run("status", "-s", self.control)
         self.assertIn("last replacement: kept", out)
         self.assertIn("app does not load", out)

@@ -13,6 +13,10 @@
  *   - the thread that ends an interpreter must be the one whose thread state was its first.
  */
 
+/** How often an application may leave a thread that was started by what stopping another one did.
+ */
+enum { STOP_ROUNDS = 3 };
+
 /** Whether the home thread runs code of an application, which may be interrupted. @tstate attached
  */
 static void set_app_code(struct generation *generation, bool is_app_code) {
@@ -184,17 +188,19 @@ static void wait_for_retry(struct generation *generation) {
 }
 
 /** Everything that runs code of the applications for the last time. @tstate attached */
-static void say_goodbye(struct generation *generation) {
+static void say_goodbye(struct generation *generation, bool is_end) {
     struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
     set_app_code(generation, false); /* forgets what was meant for its last job */
     set_app_code(generation, true);
-    if (hooks->retiring) {
+    if (is_end && hooks->retiring) {
         hooks->retiring(hooks->ctx, generation);
         if (PyErr_Occurred()) {
             PyErr_WriteUnraisable(NULL);
         }
     }
-    interpreter_run_exit_functions();
+    if (is_end) {
+        interpreter_run_exit_functions();
+    }
     set_app_code(generation, false);
     for (size_t i = generation->app_count; i-- > 0;) {
         struct loaded_app *loaded = &generation->apps[i];
@@ -221,17 +227,28 @@ static void close_gate_if_wanted(struct generation *generation) {
 }
 
 /**
- * Stop what the application left running, and end the interpreter if nothing is left.
- * @return whether it has ended  @tstate attached on entry; none on return
+ * Stop what the application left running.  What is stopped may register an exit function, and that
+ * may start a thread: 3.13 would abort if it happened within Py_EndInterpreter().
+ * @return whether this thread is the last one  @tstate attached
+ */
+static bool stop_stragglers(unsigned limit_ms) {
+    for (int round = 0; round < STOP_ROUNDS; round++) {
+        if (!interpreter_stop_threads(limit_ms)) {
+            return false;
+        }
+        interpreter_run_exit_functions();
+        if (interpreter_other_threads() == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** End the interpreter if possible. @return whether it has ended  @tstate attached on entry; none
  */
 static bool try_to_end(struct generation *generation, unsigned limit_ms) {
     const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
-    bool is_alone = interpreter_stop_threads(limit_ms);
-    /* An exit function may have been registered meanwhile, and start a thread: 3.11 and 3.13 abort
-     * if that happens within Py_EndInterpreter(). */
-    interpreter_run_exit_functions();
-    is_alone = is_alone && interpreter_other_threads() == 0;
-    if (!is_alone || (hooks->may_end && !hooks->may_end(hooks->ctx, generation))) {
+    if (!stop_stragglers(limit_ms) || (hooks->may_end && !hooks->may_end(hooks->ctx, generation))) {
         attach_end();
         return false;
     }
@@ -250,12 +267,15 @@ static void leave_main(struct generation *generation) {
     attach_end_and_delete(generation->home_tstate);
 }
 
-/** The ending protocol; however long it takes. */
-static void end(struct generation *generation) {
+/**
+ * The ending protocol; however long it takes.  In the main interpreter, which another load may use
+ * again, a failed load is not an end: executors would take no more work after its exit functions.
+ */
+static void end(struct generation *generation, bool has_served) {
     const struct pool_interpreter_options *options = &generation->interpreter->options;
     set_phase(generation, HOME_ENDING);
     attach_begin(generation->home_tstate);
-    say_goodbye(generation);
+    say_goodbye(generation, has_served || !options->is_main);
     attach_end();
     interrupter_join(generation);
     attach_begin(generation->home_tstate);
@@ -285,7 +305,7 @@ static void *home_main(void *arg) {
     }
     wait_until_alone(generation);
     if (generation->home_tstate) {
-        end(generation);
+        end(generation, is_serving);
     }
     if (is_serving) {
         generation_set_state(generation, GENERATION_RETIRED, NULL);

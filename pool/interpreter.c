@@ -76,8 +76,8 @@ static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
     if (result == 0) {
         result = call_setup_plainly("forbid_fork");
     }
-    if (result == 0 && !is_main) {
-        result = call_setup_plainly("adopt_main_thread");
+    if (result == 0) {
+        result = call_setup_plainly(is_main ? "forbid_preexec" : "adopt_main_thread");
     }
     if (result == 0 && !is_main) {
         result = main_first_watch(setup, own_gil, sink);

@@ -35,6 +35,21 @@ def forbid_fork():
             setattr(module, name, _no_fork)
 
 
+def forbid_preexec():
+    """Main interpreter only (CPython refuses it in others): Python code in a forked child."""
+    import _posixsubprocess
+
+    fork_exec = _posixsubprocess.fork_exec
+    preexec_argument = 21
+
+    def checked_fork_exec(*args):
+        if args[preexec_argument] is not None:
+            raise RuntimeError("preexec_fn is not supported here: it runs Python in a forked child")
+        return fork_exec(*args)
+
+    _posixsubprocess.fork_exec = checked_fork_exec
+
+
 def run_exit_functions():
     """What a Python process does at its end: threading's own functions, then atexit's."""
     exit_functions = threading._threading_atexits  # executors wait here for their tasks
@@ -50,16 +65,21 @@ def run_exit_functions():
 def stop_threads(interrupt, limit_s, retry_s):
     """Have every other thread of this interpreter end; return whether all have.
 
-    interrupt() raises SystemExit in them and returns how many there are.  It is repeated, since
-    code may catch it and go on.
+    Exit functions may just have told threads to stop: those that a Python process would wait for
+    (the others it would cut off) get a quarter of the time to end by themselves.  After that,
+    interrupt() raises SystemExit in all and returns how many there are; it is repeated, since code
+    may catch it and go on.
     """
-    deadline = monotonic() + limit_s
+    start = monotonic()
+    for thread in _other_threads():
+        if not thread.daemon:
+            _join(thread, max(0, start + limit_s / 4 - monotonic()))
     while interrupt():
         _wake_waiting_threads()
-        left = deadline - monotonic()
+        left = start + limit_s - monotonic()
         if left <= 0:
             return False
-        thread = _any_other_thread()
+        thread = next(_other_threads(), None)
         if thread is not None:
             _join(thread, min(left, retry_s))
         else:
@@ -80,12 +100,11 @@ def _wake_waiting_threads():
                 pass  # not there yet, or awake already
 
 
-def _any_other_thread():
+def _other_threads():
     me = _get_ident()
     for thread in _enumerate_threads():
         if thread.ident not in (me, None) and not isinstance(thread, threading._DummyThread):
-            return thread
-    return None
+            yield thread
 
 
 def adopt_main_thread():

@@ -2,6 +2,7 @@
 #include <criterion/new/assert.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/pool_fixture.h"
@@ -118,10 +119,9 @@ Test(pool_endings, a_thread_that_ends_by_itself_is_waited_for) {
     expect_retired(TELL "import threading, time\n"
                         "stop = threading.Event()\n"
                         "def work():\n"
-                        "    stop.wait(); tell('done')\n"
+                        "    stop.wait(); time.sleep(0.05); tell('done')\n"
                         "threading.Thread(target=work).start()\n"
-                        "import atexit; atexit.register(stop.set)\n"
-                        "atexit.register(lambda: time.sleep(0.02))\n");
+                        "import atexit; atexit.register(stop.set)\n");
     cr_expect_str_eq(told(), "done");
 }
 
@@ -181,11 +181,30 @@ Test(pool_endings, suspended_generators_and_finalizers_are_harmless) {
                    "class Again:\n"
                    "    def __del__(self): global kept; kept = self\n"
                    "kept = Again()\n"
-                   "class Starts:\n"
-                   "    def __del__(self, Thread=threading.Thread):\n"
-                   "        Thread(target=print, daemon=True).start()\n"
-                   "cycle = Starts(); cycle.self = cycle\n"
                    "local = threading.local(); local.x = Again()\n");
+}
+
+Test(pool_endings, a_finalizer_cannot_start_a_thread_in_an_interpreter_that_has_gone) {
+    expect_retired(TELL "import threading, time\n"
+                        "def run(sleep=time.sleep, tell=tell): sleep(0.1); tell('ran')\n"
+                        "class Starts:\n"
+                        "    def __del__(self, Thread=threading.Thread, run=run):\n"
+                        "        Thread(target=run, daemon=True).start()\n"
+                        "cycle = Starts(); cycle.self = cycle\n");
+    struct timespec longer = {0, 300 * 1000 * 1000};
+    nanosleep(&longer, NULL); /* would it run, it would tell (and use freed memory) */
+    cr_expect_str_eq(told(), "");
+}
+
+Test(pool_endings, a_thread_that_registers_an_exit_function_as_it_is_stopped_is_harmless) {
+    expect_retired("import atexit, threading, time\n"
+                   "def loop():\n"
+                   "    while True: time.sleep(0.001)\n"
+                   "def start(): threading.Thread(target=loop, daemon=True).start()\n"
+                   "def work():\n"
+                   "    try: loop()\n"
+                   "    finally: atexit.register(start)\n"
+                   "threading.Thread(target=work).start()\n");
 }
 
 Test(pool_endings, an_exit_function_that_starts_a_thread_is_harmless) {

@@ -109,14 +109,16 @@ Test(pool_interpreters, fork_is_refused_everywhere) {
         "import posix; posix.fork()",
         "import multiprocessing as m\n"
         "m.get_context('fork').Process(target=print).start()",
+        "import subprocess; subprocess.run(['true'], preexec_fn=print)",
     };
     for (size_t i = 0; i < sizeof generations / sizeof *generations; i++) {
         for (size_t k = 0; k < sizeof forks / sizeof *forks; k++) {
             struct error err = {0};
             cr_expect(eq(int, fixture_exec(generations[i], forks[k], &err), -1));
             cr_expect(eq(int, err.code, ERR_PYTHON));
-            cr_expect(strstr(err.text, "RuntimeError") != NULL, "%s", err.text);
+            cr_expect(strstr(err.text, "Error: ") != NULL, "%s", err.text);
         }
+        expect_exec(generations[i], "import subprocess; subprocess.run(['true'], check=True)");
     }
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
     pool_free(pool);

@@ -87,7 +87,13 @@ static void close_visibly_cut(struct connection *c) {
     if (c->has_sent && !c->is_gone && output_is_between_records(&c->output)) {
         send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    connection_close(c);
+    if (c->is_gone || is_stdin_over(c) || connection_has_to_send(c)) {
+        connection_close(c);
+        return;
+    }
+    c->input.keep_connection = false;
+    c->mode = MODE_END; /* the peer still sends: a reset could take away what it has not read */
+    connection_give_back(c, true);
 }
 
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {

@@ -70,13 +70,17 @@ def etag(environ, start_response):
     return _answer(start_response, "version 1", headers=[("ETag", '"v1"')])
 
 
+def _await_file(path):
+    deadline = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def two_blocks(environ, start_response):
     """A second block once the file that the query names exists."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"first block\n"
-    deadline = time.monotonic() + 60
-    while not os.path.exists(environ["QUERY_STRING"]) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _await_file(environ["QUERY_STRING"])
     yield b"second block\n"
 
 
@@ -106,8 +110,10 @@ def fail(environ, start_response):
 
 
 def fail_late(environ, start_response):
+    """Breaks off once the file that the query names exists."""
     start_response("200 OK", [("Content-Type", "text/plain")])
-    yield b"x" * 100000
+    yield b"x" * 1000000
+    _await_file(environ["QUERY_STRING"])
     raise RuntimeError("the site failed in the middle")
 
 

@@ -6,7 +6,7 @@
 #include "reload/address_set.h"
 #include "reload/py_internals.h"
 
-enum { REGION_BITS = 20, GRANULE_BITS = 3 };
+enum { REGION_BITS = 20, GRANULE_BITS = 4 };
 enum { REGION_MARKS = 1 << (REGION_BITS - GRANULE_BITS) };
 
 /** Objects still to be followed, and static types: growing arrays of pointers. */
@@ -15,11 +15,25 @@ struct pointers {
     size_t count, capacity;
 };
 
+/**
+ * Two tables for a region: what object stands at an address, and how many edges of the old
+ * generation lead to it.  The first is asked much more often, and so is kept dense.
+ */
+struct region {
+    uint8_t marks[REGION_MARKS];
+    uint8_t references[REGION_MARKS];
+};
+
+/** Objects lie in few regions: nearly every question is answered by this cache. */
+enum { CACHED_REGIONS = 64 };
+
 struct object_map {
     const struct image_list *images;
-    struct address_set regions; /**< address >> REGION_BITS, plus 1 → the region's marks */
-    uintptr_t last_key;
-    uint8_t *last_marks;
+    struct address_set regions; /**< address >> REGION_BITS, plus 1 → struct region */
+    struct {
+        uintptr_t key;
+        struct region *region;
+    } cache[CACHED_REGIONS];
     struct pointers pending, static_types;
     struct object_edge *edges;
     size_t edge_count, edge_capacity;
@@ -27,8 +41,7 @@ struct object_map {
     /* while following */
     PyObject *source;
     uint8_t owner;
-    /* while counting */
-    struct address_set counted;
+    bool has_edges_only;
 };
 
 static bool push(struct pointers *list, void *item) {
@@ -61,7 +74,6 @@ void object_map_free(struct object_map *map) {
             free((void *)map->regions.entries[i].value);
         }
         address_set_clear(&map->regions);
-        address_set_clear(&map->counted);
         free(map->pending.items);
         free(map->static_types.items);
         free(map->edges);
@@ -69,46 +81,79 @@ void object_map_free(struct object_map *map) {
     }
 }
 
-/** The marks of a region; with `create`, made if absent (NULL: out of memory). */
-static uint8_t *region_marks(struct object_map *map, uintptr_t key, bool create) {
+static struct region *make_region(struct object_map *map, uintptr_t key) {
     struct address_entry *entry = address_set_find(&map->regions, key);
-    if (!entry && create) {
-        uint8_t *marks = calloc(REGION_MARKS, 1);
-        entry = marks ? address_set_add(&map->regions, key) : NULL;
+    if (!entry) {
+        struct region *region = calloc(1, sizeof *region);
+        entry = region ? address_set_add(&map->regions, key) : NULL;
         if (!entry) {
-            free(marks);
+            free(region);
             map->out_of_memory = true;
             return NULL;
         }
-        entry->value = (uintptr_t)marks;
+        entry->value = (uintptr_t)region;
     }
-    return entry ? (uint8_t *)entry->value : NULL;
+    return (struct region *)entry->value;
 }
 
 static size_t granule(uintptr_t address) {
     return (address & ((1u << REGION_BITS) - 1)) >> GRANULE_BITS;
 }
 
-static uint8_t *mark_of(struct object_map *map, const void *object) {
-    uintptr_t address = (uintptr_t)object;
-    uintptr_t key = (address >> REGION_BITS) + 1;
-    if (key != map->last_key) {
-        uint8_t *marks = region_marks(map, key, true);
-        if (!marks) {
+/** The region of an object, made if absent. @return NULL: out of memory */
+static struct region *region_of(struct object_map *map, const void *object) {
+    uintptr_t key = ((uintptr_t)object >> REGION_BITS) + 1;
+    size_t slot = key % CACHED_REGIONS;
+    if (map->cache[slot].key != key) {
+        struct region *region = make_region(map, key);
+        if (!region) {
             return NULL;
         }
-        map->last_key = key;
-        map->last_marks = marks;
+        map->cache[slot].key = key;
+        map->cache[slot].region = region;
     }
-    return &map->last_marks[granule(address)];
+    return map->cache[slot].region;
+}
+
+/**
+ * Objects of the heap are aligned to 16 bytes; one that is not stands within something else (a C
+ * struct, an image), and belongs to nobody.  @return NULL for these, and out of memory
+ */
+static uint8_t *mark_of(struct object_map *map, const void *object) {
+    if ((uintptr_t)object & ((1u << GRANULE_BITS) - 1)) {
+        return NULL;
+    }
+    struct region *region = region_of(map, object);
+    return region ? &region->marks[granule((uintptr_t)object)] : NULL;
+}
+
+static const struct region *find_region(const struct object_map *map, uintptr_t address) {
+    uintptr_t key = (address >> REGION_BITS) + 1;
+    if (address & ((1u << GRANULE_BITS) - 1)) {
+        return NULL;
+    }
+    if (map->cache[key % CACHED_REGIONS].key == key) {
+        return map->cache[key % CACHED_REGIONS].region;
+    }
+    struct address_entry *region = address_set_find(&map->regions, key);
+    return region ? (const struct region *)region->value : NULL;
 }
 
 uint8_t object_map_marks(const struct object_map *map, uintptr_t address) {
-    if (address & ((1u << GRANULE_BITS) - 1)) {
-        return 0;
+    const struct region *region = find_region(map, address);
+    return region ? region->marks[granule(address)] : 0;
+}
+
+size_t object_map_references(const struct object_map *map, uintptr_t address) {
+    const struct region *region = find_region(map, address);
+    return region ? region->references[granule(address)] : 0;
+}
+
+static void count_reference(struct object_map *map, const void *object) {
+    struct region *region = region_of(map, object);
+    if (region && region->references[granule((uintptr_t)object)] < OBJECT_REFERENCES_MANY) {
+        region->references[granule((uintptr_t)object)]++;
     }
-    struct address_entry *region = address_set_find(&map->regions, (address >> REGION_BITS) + 1);
-    return region ? ((const uint8_t *)region->value)[granule(address)] : 0;
 }
 
 static void track_one(PyObject *object, void *arg) {
@@ -200,13 +245,16 @@ static int reach_one(PyObject *object, void *arg) {
     if (!mark || (*mark & OBJECT_NOBODYS)) {
         return 0;
     }
+    if (map->owner == OWNER_OLD) {
+        count_reference(map, object);
+    }
     if (*mark & OBJECT_TRACKED) {
         if (!(*mark & map->owner)) {
             add_edge(map, object, *mark & OWNER_MASK);
         }
         return 0;
     }
-    if (*mark & map->owner) {
+    if (map->has_edges_only || (*mark & map->owner)) {
         return 0;
     }
     if (*mark == 0) {
@@ -230,16 +278,24 @@ static void follow(PyObject *object, visitproc visit, void *arg) {
     traverseproc traverse = Py_TYPE(object)->tp_traverse;
     if (traverse) {
         traverse(object, visit, arg);
+    } else if (PyCode_Check(object)) {
+        py_code_visit(object, visit, arg);
     }
-    if (PyCode_Check(object)) {
-        py_visit_untraversed(object, visit, arg);
+}
+
+/** An object's type, which tp_traverse shows of heap types only. */
+static void meet_type(PyTypeObject *type, struct object_map *map) {
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        reach_one((PyObject *)type, map);
     }
 }
 
 static void reach_from(PyObject *object, void *arg) {
     struct object_map *map = arg;
     map->source = object;
-    reach_one((PyObject *)Py_TYPE(object), map);
+    if (!map->has_edges_only) {
+        meet_type(Py_TYPE(object), map);
+    }
     follow(object, reach_one, map);
     while (map->pending.count) {
         map->source = map->pending.items[--map->pending.count];
@@ -250,6 +306,15 @@ static void reach_from(PyObject *object, void *arg) {
 int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
                      enum object_owner owner, struct error *err) {
     map->owner = (uint8_t)owner;
+    map->has_edges_only = false;
+    py_gc_each(interpreter, reach_from, map);
+    return result(map, err);
+}
+
+int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
+                          enum object_owner owner, struct error *err) {
+    map->owner = (uint8_t)owner;
+    map->has_edges_only = true; /* what is not tracked holds nothing that is */
     py_gc_each(interpreter, reach_from, map);
     return result(map, err);
 }
@@ -262,65 +327,4 @@ const struct object_edge *object_map_edges(const struct object_map *map, size_t 
 PyTypeObject *const *object_map_static_types(const struct object_map *map, size_t *ret_count) {
     *ret_count = map->static_types.count;
     return (PyTypeObject *const *)map->static_types.items;
-}
-
-static int count_one(PyObject *object, void *arg) {
-    struct object_map *map = arg;
-    if (object_map_marks(map, (uintptr_t)object) & OBJECT_COUNTED) {
-        address_set_find(&map->counted, (uintptr_t)object)->value++;
-    }
-    return 0;
-}
-
-/** Untracked containers are reached from several objects but hold their references once. */
-static int count_untracked(PyObject *object, void *arg) {
-    struct object_map *map = arg;
-    count_one(object, map);
-    uint8_t marks = object_map_marks(map, (uintptr_t)object);
-    if (marks && !(marks & (OBJECT_TRACKED | OBJECT_NOBODYS)) && is_followed_untracked(object)) {
-        struct address_entry *entry = address_set_add(&map->counted, (uintptr_t)object + 1);
-        if (!entry || !push(&map->pending, object)) {
-            map->out_of_memory = true;
-        } else if (entry->value) {
-            map->pending.count--;
-        } else {
-            entry->value = 1;
-        }
-    }
-    return 0;
-}
-
-static void count_from(PyObject *object, void *arg) {
-    struct object_map *map = arg;
-    for (;;) {
-        traverseproc traverse = Py_TYPE(object)->tp_traverse;
-        if (traverse) {
-            traverse(object, count_untracked, map);
-        }
-        py_visit_untraversed(object, count_untracked, map);
-        if (!map->pending.count) {
-            return;
-        }
-        object = map->pending.items[--map->pending.count];
-    }
-}
-
-int object_map_count(struct object_map *map, PyObject *const *objects, size_t count,
-                     PyInterpreterState *const *interpreters, size_t interpreter_count,
-                     size_t *ret_counts, struct error *err) {
-    address_set_clear(&map->counted);
-    for (size_t i = 0; i < count; i++) {
-        uint8_t *mark = mark_of(map, objects[i]);
-        if (!mark || !address_set_add(&map->counted, (uintptr_t)objects[i])) {
-            return error_set(err, ERR_MEMORY, "out of memory counting references");
-        }
-        *mark |= OBJECT_COUNTED;
-    }
-    for (size_t i = 0; i < interpreter_count; i++) {
-        py_gc_each(interpreters[i], count_from, map);
-    }
-    for (size_t i = 0; i < count; i++) {
-        ret_counts[i] = address_set_find(&map->counted, (uintptr_t)objects[i])->value;
-    }
-    return result(map, err);
 }

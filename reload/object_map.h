@@ -7,8 +7,8 @@
  *  - What lies inside a loaded image (static types, singletons), what is immortal, and what hangs
  *    on a static type because CPython put it there (its dictionary, mro, descriptors) is nobody's.
  *
- * A map is a byte for each 8 bytes of heap, in 1 MiB regions that are found through a small hash
- * table: marking and asking cost a few nanoseconds, and nothing of Python is allocated or changed.
+ * A map is two bytes for each 16 bytes of heap, in 1 MiB regions found through a small hash table:
+ * marking and asking cost a few nanoseconds, and nothing of Python is allocated or changed.
  *
  * Life cycle: 1. object_map_new(); 2. object_map_track() for every interpreter that shares the
  * GIL; 3. object_map_reach() for those whose untracked objects and edges matter; 4. questions;
@@ -38,7 +38,6 @@ enum {
     OWNER_MASK = 15,
     OBJECT_TRACKED = 16, /**< in a list of the garbage collector: exactly one owner */
     OBJECT_NOBODYS = 32, /**< in an image, immortal, or a static type's furniture */
-    OBJECT_COUNTED = 64, /**< object_map_count() is to count references to it */
 };
 
 struct object_map;
@@ -65,8 +64,24 @@ int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
 int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
                      enum object_owner owner, struct error *err);
 
+/**
+ * The same for edges alone, in half the time: untracked objects are left as they are, and so belong
+ * to those interpreters only for which object_map_reach() was called.
+ */
+int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
+                          enum object_owner owner, struct error *err);
+
 /** Marks of an address: owners and flags, 0 for one that is no known object. */
 uint8_t object_map_marks(const struct object_map *map, uintptr_t address);
+
+/**
+ * References to an object from inside: how many edges of OWNER_OLD's objects lead to it, as the
+ * garbage collector's trial deletion counts them.  ob_refcnt above that is held from outside: by C
+ * variables, by running frames; of strings also by the keys of dictionaries.
+ * @return at most OBJECT_REFERENCES_MANY
+ */
+size_t object_map_references(const struct object_map *map, uintptr_t address);
+enum { OBJECT_REFERENCES_MANY = 255 };
 
 /** Edges found so far; at most OBJECT_EDGES_MAX are kept. */
 const struct object_edge *object_map_edges(const struct object_map *map, size_t *ret_count);
@@ -75,16 +90,5 @@ enum { OBJECT_EDGES_MAX = 65536 };
 
 /** The static types met (their addresses lie in images). */
 PyTypeObject *const *object_map_static_types(const struct object_map *map, size_t *ret_count);
-
-/**
- * References to `objects` from inside: how many tp_traverse edges (and dictionary keys, code
- * constants) of the interpreters given lead to each.  ob_refcnt above that is held from outside:
- * by C variables, by running frames.
- * @param[out] ret_counts  one for each object
- * Errors: ERR_MEMORY
- */
-int object_map_count(struct object_map *map, PyObject *const *objects, size_t count,
-                     PyInterpreterState *const *interpreters, size_t interpreter_count,
-                     size_t *ret_counts, struct error *err);
 
 #endif

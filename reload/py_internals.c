@@ -1,7 +1,6 @@
 #define Py_BUILD_CORE 1
 #include "reload/py_internals.h"
 
-#include <internal/pycore_dict.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
@@ -71,7 +70,8 @@ size_t py_block_header_bytes(PyObject *object) {
     return _PyType_PreHeaderSize(type);
 }
 
-static void visit_code(PyCodeObject *code, visitproc visit, void *arg) {
+void py_code_visit(PyObject *object, visitproc visit, void *arg) {
+    PyCodeObject *code = (PyCodeObject *)object;
     PyObject *held[] = {
         code->co_consts,          code->co_names,    code->co_exceptiontable,
         code->co_localsplusnames, code->co_filename, code->co_name,
@@ -80,18 +80,6 @@ static void visit_code(PyCodeObject *code, visitproc visit, void *arg) {
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         if (held[i]) {
             visit(held[i], arg);
-        }
-    }
-}
-
-void py_visit_untraversed(PyObject *object, visitproc visit, void *arg) {
-    if (PyCode_Check(object)) {
-        visit_code((PyCodeObject *)object, visit, arg);
-    } else if (PyDict_Check(object) && DK_IS_UNICODE(((PyDictObject *)object)->ma_keys)) {
-        PyObject *key;
-        Py_ssize_t position = 0;
-        while (PyDict_Next(object, &position, &key, NULL)) {
-            visit(key, arg);
         }
     }
 }

@@ -47,11 +47,8 @@ size_t py_type_header_bytes(PyTypeObject *type);
 /** How far before an object the memory block that holds it starts. */
 size_t py_block_header_bytes(PyObject *object);
 
-/**
- * Visit what a code object holds (it has no tp_traverse), and the keys of a dictionary that
- * tp_traverse leaves out (tables that have only strings as keys).
- */
-void py_visit_untraversed(PyObject *object, visitproc visit, void *arg);
+/** Visit what a code object holds: it has no tp_traverse. */
+void py_code_visit(PyObject *code, visitproc visit, void *arg);
 
 /** Where a type object's fields that hold its furniture are (bases, mro, dictionary, …). */
 void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);

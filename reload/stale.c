@@ -68,39 +68,29 @@ static void remember_one(const struct scan_hit *hit, bool is_borrowed, struct re
 /** The words that hold objects of `view->old` and of nobody else. */
 static int remember(struct stale_view *view, bool with_leaves, struct remembered **ret_words,
                     size_t *ret_count, struct error *err) {
-    size_t count = 0;
     struct remembered *words = calloc(view->scan.count + 1, sizeof *words);
-    bool *borrowed = calloc(view->scan.count + 1, sizeof *borrowed);
-    int result = -1;
-    if (!words || !borrowed) {
-        error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
-        goto out;
+    if (!words) {
+        return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
     }
-    if (stale_words_find_borrowed(view, borrowed, err) != 0) {
-        goto out;
-    }
+    size_t count = 0;
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
+        bool is_borrowed = stale_words_is_borrowed(view, hit);
         bool is_wanted = (with_leaves || !object_is_leaf(hit->object)) &&
-                         !stale_words_is_leftover(hit, borrowed[i]);
+                         !stale_words_is_leftover(hit, is_borrowed);
         if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
-            remember_one(hit, borrowed[i], &words[count++]);
+            remember_one(hit, is_borrowed, &words[count++]);
         }
     }
     free(*ret_words);
     *ret_words = words;
     *ret_count = count;
-    words = NULL;
-    result = 0;
-out:
-    free(words);
-    free(borrowed);
-    return result;
+    return 0;
 }
 
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
     struct stale_view view;
-    if (stale_view_open(&view, &check->images, old, NULL, err) != 0) {
+    if (stale_view_open(&view, &check->images, old, NULL, VIEW_TRACKED, err) != 0) {
         return -1;
     }
     int result = remember(&view, false, &check->before_load, &check->before_load_count, err);
@@ -136,7 +126,8 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                        struct stale_report **ret_report, struct error *err) {
     double started = now_ms();
     struct stale_view view;
-    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, err) != 0) {
+    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL, err) !=
+        0) {
         return -1;
     }
     int result = -1;
@@ -164,7 +155,7 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
     free_watch_stop(check->watch);
     check->watch = NULL;
     check->before_end_count = 0;
-    if (stale_view_open(&view, &check->images, old, new, err) != 0) {
+    if (stale_view_open(&view, &check->images, old, new, VIEW_ENDING, err) != 0) {
         return -1;
     }
     uintptr_t *blocks = NULL;

@@ -1,6 +1,5 @@
 #include "reload/stale_words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "reload/identity.h"
@@ -18,7 +17,7 @@ static enum object_owner owner_of(const struct stale_view *view, PyInterpreterSt
     return interpreter == view->subject ? OWNER_NEW : OWNER_OTHER;
 }
 
-static int map_objects(struct stale_view *view, struct error *err) {
+static int map_objects(struct stale_view *view, enum stale_view_use use, struct error *err) {
     PyInterpreterState *each = PyInterpreterState_Head();
     for (; each; each = PyInterpreterState_Next(each)) {
         enum object_owner owner = owner_of(view, each);
@@ -28,9 +27,17 @@ static int map_objects(struct stale_view *view, struct error *err) {
             return -1;
         }
     }
+    /* What a module cached for all is reached from the main interpreter, too.  Of the new
+     * generation only edges matter: what it shares with the old one it holds references to. */
     for (each = PyInterpreterState_Head(); each; each = PyInterpreterState_Next(each)) {
         enum object_owner owner = owner_of(view, each);
-        if (owner != OWNER_OTHER && object_map_reach(view->map, each, owner, err) != 0) {
+        int failed = 0;
+        if ((owner == OWNER_OLD || owner == OWNER_MAIN) && use != VIEW_TRACKED) {
+            failed = object_map_reach(view->map, each, owner, err);
+        } else if (owner == OWNER_NEW && use == VIEW_FULL) {
+            failed = object_map_find_edges(view->map, each, owner, err);
+        }
+        if (failed) {
             return -1;
         }
     }
@@ -38,7 +45,7 @@ static int map_objects(struct stale_view *view, struct error *err) {
 }
 
 int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, struct error *err) {
+                    PyInterpreterState *new, enum stale_view_use use, struct error *err) {
     *view = (struct stale_view){
         .images = images, .old = old, .subject = new ? new : old, .is_first = !new};
     if (!py_shares_gil(view->old) || !py_shares_gil(view->subject)) {
@@ -46,7 +53,7 @@ int stale_view_open(struct stale_view *view, struct image_list *images, PyInterp
                          "an interpreter with a GIL of its own cannot be checked from outside");
     }
     if (image_list_refresh(images, err) != 0 || !(view->map = object_map_new(images, err)) ||
-        map_objects(view, err) != 0 ||
+        map_objects(view, use, err) != 0 ||
         scan_images(&view->scan, images, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER, old,
                     err) != 0 ||
         extension_list_read(&view->extensions, view->subject, images, err) != 0) {
@@ -72,38 +79,10 @@ unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit
     return marks & OWNER_MASK;
 }
 
-int stale_words_find_borrowed(struct stale_view *view, bool *ret_borrowed, struct error *err) {
-    size_t count = view->scan.count;
-    int result = -1;
-    PyObject **objects = calloc(count + 1, sizeof *objects);
-    size_t *inside = calloc(count + 1, sizeof *inside);
-    PyInterpreterState *old = view->old;
-    size_t asked = 0;
-    if (!objects || !inside) {
-        error_set(err, ERR_MEMORY, "out of memory counting references");
-        goto out;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (stale_words_owners(view, &view->scan.hits[i]) == OWNER_OLD) {
-            objects[asked++] = view->scan.hits[i].object;
-        }
-    }
-    if (asked && object_map_count(view->map, objects, asked, &old, 1, inside, err) != 0) {
-        goto out;
-    }
-    asked = 0;
-    for (size_t i = 0; i < count; i++) {
-        ret_borrowed[i] = false;
-        if (stale_words_owners(view, &view->scan.hits[i]) == OWNER_OLD) {
-            ret_borrowed[i] = (size_t)Py_REFCNT(objects[asked]) <= inside[asked];
-            asked++;
-        }
-    }
-    result = 0;
-out:
-    free(objects);
-    free(inside);
-    return result;
+bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hit *hit) {
+    size_t inside = object_map_references(view->map, (uintptr_t)hit->object);
+    return stale_words_owners(view, hit) == OWNER_OLD && inside < OBJECT_REFERENCES_MANY &&
+           (size_t)Py_REFCNT(hit->object) <= inside;
 }
 
 /** The nodes of containers are smaller; buffers that are filled bit by bit are larger. */
@@ -165,29 +144,17 @@ static bool judge(const struct stale_view *view, const struct scan_hit *hit, boo
 }
 
 int stale_words_report(struct stale_view *view, struct stale_report *report, struct error *err) {
-    int result = -1;
-    bool *borrowed = calloc(view->scan.count + 1, sizeof *borrowed);
-    if (!borrowed) {
-        return error_set(err, ERR_MEMORY, "out of memory reporting");
-    }
-    if (stale_words_find_borrowed(view, borrowed, err) != 0) {
-        goto out;
-    }
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
         struct stale_what what;
-        if (!judge(view, hit, borrowed[i], &what)) {
+        if (!judge(view, hit, stale_words_is_borrowed(view, hit), &what)) {
             continue;
         }
         const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
         what.is_note = stale_known_is_harmless(module, hit, &what);
         if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
-            error_set(err, ERR_MEMORY, "out of memory reporting");
-            goto out;
+            return error_set(err, ERR_MEMORY, "out of memory reporting");
         }
     }
-    result = 0;
-out:
-    free(borrowed);
-    return result;
+    return 0;
 }

@@ -20,23 +20,30 @@ struct stale_view {
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
 };
 
+/** What a view is for: the less it has to know, the shorter the GIL is held. */
+enum stale_view_use {
+    VIEW_TRACKED, /**< which variables hold tracked objects */
+    VIEW_ENDING,  /**< strings and the like too; who owns a reference */
+    VIEW_FULL,    /**< edges between interpreters, and everything else */
+};
+
 /**
  * Map all objects and scan all images.
  * @param old  whose objects are looked for; @param new  NULL, or the generation after it
  * Errors: ERR_MEMORY, ERR_USAGE (an interpreter with its own GIL)
  */
 int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, struct error *err);
+                    PyInterpreterState *new, enum stale_view_use use, struct error *err);
 void stale_view_close(struct stale_view *view);
 
 /** Owners (enum object_owner bits) of what a hit holds. */
 unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit);
 
 /**
- * For each hit that holds an object of `old`: is the variable without a reference of its own?  All
- * references then come from objects of `old`, and go when it ends.  Errors: ERR_MEMORY
+ * Whether a variable holds an object of `old` without a reference of its own: all references come
+ * from objects of `old`, and go when it ends.
  */
-int stale_words_find_borrowed(struct stale_view *view, bool *ret_borrowed, struct error *err);
+bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hit *hit);
 
 /**
  * Whether a hit is probably none: blocks of the heap are full of what was there before, which looks

@@ -58,7 +58,9 @@ class Load(threading.Thread):
 class Reload(HostTestCase):
     def start_app(self, text=None, keys="", name="app.py"):
         self.app = self.write(name, text or app("v1"))
-        self.host = self.start_host("-c", self.config(f"[app one]\nfile = {self.app}\n{keys}"))
+        # No budget: a sanitizer keeps freed memory, and the worker would be replaced for it.
+        self.host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {self.app}\n{keys}"))
         self.host.log.wait_for(r"\[app\.(loaded|failed)\]")
         return self.host
 

@@ -19,7 +19,14 @@ Test(safe_read, copies_what_is_there_and_says_no_otherwise) {
     cr_assert_not(safe_read(UINTPTR_MAX - 3, &copy, sizeof copy));
 }
 
-Test(safe_read, a_malloc_block_has_the_size_that_malloc_gave_it) {
+/* The sanitizer brings an allocator of its own, whose blocks are laid out in another way. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HAS_LIBC_MALLOC = 0 };
+#else
+enum { HAS_LIBC_MALLOC = 1 };
+#endif
+
+Test(safe_read, a_malloc_block_has_the_size_that_malloc_gave_it, .disabled = !HAS_LIBC_MALLOC) {
     static const size_t s_sizes[] = {1, 24, 100, 4000, 100000};
     for (size_t i = 0; i < sizeof s_sizes / sizeof s_sizes[0]; i++) {
         char *block = malloc(s_sizes[i]);

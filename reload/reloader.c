@@ -33,11 +33,13 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static bool concerns_locked(const struct reload_target *target, const char *path) {
+    /* A module that was not found may be this one, also of a load whose failure is not known yet.
+     */
+    bool may_be_missing = target->has_failed || !target->is_loaded || target->candidate;
     return file_set_has(target->serving, path) ||
            (target->candidate && file_set_has(target->candidate, path)) ||
            path_filter_watches(target->filter, path) ||
-           (target->has_failed && ends_with(path, ".py") &&
-            !path_filter_ignores(target->filter, path));
+           (may_be_missing && ends_with(path, ".py") && !path_filter_ignores(target->filter, path));
 }
 
 void reloader_mark_dirty_locked(struct reload_target *target, const char *path) {

@@ -20,7 +20,7 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request)
         exchange->sent = exchange->surplus = 0;
         exchange->phase = EXCHANGE_HEAD;
         exchange->is_head = exchange->peer_has_gone = false;
-        exchange->gave_no_status = exchange->closed = false;
+        exchange->gave_no_status = exchange->closed = exchange->has_last = false;
         exchange->busy = 0;
         exchange->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     }
@@ -76,12 +76,18 @@ static int flush(struct exchange *exchange, struct request *request, struct erro
     return result;
 }
 
-/* Another thread is within a call: wait for it. */
+/* Another thread is within a call: wait for it.  Threads that wait get the lock in any order: what
+   comes behind the end is left out, as after exchange_end(). */
 static int send_after_it(struct exchange *exchange, struct request *request,
                          const struct iovec *parts, int count, unsigned flags, struct error *err) {
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result =
-        exchange->closed ? set_finished(err) : request_send(request, parts, count, flags, err);
+    int result = 0;
+    if (exchange->closed) {
+        result = set_finished(err);
+    } else if (!exchange->has_last) {
+        exchange->has_last = flags & SEND_LAST;
+        result = request_send(request, parts, count, flags, err);
+    }
     if (result == 1) {
         result = request_flush(request, err);
     }
@@ -101,6 +107,7 @@ static int transmit(struct exchange *exchange, const struct iovec *parts, int co
     if (exchange->busy > 0) {
         result = send_after_it(exchange, request, parts, count, flags, err);
     } else {
+        exchange->has_last = flags & SEND_LAST;
         result = request_send(request, parts, count, flags, err);
         if (result == 1) {
             result = flush(exchange, request, err);
@@ -244,9 +251,13 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
     }
     bool cut = is_short(exchange);
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result = exchange->closed
-                     ? set_finished(err)
-                     : request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
+    int result = 0;
+    if (exchange->closed) {
+        result = set_finished(err);
+    } else if (!exchange->has_last) {
+        exchange->has_last = !cut;
+        result = request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
+    }
     unlock_and_attach(exchange, tstate);
     exchange->phase = cut ? EXCHANGE_CUT : EXCHANGE_ENDED;
     return note_send_failure(exchange, result, err);
@@ -281,7 +292,8 @@ void exchange_send_errors(struct exchange *exchange, const char *text, size_t si
     }
     struct error err;
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result = exchange->closed ? 0 : request_send_stderr(request, text, size, &err);
+    bool is_over = exchange->closed || exchange->has_last;
+    int result = is_over ? 0 : request_send_stderr(request, text, size, &err);
     unlock_and_attach(exchange, tstate);
     note_send_failure(exchange, result, &err);
 }

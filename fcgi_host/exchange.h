@@ -43,6 +43,7 @@ struct exchange {
     bool peer_has_gone;   /**< the web server, or it asked to abort */
     bool gave_no_status;  /**< the application returned without start_response() */
     bool closed;          /**< like `request` NULL, but for those who hold the lock */
+    bool has_last;        /**< the end is sent; as `closed`: another thread may have been faster */
     unsigned busy;        /**< threads that are detached within a call; under the GIL */
     pthread_mutex_t lock; /**< held while detached within a call, let go before attaching */
 };

@@ -13,18 +13,25 @@
 static struct fake_log s_log;
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct fake_log *fake_log(void) {
-    return &s_log;
+struct fake_log *fake_log_take(void) {
+    struct fake_log *taken = malloc(sizeof *taken);
+    assert(taken);
+    pthread_mutex_lock(&s_lock);
+    memcpy(taken->lines, s_log.lines, s_log.count * sizeof *s_log.lines);
+    taken->count = s_log.count;
+    s_log.count = 0;
+    pthread_mutex_unlock(&s_lock);
+    return taken;
 }
 
-void fake_log_clear(void) {
-    for (size_t i = 0; i < s_log.count; i++) {
-        free(s_log.lines[i].slug);
-        free(s_log.lines[i].app);
-        free(s_log.lines[i].request_id);
-        free(s_log.lines[i].text);
+void fake_log_free(struct fake_log *log) {
+    for (size_t i = 0; i < log->count; i++) {
+        free(log->lines[i].slug);
+        free(log->lines[i].app);
+        free(log->lines[i].request_id);
+        free(log->lines[i].text);
     }
-    s_log.count = 0;
+    free(log);
 }
 
 static char *copy(const char *text) {

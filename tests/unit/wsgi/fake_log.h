@@ -15,7 +15,9 @@ struct fake_log {
     struct fake_line lines[FAKE_LINES];
     size_t count;
 };
-struct fake_log *fake_log(void);
-void fake_log_clear(void);
+
+/** The lines since the last call, which other threads may be adding to. @owns the caller */
+struct fake_log *fake_log_take(void);
+void fake_log_free(struct fake_log *log);
 
 #endif

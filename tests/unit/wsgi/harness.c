@@ -268,14 +268,15 @@ static PyObject *repeat(PyObject *module, PyObject *args) {
 static PyObject *take_log(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; i < fake_log()->count; i++) {
-        const struct fake_line *line = &fake_log()->lines[i];
+    struct fake_log *log = fake_log_take();
+    for (size_t i = 0; i < log->count; i++) {
+        const struct fake_line *line = &log->lines[i];
         PyObject *item = Py_BuildValue("(sizKzs)", line->slug, (int)line->level, line->app,
                                        line->generation, line->request_id, line->text);
         PyList_Append(list, item);
         Py_DECREF(item);
     }
-    fake_log_clear();
+    fake_log_free(log);
     return list;
 }
 

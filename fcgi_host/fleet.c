@@ -121,6 +121,10 @@ static void loaded(struct process *process) {
         process_kill(process); /* another takes its place when it has ended */
     } else if (process == slot->coming) {
         replacement_loaded(fleet, slot);
+    } else if (process == slot->current && fleet->is_stopping) {
+        uint64_t now_ms = loop_now_ms();
+        fleet_accept(process);
+        fleet_drain(process, NULL, fleet->stop_at_ms > now_ms ? fleet->stop_at_ms - now_ms : 0);
     } else if (process == slot->current) {
         fleet_accept(process);
         fleet_resize(fleet);

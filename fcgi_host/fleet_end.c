@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,13 +178,26 @@ void fleet_stop_deadline(void *ctx) {
     fleet_kill(fleet);
 }
 
+/** Whether web servers have connected that no worker has accepted yet. */
+static bool are_connections_waiting(const struct fleet *fleet) {
+    struct pollfd listening = {.fd = fleet->listen_fd, .events = POLLIN};
+    return poll(&listening, 1, 0) == 1;
+}
+
 void fleet_stop(struct fleet *fleet, unsigned timeout_s) {
+    /* Nobody else answers what came while the first worker of a slot loads: it goes on, accepts
+     * that, and ends (loaded() in fleet.c). */
+    bool may_finish_loading = !fleet->has_served && are_connections_waiting(fleet);
     fleet->is_stopping = true;
+    fleet->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     replacement_cancel_all(fleet, "the host is stopping");
     for (unsigned i = 0; i < fleet->slot_count; i++) {
         loop_disarm(fleet->loop, &fleet->slots[i].restart);
     }
     for (struct process *process = fleet->processes; process; process = process->next) {
+        if (process->state == PROCESS_LOADING && may_finish_loading) {
+            continue;
+        }
         if (process->state == PROCESS_LOADING) {
             process_kill(process);
         } else if (process->state != PROCESS_DOOMED) {

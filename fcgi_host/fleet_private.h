@@ -53,6 +53,7 @@ struct fleet {
     struct loop *loop;
     struct fleet_hooks hooks;
     int listen_fd;
+    uint64_t stop_at_ms; /**< once stopping: CLOCK_MONOTONIC */
     const struct config *config;
     struct config *owned_config; /**< `config` when it was read again, to be freed */
     struct placement *placement;

@@ -123,7 +123,7 @@ static bool await_accept(struct worker *worker) {
             worker_read_channel(worker);
         }
     }
-    return !worker->is_stopping;
+    return worker->has_accept; /* and maybe stopping: then what waits is still answered */
 }
 
 /* ---- Serving ---- */
@@ -160,6 +160,15 @@ static unsigned max_connections(void) {
     return connections < MOST_CONNECTIONS ? (unsigned)connections : MOST_CONNECTIONS;
 }
 
+static void stop_accepting(struct worker *worker) {
+    if (worker->is_last) {
+        intake_accept_waiting(worker->intake);
+    }
+    intake_stop_accepting(worker->intake);
+    close(worker->options->listen_fd);
+    worker_tell(worker, CHANNEL_STOPPED, 0, NULL, NULL);
+}
+
 static int serve(struct worker *worker, struct error *err) {
     const struct intake_hooks hooks = {
         .ctx = worker,
@@ -186,6 +195,9 @@ static int serve(struct worker *worker, struct error *err) {
     if (worker->legacy_fd >= 0) {
         worker_adopt_from(worker, worker->legacy_fd);
     }
+    if (worker->is_stopping) { /* told so before it began */
+        stop_accepting(worker);
+    }
     return intake_run(worker->intake, err);
 }
 
@@ -201,13 +213,9 @@ void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last) {
     }
     if (!worker->is_stopping) {
         worker->is_stopping = true;
+        worker->is_last = is_last;
         if (worker->intake) {
-            if (is_last) {
-                intake_accept_waiting(worker->intake);
-            }
-            intake_stop_accepting(worker->intake);
-            close(worker->options->listen_fd);
-            worker_tell(worker, CHANNEL_STOPPED, 0, NULL, NULL);
+            stop_accepting(worker);
         }
     }
 }

@@ -43,7 +43,8 @@ struct worker {
     int heir_fd;   /**< once stopping: who takes our idle connections; -1: nobody */
     int legacy_fd; /**< whose idle connections we take, until intake runs; -1: nobody */
     bool has_accept, is_stopping; /**< @thread intake */
-    uint64_t stop_at_ns;          /**< CLOCK_MONOTONIC; once stopping */
+    bool is_last;        /**< once stopping: no other worker answers what waits for accept() */
+    uint64_t stop_at_ns; /**< CLOCK_MONOTONIC; once stopping */
     int stop_timer_fd;
 };
 

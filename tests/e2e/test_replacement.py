@@ -237,6 +237,38 @@ class Stopping(WithControl):
         reload.join(DEADLINE_S)
         self.assertFalse(reload.is_alive())
 
+    def start_while_it_loads(self):
+        """A host whose application goes on loading when something is written to the pipe."""
+        pipe = self.path("pipe")
+        os.mkfifo(pipe)
+        app = self.write("loads.py", f"""
+            open({pipe!r}).readline()
+
+            def application(environ, start_response):
+                start_response("200 OK", [("Content-Type", "text/plain")])
+                return [b"loaded"]
+            """)
+        host = self.start_host(app, ready=False)
+        writer = os.open(pipe, os.O_WRONLY)  # returns when the application has opened it
+        self.addCleanup(os.close, writer)
+        return host, lambda: os.write(writer, b"go on\n")
+
+    def test_what_came_while_the_first_worker_loads_is_answered(self):
+        # mod_fcgid starts a host, connects, and may stop it a moment later.
+        host, go_on = self.start_while_it_loads()
+        with host.connect() as connection:
+            connection.send(fcgi.whole_request(fcgi.params_of("/")))
+            host.signal(signal.SIGTERM)
+            host.log.wait_for(r"\[host\.stopping\]")
+            go_on()
+            self.assertEqual(connection.read_response().body, b"loaded")
+        self.assertEqual(host.wait(), 0)
+
+    def test_nothing_is_waited_for_when_nobody_came(self):
+        host, _ = self.start_while_it_loads()
+        host.signal(signal.SIGTERM)
+        self.assertEqual(host.wait(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -72,8 +72,12 @@ void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish);
 /** Whoever was to be told is gone. */
 void fleet_forget(struct fleet *fleet, void *ctx);
 
-/** Every worker finishes what it has, within `timeout_s`; then `ended` is called. */
-void fleet_stop(struct fleet *fleet, unsigned timeout_s);
+/**
+ * Every worker finishes what it has, within `timeout_s`; then `ended` is called.
+ * @param are_connections_waiting  some were made that no worker has accepted: a worker that still
+ *                                 loads is let finish when no other can answer them
+ */
+void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_waiting);
 /** Kill them all; `ended` is called. */
 void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);

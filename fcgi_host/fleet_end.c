@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,16 +177,10 @@ void fleet_stop_deadline(void *ctx) {
     fleet_kill(fleet);
 }
 
-/** Whether web servers have connected that no worker has accepted yet. */
-static bool are_connections_waiting(const struct fleet *fleet) {
-    struct pollfd listening = {.fd = fleet->listen_fd, .events = POLLIN};
-    return poll(&listening, 1, 0) == 1;
-}
-
-void fleet_stop(struct fleet *fleet, unsigned timeout_s) {
+void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_waiting) {
     /* Nobody else answers what came while the first worker of a slot loads: it goes on, accepts
      * that, and ends (loaded() in fleet.c). */
-    bool may_finish_loading = !fleet->has_served && are_connections_waiting(fleet);
+    bool may_finish_loading = !fleet->has_served && are_connections_waiting;
     fleet->is_stopping = true;
     fleet->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     replacement_cancel_all(fleet, "the host is stopping");

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -239,19 +240,37 @@ int listener_open(struct listener *ret_listener, const char *address, struct err
     return 0;
 }
 
+bool listener_has_waiting(const struct listener *listener) {
+    struct pollfd listening = {.fd = listener->fd, .events = POLLIN};
+    return poll(&listening, 1, 0) == 1;
+}
+
+static void unlink_socket_file(struct listener *listener) {
+    /* Somebody who took the path over meanwhile keeps it. */
+    struct stat now;
+    if (lstat(listener->unix_path, &now) == 0 && now.st_dev == listener->unix_device &&
+        now.st_ino == listener->unix_inode) {
+        unlink(listener->unix_path);
+    }
+    free(listener->unix_path);
+    listener->unix_path = NULL;
+}
+
+void listener_refuse(struct listener *listener) {
+    if (listener->unix_path) {
+        unlink_socket_file(listener);
+        /* connect(2) of one that has found the file already gives ECONNREFUSED from here on;
+         * accept(2) gives the queued ones, then EINVAL. */
+        shutdown(listener->fd, SHUT_RD);
+    }
+}
+
 void listener_close(struct listener *listener) {
     if (listener->fd >= 0) {
         close(listener->fd);
         listener->fd = -1;
     }
     if (listener->unix_path) {
-        /* Somebody who took the path over meanwhile keeps it. */
-        struct stat now;
-        if (lstat(listener->unix_path, &now) == 0 && now.st_dev == listener->unix_device &&
-            now.st_ino == listener->unix_inode) {
-            unlink(listener->unix_path);
-        }
-        free(listener->unix_path);
-        listener->unix_path = NULL;
+        unlink_socket_file(listener);
     }
 }

@@ -32,6 +32,16 @@ struct listener {
  */
 int listener_open(struct listener *ret_listener, const char *address, struct error *err);
 
+/** @return whether somebody has connected whom nobody has accepted yet */
+bool listener_has_waiting(const struct listener *listener);
+
+/**
+ * Let nobody connect any more; who has connected still waits for accept().  Done for a Unix socket
+ * of our own: an inherited one may be another process's as well, and for TCP the kernel has no such
+ * operation, so that there a connection made between the last accept() and close() is reset.
+ */
+void listener_refuse(struct listener *listener);
+
 /** Close, and unlink the socket file.  A forked child closes `fd` itself instead. */
 void listener_close(struct listener *listener);
 

@@ -178,13 +178,13 @@ static void kept(struct recycled *recycled, struct application *application,
                  const struct reload_event *event, const struct log_about *about) {
     bool serves = pool_current(recycled->interpreter) != NULL;
     note_last(recycled, application, "kept", event);
-    log_line(LOG_ERROR, "reload.kept", about, "%s; %s: %s", event->cause,
-             serves ? "the generation before goes on" : "it still does not serve",
-             event->err->text);
     if (!serves || application->config->dev) { /* `dev`: the error is shown until it is repaired */
         application_set_failure(application, event->err);
         pool_app_set_failed(application->pool_app, event->err);
     }
+    log_line(LOG_ERROR, "reload.kept", about, "%s; %s: %s", event->cause,
+             serves ? "the generation before goes on" : "it still does not serve",
+             event->err->text);
 }
 
 static void tell_one(struct recycled *recycled, struct application *application,

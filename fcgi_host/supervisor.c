@@ -19,15 +19,17 @@
 static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *info) {
     bool is_from_spawner = supervisor->is_spawned && (pid_t)info->ssi_pid == getppid();
     switch (stop_signal_meaning(&supervisor->stop, loop_now_ms(), is_from_spawner)) {
-    case STOP_GRACEFULLY:
+    case STOP_GRACEFULLY: {
         log_line(LOG_INFO, "host.stopping", NULL, "signal %u: finishing the requests in hand",
                  info->ssi_signo);
         notify_send("STOPPING=1");
-        fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s);
-        /* So that connecting fails, and whoever tries can go elsewhere, as soon as the workers have
-         * accepted all that waits. */
+        bool are_waiting = listener_has_waiting(supervisor->listener);
+        /* Who connects from now on is refused and can go elsewhere; what waits is accepted. */
+        listener_refuse(supervisor->listener);
+        fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s, are_waiting);
         listener_close(supervisor->listener);
         break;
+    }
     case STOP_NOW:
         log_line(LOG_WARN, "host.stopping", NULL, "signal %u again: stopping now", info->ssi_signo);
         fleet_kill(supervisor->fleet);

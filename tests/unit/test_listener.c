@@ -196,6 +196,31 @@ Test(listener_socket, a_socket_that_somebody_else_made_meanwhile_is_not_removed)
     listener_close(&second);
 }
 
+Test(listener_socket, once_it_refuses_what_has_connected_is_still_accepted_and_nothing_lost) {
+    struct listener listener;
+    struct error err;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, s_path, sizeof s_path);
+    cr_assert_eq(listener_open(&listener, s_address, &err), 0);
+    cr_expect_not(listener_has_waiting(&listener));
+    int client = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_eq(connect(client, (struct sockaddr *)&name, sizeof name), 0);
+    cr_expect(listener_has_waiting(&listener));
+    char hidden[sizeof s_path + 4]; /* as one that was about to connect still finds it */
+    snprintf(hidden, sizeof hidden, "%s.it", s_path);
+    cr_assert_eq(link(s_path, hidden), 0);
+    listener_refuse(&listener);
+    cr_expect_not(can_connect_unix(s_path));
+    cr_expect_not(can_connect_unix(hidden));
+    int accepted = accept(listener.fd, NULL, NULL);
+    cr_expect_geq(accepted, 0);
+    cr_expect_lt(accept(listener.fd, NULL, NULL), 0);
+    close(accepted);
+    close(client);
+    unlink(hidden);
+    listener_close(&listener);
+}
+
 Test(listener_socket, tcp_listens_on_ipv4) {
     struct error err;
     struct listener listener;

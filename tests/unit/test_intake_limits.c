@@ -113,7 +113,7 @@ Test(intake_limits, it_waits_quietly_when_out_of_descriptors) {
     double before = cpu_seconds();
     cr_assert_not(web_receive(late, 1, 1200, &answer));
     cr_assert_lt(cpu_seconds() - before, 0.6); /* of 1.2 s */
-    close(kept); /* frees two: this side's and the other */
+    close(kept);                               /* frees two: this side's and the other */
     cr_assert(web_receive(late, 1, SOON_MS, &answer));
     assert_hello(&answer);
     web_answer_free(&answer);

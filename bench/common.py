@@ -9,6 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from support import fcgi  # noqa: E402  (the tests' FastCGI client)
+from support.host import die_with_parent  # noqa: E402
 
 PROGRAM = os.environ.get("FCGI_HOST", os.path.join(ROOT, "build/release/bin/fcgi_host"))
 
@@ -50,10 +51,16 @@ def environ():
             "HOME": os.environ.get("HOME", "/")}
 
 
-def start(command, folder, log_name):
-    log = open(os.path.join(folder, log_name), "wb")
-    return subprocess.Popen(command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL,
-                            stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+def start(command, folder, log_name, cores=None):
+    """A process in a session of its own, on these processor cores if any are given."""
+    def before_exec():
+        die_with_parent()
+        if cores:
+            os.sched_setaffinity(0, cores)
+    with open(os.path.join(folder, log_name), "wb") as log:
+        return subprocess.Popen(command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                preexec_fn=before_exec)
 
 
 def wait_until_answers(fetch, process, deadline_s=30):

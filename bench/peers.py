@@ -1,0 +1,259 @@
+"""The hosts that are compared: how each is told to serve applications, and how it is stopped."""
+
+import functools
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import common
+import machine
+
+APACHE_MODULES = "/usr/lib/apache2/modules"
+AM_ROOT = os.geteuid() == 0
+
+
+class App:
+    """A WSGI file, and the URL path below which it answers ("" for all)."""
+
+    def __init__(self, file, mount=""):
+        self.file, self.mount = file, mount
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+# Each of these: (command, address).  An address is the path of a Unix socket, or a TCP port.
+
+def fcgi_host(folder, apps, threads, workers=1):
+    address = os.path.join(folder, "socket")
+    conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n"
+            "log_level = warn\n")
+    for i, app in enumerate(apps):
+        conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n"
+        conf += f"mount = {app.mount}\n" if app.mount else ""
+    return [common.PROGRAM, "-c", write(folder, "fcgi_host.conf", conf)], address
+
+
+def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
+    address = os.path.join(folder, "socket")
+    command = ["uwsgi_python3", "--master", "--die-on-term", "--processes", str(workers),
+               "--threads", str(threads), "--need-app", "--disable-logging", "--listen", "128",
+               "--chmod-socket=666", f"--{protocol}-socket", address, "--pythonpath", folder,
+               *options]
+    if apps[0].mount:
+        command.append("--manage-script-name")
+        for app in apps:
+            command += ["--mount", f"{app.mount}={app.file}"]
+    else:
+        command += ["--wsgi-file", apps[0].file]
+    return command, address
+
+
+def mod_wsgi(folder, apps, threads, workers=1):
+    """Apache's daemon mode.  Each WSGIScriptAlias is an interpreter of its own by default."""
+    port = free_port()
+    scripts = "\n".join(f"WSGIScriptAlias {app.mount or '/'} {app.file} process-group=one"
+                        for app in apps)
+    user = "User www-data\nGroup www-data" if AM_ROOT else ""
+    conf = write(folder, "apache.conf", f"""ServerRoot {folder}
+ServerName localhost
+{user}
+Listen 127.0.0.1:{port}
+ListenBacklog 1024
+PidFile {folder}/apache.pid
+DefaultRuntimeDir {folder}
+ErrorLog /dev/stderr
+LoadModule mpm_event_module {APACHE_MODULES}/mod_mpm_event.so
+LoadModule authz_core_module {APACHE_MODULES}/mod_authz_core.so
+LoadModule wsgi_module {APACHE_MODULES}/mod_wsgi.so
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 64
+MaxRequestWorkers 64
+MaxKeepAliveRequests 0
+WSGISocketPrefix {folder}/wsgi
+WSGIDaemonProcess one processes={workers} threads={threads} python-path={folder}
+{scripts}
+<Directory {folder}>
+  Require all granted
+</Directory>
+""")
+    return ["apache2", "-DFOREGROUND", "-f", conf], port
+
+
+def gunicorn(folder, apps, threads, workers=1, options=()):
+    port = free_port()
+    return ["gunicorn", "-k", "gthread", "--workers", str(workers), "--threads", str(threads),
+            "--bind", f"127.0.0.1:{port}", "--chdir", folder, "--log-level", "warning", *options,
+            "app:application"], port
+
+
+def nginx(folder, protocol, address):
+    """In front of a peer.  Connections to the peer are kept open where its protocol can."""
+    port = free_port()
+    with open(f"/etc/nginx/{protocol}_params", encoding="utf-8") as f:
+        params = f.read()
+    keep, again = "", ""
+    if protocol == "fastcgi":
+        keep, again = "keepalive 16; keepalive_requests 1000000000;", "fastcgi_keep_conn on;"
+    temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in
+                     ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    conf = write(folder, "nginx.conf", f"""daemon off;
+{"user root;" if AM_ROOT else ""}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    {temp}
+    upstream peer {{ server unix:{address}; {keep} }}
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{
+            {params}
+            {protocol}_pass peer;
+            {again}
+        }}
+    }}
+}}
+""")
+    return ["nginx", "-c", conf, "-e", "stderr"], port
+
+
+class Peer:
+    """A host with a number of threads: what a row of a table is about."""
+
+    def __init__(self, family, make, threads, needs, protocol="fastcgi", keeps_open=False):
+        self.family, self.threads, self.protocol = family, threads, protocol
+        #: Whether FCGI_KEEP_CONN has an effect; without it every request needs a connection.
+        self.keeps_open = keeps_open
+        self.name = f"{family}-t{threads}"
+        self._make, self._needs = make, needs
+
+    @property
+    def is_installed(self):
+        return all(os.path.exists(path) for path in self._needs)
+
+    @property
+    def is_ours(self):
+        return self.family == "fcgi_host"
+
+    def command(self, folder, apps, workers=1):
+        return self._make(folder, apps, self.threads, workers)
+
+
+UWSGI_PROGRAM = "/usr/bin/uwsgi_python3"
+FCGI_HOST = [Peer("fcgi_host", fcgi_host, n, [common.PROGRAM], keeps_open=True)
+             for n in (1, 4, 16)]
+UWSGI = [Peer("uwsgi", uwsgi, n, [UWSGI_PROGRAM]) for n in (4, 16)]
+UWSGI_PROTOCOL = [Peer("uwsgi_protocol", functools.partial(uwsgi, protocol="uwsgi"), n,
+                       [UWSGI_PROGRAM], protocol="uwsgi") for n in (4, 16)]
+MOD_WSGI = [Peer("mod_wsgi", mod_wsgi, n, ["/usr/sbin/apache2", APACHE_MODULES + "/mod_wsgi.so"],
+                 protocol="http") for n in (4, 16)]
+
+
+def fetch(address, url="/"):
+    """The body of a page from a FastCGI socket's path, or from an HTTP port of this machine."""
+    if isinstance(address, str):
+        response = common.fcgi.fetch(address, url, SERVER_NAME="localhost", HTTP_HOST="localhost")
+        if response.status != 200:
+            raise OSError(response.status_line)
+        return response.body
+    connection = http.client.HTTPConnection("127.0.0.1", address, timeout=10)
+    try:
+        connection.request("GET", url)
+        reply = connection.getresponse()
+        body = reply.read()
+        if reply.status != 200:
+            raise OSError(f"status {reply.status}")
+        return body
+    finally:
+        connection.close()
+
+
+class Served:
+    """A peer that serves, perhaps with nginx in front, until the end of a `with` block.
+
+    sources: {file name: (mount, text of the WSGI file)}.  Everything runs in `cores`.
+    """
+
+    STOP_S = 10
+
+    def __init__(self, peer, sources, cores=None, workers=1, behind_nginx=False):
+        self.peer = peer
+        self._processes = []
+        self._folder = tempfile.mkdtemp(prefix="fcgi_host-bench-")
+        os.chmod(self._folder, 0o755)
+        try:
+            self._start(sources, cores, workers, behind_nginx)
+        except BaseException as error:
+            print(f"{peer.name}: {error}\n{self._logs()}", file=sys.stderr)
+            self.stop()
+            raise
+
+    def _start(self, sources, cores, workers, behind_nginx):
+        apps = [App(write(self._folder, name, text), mount)
+                for name, (mount, text) in sources.items()]
+        command, self.address = self.peer.command(self._folder, apps, workers)
+        self._run(command, "host.log", cores)
+        if behind_nginx and self.peer.protocol != "http":
+            command, self.address = nginx(self._folder, self.peer.protocol, self.address)
+            self._run(command, "nginx.log", cores)
+        for app in apps:
+            common.wait_until_answers(lambda url=app.mount + "/": fetch(self.address, url),
+                                      self._processes[0])
+
+    def _run(self, command, log, cores):
+        self._processes.append(common.start(command, self._folder, log, cores))
+
+    def _logs(self):
+        text = ""
+        for name in ("host.log", "nginx.log"):
+            path = os.path.join(self._folder, name)
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="backslashreplace") as f:
+                    text += f.read()[-2000:]
+        return text
+
+    @property
+    def pids(self):
+        return machine.in_sessions({process.pid for process in self._processes})
+
+    def stop(self):
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(self.STOP_S)
+            except subprocess.TimeoutExpired:
+                pass
+            # What is left of the session that was made for it, the leader unreaped or gone.
+            for pid in machine.in_sessions({process.pid}):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

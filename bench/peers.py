@@ -211,6 +211,7 @@ class Served:
     def _start(self, sources, cores, workers, behind_nginx):
         apps = [App(write(self._folder, name, text), mount)
                 for name, (mount, text) in sources.items()]
+        self.files = [app.file for app in apps]
         command, self.address = self.peer.command(self._folder, apps, workers)
         self._run(command, "host.log", cores)
         if behind_nginx and self.peer.protocol != "http":

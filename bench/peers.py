@@ -65,10 +65,10 @@ def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
 
 
 def mod_wsgi(folder, apps, threads, workers=1):
-    """Apache's daemon mode.  Each WSGIScriptAlias is an interpreter of its own by default."""
+    """Apache's daemon mode, an interpreter for each application."""
     port = free_port()
-    scripts = "\n".join(f"WSGIScriptAlias {app.mount or '/'} {app.file} process-group=one"
-                        for app in apps)
+    scripts = "\n".join(f"WSGIScriptAlias {app.mount or '/'} {app.file} process-group=one "
+                        f"application-group=a{i}" for i, app in enumerate(apps))
     user = "User www-data\nGroup www-data" if AM_ROOT else ""
     conf = write(folder, "apache.conf", f"""ServerRoot {folder}
 ServerName localhost

@@ -10,11 +10,9 @@ trials: median (min..max) of
 and how many requests failed.
 """
 
-import http.client
 import os
 import shutil
 import signal
-import socket
 import statistics
 import sys
 import tempfile
@@ -22,72 +20,25 @@ import threading
 import time
 
 import common
+import peers
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def http_fetcher(port):
-    def fetch():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        try:
-            connection.request("GET", "/")
-            reply = connection.getresponse()
-            body = reply.read().decode()
-            if reply.status != 200:
-                raise OSError(f"status {reply.status}")
-            return body
-        finally:
-            connection.close()
-    return fetch
+THREADS = 4
 
 
 def fcgi_host(folder, app):
-    address = os.path.join(folder, "fcgi_host.sock")
-    return [common.PROGRAM, "--listen", "unix:" + address, app], lambda: common.fetch_fcgi(address)
+    return peers.fcgi_host(folder, [app], THREADS)
 
 
 def uwsgi(folder, app):
-    address = os.path.join(folder, "uwsgi.sock")
-    command = ["uwsgi_python3", "--master", "--die-on-term", "--processes", "1", "--threads", "4",
-               "--need-app", "--disable-logging", "--py-autoreload", "1",
-               "--fastcgi-socket", address, "--pythonpath", folder, "--module", "app"]
-    return command, lambda: common.fetch_fcgi(address)
+    return peers.uwsgi(folder, [app], THREADS, options=["--py-autoreload", "1"])
 
 
 def gunicorn(folder, app):
-    port = free_port()
-    return ["gunicorn", "-k", "gthread", "--threads", "4", "--reload", "--bind",
-            f"127.0.0.1:{port}", "--chdir", folder, "--log-level", "warning",
-            "app:application"], http_fetcher(port)
+    return peers.gunicorn(folder, [app], THREADS, options=["--reload"])
 
 
 def mod_wsgi(folder, app):
-    port = free_port()
-    conf = os.path.join(folder, "apache.conf")
-    modules = "/usr/lib/apache2/modules"
-    user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
-    with open(conf, "w") as f:
-        f.write(f"""ServerRoot {folder}
-ServerName localhost
-{user}Listen 127.0.0.1:{port}
-PidFile {folder}/apache.pid
-DefaultRuntimeDir {folder}
-ErrorLog /dev/stderr
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule wsgi_module {modules}/mod_wsgi.so
-WSGISocketPrefix {folder}/wsgi
-WSGIDaemonProcess one processes=1 threads=4 python-path={folder}
-WSGIScriptAlias / {app} process-group=one application-group=one
-<Directory {folder}>
-  Require all granted
-</Directory>
-""")
-    return ["apache2", "-DFOREGROUND", "-f", conf], http_fetcher(port)
+    return peers.mod_wsgi(folder, [app], THREADS)
 
 
 PEERS = {"fcgi_host": fcgi_host, "uwsgi --py-autoreload 1": uwsgi, "gunicorn --reload": gunicorn,
@@ -147,7 +98,10 @@ def measure(name, kind, trials):
     os.chmod(folder, 0o755)
     app = os.path.join(folder, "app.py")
     common.save(app, kind, "v0")
-    command, fetch = PEERS[name](folder, app)
+    command, address = PEERS[name](folder, peers.App(app))
+
+    def fetch():
+        return peers.fetch(address).decode()
     process = common.start(command, folder, "log")
     try:
         common.wait_until_answers(fetch, process)

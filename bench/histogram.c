@@ -1,6 +1,7 @@
 #include "bench/histogram.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 
 /* Below 128 ns a bucket is one ns; from there on `shift` low bits of a time are not looked at. */
 static unsigned bucket_of(uint64_t ns) {
@@ -14,14 +15,13 @@ static unsigned bucket_of(uint64_t ns) {
     return shift * HISTOGRAM_LINEAR + (unsigned)(ns >> shift);
 }
 
-/* The greatest time that falls into the bucket. */
-static uint64_t upper_ns(unsigned bucket) {
-    if (bucket < HISTOGRAM_LINEAR) {
-        return bucket;
-    }
-    unsigned shift = bucket / HISTOGRAM_LINEAR - 1;
+/* The greatest time in the bucket, as far as is known. */
+static uint64_t upper_ns(const struct histogram *histogram, unsigned bucket) {
+    unsigned shift = bucket < HISTOGRAM_LINEAR ? 0 : bucket / HISTOGRAM_LINEAR - 1;
     uint64_t first = (uint64_t)(bucket - shift * HISTOGRAM_LINEAR) << shift;
-    return first + ((uint64_t)1 << shift) - 1;
+    uint64_t upper = first + ((uint64_t)1 << shift) - 1;
+    bool is_last = bucket == HISTOGRAM_BUCKETS - 1; /* it has no bound */
+    return is_last || upper > histogram->most_ns ? histogram->most_ns : upper;
 }
 
 void histogram_add(struct histogram *histogram, uint64_t ns) {
@@ -38,8 +38,7 @@ uint64_t histogram_percentile_ns(const struct histogram *histogram, double part)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS && histogram->total > 0; i++) {
         seen += histogram->counts[i];
         if (seen > 0 && (double)seen >= wanted) {
-            uint64_t upper = upper_ns(i);
-            return upper < histogram->most_ns ? upper : histogram->most_ns;
+            return upper_ns(histogram, i);
         }
     }
     return histogram->most_ns;
@@ -50,7 +49,7 @@ void histogram_print(const struct histogram *histogram, FILE *out) {
     fputc('[', out);
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         if (histogram->counts[i] > 0) {
-            fprintf(out, "%s[%.3f, %" PRIu64 "]", separator, (double)upper_ns(i) / 1e3,
+            fprintf(out, "%s[%.3f, %" PRIu64 "]", separator, (double)upper_ns(histogram, i) / 1e3,
                     histogram->counts[i]);
             separator = ", ";
         }

@@ -176,7 +176,7 @@ void connection_close(struct connection *c) {
     if (c->spool.end > 0) {
         body_spool_clear(&c->spool);
     }
-    atomic_fetch_sub_explicit(&returns->serving, 1, memory_order_relaxed);
+    deference_end(&returns->deference);
     put(c);
     if (atomic_load(&returns->wakes_on_close)) {
         returns_wake(returns);
@@ -195,7 +195,7 @@ void connection_give_back(struct connection *c, bool attend) {
         }
         c->is_registered = true;
     }
-    atomic_fetch_sub_explicit(&returns->serving, 1, memory_order_relaxed);
+    deference_end(&returns->deference);
     int expected = OWNER_SERVING;
     if (!attend && atomic_compare_exchange_strong(&c->owner, &expected, OWNER_INTAKE)) {
         return;

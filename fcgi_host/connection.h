@@ -43,6 +43,7 @@
 #include <sys/types.h>
 
 #include "fcgi_host/body_spool.h"
+#include "fcgi_host/deference.h"
 #include "fcgi_host/input.h"
 #include "fcgi_host/output.h"
 #include "fcgi_host/request.h"
@@ -69,7 +70,7 @@ struct returns {
     atomic_bool is_wake_pending;
     atomic_bool wakes_on_close; /**< the intake thread waits for connections to close */
     atomic_bool is_stopping;    /**< kept-open connections are closed after their request */
-    atomic_uint serving;        /**< connections that serving threads own */
+    struct deference deference; /**< in hand: connections that serving threads own */
     pthread_t thread;           /**< the intake thread: must not wait for a peer */
     int epoll_fd;
     int wake_fd; /**< eventfd, never read: each write is an edge */

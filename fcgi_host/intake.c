@@ -254,11 +254,13 @@ static void between_rounds(struct intake *intake) {
 int intake_run(struct intake *intake, struct error *err) {
     struct epoll_event events[INTAKE_EVENTS];
     intake->returns.thread = pthread_self();
+    deference_start(&intake->returns.deference);
     while (!atomic_load(&intake->is_told_to_leave)) {
         between_rounds(intake);
         if (atomic_load(&intake->returns.is_stopping) && atomic_load(&intake->open_count) == 0) {
             break;
         }
+        deference_update(&intake->returns.deference);
         int count = epoll_wait(intake->returns.epoll_fd, events, INTAKE_EVENTS, timeout_ms(intake));
         if (count < 0 && errno != EINTR) {
             return error_set_errno(err, errno, "epoll");
@@ -286,7 +288,7 @@ void intake_stop(struct intake *intake) {
 
 void intake_stats(struct intake *intake, struct intake_stats *ret_stats) {
     unsigned open = atomic_load(&intake->open_count);
-    unsigned serving = atomic_load(&intake->returns.serving);
+    unsigned serving = atomic_load(&intake->returns.deference.in_hand);
     ret_stats->connections_accepted = atomic_load(&intake->accepted_count);
     ret_stats->requests = atomic_load(&intake->handed_over_count);
     ret_stats->connections_open = open;

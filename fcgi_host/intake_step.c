@@ -64,7 +64,7 @@ static enum intake_step hand_over(struct intake *intake, struct connection *c) {
         owner = c->trusts_short ? OWNER_SERVING_EDGE : OWNER_SERVING_HANG_UP;
     }
     atomic_store_explicit(&c->owner, owner, memory_order_relaxed);
-    atomic_fetch_add_explicit(&intake->returns.serving, 1, memory_order_relaxed);
+    deference_begin(&intake->returns.deference);
     intake_call_hook(intake, &c->request);
     return STEP_GONE;
 }

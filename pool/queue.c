@@ -250,6 +250,21 @@ bool queue_wait(struct queue_server *server) {
     return false;
 }
 
+uint64_t queue_finished(struct queue_server *server) {
+    pthread_mutex_lock(&server->queue->lock);
+    uint64_t finished = server->queue->finished;
+    pthread_mutex_unlock(&server->queue->lock);
+    return finished;
+}
+
+bool queue_gives_way(struct queue_server *server, uint64_t finished) {
+    struct queue *queue = server->queue;
+    pthread_mutex_lock(&queue->lock);
+    bool gives_way = !server->is_dismissed && queue->busy > 0 && queue->finished != finished;
+    pthread_mutex_unlock(&queue->lock);
+    return gives_way;
+}
+
 struct job *queue_first(struct queue_server *server) {
     struct queue *queue = server->queue;
     struct job *job = NULL;

@@ -117,6 +117,13 @@ bool queue_server_is_busy(struct queue_server *server);
  * @tstate none: it blocks
  */
 bool queue_wait(struct queue_server *server);
+/** How many jobs have ended. */
+uint64_t queue_finished(struct queue_server *server);
+/**
+ * In line, and attached by interrupting a thread that has ended a job since `finished`: whether to
+ * let it go on, because it is quick enough to do what waits.
+ */
+bool queue_gives_way(struct queue_server *server, uint64_t finished);
 /** Attached after queue_wait(): leave the line, take a job. @return NULL: none left, asleep */
 struct job *queue_first(struct queue_server *server);
 /** The job is done: take the next. @return NULL: none waits, asleep (or dismissed) */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pool/attach.h"
+#include "pool/clock.h"
 
 int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err) {
     pthread_t thread;
@@ -18,13 +19,41 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
     return 0;
 }
 
+/** CPython's switch interval is 5 ms: who has waited so long has interrupted somebody. */
+enum { INTERRUPTS_AFTER_NS = 4500 * 1000 };
+/** For the interrupted thread to wake up and take the GIL; there is no event that tells. */
+enum { GIVE_WAY_NS = 200 * 1000 };
+
+/**
+ * Attach, in line.
+ *
+ * Waiting for the GIL serves to have it as soon as a request waits for something else.  But after
+ * the switch interval it interrupts the thread that has it, in the middle of a request, which then
+ * waits for as long itself, while those that came later are served.  When the interrupted one is
+ * not a long computation, but one of many short requests, it goes on and this one waits again.
+ */
+static void attach_in_line(struct server *server) {
+    for (;;) {
+        uint64_t finished = queue_finished(&server->waiting);
+        uint64_t begin_ns = clock_now_ns();
+        attach_begin(server->tstate);
+        if (clock_now_ns() - begin_ns < INTERRUPTS_AFTER_NS ||
+            !queue_gives_way(&server->waiting, finished)) {
+            return;
+        }
+        attach_end();
+        const struct timespec pause = {.tv_nsec = GIVE_WAY_NS};
+        nanosleep(&pause, NULL);
+    }
+}
+
 /*
  * Attached from the first job until none waits: with requests coming in, the GIL is not given up
  * between two of them.
  */
 void server_serve(struct server *server) {
     while (queue_wait(&server->waiting)) {
-        attach_begin(server->tstate);
+        attach_in_line(server);
         struct job *job = queue_first(&server->waiting);
         while (job) {
             job->run(job, &server->lease);

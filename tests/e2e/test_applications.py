@@ -8,6 +8,7 @@ import unittest
 
 from support import fcgi
 from support.host import APPS, PYTHON, HostTestCase, needs_modules, run
+from support.load import Load
 from support.waiting import await_
 
 #: Says who answers; other tests add to it.
@@ -605,3 +606,31 @@ class Placement(Applications):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class Order(HostTestCase):
+    def test_a_short_request_is_not_interrupted_for_those_that_came_later(self):
+        app = self.write("busy.py", """
+            ended = 0
+            def application(environ, start_response):
+                global ended
+                ended_before = ended
+                sum(i * i for i in range(15000))
+                overtaken_by = ended - ended_before
+                ended += 1
+                start_response("200 OK", [])
+                return [str(overtaken_by).encode()]
+            """)
+        host = self.start_host("--threads", "4", app)
+        overtaken = []
+
+        def fetch():
+            response = host.fetch()
+            overtaken.append(int(response.body))
+            return response.status
+        with Load(fetch, threads=8) as load:
+            load.await_answers(1500)
+        self.assertEqual(load.failures, [])
+        overtaken.sort()
+        # A few are now and then: when the interrupted thread is slow to wake up.
+        self.assertLess(overtaken[-len(overtaken) // 200], 10, overtaken[-20:])

@@ -51,6 +51,7 @@ static void init(struct intake *intake, const struct intake_options *options,
     intake->wake_source.kind = SOURCE_WAKE;
     intake->listen_source.kind = SOURCE_LISTEN;
     intake->listen_fd = options->listen_fd;
+    intake->is_one_of_many = options->is_one_of_many;
     intake->max_connections = options->max_connections;
     LIST_INIT(&intake->open);
     SLIST_INIT(&intake->closed);

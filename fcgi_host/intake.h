@@ -38,6 +38,7 @@ struct intake_hooks {
 
 struct intake_options {
     int listen_fd;            /**< non-blocking; the caller's */
+    bool is_one_of_many;      /**< other processes accept from it as well: by turns */
     unsigned max_connections; /**< told to FCGI_GET_VALUES; beyond it accepting pauses */
     unsigned max_requests;
     unsigned header_timeout_ms;   /**< a header must be complete by then */

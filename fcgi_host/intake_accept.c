@@ -116,8 +116,18 @@ static bool accept_one(struct intake *intake) {
     return true;
 }
 
+/* The kernel wakes the first in the line of those that wait for the socket: go to its end.  Else
+ * the same process would have nearly all connections, and its GIL all the work. */
+static void let_others_accept(struct intake *intake) {
+    intake_unlisten(intake);
+    if (intake_listen(intake, NULL) < 0) {
+        pause_accepting(intake, true);
+    }
+}
+
 void intake_accept(struct intake *intake) {
-    for (int i = 0; i < INTAKE_ACCEPTS && intake->is_listening; i++) {
+    int most = intake->is_one_of_many ? 1 : INTAKE_ACCEPTS;
+    for (int i = 0; i < most && intake->is_listening; i++) {
         if (atomic_load_explicit(&intake->open_count, memory_order_relaxed) >=
             intake->max_connections) {
             pause_accepting(intake, false);
@@ -129,6 +139,9 @@ void intake_accept(struct intake *intake) {
         if (!accept_one(intake)) {
             return;
         }
+    }
+    if (intake->is_one_of_many && intake->is_listening) {
+        let_others_accept(intake);
     }
 }
 

@@ -75,6 +75,7 @@ struct intake {
     /* Accepting. */
     struct source listen_source;
     int listen_fd;
+    bool is_one_of_many;
     unsigned max_connections;
     struct peer_addresses *peer_addresses;
     bool is_listening;        /**< the socket is in the epoll set */

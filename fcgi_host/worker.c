@@ -180,6 +180,7 @@ static int serve(struct worker *worker, struct error *err) {
     unsigned connections = max_connections();
     const struct intake_options options = {
         .listen_fd = worker->options->listen_fd,
+        .is_one_of_many = worker->options->is_one_of_many,
         .max_connections = connections,
         .max_requests = connections,
         .header_timeout_ms = HEADER_TIMEOUT_MS,

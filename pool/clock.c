@@ -9,9 +9,13 @@ uint64_t clock_now_ns(void) {
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-struct timespec clock_deadline(uint64_t ms) {
-    uint64_t at = clock_now_ns() + ms * NS_PER_MS;
+struct timespec clock_deadline_ns(uint64_t ns) {
+    uint64_t at = clock_now_ns() + ns;
     return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+}
+
+struct timespec clock_deadline(uint64_t ms) {
+    return clock_deadline_ns(ms * NS_PER_MS);
 }
 
 uint64_t clock_left_ns(const struct timespec *deadline) {

@@ -12,8 +12,9 @@
 
 /** CLOCK_MONOTONIC now, in nanoseconds. */
 uint64_t clock_now_ns(void);
-/** The point `ms` milliseconds from now. */
+/** The point `ms` milliseconds, or `ns` nanoseconds, from now. */
 struct timespec clock_deadline(uint64_t ms);
+struct timespec clock_deadline_ns(uint64_t ns);
 /** Nanoseconds from now until `deadline`; 0 when it has passed. */
 uint64_t clock_left_ns(const struct timespec *deadline);
 

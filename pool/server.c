@@ -21,7 +21,7 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
 
 /** CPython's switch interval is 5 ms: who has waited so long has interrupted somebody. */
 enum { INTERRUPTS_AFTER_NS = 4500 * 1000 };
-/** For the interrupted thread to wake up and take the GIL; there is no event that tells. */
+/** For the interrupted thread to wake up and take the GIL; no event tells that it has. */
 enum { GIVE_WAY_NS = 200 * 1000 };
 
 /**
@@ -42,8 +42,8 @@ static void attach_in_line(struct server *server) {
             return;
         }
         attach_end();
-        const struct timespec pause = {.tv_nsec = GIVE_WAY_NS};
-        nanosleep(&pause, NULL);
+        const struct timespec deadline = clock_deadline_ns(GIVE_WAY_NS);
+        queue_wait_drained(server->waiting.queue, &deadline);
     }
 }
 

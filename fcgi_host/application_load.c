@@ -6,11 +6,11 @@
 
 #include "embedded/application_import_py.h"
 #include "embedded/application_setup_py.h"
-#include "fcgi_host/embedded_code.h"
 #include "fcgi_host/wsgi.h"
 #include "fcgi_host/wsgi_errors.h"
 #include "fcgi_host/wsgi_raise.h"
 #include "fcgi_host/wsgi_state.h"
+#include "pool/embedded_code.h"
 
 static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
 static struct embedded_code s_import = {"application_import", application_import_py, NULL};

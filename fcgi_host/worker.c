@@ -1,6 +1,7 @@
 #include "fcgi_host/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ enum {
     MAX_HEADER_BYTES = 256 * 1024, /**< far beyond what web servers let through (8-64 KiB) */
     /** For what applications do at their end, though the time to finish has passed. */
     LEAST_END_MS = 500,
+    /** One for whoever has the GIL, one for whoever has not. */
+    MALLOC_ARENAS = 2,
 };
 
 #define MS UINT64_C(1000000) /* in nanoseconds */
@@ -52,6 +55,24 @@ static void leave_signals_to_supervisor(void) {
 
 static void replace(void *ctx, const char *why, bool is_urgent) {
     worker_tell(ctx, CHANNEL_REPLACE_ME, is_urgent, NULL, why);
+}
+
+/**
+ * By default glibc gives each of the first threads an arena of its own for malloc(), and each keeps
+ * what it once needed to load an application: a quarter of the memory of a small one.  Threads that
+ * share a GIL hardly ever allocate at the same time.  mallopt(3); what an administrator has set
+ * stands.
+ */
+static void share_malloc_arenas(const struct config *config) {
+    const char *tunables = getenv("GLIBC_TUNABLES");
+    bool is_set = config->script_defaults.gil_own || getenv("MALLOC_ARENA_MAX") ||
+                  (tunables && strstr(tunables, "glibc.malloc.arena_max"));
+    for (size_t i = 0; i < config->app_count && !is_set; i++) {
+        is_set = config->apps[i].gil_own;
+    }
+    if (!is_set) {
+        mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    }
 }
 
 static int start_python(const struct worker *worker, struct error *err) {
@@ -102,6 +123,7 @@ static int set_up(struct worker *worker, struct error *err) {
     if (worker->stop_timer_fd < 0) {
         return error_set_errno(err, errno, "timerfd_create");
     }
+    share_malloc_arenas(worker->config);
     if (start_python(worker, err)) {
         return -1;
     }

@@ -7,30 +7,20 @@
 #include "embedded/interpreter_setup_py.h"
 #include "pool/attach.h"
 #include "pool/cpython_internals.h"
+#include "pool/embedded_code.h"
 #include "pool/py_error.h"
 
 /** SystemExit is repeated this often: code may catch it and go on. */
 enum { INTERRUPT_AGAIN_MS = 50 };
 
+static struct embedded_code s_setup = {"interpreter_setup", interpreter_setup_py, NULL};
 static const char SETUP_NAMESPACE[] = "fcgi_host.setup";
 
-PyObject *interpreter_run_embedded(const char *source, const char *file_name) {
-    char shown_name[64];
-    snprintf(shown_name, sizeof shown_name, "<fcgi_host>/%s", file_name);
-    PyObject *globals = NULL, *result = NULL;
-    PyObject *code = Py_CompileString(source, shown_name, Py_file_input);
-    if (code) {
-        globals = Py_BuildValue("{s:s,s:O}", "__name__", shown_name, "__builtins__",
-                                PyEval_GetBuiltins());
-    }
-    if (globals) {
-        result = PyEval_EvalCode(code, globals, globals);
-        if (!result) {
-            Py_CLEAR(globals);
-        }
-    }
-    Py_XDECREF(result);
-    Py_XDECREF(code);
+PyObject *interpreter_run_embedded(struct embedded_code *code) {
+    PyObject *module = embedded_code_run(code);
+    PyObject *globals = module ? PyModule_GetDict(module) : NULL;
+    Py_XINCREF(globals);
+    Py_XDECREF(module);
     return globals;
 }
 
@@ -71,7 +61,7 @@ static int call_setup_plainly(const char *name) {
 
 /** @return 0, or -1 with an exception */
 static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
-    PyObject *setup = interpreter_run_embedded(interpreter_setup_py, "interpreter_setup.py");
+    PyObject *setup = interpreter_run_embedded(&s_setup);
     int result = setup ? interpreter_keep(SETUP_NAMESPACE, setup) : -1;
     if (result == 0) {
         result = call_setup_plainly("forbid_fork");

@@ -60,8 +60,9 @@ void interpreter_end(PyThreadState *tstate);
 
 /* ---- For this layer ---- */
 
-/** Run a source text embedded in the program. @return its globals (new reference), or NULL */
-PyObject *interpreter_run_embedded(const char *source, const char *file_name);
+struct embedded_code;
+/** embedded_code_run(). @return the globals (new reference), or NULL with an exception */
+PyObject *interpreter_run_embedded(struct embedded_code *code);
 /** Keep an object as long as the attached interpreter. @return 0, or -1 with an exception */
 int interpreter_keep(const char *name, PyObject *object);
 /** Borrowed reference to a kept object, or NULL without an exception. */

@@ -8,14 +8,16 @@
 
 #include "embedded/main_first_py.h"
 #include "pool/cpython_internals.h"
+#include "pool/embedded_code.h"
 #include "pool/interpreter.h"
 #include "pool/py_error.h"
 
+static struct embedded_code s_code = {"main_first", main_first_py, NULL};
 static const char MAIN_NAMESPACE[] = "fcgi_host.main_first";
 static const char SINK_CAPSULE[] = "fcgi_host.refusal_sink";
 
 int main_first_prepare(struct error *err) {
-    PyObject *globals = interpreter_run_embedded(main_first_py, "main_first.py");
+    PyObject *globals = interpreter_run_embedded(&s_code);
     if (!globals) {
         return py_error_take(err);
     }

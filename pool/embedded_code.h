@@ -2,10 +2,11 @@
  * Python source that is part of this program, compiled once per process.
  *
  * Compiling takes longer than all else in the set-up of an interpreter, so the code is kept, as
- * bytes that belong to no interpreter.
+ * bytes that belong to no interpreter.  It has no docstrings and assertions: each interpreter has
+ * its own copy.
  */
-#ifndef FCGI_HOST_EMBEDDED_CODE_H
-#define FCGI_HOST_EMBEDDED_CODE_H
+#ifndef POOL_EMBEDDED_CODE_H
+#define POOL_EMBEDDED_CODE_H
 
 #include "pool/py_compat.h"
 

@@ -1,4 +1,4 @@
-#include "fcgi_host/embedded_code.h"
+#include "pool/embedded_code.h"
 
 #include <marshal.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@ struct embedded_bytes {
 };
 
 enum { FILE_NAME_BYTES = 64 };
+/** As python -OO. */
+enum { WITHOUT_DOCSTRINGS = 2 };
 
 /* Keep a code object for the next time, unless another thread was first. */
 static void keep(struct embedded_code *code, PyObject *object) {
@@ -38,7 +40,8 @@ static PyObject *get_code_object(struct embedded_code *code) {
     }
     char file_name[FILE_NAME_BYTES];
     snprintf(file_name, sizeof file_name, "<fcgi_host %s>", code->name);
-    PyObject *object = Py_CompileString(code->source, file_name, Py_file_input);
+    PyObject *object =
+        Py_CompileStringExFlags(code->source, file_name, Py_file_input, NULL, WITHOUT_DOCSTRINGS);
     if (object) {
         keep(code, object);
     }

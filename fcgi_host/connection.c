@@ -164,6 +164,13 @@ static void put(struct connection *c) {
     } while (!atomic_compare_exchange_weak(&returns->first, &first, c));
 }
 
+static void note_end(struct returns *returns) {
+    deference_end(&returns->deference);
+    if (atomic_load(&returns->is_yielding)) {
+        returns_wake(returns); /* there may be no reason for it any more */
+    }
+}
+
 void connection_close(struct connection *c) {
     struct returns *returns = c->returns;
     if (c->is_registered) {
@@ -176,7 +183,7 @@ void connection_close(struct connection *c) {
     if (c->spool.end > 0) {
         body_spool_clear(&c->spool);
     }
-    deference_end(&returns->deference);
+    note_end(returns);
     put(c);
     if (atomic_load(&returns->wakes_on_close)) {
         returns_wake(returns);
@@ -195,7 +202,7 @@ void connection_give_back(struct connection *c, bool attend) {
         }
         c->is_registered = true;
     }
-    deference_end(&returns->deference);
+    note_end(returns);
     int expected = OWNER_SERVING;
     if (!attend && atomic_compare_exchange_strong(&c->owner, &expected, OWNER_INTAKE)) {
         return;

@@ -71,6 +71,7 @@ struct returns {
     atomic_bool wakes_on_close; /**< the intake thread waits for connections to close */
     atomic_bool is_stopping;    /**< kept-open connections are closed after their request */
     struct deference deference; /**< in hand: connections that serving threads own */
+    atomic_bool is_yielding;    /**< new connections are left to other workers */
     pthread_t thread;           /**< the intake thread: must not wait for a peer */
     int epoll_fd;
     int wake_fd; /**< eventfd, never read: each write is an edge */

@@ -19,13 +19,15 @@
 #include <sys/types.h>
 
 struct deference {
-    atomic_uint in_hand; /**< requests that serving threads have, or will have */
+    atomic_uint *in_hand; /**< requests that serving threads have, or will have */
     atomic_bool is_deferring;
     atomic_bool is_allowed; /**< the thread is an ordinary one, and the system lets us */
     pid_t thread;
 };
 
-/** @thread intake, before the first of the others */
+/** @param in_hand  zero; must outlive it */
+void deference_init(struct deference *deference, atomic_uint *in_hand);
+/** This thread is the intake thread. @thread intake */
 void deference_start(struct deference *deference);
 /** A request is handed over. @thread intake */
 void deference_begin(struct deference *deference);

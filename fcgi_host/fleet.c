@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "fcgi_host/balance.h"
 #include "fcgi_host/fleet_private.h"
 #include "fcgi_host/log.h"
 
@@ -190,6 +191,25 @@ void fleet_hear_out(struct process *process) {
     }
 }
 
+/** How the workers of `config` share connections.  It lasts as long as they do. */
+static struct balance *balance_for(struct fleet *fleet, const struct config *config) {
+    /* While they are replaced there are as many again. */
+    unsigned members = 2 * config->workers;
+    struct error err;
+    if (config->workers <= 1) {
+        return NULL;
+    }
+    if (!fleet->balance || balance_size(fleet->balance) < members) {
+        balance_release(fleet->balance);
+        fleet->balance = balance_new(members, &err);
+        if (!fleet->balance) {
+            log_line(LOG_WARN, "worker.balance", NULL, "connections are not shared evenly: %s",
+                     err.text);
+        }
+    }
+    return fleet->balance;
+}
+
 struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struct config *config,
                              const char *cause) {
     struct error err;
@@ -199,6 +219,7 @@ struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struc
         .is_candidate = config != fleet->config,
         .listen_fd = fleet->listen_fd,
         .is_one_of_many = config->workers > 1,
+        .balance = balance_for(fleet, config),
         .in_child = fleet->hooks.in_child,
         .ctx = fleet->hooks.ctx,
     };
@@ -260,6 +281,7 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
 void fleet_free(struct fleet *fleet) {
     if (fleet) {
         placement_free(fleet->placement);
+        balance_release(fleet->balance);
         config_free(fleet->owned_config);
         free(fleet->slots);
         free(fleet);

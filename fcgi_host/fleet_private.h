@@ -57,6 +57,7 @@ struct fleet {
     const struct config *config;
     struct config *owned_config; /**< `config` when it was read again, to be freed */
     struct placement *placement;
+    struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
     struct process *processes;
     struct slot *slots;
     unsigned slot_count;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/balance.h"
 #include "fcgi_host/intake_internal.h"
 
 static int watch_wakes(struct intake *intake, struct error *err) {
@@ -20,7 +21,8 @@ static int watch_wakes(struct intake *intake, struct error *err) {
     if (returns->epoll_fd < 0) {
         return error_set_errno(err, errno, "epoll");
     }
-    returns->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    returns->wake_fd = intake->balance ? balance_wake_fd(intake->balance, intake->balance_member)
+                                       : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (returns->wake_fd < 0) {
         return error_set_errno(err, errno, "eventfd");
     }
@@ -51,7 +53,11 @@ static void init(struct intake *intake, const struct intake_options *options,
     intake->wake_source.kind = SOURCE_WAKE;
     intake->listen_source.kind = SOURCE_LISTEN;
     intake->listen_fd = options->listen_fd;
-    intake->is_one_of_many = options->is_one_of_many;
+    intake->balance = options->balance;
+    intake->balance_member = options->balance_member;
+    deference_init(&intake->returns.deference,
+                   intake->balance ? balance_in_hand(intake->balance, intake->balance_member)
+                                   : &intake->own_in_hand);
     intake->max_connections = options->max_connections;
     LIST_INIT(&intake->open);
     SLIST_INIT(&intake->closed);
@@ -115,7 +121,7 @@ void intake_free(struct intake *intake) {
     }
     free_watchers(intake, false);
     intake_unlisten(intake);
-    if (intake->returns.wake_fd >= 0) {
+    if (intake->returns.wake_fd >= 0 && !intake->balance) {
         close(intake->returns.wake_fd);
     }
     if (intake->returns.epoll_fd >= 0) {
@@ -181,7 +187,10 @@ static void dispatch(struct intake *intake, const struct epoll_event *event) {
     case SOURCE_LISTEN:
         intake_accept(intake);
         break;
-    case SOURCE_WAKE: /* what woke us is looked at in every round */
+    case SOURCE_WAKE:          /* what woke us is looked at in every round */
+        if (intake->balance) { /* but of what another worker left, the kernel tells only that one */
+            intake_accept(intake);
+        }
         break;
     case SOURCE_CONNECTION:
         intake_connection_event(intake, (struct connection *)source, event->events);
@@ -261,6 +270,7 @@ int intake_run(struct intake *intake, struct error *err) {
         if (atomic_load(&intake->returns.is_stopping) && atomic_load(&intake->open_count) == 0) {
             break;
         }
+        intake_update_balance(intake);
         deference_update(&intake->returns.deference);
         int count = epoll_wait(intake->returns.epoll_fd, events, INTAKE_EVENTS, timeout_ms(intake));
         if (count < 0 && errno != EINTR) {
@@ -289,7 +299,7 @@ void intake_stop(struct intake *intake) {
 
 void intake_stats(struct intake *intake, struct intake_stats *ret_stats) {
     unsigned open = atomic_load(&intake->open_count);
-    unsigned serving = atomic_load(&intake->returns.deference.in_hand);
+    unsigned serving = atomic_load(intake->returns.deference.in_hand);
     ret_stats->connections_accepted = atomic_load(&intake->accepted_count);
     ret_stats->requests = atomic_load(&intake->handed_over_count);
     ret_stats->connections_open = open;

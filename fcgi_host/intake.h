@@ -36,9 +36,13 @@ struct intake_hooks {
     bool (*hand_over)(void *ctx, int fd);
 };
 
+struct balance;
+
 struct intake_options {
-    int listen_fd;            /**< non-blocking; the caller's */
-    bool is_one_of_many;      /**< other processes accept from it as well: by turns */
+    int listen_fd; /**< non-blocking; the caller's */
+    /** Other processes accept from it as well; NULL: none. */
+    struct balance *balance;
+    int balance_member;
     unsigned max_connections; /**< told to FCGI_GET_VALUES; beyond it accepting pauses */
     unsigned max_requests;
     unsigned header_timeout_ms;   /**< a header must be complete by then */

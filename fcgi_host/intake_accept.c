@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/balance.h"
 #include "fcgi_host/intake_internal.h"
 
 int intake_listen(struct intake *intake, struct error *err) {
@@ -19,13 +20,24 @@ int intake_listen(struct intake *intake, struct error *err) {
         return error_set_errno(err, errno, "waiting for connections");
     }
     intake->is_listening = true;
+    if (intake->balance) {
+        balance_set_state(intake->balance, intake->balance_member, BALANCE_LISTENING);
+    }
     return 0;
+}
+
+static void leave_epoll(struct intake *intake) {
+    epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, intake->listen_fd, NULL);
+    intake->is_listening = false;
 }
 
 void intake_unlisten(struct intake *intake) {
     if (intake->is_listening) {
-        epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, intake->listen_fd, NULL);
-        intake->is_listening = false;
+        leave_epoll(intake);
+    }
+    atomic_store(&intake->returns.is_yielding, false);
+    if (intake->balance) {
+        balance_set_state(intake->balance, intake->balance_member, BALANCE_ABSENT);
     }
 }
 
@@ -119,14 +131,36 @@ static bool accept_one(struct intake *intake) {
 /* The kernel wakes the first in the line of those that wait for the socket: go to its end.  Else
  * the same process would have nearly all connections, and its GIL all the work. */
 static void let_others_accept(struct intake *intake) {
-    intake_unlisten(intake);
+    leave_epoll(intake);
     if (intake_listen(intake, NULL) < 0) {
         pause_accepting(intake, true);
     }
 }
 
+static void stop_yielding(struct intake *intake) {
+    atomic_store(&intake->returns.is_yielding, false);
+    if (intake_listen(intake, NULL) < 0) {
+        pause_accepting(intake, true);
+    }
+}
+
+void intake_update_balance(struct intake *intake) {
+    bool is_yielding = atomic_load_explicit(&intake->returns.is_yielding, memory_order_relaxed);
+    if (!intake->balance || (!intake->is_listening && !is_yielding)) {
+        return;
+    }
+    /* Before looking: a request that ends from here on makes us look again. */
+    atomic_store(&intake->returns.is_yielding, true);
+    if (!balance_yield(intake->balance, intake->balance_member)) {
+        stop_yielding(intake);
+    } else if (intake->is_listening) {
+        leave_epoll(intake);
+    }
+    balance_wake_idlers(intake->balance, intake->balance_member);
+}
+
 void intake_accept(struct intake *intake) {
-    int most = intake->is_one_of_many ? 1 : INTAKE_ACCEPTS;
+    int most = intake->balance ? 1 : INTAKE_ACCEPTS;
     for (int i = 0; i < most && intake->is_listening; i++) {
         if (atomic_load_explicit(&intake->open_count, memory_order_relaxed) >=
             intake->max_connections) {
@@ -140,12 +174,15 @@ void intake_accept(struct intake *intake) {
             return;
         }
     }
-    if (intake->is_one_of_many && intake->is_listening) {
+    if (intake->balance && intake->is_listening) {
         let_others_accept(intake);
     }
 }
 
 void intake_accept_waiting(struct intake *intake) {
+    if (atomic_load(&intake->returns.is_yielding)) {
+        stop_yielding(intake);
+    }
     while (intake->is_listening &&
            atomic_load_explicit(&intake->open_count, memory_order_relaxed) <
                intake->max_connections &&

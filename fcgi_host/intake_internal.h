@@ -75,7 +75,8 @@ struct intake {
     /* Accepting. */
     struct source listen_source;
     int listen_fd;
-    bool is_one_of_many;
+    struct balance *balance; /**< NULL: nobody else listens */
+    int balance_member;
     unsigned max_connections;
     struct peer_addresses *peer_addresses;
     bool is_listening;        /**< the socket is in the epoll set */
@@ -96,6 +97,7 @@ struct intake {
     char id_prefix[16]; /**< "<pid>-" */
     size_t id_prefix_bytes;
 
+    atomic_uint own_in_hand; /**< without `balance` */
     atomic_uint open_count;
     _Atomic uint64_t accepted_count, handed_over_count;
 
@@ -107,6 +109,8 @@ int intake_listen(struct intake *intake, struct error *err);
 void intake_unlisten(struct intake *intake);
 /** The listening socket is readable. */
 void intake_accept(struct intake *intake);
+/** Leave new connections to other workers, or not any more, by what each has in hand. */
+void intake_update_balance(struct intake *intake);
 /** A connection was closed, or time has passed: accept again if that was paused. */
 void intake_resume_accepting(struct intake *intake);
 /** Take on a connected, non-blocking socket. @return -1 out of memory: the socket is closed */

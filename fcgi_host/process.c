@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "fcgi_host/balance.h"
 #include "fcgi_host/log.h"
 #include "fcgi_host/worker.h"
 
@@ -29,6 +30,8 @@ static void be_worker(const struct process_start *start, struct process *process
         .board = process->board,
         .last_words_fd = process->last_words_fd,
         .is_one_of_many = start->is_one_of_many,
+        .balance = process->balance,
+        .balance_member = process->balance_member,
     };
     _exit(worker_run(&options));
 }
@@ -51,6 +54,8 @@ struct process *process_start(const struct process_start *start, struct error *e
     if (!process->board || channel_pair(channel, err)) {
         goto fail;
     }
+    process->balance_member = start->balance ? balance_join(start->balance) : -1;
+    process->balance = process->balance_member < 0 ? NULL : start->balance;
     process->channel.fd = channel[0];
     process->started_ms = loop_now_ms();
     process->pid = fork();
@@ -80,6 +85,9 @@ void process_free(struct process *process) {
     }
     if (process->last_words_fd >= 0) {
         close(process->last_words_fd);
+    }
+    if (process->balance) {
+        balance_leave(process->balance, process->balance_member);
     }
     scoreboard_free(process->board);
     for (size_t i = 0; i < process->failed.count; i++) {

@@ -40,8 +40,10 @@ struct process {
     struct loop_timer deadline; /**< to load, or to drain */
     struct loop_timer patience; /**< until it accepts though something still loads */
     struct scoreboard *board;
-    int last_words_fd; /**< a memory file that faulthandler writes to */
-    char *status_part; /**< status_round.h's */
+    int last_words_fd;       /**< a memory file that faulthandler writes to */
+    char *status_part;       /**< status_round.h's */
+    struct balance *balance; /**< of which it is a member, or NULL */
+    int balance_member;
 };
 
 struct process_start {
@@ -49,7 +51,8 @@ struct process_start {
     const struct placement *placement;
     bool is_candidate; /**< `config` is not in effect yet */
     int listen_fd;
-    bool is_one_of_many; /**< wsgi.multiprocess */
+    bool is_one_of_many;     /**< wsgi.multiprocess */
+    struct balance *balance; /**< NULL: none */
     /** In the child: let go what belongs to the supervisor. */
     void (*in_child)(void *ctx);
     void *ctx;

@@ -202,7 +202,8 @@ static int serve(struct worker *worker, struct error *err) {
     unsigned connections = max_connections();
     const struct intake_options options = {
         .listen_fd = worker->options->listen_fd,
-        .is_one_of_many = worker->options->is_one_of_many,
+        .balance = worker->options->balance,
+        .balance_member = worker->options->balance_member,
         .max_connections = connections,
         .max_requests = connections,
         .header_timeout_ms = HEADER_TIMEOUT_MS,

@@ -11,6 +11,8 @@
 #include "fcgi_host/placement.h"
 #include "fcgi_host/scoreboard.h"
 
+struct balance;
+
 /** All is the supervisor's, valid as long as the process. */
 struct worker_options {
     const struct config *config;
@@ -19,8 +21,10 @@ struct worker_options {
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;
-    int last_words_fd;   /**< faulthandler's text goes there */
-    bool is_one_of_many; /**< wsgi.multiprocess */
+    int last_words_fd;       /**< faulthandler's text goes there */
+    bool is_one_of_many;     /**< wsgi.multiprocess */
+    struct balance *balance; /**< NULL: no other worker to share connections with */
+    int balance_member;
 };
 
 /**

@@ -5,8 +5,10 @@
 #include "fcgi_host/deference.h"
 
 static struct deference s_deference;
+static atomic_uint s_in_hand;
 
 static void start(void) {
+    deference_init(&s_deference, &s_in_hand);
     deference_start(&s_deference);
 }
 

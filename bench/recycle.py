@@ -36,15 +36,19 @@ def main():
     process = common.start([common.PROGRAM, "--listen", "unix:" + address, app], folder, "log")
     failures, answers, wanted = [], [0], [True]
 
+    def ask():
+        try:
+            body = common.fetch_fcgi(address)
+            if not re.fullmatch(r"v\d+", body):
+                failures.append(body)
+            answers[0] += 1
+            return body
+        except Exception as error:
+            failures.append(repr(error))
+
     def load():
         while wanted[0]:
-            try:
-                body = common.fetch_fcgi(address)
-                if not re.fullmatch(r"v\d+", body):
-                    failures.append(body)
-                answers[0] += 1
-            except Exception as error:
-                failures.append(repr(error))
+            ask()
 
     try:
         common.wait_until_answers(lambda: common.fetch_fcgi(address), process)
@@ -55,7 +59,7 @@ def main():
         for i in range(1, count + 1):
             common.save(app, kind, f"v{i}")
             end = time.monotonic() + 30
-            while common.fetch_fcgi(address) != f"v{i}":
+            while ask() != f"v{i}":
                 if time.monotonic() > end:
                     raise SystemExit(f"recycle {i} did not come")
                 time.sleep(0.002)
@@ -78,6 +82,8 @@ def main():
     print(f"resident memory after a quarter {marks[0]:.1f} MB, at the end {marks[-1]:.1f} MB")
     for failure in failures[:5]:
         print("  " + failure)
+    for line in re.findall(r".* (?:warn|error) .*", log)[:20]:
+        print("  " + line)
 
 
 if __name__ == "__main__":

@@ -165,8 +165,9 @@ int recycler_check_after_end(struct recycled *recycled, struct generation *servi
         return 0;
     }
     struct question question = {.check = recycled->check,
-                                .new = generation_interpreter_state(serving)};
-    int failed = pool_run(serving, ask_after_end, &question, err);
+                                .new = serving ? generation_interpreter_state(serving) : NULL};
+    int failed = serving ? pool_run(serving, ask_after_end, &question, err)
+                         : error_set(err, ERR_CLOSED, "nobody serves");
     sem_post(&recycled->recycler->end_turn);
     if (failed && err->code == ERR_CLOSED) {
         return 0; /* it is being retired itself: the next one is looked at then */

@@ -160,3 +160,17 @@ struct generation *pool_current(struct pool_interpreter *interpreter) {
     pthread_mutex_unlock(&interpreter->pool->lock);
     return current;
 }
+
+struct generation *pool_hold_current(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    struct generation *current = interpreter->current;
+    if (current) {
+        generation_ref_locked(current);
+    }
+    pthread_mutex_unlock(&interpreter->pool->lock);
+    return current;
+}
+
+void generation_let_go(struct generation *generation) {
+    generation_unref(generation);
+}

@@ -185,6 +185,10 @@ enum generation_state pool_retire_gated(struct generation *generation, unsigned 
  * generation was retired.
  */
 struct generation *pool_current(struct pool_interpreter *interpreter);
+/** The same, for a thread that does not keep it from being retired. @owns generation_let_go() */
+struct generation *pool_hold_current(struct pool_interpreter *interpreter);
+/** It may be freed when it has been retired. */
+void generation_let_go(struct generation *generation);
 
 /**
  * Hold back / let go the jobs of an interpreter's applications: they queue, none starts.

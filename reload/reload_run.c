@@ -158,24 +158,28 @@ static int build(struct run *run, struct generation **ret_next) {
 
 struct retirement {
     struct run run; /* a copy: cause and times */
-    struct generation *old, *serving;
+    struct generation *old;
 };
 
 /* The gate is closed; open it if nothing speaks against that. */
 static void look_after_end(struct retirement *retirement, enum generation_state state) {
     struct run *run = &retirement->run;
     struct reload_target *target = run->target;
-    int failed =
-        state != GENERATION_RETIRED
-            ? error_set(&run->err, ERR_TIMEOUT, "the old interpreter does not end")
-            : run->hooks->after_end(run->hooks->ctx, target, retirement->serving, &run->err);
+    /* Reloads may have gone on: not always the one that followed on the old one. */
+    struct generation *serving = pool_hold_current(target->interpreter);
+    int failed = state != GENERATION_RETIRED
+                     ? error_set(&run->err, ERR_TIMEOUT, "the old interpreter does not end")
+                     : run->hooks->after_end(run->hooks->ctx, target, serving, &run->err);
     if (!failed) {
         pool_gate_open(target->interpreter);
-        return;
+    } else {
+        /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
+        run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
+        tell(run, STEP_REPLACED, serving ? generation_number(serving) : 0, &run->err);
     }
-    /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
-    run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
-    tell(run, STEP_REPLACED, generation_number(retirement->serving), &run->err);
+    if (serving) {
+        generation_let_go(serving);
+    }
 }
 
 /* Thread body: a long response may take its time while the next reload goes on. */
@@ -200,14 +204,13 @@ static void *retire(void *arg) {
     return NULL;
 }
 
-static void start_retirement(const struct run *run, struct generation *old,
-                             struct generation *serving) {
+static void start_retirement(const struct run *run, struct generation *old) {
     struct retirement *retirement = malloc(sizeof *retirement);
     pthread_t thread;
     if (!retirement) {
         return; /* out of memory: the old generation stays, idle */
     }
-    *retirement = (struct retirement){.run = *run, .old = old, .serving = serving};
+    *retirement = (struct retirement){.run = *run, .old = old};
     pthread_mutex_lock(&run->reloader->lock);
     run->target->draining++;
     pthread_mutex_unlock(&run->reloader->lock);
@@ -252,7 +255,7 @@ static void switch_to(struct run *run, struct generation *next) {
     }
     tell(run, STEP_SWITCHED, number, NULL);
     if (old) {
-        start_retirement(run, old, next);
+        start_retirement(run, old);
     }
 }
 

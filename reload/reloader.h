@@ -69,6 +69,8 @@ struct reloader_hooks {
     /**
      * The old generation has ended (not called for a zombie); the gate has been closed since just
      * before (pool_hooks.ending).
+     * @param serving  who serves now, held for the time of the call: later reloads may retire it
+     *                 meanwhile; NULL: nobody
      * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,

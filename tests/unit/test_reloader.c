@@ -17,6 +17,7 @@ static pthread_cond_t s_changed = PTHREAD_COND_INITIALIZER;
 static unsigned s_steps[STEP_WATCH_LIMIT + 1];
 static char s_cause[600], s_error[600];
 static int s_before_switch_code, s_after_end_code, s_replacements;
+static bool s_after_end_outlasts, s_has_waited, s_is_still_there;
 static enum reload_strategy s_strategy = STRATEGY_INTERPRETER;
 
 static char s_base[] = "/tmp/reloader.XXXXXX";
@@ -43,11 +44,22 @@ static int before_switch(void *ctx, struct reload_target *target, struct generat
     return s_before_switch_code ? error_set(err, (enum error_code)s_before_switch_code, "no") : 0;
 }
 
+static void await_step(enum reload_step step, unsigned count);
+
 static int after_end(void *ctx, struct reload_target *target, struct generation *serving,
                      struct error *err) {
     (void)ctx;
     (void)target;
-    (void)serving;
+    if (s_after_end_outlasts) {
+        uint64_t number = generation_number(serving);
+        s_after_end_outlasts = false;
+        pthread_mutex_lock(&s_lock);
+        s_has_waited = true;
+        pthread_cond_broadcast(&s_changed);
+        pthread_mutex_unlock(&s_lock);
+        await_step(STEP_RETIRED, 2);
+        s_is_still_there = generation_number(serving) == number;
+    }
     return s_after_end_code ? error_set(err, ERR_REFUSED, "stale") : 0;
 }
 
@@ -127,7 +139,7 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-    reloader_free(s_reloader);
+    reloader_free(s_reloader); /* or NULL */
     pool_stop(s_pool, 2000);
     pool_free(s_pool);
 }
@@ -233,4 +245,20 @@ Test(reloader, strategy_worker_asks_for_a_new_worker_at_once) {
     await_step(STEP_REPLACED, 1);
     cr_expect_eq(s_replacements, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+}
+
+Test(reloader, reloads_in_quick_succession_leave_the_generation_that_is_looked_at_alone) {
+    s_after_end_outlasts = true;
+    save("def name(): return 'two'");
+    pthread_mutex_lock(&s_lock);
+    while (!s_has_waited) {
+        pthread_cond_wait(&s_changed, &s_lock);
+    }
+    pthread_mutex_unlock(&s_lock);
+    save("def name(): return 'three'");
+    await_step(STEP_RETIRED, 2); /* "two" has come and gone meanwhile */
+    cr_expect_str_eq(fixture_call(s_app, "name"), "three");
+    reloader_free(s_reloader); /* waits for those that look */
+    s_reloader = NULL;
+    cr_expect(s_is_still_there);
 }

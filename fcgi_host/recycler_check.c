@@ -42,32 +42,42 @@ static const struct app_config *first_config(const struct recycled *recycled) {
 static void log_findings(const struct stale_report *report, const struct log_about *about) {
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct stale_finding *finding = &report->findings[i];
-        if (!finding->is_note && finding->verdict > VERDICT_CLEAN) {
-            log_line(LOG_WARN, "stale.found", about, "%s: %s (%s+0x%llx) holds %s of %s, %s: %s",
-                     finding->module, finding->symbol, finding->image,
-                     (unsigned long long)finding->offset, finding->holds, finding->owner,
-                     finding->is_borrowed ? "borrowed" : "owned",
-                     stale_verdict_name(finding->verdict));
+        char place[64] = "";
+        if (finding->is_note || finding->verdict == VERDICT_CLEAN) {
+            continue;
         }
+        if (finding->image[0]) {
+            snprintf(place, sizeof place, "+0x%llx", (unsigned long long)finding->offset);
+        }
+        log_line(LOG_WARN, "stale.found", about, "%s: %s (%s%s) holds %s of %s, %s: %s",
+                 finding->module[0] ? finding->module : "no module's variable", finding->symbol,
+                 finding->image[0] ? finding->image : "a Python object", place, finding->holds,
+                 finding->owner, finding->is_borrowed ? "borrowed" : "owned",
+                 stale_verdict_name(finding->verdict));
     }
 }
 
-/** The worst extension, in words. @return whether there is one that cannot be recycled */
+/** The worst finding, in words. @return whether there is one that forbids recycling */
 static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
-    const struct stale_extension *worst = NULL;
-    for (size_t i = 0; i < report->extension_count; i++) {
-        const struct stale_extension *each = &report->extensions[i];
-        if (!stale_verdict_is_recyclable(each->verdict) &&
+    const struct stale_finding *worst = NULL;
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct stale_finding *each = &report->findings[i];
+        if (!each->is_note && !stale_verdict_is_recyclable(each->verdict) &&
             (!worst || each->verdict > worst->verdict)) {
             worst = each;
         }
     }
-    if (stale_verdict_is_recyclable(report->verdict) && !worst) {
+    if (!worst) {
         return false;
     }
-    snprintf(ret_text, size, "extension %s cannot be recycled: %s",
-             worst ? worst->module : "(unnamed)",
-             stale_verdict_name(worst ? worst->verdict : report->verdict));
+    const char *verdict = stale_verdict_name(worst->verdict);
+    if (worst->image[0]) {
+        snprintf(ret_text, size, "extension %s cannot be recycled: %s", worst->module, verdict);
+    } else {
+        snprintf(ret_text, size, "%s%s %s holds %s of %s and cannot be recycled: %s",
+                 worst->module[0] ? "in module " : "an object that no module leads to:",
+                 worst->module, worst->symbol, worst->holds, worst->owner, verdict);
+    }
     return true;
 }
 

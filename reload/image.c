@@ -253,7 +253,8 @@ struct image *image_list_find_file(const struct image_list *list, const char *pa
     return NULL;
 }
 
-static bool needs(const struct image *image, const char *soname) {
+bool image_needs(const struct image *image, const struct image *library) {
+    const char *soname = library->soname ? library->soname : image_file_name(library);
     for (size_t i = 0; i < image->needed_count; i++) {
         if (strcmp(image->needed[i], soname) == 0) {
             return true;
@@ -267,16 +268,15 @@ enum { NEEDED_DEPTH_MAX = 8 };
 
 static struct image *user_of(const struct image_list *list, const struct image *library,
                              unsigned depth) {
-    const char *soname = library->soname ? library->soname : image_file_name(library);
     for (size_t i = 0; i < list->count; i++) {
         struct image *image = list->items[i];
-        if (image->role == IMAGE_EXTENSION && needs(image, soname)) {
+        if (image->role == IMAGE_EXTENSION && image_needs(image, library)) {
             return image;
         }
     }
     for (size_t i = 0; depth < NEEDED_DEPTH_MAX && i < list->count; i++) {
         struct image *image = list->items[i];
-        if (image->role == IMAGE_LIBRARY && image != library && needs(image, soname)) {
+        if (image->role == IMAGE_LIBRARY && image != library && image_needs(image, library)) {
             struct image *user = user_of(list, image, depth + 1);
             if (user) {
                 return user;

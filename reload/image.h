@@ -81,6 +81,8 @@ struct image *image_list_find(const struct image_list *list, uintptr_t address);
 /** The image that was loaded from this file (compared by inode), or NULL. */
 struct image *image_list_find_file(const struct image_list *list, const char *path);
 
+/** Whether an image was itself linked with a library. */
+bool image_needs(const struct image *image, const struct image *library);
 /** An extension that was linked with this library, directly or through others, or NULL. */
 struct image *image_list_user_of(const struct image_list *list, const struct image *library);
 

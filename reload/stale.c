@@ -78,7 +78,8 @@ static int remember(struct stale_view *view, bool with_leaves, struct remembered
         bool is_borrowed = stale_words_is_borrowed(view, hit);
         bool is_wanted = (with_leaves || !object_is_leaf(hit->object)) &&
                          !stale_words_is_leftover(hit, is_borrowed);
-        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
+        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD &&
+            stale_words_concern(view, hit, is_borrowed)) {
             remember_one(hit, is_borrowed, &words[count++]);
         }
     }

@@ -56,7 +56,8 @@ enum stale_hazard {
 struct stale_finding {
     enum stale_hazard hazard;
     enum stale_verdict verdict;
-    char *module;    /**< "psycopg2._psycopg"; of a private library the module that brought it */
+    char *module;    /**< "psycopg2._psycopg"; of a private library the module that brought it;
+                          of an object in no image the module that leads to it, "": none does */
     char *image;     /**< path of the image that the variable is in; "" if it is in none */
     char *symbol;    /**< "cache", "table+0x10", ".bss+0x48", "cache → heap" */
     uint64_t offset; /**< of the variable in the image (in the thread-local block if is_tls) */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reload/object_text.h"
+#include "reload/py_internals.h"
 #include "reload/stale_known.h"
 #include "reload/stale_words.h"
 
@@ -81,14 +82,34 @@ static const struct scan_hit *find_variable(const struct stale_view *view, PyObj
     return hit ? hit : find_in(view->scan.copies, view->scan.copy_count, target);
 }
 
-/** The extension whose module dictionary `dict` is, in the subject interpreter. */
-static const char *module_of_dict(PyObject *dict, char *text, size_t text_bytes) {
-    PyObject *name = object_dict_entry(dict, "__name__");
-    if (!name || !PyUnicode_Check(name)) {
-        return NULL;
+/** The module of `interpreter` whose dictionary an object is, or from whose variables it is
+ * reached. */
+static const char *module_that_leads_to(PyObject *object, PyInterpreterState *interpreter,
+                                        char *text, size_t text_bytes) {
+    PyObject *own_name = object_dict_entry(object, "__name__");
+    if (own_name && PyUnicode_Check(own_name)) {
+        object_str_text(own_name, text, text_bytes);
+        return text;
     }
-    object_str_text(name, text, text_bytes);
-    return text;
+    PyObject *modules = py_modules(interpreter), *name, *module;
+    Py_ssize_t position = 0;
+    while (modules && PyDict_Check(modules) && PyDict_Next(modules, &position, &name, &module)) {
+        struct reach search = {.target = object};
+        if (PyModule_Check(module) && PyUnicode_Check(name)) {
+            reach(PyModule_GetDict(module), &search);
+        }
+        if (search.found) {
+            object_str_text(name, text, text_bytes);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static PyInterpreterState *interpreter_of(const struct stale_view *view, uint8_t owner) {
+    return owner == OWNER_MAIN  ? PyInterpreterState_Main()
+           : owner == OWNER_OLD ? view->old
+                                : view->subject;
 }
 
 /** A tuple of leaf values and objects that belong to nobody, such as a key of static types. */
@@ -147,7 +168,8 @@ static int report_edge(struct stale_view *view, struct stale_report *report,
     }
     char name[OBJECT_TEXT_BYTES], from[OBJECT_TEXT_BYTES];
     object_text(edge->from, from, sizeof from);
-    const char *module = module_of_dict(edge->from, name, sizeof name);
+    const char *module =
+        module_that_leads_to(edge->from, interpreter_of(view, edge->from_owner), name, sizeof name);
     what.is_note = module && stale_known_is_harmless(module, NULL, &what);
     return stale_report_add_nowhere(report, module ? module : "", from, &what);
 }

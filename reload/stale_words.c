@@ -1,8 +1,10 @@
 #include "reload/stale_words.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "reload/identity.h"
+#include "reload/image_use.h"
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
 #include "reload/stale_known.h"
@@ -68,6 +70,8 @@ void stale_view_close(struct stale_view *view) {
     scan_clear(&view->scan);
     object_map_free(view->map);
     view->map = NULL;
+    free(view->used);
+    view->used = NULL;
 }
 
 unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit) {
@@ -83,6 +87,32 @@ bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hi
     size_t inside = object_map_references(view->map, (uintptr_t)hit->object);
     return stale_words_owners(view, hit) == OWNER_OLD && inside < OBJECT_REFERENCES_MANY &&
            (size_t)Py_REFCNT(hit->object) <= inside;
+}
+
+static bool is_used(struct stale_view *view, const struct image *image) {
+    if (!view->used) {
+        view->used = calloc(view->images->count, sizeof *view->used);
+        if (!view->used) {
+            return true;
+        }
+        image_use_mark(view->images, view->subject, view->used);
+        if (!view->is_first) {
+            /* What it imported late, its successor will import, too. */
+            image_use_mark(view->images, view->old, view->used);
+        }
+    }
+    for (size_t i = 0; i < view->images->count; i++) {
+        if (view->images->items[i] == image) {
+            return view->used[i];
+        }
+    }
+    return true;
+}
+
+bool stale_words_concern(struct stale_view *view, const struct scan_hit *hit, bool is_borrowed) {
+    bool is_owned_by_variable =
+        stale_words_owners(view, hit) == OWNER_OLD && !is_borrowed && hit->depth == 0 && !hit->via;
+    return is_owned_by_variable || is_used(view, hit->image);
 }
 
 /** The nodes of containers are smaller; buffers that are filled bit by bit are larger. */
@@ -147,7 +177,8 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
         struct stale_what what;
-        if (!judge(view, hit, stale_words_is_borrowed(view, hit), &what)) {
+        bool is_borrowed = stale_words_is_borrowed(view, hit);
+        if (!judge(view, hit, is_borrowed, &what) || !stale_words_concern(view, hit, is_borrowed)) {
             continue;
         }
         const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);

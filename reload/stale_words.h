@@ -18,6 +18,7 @@ struct stale_view {
     PyInterpreterState *subject;      /**< whose extensions are reported: the newest generation */
     PyInterpreterState *old;          /**< whose objects are stale: marked OWNER_OLD */
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
+    bool *used; /**< of each image, whether old or subject uses it; NULL: not asked yet */
 };
 
 /** What a view is for: the less it has to know, the shorter the GIL is held. */
@@ -44,6 +45,14 @@ unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit
  * from objects of `old`, and go when it ends.
  */
 bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hit *hit);
+
+/**
+ * Whether a hit has to do with `old` or `subject` at all.  What an extension holds that neither
+ * uses belongs to other applications, and is their concern, except for objects of `old` that a
+ * variable of it owns.  (Without a reference it is an address that its memory has kept from before,
+ * and where an object of `old` stands by chance.)
+ */
+bool stale_words_concern(struct stale_view *view, const struct scan_hit *hit, bool is_borrowed);
 
 /**
  * Whether a hit is probably none: blocks of the heap are full of what was there before, which looks

@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from support.host import HostTestCase, needs_recycling
+from support.host import HostTestCase, has_module, needs_recycling
 from support.waiting import await_
 
 #: The ground truth modules of tests/extensions, and what an application does with them.
@@ -91,6 +91,54 @@ class StaleState(HostTestCase):
         self.host.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.answer(), "v2 False")
         self.host.log.wait_for(r"\[stale\.found\] lazy_class: template_class ")
+
+
+#: Extensions that keep objects of the one interpreter they live in, in their variables and blocks.
+#: All but the last refuse sub-interpreters (the first in 3.11 only), and so live in the main one.
+NEIGHBOURS = ("numpy", "lxml.etree", "cryptography.hazmat.bindings._rust", "lazy_class")
+
+PAGE = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [{version!r}.encode()]
+"""
+
+
+@needs_recycling
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class Neighbours(HostTestCase):
+    """What the extensions of one application hold is no concern of one that does not use them."""
+
+    def test_an_application_without_extensions_is_recycled_beside_them(self):
+        for module in NEIGHBOURS:
+            for user_is_first in (True, False):
+                with self.subTest(module, user_is_first=user_is_first):
+                    if module == "lazy_class" or has_module(module):
+                        self.check(module, user_is_first)
+
+    def check(self, module, user_is_first):
+        user = self.write("user.py", f"""
+            import string, sys
+            sys.path.insert(0, {EXTENSIONS!r})
+            import {module} as extension
+            if hasattr(extension, "is_template"):
+                extension.is_template(string.Template("$x"))
+            """ + PAGE.format(version="user").replace("\n", "\n            "))
+        page = self.write("page.py", PAGE.format(version="v1"))
+        apps = [f"[app user]\nfile = {user}\nmount = /user\n",
+                f"[app page]\nfile = {page}\nmount = /page\n"]
+        host = self.start_host("-c", self.config(
+            "".join(apps if user_is_first else reversed(apps))))
+        for version in ("v1", "v2", "v3"):
+            if version != "v1":
+                self.write("page.py.new", PAGE.format(version=version))
+                os.replace(page + ".new", page)
+                host.log.wait_for(r" app=page .*\[reload\.retired\]", int(version[1]) - 1)
+            await_(lambda: host.fetch("/page").body == version.encode(), "the page's answer")
+            await_(lambda: host.fetch("/user").body == b"user", "the user's answer")
+        host.stop()
+        self.assertEqual(host.log.find(r" app=page .*\[stale\.found\]"), [])
+        self.assertEqual(host.log.count(r"\[worker\.replaced\]"), 0)
 
 
 if __name__ == "__main__":

@@ -241,6 +241,11 @@ struct image *image_list_find(const struct image_list *list, uintptr_t address) 
 
 struct image *image_list_find_file(const struct image_list *list, const char *path) {
     struct stat status;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i]->path, path) == 0) {
+            return list->items[i];
+        }
+    }
     if (stat(path, &status) != 0) {
         return NULL;
     }

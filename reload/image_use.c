@@ -1,16 +1,11 @@
 #include "reload/image_use.h"
 
 #include <limits.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
-
-struct marking {
-    const struct image_list *images;
-    bool *used;
-};
 
 static size_t index_of(const struct image_list *images, const struct image *image) {
     size_t low = 0, high = images->count;
@@ -26,30 +21,29 @@ static size_t index_of(const struct image_list *images, const struct image *imag
 }
 
 /** Mark an image, and the libraries that it was linked with. */
-static void mark(const struct marking *marking, const struct image *image) {
-    size_t index = index_of(marking->images, image);
-    if (marking->used[index]) {
+static void mark(struct image_use *use, const struct image *image) {
+    size_t index = index_of(use->images, image);
+    if (use->used[index]) {
         return;
     }
-    marking->used[index] = true;
-    for (size_t i = 0; i < marking->images->count; i++) {
-        const struct image *other = marking->images->items[i];
+    use->used[index] = true;
+    for (size_t i = 0; i < use->images->count; i++) {
+        const struct image *other = use->images->items[i];
         if (other->role == IMAGE_LIBRARY && image_needs(image, other)) {
-            mark(marking, other);
+            mark(use, other);
         }
     }
 }
 
-static void mark_address(const struct marking *marking, const void *address) {
-    const struct image *image =
-        address ? image_list_find(marking->images, (uintptr_t)address) : NULL;
+static void mark_address(struct image_use *use, const void *address) {
+    const struct image *image = address ? image_list_find(use->images, (uintptr_t)address) : NULL;
     if (image && image_is_checked(image)) {
-        mark(marking, image);
+        mark(use, image);
     }
 }
 
 /** A copy that CPython makes of a module that initialises once has no definition, but a file. */
-static void mark_file(const struct marking *marking, PyObject *module) {
+static void mark_file(struct image_use *use, PyObject *module) {
     char path[PATH_MAX];
     PyObject *file = object_dict_entry(PyModule_GetDict(module), "__file__");
     if (!file || !PyUnicode_Check(file)) {
@@ -58,41 +52,65 @@ static void mark_file(const struct marking *marking, PyObject *module) {
     object_str_text(file, path, sizeof path);
     size_t length = strlen(path);
     const struct image *image = length > 3 && strcmp(path + length - 3, ".so") == 0
-                                    ? image_list_find_file(marking->images, path)
+                                    ? image_list_find_file(use->images, path)
                                     : NULL;
     if (image && image_is_checked(image)) {
-        mark(marking, image);
+        mark(use, image);
     }
 }
 
-static void mark_users(PyObject *object, void *arg) {
-    const struct marking *marking = arg;
-    PyTypeObject *type = Py_TYPE(object);
-    if (PyModule_Check(object)) {
-        PyModuleDef *def = PyModule_GetDef(object);
-        if (def) {
-            mark_address(marking, def);
-        } else {
-            mark_file(marking, object);
-        }
-    } else if (PyCFunction_Check(object)) {
-        mark_address(marking, ((PyCFunctionObject *)object)->m_ml);
+static void mark_module(struct image_use *use, PyObject *module) {
+    PyModuleDef *def = PyModule_GetDef(module);
+    if (def) {
+        mark_address(use, def);
+    } else {
+        mark_file(use, module);
+    }
+}
+
+static void look_closer(struct image_use *use, PyObject *object, PyTypeObject *type) {
+    if (PyCFunction_Check(object)) {
+        mark_address(use, ((PyCFunctionObject *)object)->m_ml);
+    } else if (PyModule_Check(object)) {
+        mark_module(use, object);
     } else if (type == &PyMethodDescr_Type) {
-        mark_address(marking, ((PyMethodDescrObject *)object)->d_method);
+        mark_address(use, ((PyMethodDescrObject *)object)->d_method);
     } else if (type == &PyGetSetDescr_Type) {
-        mark_address(marking, ((PyGetSetDescrObject *)object)->d_getset);
-    } else if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-        mark_address(marking, type);
+        mark_address(use, ((PyGetSetDescrObject *)object)->d_getset);
+    } else { /* when one object has been seen the others tell nothing more */
+        use->known[((uintptr_t)type >> 5) % IMAGE_USE_TYPES] = type;
+        if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+            mark_address(use, type);
+        }
     }
 }
 
-void image_use_mark(const struct image_list *images, PyInterpreterState *interpreter, bool *used) {
-    struct marking marking = {images, used};
-    py_gc_each(interpreter, mark_users, &marking);
-    for (size_t i = 0; i < images->count; i++) {
-        const struct image *image = images->items[i];
-        if (image->role == IMAGE_LIBRARY && !used[i] && !image_list_user_of(images, image)) {
-            used[i] = true;
-        }
+void image_use_look(PyObject *object, void *arg) {
+    struct image_use *use = arg;
+    PyTypeObject *type = Py_TYPE(object);
+    if (use->known[((uintptr_t)type >> 5) % IMAGE_USE_TYPES] != type) {
+        look_closer(use, object, type);
     }
+}
+
+int image_use_start(struct image_use *use, const struct image_list *images, struct error *err) {
+    *use = (struct image_use){.images = images};
+    use->used = calloc(images->count + 1, sizeof *use->used);
+    return use->used ? 0 : error_set(err, ERR_MEMORY, "out of memory for the images in use");
+}
+
+void image_use_end(struct image_use *use) {
+    for (size_t i = 0; i < use->images->count; i++) {
+        const struct image *image = use->images->items[i];
+        if (image->role == IMAGE_LIBRARY && !use->used[i] &&
+            !image_list_user_of(use->images, image)) {
+            use->used[i] = true;
+        }
+        use->any |= use->used[i] && (image->role == IMAGE_EXTENSION || image->imports_python);
+    }
+}
+
+void image_use_clear(struct image_use *use) {
+    free(use->used);
+    use->used = NULL;
 }

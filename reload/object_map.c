@@ -5,6 +5,7 @@
 
 #include "reload/address_set.h"
 #include "reload/py_internals.h"
+#include "reload/scratch.h"
 
 enum { REGION_BITS = 20, GRANULE_BITS = 4 };
 enum { REGION_MARKS = 1 << (REGION_BITS - GRANULE_BITS) };
@@ -15,13 +16,9 @@ struct pointers {
     size_t count, capacity;
 };
 
-/**
- * Two tables for a region: what object stands at an address, and how many edges of the old
- * generation lead to it.  The first is asked much more often, and so is kept dense.
- */
+/** What object stands at an address. */
 struct region {
     uint8_t marks[REGION_MARKS];
-    uint8_t references[REGION_MARKS];
 };
 
 /** Objects lie in few regions: nearly every question is answered by this cache. */
@@ -29,11 +26,13 @@ enum { CACHED_REGIONS = 64 };
 
 struct object_map {
     const struct image_list *images;
+    struct scratch scratch;
     struct address_set regions; /**< address >> REGION_BITS, plus 1 → struct region */
     struct {
         uintptr_t key;
         struct region *region;
     } cache[CACHED_REGIONS];
+    struct address_set references; /**< of the objects that are counted */
     struct pointers pending, static_types;
     struct object_edge *edges;
     size_t edge_count, edge_capacity;
@@ -41,7 +40,9 @@ struct object_map {
     /* while following */
     PyObject *source;
     uint8_t owner;
-    bool has_edges_only;
+    bool has_edges_only, with_strangers, has_strangers;
+    py_object_function also;
+    void *also_arg;
 };
 
 static bool push(struct pointers *list, void *item) {
@@ -70,10 +71,9 @@ struct object_map *object_map_new(const struct image_list *images, struct error 
 
 void object_map_free(struct object_map *map) {
     if (map) {
-        for (size_t i = 0; i < map->regions.capacity; i++) {
-            free((void *)map->regions.entries[i].value);
-        }
+        scratch_clear(&map->scratch);
         address_set_clear(&map->regions);
+        address_set_clear(&map->references);
         free(map->pending.items);
         free(map->static_types.items);
         free(map->edges);
@@ -84,10 +84,9 @@ void object_map_free(struct object_map *map) {
 static struct region *make_region(struct object_map *map, uintptr_t key) {
     struct address_entry *entry = address_set_find(&map->regions, key);
     if (!entry) {
-        struct region *region = calloc(1, sizeof *region);
+        struct region *region = scratch_take(&map->scratch, sizeof *region);
         entry = region ? address_set_add(&map->regions, key) : NULL;
         if (!entry) {
-            free(region);
             map->out_of_memory = true;
             return NULL;
         }
@@ -144,15 +143,28 @@ uint8_t object_map_marks(const struct object_map *map, uintptr_t address) {
     return region ? region->marks[granule(address)] : 0;
 }
 
+static int result(struct object_map *map, struct error *err) {
+    return map->out_of_memory ? error_set(err, ERR_MEMORY, "out of memory mapping objects") : 0;
+}
+
+int object_map_count(struct object_map *map, const PyObject *object, struct error *err) {
+    uint8_t *mark = mark_of(map, object);
+    if (mark) {
+        *mark |= OBJECT_COUNTED;
+        map->out_of_memory |= !address_set_add(&map->references, (uintptr_t)object);
+    }
+    return result(map, err);
+}
+
 size_t object_map_references(const struct object_map *map, uintptr_t address) {
-    const struct region *region = find_region(map, address);
-    return region ? region->references[granule(address)] : 0;
+    const struct address_entry *entry = address_set_find(&map->references, address);
+    return entry ? entry->value : 0;
 }
 
 static void count_reference(struct object_map *map, const void *object) {
-    struct region *region = region_of(map, object);
-    if (region && region->references[granule((uintptr_t)object)] < OBJECT_REFERENCES_MANY) {
-        region->references[granule((uintptr_t)object)]++;
+    struct address_entry *entry = address_set_find(&map->references, (uintptr_t)object);
+    if (entry && entry->value < OBJECT_REFERENCES_MANY) {
+        entry->value++;
     }
 }
 
@@ -160,17 +172,19 @@ static void track_one(PyObject *object, void *arg) {
     struct object_map *map = arg;
     uint8_t *mark = mark_of(map, object);
     if (mark && !(*mark & OBJECT_NOBODYS)) {
-        *mark = (uint8_t)(OBJECT_TRACKED | map->owner);
+        *mark = (uint8_t)(OBJECT_TRACKED | map->owner | (*mark & OBJECT_COUNTED));
+    }
+    if (map->also) {
+        map->also(object, map->also_arg);
     }
 }
 
-static int result(struct object_map *map, struct error *err) {
-    return map->out_of_memory ? error_set(err, ERR_MEMORY, "out of memory mapping objects") : 0;
-}
-
 int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
-                     enum object_owner owner, struct error *err) {
+                     enum object_owner owner, py_object_function also, void *also_arg,
+                     struct error *err) {
     map->owner = (uint8_t)owner;
+    map->also = also;
+    map->also_arg = also_arg;
     py_gc_each(interpreter, track_one, map);
     return result(map, err);
 }
@@ -239,13 +253,22 @@ static bool is_followed_untracked(PyObject *object) {
            PyCode_Check(object);
 }
 
+static void meet_stranger(struct object_map *map, PyObject *object, uint8_t *mark) {
+    if (PyObject_GC_IsTracked(object)) {
+        add_edge(map, object, 0);
+        map->has_strangers = true;
+    } else {
+        *mark = OBJECT_PLAIN;
+    }
+}
+
 static int reach_one(PyObject *object, void *arg) {
     struct object_map *map = arg;
     uint8_t *mark = mark_of(map, object);
     if (!mark || (*mark & OBJECT_NOBODYS)) {
         return 0;
     }
-    if (map->owner == OWNER_OLD) {
+    if ((*mark & OBJECT_COUNTED) && map->owner == OWNER_OLD) {
         count_reference(map, object);
     }
     if (*mark & OBJECT_TRACKED) {
@@ -254,10 +277,16 @@ static int reach_one(PyObject *object, void *arg) {
         }
         return 0;
     }
-    if (map->has_edges_only || (*mark & map->owner)) {
+    if (map->has_edges_only) {
+        if (*mark == 0 && map->with_strangers) {
+            meet_stranger(map, object, mark);
+        }
         return 0;
     }
-    if (*mark == 0) {
+    if (*mark & map->owner) {
+        return 0;
+    }
+    if ((*mark & ~OBJECT_COUNTED) == 0) {
         bool is_static = image_list_find(map->images, (uintptr_t)object) != NULL;
         if (is_static || py_is_immortal(object)) {
             *mark = OBJECT_NOBODYS;
@@ -312,10 +341,35 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
 }
 
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
-                          enum object_owner owner, struct error *err) {
+                          enum object_owner owner, bool with_strangers, struct error *err) {
     map->owner = (uint8_t)owner;
     map->has_edges_only = true; /* what is not tracked holds nothing that is */
+    map->with_strangers = with_strangers;
     py_gc_each(interpreter, reach_from, map);
+    return result(map, err);
+}
+
+bool object_map_has_strangers(const struct object_map *map) {
+    return map->has_strangers;
+}
+
+void object_map_name_strangers(struct object_map *map) {
+    for (size_t i = 0; i < map->edge_count; i++) {
+        if (!map->edges[i].to_owner) {
+            map->edges[i].to_owner =
+                object_map_marks(map, (uintptr_t)map->edges[i].to) & OWNER_MASK;
+        }
+    }
+}
+
+int object_map_add_static_type(struct object_map *map, PyTypeObject *type, struct error *err) {
+    uint8_t *mark = mark_of(map, type);
+    if (!mark || !(*mark & OBJECT_NOBODYS)) {
+        if (mark) {
+            *mark = OBJECT_NOBODYS;
+        }
+        meet_static_type(map, type);
+    }
     return result(map, err);
 }
 

@@ -7,7 +7,7 @@
  *  - What lies inside a loaded image (static types, singletons), what is immortal, and what hangs
  *    on a static type because CPython put it there (its dictionary, mro, descriptors) is nobody's.
  *
- * A map is two bytes for each 16 bytes of heap, in 1 MiB regions found through a small hash table:
+ * A map is a byte for each 16 bytes of heap, in 1 MiB regions found through a small hash table:
  * marking and asking cost a few nanoseconds, and nothing of Python is allocated or changed.
  *
  * Life cycle: 1. object_map_new(); 2. object_map_track() for every interpreter that shares the
@@ -26,6 +26,7 @@
 
 #include "pool/error.h"
 #include "reload/image.h"
+#include "reload/py_internals.h"
 
 /** Owners, a bit each: an object that is not tracked can have several. */
 enum object_owner {
@@ -36,8 +37,10 @@ enum object_owner {
 };
 enum {
     OWNER_MASK = 15,
-    OBJECT_TRACKED = 16, /**< in a list of the garbage collector: exactly one owner */
-    OBJECT_NOBODYS = 32, /**< in an image, immortal, or a static type's furniture */
+    OBJECT_TRACKED = 16,  /**< in a list of the garbage collector: exactly one owner */
+    OBJECT_NOBODYS = 32,  /**< in an image, immortal, or a static type's furniture */
+    OBJECT_PLAIN = 64,    /**< while looking for edges: seen, and in no list of the collector */
+    OBJECT_COUNTED = 128, /**< references to it are counted */
 };
 
 struct object_map;
@@ -52,9 +55,17 @@ struct object_edge {
 struct object_map *object_map_new(const struct image_list *images, struct error *err);
 void object_map_free(struct object_map *map);
 
-/** Mark every object that the collector tracks for this interpreter. Errors: ERR_MEMORY */
+/**
+ * Mark every object that the collector tracks for this interpreter.
+ * @param also  NULL, or called for each of them
+ * Errors: ERR_MEMORY
+ */
 int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
-                     enum object_owner owner, struct error *err);
+                     enum object_owner owner, py_object_function also, void *also_arg,
+                     struct error *err);
+
+/** Its dictionary, mro and the descriptors in it are nobody's. Errors: ERR_MEMORY */
+int object_map_add_static_type(struct object_map *map, PyTypeObject *type, struct error *err);
 
 /**
  * Follow tp_traverse from every tracked object of an interpreter: marks what it reaches, and
@@ -66,18 +77,25 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
 
 /**
  * The same for edges alone, in half the time: untracked objects are left as they are, and so belong
- * to those interpreters only for which object_map_reach() was called.
+ * to those interpreters only for which object_map_reach() was called.  With `with_strangers` edges
+ * to tracked objects of interpreters that were not tracked are found as well: their to_owner is 0
+ * until object_map_name_strangers() after these were.  No object_map_reach() may follow.
  */
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
-                          enum object_owner owner, struct error *err);
+                          enum object_owner owner, bool with_strangers, struct error *err);
+bool object_map_has_strangers(const struct object_map *map);
+void object_map_name_strangers(struct object_map *map);
 
 /** Marks of an address: owners and flags, 0 for one that is no known object. */
 uint8_t object_map_marks(const struct object_map *map, uintptr_t address);
 
+/** Count the references to an object from now on. Errors: ERR_MEMORY */
+int object_map_count(struct object_map *map, const PyObject *object, struct error *err);
+
 /**
- * References to an object from inside: how many edges of OWNER_OLD's objects lead to it, as the
- * garbage collector's trial deletion counts them.  ob_refcnt above that is held from outside: by C
- * variables, by running frames; of strings also by the keys of dictionaries.
+ * References to an object that is counted from inside: how many edges of OWNER_OLD's objects lead
+ * to it, as the garbage collector's trial deletion counts them.  ob_refcnt above that is held from
+ * outside: by C variables, by running frames; of strings also by the keys of dictionaries.
  * @return at most OBJECT_REFERENCES_MANY
  */
 size_t object_map_references(const struct object_map *map, uintptr_t address);

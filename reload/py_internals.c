@@ -5,6 +5,8 @@
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
 
+#include "reload/safe_read.h"
+
 static void each_in_list(PyGC_Head *head, py_object_function function, void *arg) {
     for (PyGC_Head *gc = _PyGCHead_NEXT(head); gc && gc != head; gc = _PyGCHead_NEXT(gc)) {
         function((PyObject *)(gc + 1), arg);
@@ -17,6 +19,16 @@ void py_gc_each(PyInterpreterState *interpreter, py_object_function function, vo
     }
     /* gc.freeze() moves objects here. */
     each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
+}
+
+bool py_is_in_gc_list(uintptr_t address) {
+    enum { FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
+    uintptr_t start = address - sizeof(PyGC_Head);
+    PyGC_Head head, next;
+    return address > sizeof(PyGC_Head) && safe_read(start, &head, sizeof head) &&
+           head._gc_next > FLAGS &&
+           safe_read(head._gc_next & ~(uintptr_t)FLAGS, &next, sizeof next) &&
+           (next._gc_prev & ~(uintptr_t)FLAGS) == start;
 }
 
 bool py_shares_gil(PyInterpreterState *interpreter) {

@@ -15,6 +15,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef void (*py_object_function)(PyObject *object, void *arg);
 
@@ -38,6 +39,12 @@ PyObject *py_modules(PyInterpreterState *interpreter);
 
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool py_is_immortal(PyObject *object);
+
+/**
+ * Whether an address is that of an object in a list of the garbage collector, whosever: the links
+ * of its neighbour lead back to it.  The address need not be readable.
+ */
+bool py_is_in_gc_list(uintptr_t address);
 
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool py_str_is_ready(PyObject *str);

@@ -7,9 +7,11 @@
 
 #include "reload/address_set.h"
 #include "reload/image_symbols.h"
+#include "reload/living.h"
 #include "reload/py_internals.h"
 #include "reload/safe_read.h"
 #include "reload/scan_threads.h"
+#include "reload/scan_types.h"
 #include "reload/tls.h"
 
 enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
@@ -38,20 +40,9 @@ struct scanner {
     bool out_of_memory;
 };
 
-static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                    uintptr_t word, PyObject *object, PyObject *via) {
-    struct scan *scan = scanner->scan;
-    if (scan->count == scan->capacity) {
-        size_t capacity = scan->capacity ? 2 * scan->capacity : 64;
-        struct scan_hit *hits = realloc(scan->hits, capacity * sizeof *hits);
-        if (!hits) {
-            scanner->out_of_memory = true;
-            return;
-        }
-        scan->hits = hits;
-        scan->capacity = capacity;
-    }
-    scan->hits[scan->count++] = (struct scan_hit){
+static struct scan_hit make_hit(const struct block *from, uintptr_t holder, uintptr_t word,
+                                PyObject *object, PyObject *via) {
+    return (struct scan_hit){
         .image = from->image,
         .location = from->depth || from->via ? from->location
                     : from->is_tls           ? holder - from->start
@@ -66,6 +57,26 @@ static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t
     };
 }
 
+/** One more hit in a list that stays short. */
+static void append(struct scanner *scanner, struct scan_hit **list, size_t *count,
+                   struct scan_hit hit) {
+    if ((*count & (*count - 1)) == 0) { /* 0, and the powers of two: it is full */
+        struct scan_hit *items = realloc(*list, (*count ? 2 * *count : 1) * sizeof *items);
+        if (!items) {
+            scanner->out_of_memory = true;
+            return;
+        }
+        *list = items;
+    }
+    (*list)[(*count)++] = hit;
+}
+
+static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                    uintptr_t word, PyObject *object, PyObject *via) {
+    append(scanner, &scanner->scan->hits, &scanner->scan->count,
+           make_hit(from, holder, word, object, via));
+}
+
 /** Whether a word is the m_copy field of a PyModuleDef. */
 static bool is_module_copy(const struct image_range *segment, uintptr_t location) {
     uintptr_t start = location - offsetof(PyModuleDef, m_base.m_copy);
@@ -74,18 +85,8 @@ static bool is_module_copy(const struct image_range *segment, uintptr_t location
 
 static void add_copy(struct scanner *scanner, const struct block *from, uintptr_t holder,
                      uintptr_t word) {
-    struct scan *scan = scanner->scan;
-    struct scan_hit *copies = realloc(scan->copies, (scan->copy_count + 1) * sizeof *copies);
-    if (!copies) {
-        scanner->out_of_memory = true;
-        return;
-    }
-    scan->copies = copies;
-    copies[scan->copy_count++] = (struct scan_hit){.image = from->image,
-                                                   .location = holder,
-                                                   .holder = holder,
-                                                   .word = word,
-                                                   .object = (PyObject *)word};
+    append(scanner, &scanner->scan->copies, &scanner->scan->copy_count,
+           make_hit(from, holder, word, (PyObject *)word, NULL));
 }
 
 /** Whether CPython keeps this word: part of a static type's furniture. */
@@ -97,13 +98,7 @@ static bool is_furniture(const struct image_range *segment, uintptr_t location) 
     };
     for (size_t i = 0; i < sizeof s_type_fields / sizeof s_type_fields[0]; i++) {
         uintptr_t start = location - s_type_fields[i];
-        if (start < segment->start ||
-            start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
-            continue;
-        }
-        const PyTypeObject *type = (const PyTypeObject *)start;
-        if (Py_TYPE(type) == &PyType_Type && (type->tp_flags & Py_TPFLAGS_READY) &&
-            !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_basicsize > 0) {
+        if (scan_is_static_type(segment, start) && Py_TYPE((PyObject *)start) == &PyType_Type) {
             return true;
         }
     }
@@ -139,41 +134,6 @@ static struct block *queue_block(struct scanner *scanner, const struct block *fr
     block->is_exact = via != NULL;
     scanner->block_bytes += bytes;
     return block;
-}
-
-/**
- * A living object that no interpreter's lists lead to: its type is a known type, its count makes
- * sense (a freed block has the allocator's link there), it is not tracked, and the block it stands
- * in is as large as it should be.  What a word points to by chance is none of this.
- */
-static bool is_unknown_object(const struct scanner *scanner, uintptr_t address,
-                              PyTypeObject **ret_type) {
-    struct {
-        Py_ssize_t count;
-        uintptr_t type;
-        Py_ssize_t items; /* of a variable-sized one */
-    } head;
-    if (!safe_read(address, &head, sizeof head) || head.count < 1 || head.count > 1 << 24 ||
-        !object_map_marks(scanner->map, head.type) || !PyType_Check((PyObject *)head.type)) {
-        return false;
-    }
-    PyTypeObject *type = (PyTypeObject *)head.type;
-    size_t header = py_type_header_bytes(type);
-    size_t bytes = (size_t)type->tp_basicsize;
-    if (type == &PyTuple_Type) {
-        if (head.items < 0 || head.items > 1 << 16) {
-            return false;
-        }
-        bytes += (size_t)head.items * WORD_BYTES;
-    }
-    uintptr_t gc_next = 0;
-    if (PyType_IS_GC(type) &&
-        (!safe_read(address - 2 * WORD_BYTES /* PyGC_Head */, &gc_next, sizeof gc_next) ||
-         gc_next)) {
-        return false;
-    }
-    *ret_type = type;
-    return heap_block_bytes(address - header) >= header + bytes;
 }
 
 /** Following the contents of a container that C alone holds. */
@@ -221,6 +181,17 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
     }
 }
 
+/** Leaf values in heap blocks are left out: nobody can tell them from what stood there before. */
+static void note_unclaimed(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                           PyObject *object, PyTypeObject *type) {
+    bool is_leaf = living_is_leaf(scanner->map, scanner->images, (uintptr_t)object, type);
+    if (from->depth == 0 || !is_leaf) {
+        struct scan_hit hit = make_hit(from, holder, (uintptr_t)object, object, from->via);
+        hit.is_leaf = is_leaf;
+        append(scanner, &scanner->scan->unclaimed, &scanner->scan->unclaimed_count, hit);
+    }
+}
+
 /**
  * A word that points into no image and at no known object: a heap block, or an object of C's.
  * @param next  the word after it: in a C++ vector the end of what is in use of the block
@@ -233,7 +204,17 @@ static void follow_pointer(struct scanner *scanner, const struct block *from, ui
         return;
     }
     PyTypeObject *type;
-    if (is_unknown_object(scanner, value, &type)) {
+    enum living living = living_object(scanner->map, scanner->images, value, &type);
+    if (living == LIVING_TRACKED) {
+        scanner->scan->strangers++;
+    }
+    if (living == LIVING_TRACKED || living == LIVING_IMMORTAL) {
+        return;
+    }
+    if (living != LIVING_NOT) {
+        note_unclaimed(scanner, from, holder, (PyObject *)value, type);
+    }
+    if (living == LIVING_SURE) {
         follow_unknown_object(scanner, from, holder, (PyObject *)value, type);
         return;
     }
@@ -258,14 +239,14 @@ static void scan_words(struct scanner *scanner, const struct block *from,
             continue;
         }
         uintptr_t holder = start + i * WORD_BYTES;
-        uint8_t marks = object_map_marks(scanner->map, value);
+        uint8_t marks = object_map_marks(scanner->map, value) & (uint8_t)~OBJECT_COUNTED;
         if (marks) {
             if (segment && is_module_copy(segment, holder)) {
                 add_copy(scanner, from, holder, word);
             } else if (is_wanted(scanner, marks) && !(segment && is_furniture(segment, holder))) {
                 add_hit(scanner, from, holder, word, (PyObject *)value, from->via);
             }
-        } else if (value == word) {
+        } else if (value == word && !(segment && is_furniture(segment, holder))) {
             follow_pointer(scanner, from, holder, value, i + 1 < count ? words[i + 1] : 0);
         }
     }
@@ -338,8 +319,9 @@ static void scan_thread_locals(struct scanner *scanner, struct image *image,
     }
 }
 
-int scan_images(struct scan *scan, const struct image_list *images, const struct object_map *map,
+int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
                 unsigned wanted, PyInterpreterState *ending, struct error *err) {
+    const struct image_list *images = use->images;
     struct thread_list threads;
     if (scan_threads(&threads, ending, err) != 0) {
         return -1;
@@ -350,10 +332,10 @@ int scan_images(struct scan *scan, const struct image_list *images, const struct
     leave_out_states(&scanner);
     for (size_t i = 0; scanner.blocks && i < images->count; i++) {
         struct image *image = images->items[i];
-        for (size_t k = 0; image_is_checked(image) && k < image->writable_count; k++) {
+        for (size_t k = 0; use->used[i] && k < image->writable_count; k++) {
             scan_segment(&scanner, image, &image->writable[k]);
         }
-        if (image_is_checked(image) && image->tls_module) {
+        if (use->used[i] && image->tls_module) {
             scan_thread_locals(&scanner, image, &threads);
         }
     }
@@ -370,6 +352,8 @@ int scan_images(struct scan *scan, const struct image_list *images, const struct
 void scan_clear(struct scan *scan) {
     free(scan->hits);
     free(scan->copies);
+    free(scan->unclaimed);
+    free(scan->types);
     *scan = (struct scan){0};
 }
 

@@ -3,11 +3,11 @@
  * and the heap blocks that these point to.
  *
  * A word holds an object when, its low three (tag) bits cleared, it is the address of one that
- * the object map knows, or of a living object that no interpreter knows (held by C alone) which
- * itself leads to a known one.  Heap blocks are followed from images that use Python's API only:
- * what else is in a process's heap is other libraries' business, and full of leftovers.  Words that
- * CPython keeps in an extension's memory are left out: the furniture of static types and the cached
- * copy of a PyModuleDef.
+ * the object map knows, or of a living object that it does not know (held by C alone, or untracked
+ * while the map has tracked objects only) which itself leads to a known one.  Heap blocks are
+ * followed from images that use Python's API only: what else is in a process's heap is other
+ * libraries' business, and full of leftovers.  Words that CPython keeps in an extension's memory
+ * are left out: the furniture of static types and the cached copy of a PyModuleDef.
  *
  * @thread one at a time  @tstate attached (to nothing in particular), GIL held throughout
  */
@@ -20,6 +20,7 @@
 
 #include "pool/error.h"
 #include "reload/image.h"
+#include "reload/image_use.h"
 #include "reload/object_map.h"
 
 /** How far from a variable the object was found: through so many heap blocks. */
@@ -38,24 +39,31 @@ struct scan_hit {
     uintptr_t holder;   /**< where the word itself stands */
     uintptr_t word;     /**< the word, tag bits included */
     PyObject *object;   /**< what it points to; owned by an interpreter of `wanted` */
+    bool is_leaf;       /**< of an unclaimed object: a string, number, or tuple of these */
     PyObject *via;      /**< the object held by C alone through which it was found, or NULL */
 };
 
 struct scan {
     struct scan_hit *hits;
-    size_t count, capacity;
+    size_t count;
     /** Cached module dictionaries (m_copy) met: as if the PyModuleDef were a variable. */
     struct scan_hit *copies;
     size_t copy_count;
+    /** Living objects that the map does not know and the collector does not track: strings … */
+    struct scan_hit *unclaimed;
+    size_t unclaimed_count;
+    size_t strangers;     /**< words that hold a tracked object which the map does not know */
+    PyTypeObject **types; /**< the static types in these images */
+    size_t type_count;
 };
 
 /**
- * Scan every checked image, and their thread-local blocks of all threads that outlive `ending`:
- * its own threads, as Python knows them, go with it.
+ * Scan the images in use, and their thread-local blocks of all threads that outlive `ending`: its
+ * own threads, as Python knows them, go with it.
  * @param wanted  owners (enum object_owner bits): objects that belong to these *only* are hits
  * Errors: ERR_MEMORY
  */
-int scan_images(struct scan *scan, const struct image_list *images, const struct object_map *map,
+int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
                 unsigned wanted, PyInterpreterState *ending, struct error *err);
 void scan_clear(struct scan *scan);
 

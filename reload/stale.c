@@ -17,7 +17,8 @@ struct remembered {
     struct scan_hit hit;
     uintptr_t root;  /**< what the variable held: itself `word`, or the block that leads to it */
     uintptr_t block; /**< start of the object's memory block */
-    bool is_borrowed, is_harmless_if_kept;
+    bool is_harmless_if_kept;
+    bool is_borrowed; /**< known only without a watch */
     char holds[OBJECT_TEXT_BYTES];
 };
 
@@ -27,6 +28,7 @@ struct stale_check {
     size_t before_load_count;
     struct remembered *before_end; /**< words into the generation that is being ended */
     size_t before_end_count;
+    struct stale_leaves leaves;
     struct free_watch *watch; /**< on between before_end and after_end, when there are such words */
 };
 
@@ -38,25 +40,14 @@ struct stale_check *stale_check_new(struct error *err) {
     return check;
 }
 
-void stale_check_free(struct stale_check *check) {
-    if (check) {
-        image_list_clear(&check->images);
-        free_watch_stop(check->watch);
-        free(check->before_load);
-        free(check->before_end);
-        free(check);
-    }
-}
-
 static double now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static void remember_one(const struct scan_hit *hit, bool is_borrowed, struct remembered *word) {
+static void remember_one(const struct scan_hit *hit, struct remembered *word) {
     word->hit = *hit;
-    word->is_borrowed = is_borrowed;
     word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
     word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
     object_text(hit->object, word->holds, sizeof word->holds);
@@ -65,38 +56,107 @@ static void remember_one(const struct scan_hit *hit, bool is_borrowed, struct re
     }
 }
 
-/** The words that hold objects of `view->old` and of nobody else. */
-static int remember(struct stale_view *view, bool with_leaves, struct remembered **ret_words,
+static void remember_unclaimed(const struct scan_hit *hit, struct remembered *word) {
+    word->hit = *hit;
+    word->block = (uintptr_t)hit->object; /* not tracked, but its type may be one that can be */
+    if (PyType_IS_GC(Py_TYPE(hit->object))) {
+        word->block -= py_type_header_bytes(Py_TYPE(hit->object));
+    }
+    word->is_harmless_if_kept = true;
+    object_text(hit->object, word->holds, sizeof word->holds);
+}
+
+/** Whether a word in a heap block may be none, but what stood there before: not worth a watch. */
+static bool is_doubtful(const struct scan_hit *hit) {
+    return stale_words_is_leftover(hit, true);
+}
+
+/**
+ * The words that hold objects of `view->old` and of nobody else; with unclaimed ones, too: strings
+ * and the like, whose owners nobody knows.
+ */
+static int remember(struct stale_view *view, bool with_unclaimed, struct remembered **ret_words,
                     size_t *ret_count, struct error *err) {
-    struct remembered *words = calloc(view->scan.count + 1, sizeof *words);
-    if (!words) {
+    size_t most = view->scan.count + (with_unclaimed ? view->scan.unclaimed_count : 0);
+    free(*ret_words);
+    *ret_count = 0;
+    *ret_words = most ? calloc(most, sizeof **ret_words) : NULL;
+    if (most && !*ret_words) {
         return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
     }
-    size_t count = 0;
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
-        bool is_borrowed = stale_words_is_borrowed(view, hit);
-        bool is_wanted = (with_leaves || !object_is_leaf(hit->object)) &&
-                         !stale_words_is_leftover(hit, is_borrowed);
-        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD &&
-            stale_words_concern(view, hit, is_borrowed)) {
-            remember_one(hit, is_borrowed, &words[count++]);
+        bool is_wanted = with_unclaimed ? !is_doubtful(hit) : !object_is_leaf(hit->object);
+        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
+            remember_one(hit, &(*ret_words)[(*ret_count)++]);
         }
     }
-    free(*ret_words);
-    *ret_words = words;
-    *ret_count = count;
+    for (size_t i = 0; with_unclaimed && i < view->scan.unclaimed_count; i++) {
+        const struct scan_hit *hit = &view->scan.unclaimed[i];
+        if (hit->depth == 0 && !hit->via) {
+            remember_unclaimed(hit, &(*ret_words)[(*ret_count)++]);
+        }
+    }
+    return 0;
+}
+
+/** The words that may hold strings and other untracked objects of `view->old`. */
+static int remember_leaves(struct stale_check *check, const struct stale_view *view,
+                           struct error *err) {
+    address_set_clear(&check->leaves.before);
+    for (size_t i = 0; i < view->scan.unclaimed_count + view->scan.count; i++) {
+        bool is_unclaimed = i < view->scan.unclaimed_count;
+        const struct scan_hit *hit = is_unclaimed
+                                         ? &view->scan.unclaimed[i]
+                                         : &view->scan.hits[i - view->scan.unclaimed_count];
+        struct address_entry *entry = address_set_add(&check->leaves.before, hit->holder);
+        if (!entry) {
+            return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+        }
+        entry->value = hit->word;
+    }
+    check->leaves.knows_before = true;
     return 0;
 }
 
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
     struct stale_view view;
-    if (stale_view_open(&view, &check->images, old, NULL, VIEW_TRACKED, err) != 0) {
+    check->leaves.knows_before = false;
+    if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, NULL, err) != 0) {
         return -1;
     }
     int result = remember(&view, false, &check->before_load, &check->before_load_count, err);
+    if (result == 0) {
+        result = remember_leaves(check, &view, err);
+    }
     stale_view_close(&view);
     return result;
+}
+
+static void forget_before_load(struct stale_check *check) {
+    free(check->before_load);
+    check->before_load = NULL;
+    check->before_load_count = 0;
+    address_set_clear(&check->leaves.before);
+    check->leaves.knows_before = false;
+}
+
+static void forget_before_end(struct stale_check *check) {
+    free_watch_stop(check->watch);
+    check->watch = NULL;
+    free(check->before_end);
+    check->before_end = NULL;
+    check->before_end_count = 0;
+}
+
+void stale_check_free(struct stale_check *check) {
+    if (check) {
+        forget_before_load(check);
+        forget_before_end(check);
+        stale_leaves_clear(&check->leaves);
+        image_list_clear(&check->images);
+        free(check);
+    }
 }
 
 /** Words that pointed into the old generation and now hold an object of the new one. */
@@ -127,8 +187,8 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                        struct stale_report **ret_report, struct error *err) {
     double started = now_ms();
     struct stale_view view;
-    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL, err) !=
-        0) {
+    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL,
+                        &check->leaves, err) != 0) {
         return -1;
     }
     int result = -1;
@@ -148,30 +208,51 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
     }
     stale_report_free(report);
     stale_view_close(&view);
+    forget_before_load(check);
     return result;
+}
+
+/** Where nobody can watch, in the presence of an interpreter with its own GIL: count references. */
+static int count_instead(struct stale_check *check, void *old, void *new, struct error *err) {
+    struct stale_view view;
+    struct stale_leaves nothing = {0};
+    if (stale_view_open(&view, &check->images, old, new, VIEW_FULL, &nothing, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        struct remembered *word = &check->before_end[i];
+        word->is_borrowed = stale_words_is_borrowed(&view, &word->hit);
+    }
+    stale_leaves_clear(&nothing);
+    stale_view_close(&view);
+    return 0;
+}
+
+static int watch(struct stale_check *check, struct error *err) {
+    uintptr_t *blocks = calloc(check->before_end_count, sizeof *blocks);
+    if (!blocks) {
+        return error_set(err, ERR_MEMORY, "out of memory for the blocks to watch");
+    }
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        blocks[i] = check->before_end[i].block;
+    }
+    check->watch = free_watch_start(blocks, check->before_end_count, err);
+    free(blocks);
+    return check->watch ? 0 : -1;
 }
 
 int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
-    free_watch_stop(check->watch);
-    check->watch = NULL;
-    check->before_end_count = 0;
-    if (stale_view_open(&view, &check->images, old, new, VIEW_ENDING, err) != 0) {
+    forget_before_end(check);
+    if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, NULL, err) != 0) {
         return -1;
     }
-    uintptr_t *blocks = NULL;
     int result = remember(&view, true, &check->before_end, &check->before_end_count, err);
-    if (result == 0 && check->before_end_count) {
-        blocks = calloc(check->before_end_count, sizeof *blocks);
-        for (size_t i = 0; blocks && i < check->before_end_count; i++) {
-            blocks[i] = check->before_end[i].block;
-        }
-        /* Without a watch, counting references has to do. */
-        check->watch = blocks ? free_watch_start(blocks, check->before_end_count, NULL) : NULL;
-    }
-    free(blocks);
     stale_view_close(&view);
-    return result;
+    if (result != 0 || !check->before_end_count || watch(check, err) == 0) {
+        return result;
+    }
+    return count_instead(check, old, new, err);
 }
 
 static bool uses_gilstate(uintptr_t starter, void *arg) {
@@ -238,9 +319,7 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
     report = NULL;
     result = 0;
 out:
-    free_watch_stop(check->watch);
-    check->watch = NULL;
-    check->before_end_count = 0;
+    forget_before_end(check);
     stale_report_free(report);
     extension_list_clear(&extensions);
     return result;

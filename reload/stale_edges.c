@@ -113,13 +113,14 @@ static PyInterpreterState *interpreter_of(const struct stale_view *view, uint8_t
 }
 
 /** A tuple of leaf values and objects that belong to nobody, such as a key of static types. */
-static bool is_leaf_tuple(const struct object_map *map, PyObject *object) {
+static bool is_leaf_tuple(const struct stale_view *view, PyObject *object) {
     if (!PyTuple_CheckExact(object)) {
         return false;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
         PyObject *item = PyTuple_GET_ITEM(object, i);
-        bool is_nobodys = object_map_marks(map, (uintptr_t)item) & OBJECT_NOBODYS;
+        bool is_nobodys = (object_map_marks(view->map, (uintptr_t)item) & OBJECT_NOBODYS) ||
+                          image_list_find(view->images, (uintptr_t)item);
         if (!is_nobodys && !object_is_leaf(item)) {
             return false;
         }
@@ -142,11 +143,20 @@ static bool is_weak_set(PyObject *object) {
     return true;
 }
 
+/** Made for a static type when that was first used, in whichever interpreter that was. */
+static bool is_descriptor_of_static_type(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    bool is_descriptor = type == &PyWrapperDescr_Type || type == &PyMethodDescr_Type ||
+                         type == &PyGetSetDescr_Type || type == &PyMemberDescr_Type ||
+                         type == &PyClassMethodDescr_Type;
+    return is_descriptor && !(PyDescr_TYPE(object)->tp_flags & Py_TPFLAGS_HEAPTYPE);
+}
+
 static bool is_edge_harmless(const struct stale_view *view, const struct object_edge *edge) {
     /* A weak reference keeps nothing alive: subclass lists, weak sets and caches. */
     return PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) || is_weak_set(edge->to) ||
            is_unreachable_entry(view->map, edge) || object_is_leaf(edge->to) ||
-           is_leaf_tuple(view->map, edge->to);
+           is_leaf_tuple(view, edge->to) || is_descriptor_of_static_type(edge->to);
 }
 
 static int report_edge(struct stale_view *view, struct stale_report *report,
@@ -185,8 +195,9 @@ int stale_edges_report(struct stale_view *view, struct stale_report *report, str
         bool concerns_us = edge->from_owner == OWNER_MAIN
                                ? edge->to_owner == OWNER_OLD
                                : edge->from_owner != OWNER_OTHER && edge->to_owner != OWNER_MAIN;
-        /* The old generation's own edges end with it. */
-        if (!concerns_us || (edge->from_owner == OWNER_OLD && !view->is_first) ||
+        /* The old generation's own edges end with it.  Owned by nobody that was asked: an
+         * interpreter that is ending, which had a check of its own. */
+        if (!concerns_us || !edge->to_owner || (edge->from_owner == OWNER_OLD && !view->is_first) ||
             is_edge_harmless(view, edge)) {
             continue;
         }
@@ -218,7 +229,7 @@ static int report_attribute(struct stale_view *view, struct stale_report *report
 int stale_types_report(struct stale_view *view, struct stale_report *report, struct error *err) {
     size_t count;
     PyTypeObject *const *types = object_map_static_types(view->map, &count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; view->use.any && i < count; i++) {
         struct image *image = image_list_find(view->images, (uintptr_t)types[i]);
         PyObject *name, *value, *dict = types[i]->tp_dict;
         Py_ssize_t position = 0;

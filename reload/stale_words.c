@@ -1,78 +1,11 @@
 #include "reload/stale_words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "reload/identity.h"
-#include "reload/image_use.h"
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
 #include "reload/stale_known.h"
-
-static enum object_owner owner_of(const struct stale_view *view, PyInterpreterState *interpreter) {
-    if (interpreter == PyInterpreterState_Main()) {
-        return OWNER_MAIN;
-    }
-    if (interpreter == view->old) {
-        return OWNER_OLD;
-    }
-    return interpreter == view->subject ? OWNER_NEW : OWNER_OTHER;
-}
-
-static int map_objects(struct stale_view *view, enum stale_view_use use, struct error *err) {
-    PyInterpreterState *each = PyInterpreterState_Head();
-    for (; each; each = PyInterpreterState_Next(each)) {
-        enum object_owner owner = owner_of(view, each);
-        bool is_going = owner == OWNER_OTHER && py_is_ending(each); /* had a check of its own */
-        if (py_shares_gil(each) && !is_going &&
-            object_map_track(view->map, each, owner, err) != 0) {
-            return -1;
-        }
-    }
-    /* What a module cached for all is reached from the main interpreter, too.  Of the new
-     * generation only edges matter: what it shares with the old one it holds references to. */
-    for (each = PyInterpreterState_Head(); each; each = PyInterpreterState_Next(each)) {
-        enum object_owner owner = owner_of(view, each);
-        int failed = 0;
-        if ((owner == OWNER_OLD || owner == OWNER_MAIN) && use != VIEW_TRACKED) {
-            failed = object_map_reach(view->map, each, owner, err);
-        } else if (owner == OWNER_NEW && use == VIEW_FULL) {
-            failed = object_map_find_edges(view->map, each, owner, err);
-        }
-        if (failed) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, enum stale_view_use use, struct error *err) {
-    *view = (struct stale_view){
-        .images = images, .old = old, .subject = new ? new : old, .is_first = !new};
-    if (!py_shares_gil(view->old) || !py_shares_gil(view->subject)) {
-        return error_set(err, ERR_USAGE,
-                         "an interpreter with a GIL of its own cannot be checked from outside");
-    }
-    if (image_list_refresh(images, err) != 0 || !(view->map = object_map_new(images, err)) ||
-        map_objects(view, use, err) != 0 ||
-        scan_images(&view->scan, images, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER, old,
-                    err) != 0 ||
-        extension_list_read(&view->extensions, view->subject, images, err) != 0) {
-        stale_view_close(view);
-        return -1;
-    }
-    return 0;
-}
-
-void stale_view_close(struct stale_view *view) {
-    extension_list_clear(&view->extensions);
-    scan_clear(&view->scan);
-    object_map_free(view->map);
-    view->map = NULL;
-    free(view->used);
-    view->used = NULL;
-}
 
 unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit) {
     uint8_t marks = object_map_marks(view->map, (uintptr_t)hit->object);
@@ -87,32 +20,6 @@ bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hi
     size_t inside = object_map_references(view->map, (uintptr_t)hit->object);
     return stale_words_owners(view, hit) == OWNER_OLD && inside < OBJECT_REFERENCES_MANY &&
            (size_t)Py_REFCNT(hit->object) <= inside;
-}
-
-static bool is_used(struct stale_view *view, const struct image *image) {
-    if (!view->used) {
-        view->used = calloc(view->images->count, sizeof *view->used);
-        if (!view->used) {
-            return true;
-        }
-        image_use_mark(view->images, view->subject, view->used);
-        if (!view->is_first) {
-            /* What it imported late, its successor will import, too. */
-            image_use_mark(view->images, view->old, view->used);
-        }
-    }
-    for (size_t i = 0; i < view->images->count; i++) {
-        if (view->images->items[i] == image) {
-            return view->used[i];
-        }
-    }
-    return true;
-}
-
-bool stale_words_concern(struct stale_view *view, const struct scan_hit *hit, bool is_borrowed) {
-    bool is_owned_by_variable =
-        stale_words_owners(view, hit) == OWNER_OLD && !is_borrowed && hit->depth == 0 && !hit->via;
-    return is_owned_by_variable || is_used(view, hit->image);
 }
 
 /** The nodes of containers are smaller; buffers that are filled bit by bit are larger. */
@@ -178,7 +85,7 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
         const struct scan_hit *hit = &view->scan.hits[i];
         struct stale_what what;
         bool is_borrowed = stale_words_is_borrowed(view, hit);
-        if (!judge(view, hit, is_borrowed, &what) || !stale_words_concern(view, hit, is_borrowed)) {
+        if (!judge(view, hit, is_borrowed, &what)) {
             continue;
         }
         const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);

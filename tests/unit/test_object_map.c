@@ -46,12 +46,16 @@ static PyInterpreterState *interpreter_of(PyThreadState *tstate) {
     return PyThreadState_GetInterpreter(tstate);
 }
 
-static struct object_map *map_both(void) {
-    struct object_map *map = object_map_new(&s_images, &s_err);
-    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, &s_err);
-    object_map_track(map, interpreter_of(s_sub), OWNER_OLD, &s_err);
+static void map_into(struct object_map *map) {
+    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, NULL, NULL, &s_err);
+    object_map_track(map, interpreter_of(s_sub), OWNER_OLD, NULL, NULL, &s_err);
     object_map_reach(map, interpreter_of(s_main), OWNER_MAIN, &s_err);
     object_map_reach(map, interpreter_of(s_sub), OWNER_OLD, &s_err);
+}
+
+static struct object_map *map_both(void) {
+    struct object_map *map = object_map_new(&s_images, &s_err);
+    map_into(map);
     return map;
 }
 
@@ -116,7 +120,10 @@ Test(object_map, references_from_outside_are_what_is_not_counted_inside) {
     PyObject *list = eval(s_sub, "listed");
     PyObject *objects[] = {PyList_GET_ITEM(list, 0), PyList_GET_ITEM(list, 1)};
     Py_INCREF(objects[1]); /* as a C variable would */
-    struct object_map *map = map_both();
+    struct object_map *map = object_map_new(&s_images, &s_err);
+    object_map_count(map, objects[0], &s_err);
+    object_map_count(map, objects[1], &s_err);
+    map_into(map);
     for (size_t i = 0; i < 2; i++) {
         size_t inside = object_map_references(map, (uintptr_t)objects[i]);
         cr_assert_eq((size_t)Py_REFCNT(objects[i]), inside + i);
@@ -127,7 +134,7 @@ Test(object_map, references_from_outside_are_what_is_not_counted_inside) {
 Test(object_map, every_tracked_object_is_in_one_list_only) {
     run(s_sub, "import json");
     struct object_map *map = object_map_new(&s_images, &s_err);
-    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, &s_err);
+    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, NULL, NULL, &s_err);
     PyThreadState_Swap(s_sub);
     PyObject *objects = PyObject_CallMethod(PyImport_ImportModule("gc"), "get_objects", NULL);
     size_t of_main = 0;

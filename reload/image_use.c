@@ -99,6 +99,32 @@ int image_use_start(struct image_use *use, const struct image_list *images, stru
     return use->used ? 0 : error_set(err, ERR_MEMORY, "out of memory for the images in use");
 }
 
+void image_use_modules(struct image_use *use, PyInterpreterState *interpreter) {
+    PyObject *modules = py_modules(interpreter), *name, *module;
+    Py_ssize_t position = 0;
+    while (modules && PyDict_Check(modules) && PyDict_Next(modules, &position, &name, &module)) {
+        if (PyModule_Check(module)) {
+            mark_module(use, module);
+        }
+    }
+}
+
+int image_use_save(const struct image_use *use, struct address_set *ret_images, struct error *err) {
+    address_set_clear(ret_images);
+    for (size_t i = 0; i < use->images->count; i++) {
+        if (use->used[i] && !address_set_add(ret_images, (uintptr_t)use->images->items[i])) {
+            return error_set(err, ERR_MEMORY, "out of memory for the images in use");
+        }
+    }
+    return 0;
+}
+
+void image_use_add(struct image_use *use, const struct address_set *images) {
+    for (size_t i = 0; i < use->images->count; i++) {
+        use->used[i] |= address_set_find(images, (uintptr_t)use->images->items[i]) != NULL;
+    }
+}
+
 void image_use_end(struct image_use *use) {
     for (size_t i = 0; i < use->images->count; i++) {
         const struct image *image = use->images->items[i];

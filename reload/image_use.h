@@ -7,8 +7,9 @@
  * or it has a function, method or object of a type in it.  A library is used with the extensions
  * that were linked with it; one that none was linked with (dlopen()) may be anybody's.
  *
- * Life cycle: 1. image_use_start(); 2. image_use_look() at every object that the collector tracks
- * for the interpreters in question; 3. image_use_end(); 4. questions; 5. image_use_clear().
+ * Life cycle: 1. image_use_start(); 2. any of: image_use_look() at every object that the collector
+ * tracks for an interpreter; image_use_modules(), which is much cheaper, for one that was looked at
+ * before and may have imported more since; 3. image_use_end(); 4. questions; 5. image_use_clear().
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "pool/error.h"
+#include "reload/address_set.h"
 #include "reload/image.h"
 
 enum { IMAGE_USE_TYPES = 64 };
@@ -36,7 +38,14 @@ struct image_use {
 int image_use_start(struct image_use *use, const struct image_list *images, struct error *err);
 /** @param use  a struct image_use */
 void image_use_look(PyObject *object, void *use);
+/** Look at sys.modules alone. */
+void image_use_modules(struct image_use *use, PyInterpreterState *interpreter);
 void image_use_end(struct image_use *use);
+
+/** Remember the images marked so far (addresses of struct image), and mark remembered ones again.
+ */
+int image_use_save(const struct image_use *use, struct address_set *ret_images, struct error *err);
+void image_use_add(struct image_use *use, const struct address_set *images);
 void image_use_clear(struct image_use *use);
 
 #endif

@@ -1,43 +1,71 @@
 #include "reload/living.h"
 
+#include <string.h>
+
+#include "reload/py_internals.h"
 #include "reload/safe_read.h"
+
+/** The address lies in memory that an image keeps mapped and writes to, as static types do. */
+static bool is_in_data(const struct image_list *images, uintptr_t address) {
+    const struct image *image = address % sizeof address ? NULL : image_list_find(images, address);
+    for (size_t i = 0; image && i < image->writable_count; i++) {
+        const struct image_range *segment = &image->writable[i];
+        if (address - segment->start < segment->bytes &&
+            segment->bytes - (address - segment->start) >= sizeof(PyTypeObject)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /** Whether a type object is at an address: one that the map knows, or a static one in an image. */
 static bool is_type(const struct object_map *map, const struct image_list *images,
                     uintptr_t address) {
-    PyObject head;
     if (object_map_marks(map, address) & OBJECT_TRACKED) {
         return PyType_Check((PyObject *)address);
     }
-    if (address % sizeof address || !image_list_find(images, address) ||
-        !safe_read(address, &head, sizeof head)) {
+    if (!is_in_data(images, address)) {
         return false;
     }
-    uintptr_t meta = (uintptr_t)head.ob_type;
-    return head.ob_type == &PyType_Type || /* else a static metaclass */
-           (meta != address && image_list_find(images, meta) &&
-            safe_read(meta, &head, sizeof head) && head.ob_type == &PyType_Type &&
-            PyType_FastSubclass((PyTypeObject *)meta, Py_TPFLAGS_TYPE_SUBCLASS));
+    PyTypeObject *meta = Py_TYPE((PyObject *)address);
+    return meta == &PyType_Type || /* else a static metaclass */
+           ((uintptr_t)meta != address && is_in_data(images, (uintptr_t)meta) &&
+            Py_TYPE((PyObject *)meta) == &PyType_Type &&
+            PyType_FastSubclass(meta, Py_TPFLAGS_TYPE_SUBCLASS));
 }
 
 static size_t least_bytes(PyTypeObject *type) {
     return type == &PyUnicode_Type ? sizeof(PyASCIIObject) : (size_t)type->tp_basicsize;
 }
 
+/** What stands before and at the start of an object. */
+struct head {
+    uintptr_t gc[PY_GC_LINKS];
+    PyObject object;
+    Py_ssize_t items; /**< of a variable-sized one */
+};
+
+static bool read_head(uintptr_t address, struct head *head) {
+    if (safe_read(address - sizeof head->gc, head, sizeof *head)) { /* in one call */
+        return true;
+    }
+    memset(head->gc, 0, sizeof head->gc);
+    return safe_read(address, &head->object, sizeof *head - sizeof head->gc);
+}
+
 enum living living_object(const struct object_map *map, const struct image_list *images,
                           uintptr_t address, PyTypeObject **ret_type) {
-    struct {
-        PyObject object;
-        Py_ssize_t items; /* of a variable-sized one */
-    } head;
-    if (py_is_in_gc_list(address)) {
-        return LIVING_TRACKED;
-    }
-    if (!safe_read(address, &head, sizeof head) ||
-        !is_type(map, images, (uintptr_t)head.object.ob_type)) {
+    struct head head;
+    if (address <= sizeof head || !read_head(address, &head)) {
         return LIVING_NOT;
     }
+    if (py_is_in_gc_list(address, head.gc)) {
+        return LIVING_TRACKED;
+    }
     PyTypeObject *type = head.object.ob_type;
+    if (!is_type(map, images, (uintptr_t)type)) {
+        return LIVING_NOT;
+    }
     *ret_type = type;
     if (py_is_immortal(&head.object)) {
         return LIVING_IMMORTAL;

@@ -40,11 +40,14 @@ PyObject *py_modules(PyInterpreterState *interpreter);
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool py_is_immortal(PyObject *object);
 
+/** The words that stand before an object which the garbage collector can track. */
+enum { PY_GC_LINKS = 2 };
 /**
- * Whether an address is that of an object in a list of the garbage collector, whosever: the links
- * of its neighbour lead back to it.  The address need not be readable.
+ * Whether an object is in a list of the garbage collector, whosever: the links of its neighbour
+ * lead back to it.  Neither need be readable.
+ * @param links  the words before the object
  */
-bool py_is_in_gc_list(uintptr_t address);
+bool py_is_in_gc_list(uintptr_t object, const uintptr_t links[PY_GC_LINKS]);
 
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool py_str_is_ready(PyObject *str);

@@ -196,11 +196,13 @@ static void note_unclaimed(struct scanner *scanner, const struct block *from, ui
  * A word that points into no image and at no known object: a heap block, or an object of C's.
  * @param next  the word after it: in a C++ vector the end of what is in use of the block
  */
-static void follow_pointer(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                           uintptr_t value, uintptr_t next) {
+static void follow_pointer(struct scanner *scanner, const struct block *from,
+                           const struct image_range *segment, uintptr_t holder, uintptr_t value,
+                           uintptr_t next) {
     if (value < 1 << 16 || value >> 47 || !from->image->imports_python ||
         from->depth >= SCAN_DEPTH_MAX || scanner->block_count == SCAN_BLOCKS_MAX ||
-        address_set_find(&scanner->seen, value) || image_list_find(scanner->images, value)) {
+        address_set_find(&scanner->seen, value) || image_list_find(scanner->images, value) ||
+        (segment && is_furniture(segment, holder))) {
         return;
     }
     PyTypeObject *type;
@@ -246,8 +248,8 @@ static void scan_words(struct scanner *scanner, const struct block *from,
             } else if (is_wanted(scanner, marks) && !(segment && is_furniture(segment, holder))) {
                 add_hit(scanner, from, holder, word, (PyObject *)value, from->via);
             }
-        } else if (value == word && !(segment && is_furniture(segment, holder))) {
-            follow_pointer(scanner, from, holder, value, i + 1 < count ? words[i + 1] : 0);
+        } else if (value == word) {
+            follow_pointer(scanner, from, segment, holder, value, i + 1 < count ? words[i + 1] : 0);
         }
     }
 }

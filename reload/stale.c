@@ -28,7 +28,7 @@ struct stale_check {
     size_t before_load_count;
     struct remembered *before_end; /**< words into the generation that is being ended */
     size_t before_end_count;
-    struct stale_leaves leaves;
+    struct stale_memory memory;
     struct free_watch *watch; /**< on between before_end and after_end, when there are such words */
 };
 
@@ -103,26 +103,26 @@ static int remember(struct stale_view *view, bool with_unclaimed, struct remembe
 /** The words that may hold strings and other untracked objects of `view->old`. */
 static int remember_leaves(struct stale_check *check, const struct stale_view *view,
                            struct error *err) {
-    address_set_clear(&check->leaves.before);
+    address_set_clear(&check->memory.before);
     for (size_t i = 0; i < view->scan.unclaimed_count + view->scan.count; i++) {
         bool is_unclaimed = i < view->scan.unclaimed_count;
         const struct scan_hit *hit = is_unclaimed
                                          ? &view->scan.unclaimed[i]
                                          : &view->scan.hits[i - view->scan.unclaimed_count];
-        struct address_entry *entry = address_set_add(&check->leaves.before, hit->holder);
+        struct address_entry *entry = address_set_add(&check->memory.before, hit->holder);
         if (!entry) {
             return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
         }
         entry->value = hit->word;
     }
-    check->leaves.knows_before = true;
+    check->memory.knows_before = true;
     return 0;
 }
 
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
     struct stale_view view;
-    check->leaves.knows_before = false;
-    if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, NULL, err) != 0) {
+    check->memory.knows_before = false;
+    if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, &check->memory, err) != 0) {
         return -1;
     }
     int result = remember(&view, false, &check->before_load, &check->before_load_count, err);
@@ -137,8 +137,8 @@ static void forget_before_load(struct stale_check *check) {
     free(check->before_load);
     check->before_load = NULL;
     check->before_load_count = 0;
-    address_set_clear(&check->leaves.before);
-    check->leaves.knows_before = false;
+    address_set_clear(&check->memory.before);
+    check->memory.knows_before = false;
 }
 
 static void forget_before_end(struct stale_check *check) {
@@ -153,7 +153,7 @@ void stale_check_free(struct stale_check *check) {
     if (check) {
         forget_before_load(check);
         forget_before_end(check);
-        stale_leaves_clear(&check->leaves);
+        stale_memory_clear(&check->memory);
         image_list_clear(&check->images);
         free(check);
     }
@@ -188,7 +188,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
     double started = now_ms();
     struct stale_view view;
     if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL,
-                        &check->leaves, err) != 0) {
+                        &check->memory, err) != 0) {
         return -1;
     }
     int result = -1;
@@ -215,7 +215,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
 /** Where nobody can watch, in the presence of an interpreter with its own GIL: count references. */
 static int count_instead(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
-    struct stale_leaves nothing = {0};
+    struct stale_memory nothing = {0};
     if (stale_view_open(&view, &check->images, old, new, VIEW_FULL, &nothing, err) != 0) {
         return -1;
     }
@@ -223,7 +223,7 @@ static int count_instead(struct stale_check *check, void *old, void *new, struct
         struct remembered *word = &check->before_end[i];
         word->is_borrowed = stale_words_is_borrowed(&view, &word->hit);
     }
-    stale_leaves_clear(&nothing);
+    stale_memory_clear(&nothing);
     stale_view_close(&view);
     return 0;
 }
@@ -244,7 +244,7 @@ static int watch(struct stale_check *check, struct error *err) {
 int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
     forget_before_end(check);
-    if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, NULL, err) != 0) {
+    if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, &check->memory, err) != 0) {
         return -1;
     }
     int result = remember(&view, true, &check->before_end, &check->before_end_count, err);

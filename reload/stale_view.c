@@ -21,13 +21,47 @@ static bool is_other(const struct stale_view *view, PyInterpreterState *interpre
            !py_is_ending(interpreter);
 }
 
-static int track_generations(struct stale_view *view, bool with_new, struct error *err) {
-    if (object_map_track(view->map, view->old, owner_of(view, view->old), image_use_look,
-                         &view->use, err) != 0 ||
-        (with_new && !view->is_first &&
-         object_map_track(view->map, view->subject, OWNER_NEW, image_use_look, &view->use, err) !=
-             0)) {
+static bool has_checked_image(const struct image_list *images) {
+    for (size_t i = 0; i < images->count; i++) {
+        if (image_is_checked(images->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Which images `old` uses: known from when it was new, but for what it has imported since. */
+static int mark_use_of_old(struct stale_view *view, const struct stale_memory *memory,
+                           struct error *err) {
+    if (memory->knows_used) {
+        image_use_add(&view->use, &memory->used);
+        image_use_modules(&view->use, view->old);
+        return 0;
+    }
+    return object_map_track(view->map, view->old, owner_of(view, view->old), image_use_look,
+                            &view->use, err);
+}
+
+/** Which images are in use; of a full view also lists the objects of `subject` and remembers. */
+static int mark_use(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
+                    struct error *err) {
+    struct address_set used = {0};
+    if (use == VIEW_FULL) {
+        enum object_owner owner = owner_of(view, view->subject);
+        if (object_map_track(view->map, view->subject, owner, image_use_look, &view->use, err) !=
+                0 ||
+            image_use_save(&view->use, &used, err) != 0) {
+            return -1;
+        }
+    }
+    if (!(use == VIEW_FULL && view->is_first) && mark_use_of_old(view, memory, err) != 0) {
+        address_set_clear(&used);
         return -1;
+    }
+    if (use == VIEW_FULL) {
+        address_set_clear(&memory->used);
+        memory->used = used;
+        memory->knows_used = true;
     }
     image_use_end(&view->use);
     return 0;
@@ -74,11 +108,11 @@ static bool is_known(const struct address_set *set, const struct scan_hit *hit, 
 }
 
 /** Whether an untracked object may be stale, or borrowed: references must be followed to know. */
-static bool is_open(const struct stale_view *view, const struct stale_leaves *leaves,
+static bool is_open(const struct stale_view *view, const struct stale_memory *memory,
                     const struct scan_hit *hit, bool is_leaf) {
     bool may_be_old =
-        view->is_first || !leaves->knows_before || is_known(&leaves->before, hit, hit->word);
-    return may_be_old && !is_known(&leaves->harmless, hit, key_of(hit, is_leaf));
+        view->is_first || !memory->knows_before || is_known(&memory->before, hit, hit->word);
+    return may_be_old && !is_known(&memory->harmless, hit, key_of(hit, is_leaf));
 }
 
 /** Whether a static type has an attribute that may be an untracked container of `old`. */
@@ -95,16 +129,16 @@ static bool has_open_attribute(const struct stale_view *view, const PyTypeObject
 }
 
 /** Whether anything untracked is in question. */
-static bool has_open_question(const struct stale_view *view, const struct stale_leaves *leaves) {
+static bool has_open_question(const struct stale_view *view, const struct stale_memory *memory) {
     const struct scan *scan = &view->scan;
     for (size_t i = 0; i < scan->count; i++) {
         if (stale_words_owners(view, &scan->hits[i]) == OWNER_OLD &&
-            object_is_leaf(scan->hits[i].object) && is_open(view, leaves, &scan->hits[i], true)) {
+            object_is_leaf(scan->hits[i].object) && is_open(view, memory, &scan->hits[i], true)) {
             return true;
         }
     }
     for (size_t i = 0; i < scan->unclaimed_count; i++) {
-        if (is_open(view, leaves, &scan->unclaimed[i], scan->unclaimed[i].is_leaf)) {
+        if (is_open(view, memory, &scan->unclaimed[i], scan->unclaimed[i].is_leaf)) {
             return true;
         }
     }
@@ -136,14 +170,14 @@ static int count(struct stale_view *view, bool *ret_any, struct error *err) {
     return 0;
 }
 
-static int learn(struct stale_view *view, struct stale_leaves *leaves, const struct scan_hit *hit,
+static int learn(struct stale_view *view, struct stale_memory *memory, const struct scan_hit *hit,
                  bool is_leaf, struct error *err) {
     unsigned owners = stale_words_owners(view, hit);
     bool is_harmless = is_leaf ? !stale_words_is_borrowed(view, hit)
                                : (owners & OWNER_MAIN) ||
                                      (!owners && (view->is_first || Py_REFCNT(hit->object) == 1));
     struct address_entry *entry =
-        is_harmless ? address_set_add(&leaves->harmless, hit->holder) : NULL;
+        is_harmless ? address_set_add(&memory->harmless, hit->holder) : NULL;
     if (is_harmless && !entry) {
         return error_set(err, ERR_MEMORY, "out of memory remembering strings");
     }
@@ -154,7 +188,7 @@ static int learn(struct stale_view *view, struct stale_leaves *leaves, const str
 }
 
 /** Follow all references of `old`, and of the main interpreter, in which modules cache for all. */
-static int answer(struct stale_view *view, struct stale_leaves *leaves, struct error *err) {
+static int answer(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     struct scan before = view->scan;
     view->scan = (struct scan){0};
     int result = -1;
@@ -168,14 +202,14 @@ static int answer(struct stale_view *view, struct stale_leaves *leaves, struct e
     }
     for (size_t i = 0; i < before.unclaimed_count; i++) {
         const struct scan_hit *hit = &before.unclaimed[i];
-        if (learn(view, leaves, hit, hit->is_leaf, err) != 0) {
+        if (learn(view, memory, hit, hit->is_leaf, err) != 0) {
             goto out;
         }
     }
     for (size_t i = 0; i < before.count; i++) {
         const struct scan_hit *hit = &before.hits[i];
         if (object_is_leaf(hit->object) && stale_words_owners(view, hit) == OWNER_OLD &&
-            learn(view, leaves, hit, true, err) != 0) {
+            learn(view, memory, hit, true, err) != 0) {
             goto out;
         }
     }
@@ -221,7 +255,7 @@ static int find_edges_of_new(struct stale_view *view, struct error *err) {
     return 0;
 }
 
-static int look_fully(struct stale_view *view, struct stale_leaves *leaves, struct error *err) {
+static int look_fully(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     if ((owner_of(view, view->old) != OWNER_MAIN &&
          object_map_track(view->map, PyInterpreterState_Main(), OWNER_MAIN, NULL, NULL, err) !=
              0) ||
@@ -237,31 +271,39 @@ static int look_fully(struct stale_view *view, struct stale_leaves *leaves, stru
     }
     bool any;
     if (count(view, &any, err) != 0 ||
-        (has_open_question(view, leaves) ? answer(view, leaves, err)
+        (has_open_question(view, memory) ? answer(view, memory, err)
                                          : find_edges(view, any || view->is_first, err)) != 0) {
         return -1;
     }
     return find_edges_of_new(view, err);
 }
 
-static int look(struct stale_view *view, enum stale_view_use use, struct stale_leaves *leaves,
+static int look(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
                 struct error *err) {
     if (image_list_refresh(view->images, err) != 0 ||
         !(view->map = object_map_new(view->images, err)) ||
-        image_use_start(&view->use, view->images, err) != 0 ||
-        track_generations(view, use == VIEW_FULL, err) != 0 ||
-        (use == VIEW_FULL &&
-         extension_list_read(&view->extensions, view->subject, view->images, err) != 0)) {
+        image_use_start(&view->use, view->images, err) != 0) {
+        return -1;
+    }
+    if (!has_checked_image(view->images)) {
+        return 0;
+    }
+    if ((use == VIEW_FULL &&
+         extension_list_read(&view->extensions, view->subject, view->images, err) != 0) ||
+        mark_use(view, use, memory, err) != 0) {
         return -1;
     }
     if (!view->use.any) {
         return 0;
     }
-    return use == VIEW_FULL ? look_fully(view, leaves, err) : scan_again(view, err);
+    if (object_map_track(view->map, view->old, owner_of(view, view->old), NULL, NULL, err) != 0) {
+        return -1;
+    }
+    return use == VIEW_FULL ? look_fully(view, memory, err) : scan_again(view, err);
 }
 
 int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, enum stale_view_use use, struct stale_leaves *leaves,
+                    PyInterpreterState *new, enum stale_view_use use, struct stale_memory *memory,
                     struct error *err) {
     *view = (struct stale_view){
         .images = images, .old = old, .subject = new ? new : old, .is_first = !new};
@@ -269,7 +311,7 @@ int stale_view_open(struct stale_view *view, struct image_list *images, PyInterp
         return error_set(err, ERR_USAGE,
                          "an interpreter with a GIL of its own cannot be checked from outside");
     }
-    if (look(view, use, leaves, err) != 0) {
+    if (look(view, use, memory, err) != 0) {
         stale_view_close(view);
         return -1;
     }
@@ -284,7 +326,8 @@ void stale_view_close(struct stale_view *view) {
     view->map = NULL;
 }
 
-void stale_leaves_clear(struct stale_leaves *leaves) {
-    address_set_clear(&leaves->harmless);
-    address_set_clear(&leaves->before);
+void stale_memory_clear(struct stale_memory *memory) {
+    address_set_clear(&memory->harmless);
+    address_set_clear(&memory->before);
+    address_set_clear(&memory->used);
 }

@@ -34,25 +34,28 @@ enum stale_view_use {
     VIEW_FULL,  /**< what others hold too, who owns a reference, edges between interpreters */
 };
 
-/** What earlier views have found out about words that hold untracked objects: location → word. */
-struct stale_leaves {
+/** What earlier views have found out, for the next ones to do less. */
+struct stale_memory {
+    /* Words that hold untracked objects: location → word. */
     struct address_set harmless; /**< a string that the variable owns; not `old`'s */
     struct address_set before;   /**< there before the load of `subject` … */
     bool knows_before;           /**< … as far as anybody looked */
+    struct address_set used;     /**< the images that the last `subject` used … */
+    bool knows_used;             /**< … as far as anybody looked; it is `old` now */
 };
 
 /**
  * Map all objects and scan all images.
  * @param old     whose objects are looked for
  * @param new     NULL, or the generation after it
- * @param leaves  for VIEW_FULL: read, and added to
+ * @param memory  read; added to by a full view
  * Errors: ERR_MEMORY, ERR_USAGE (an interpreter with its own GIL)
  */
 int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, enum stale_view_use use, struct stale_leaves *leaves,
+                    PyInterpreterState *new, enum stale_view_use use, struct stale_memory *memory,
                     struct error *err);
 void stale_view_close(struct stale_view *view);
 
-void stale_leaves_clear(struct stale_leaves *leaves);
+void stale_memory_clear(struct stale_memory *memory);
 
 #endif

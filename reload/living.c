@@ -45,19 +45,23 @@ struct head {
     Py_ssize_t items; /**< of a variable-sized one */
 };
 
+enum { PAGE_BYTES_MIN = 4096 };
+
 static bool read_head(uintptr_t address, struct head *head) {
     if (safe_read(address - sizeof head->gc, head, sizeof *head)) { /* in one call */
         return true;
     }
     memset(head->gc, 0, sizeof head->gc);
-    return safe_read(address, &head->object, sizeof *head - sizeof head->gc);
+    return address % PAGE_BYTES_MIN < sizeof head->gc &&
+           safe_read(address, &head->object, sizeof *head - sizeof head->gc);
 }
 
 enum living living_object(const struct object_map *map, const struct image_list *images,
                           uintptr_t address, PyTypeObject **ret_type) {
     struct head head;
     if (address <= sizeof head || !read_head(address, &head)) {
-        return LIVING_NOT;
+        bool may_end_here = address % PAGE_BYTES_MIN > PAGE_BYTES_MIN - sizeof head;
+        return may_end_here ? LIVING_NOT : LIVING_NOWHERE; /* a small block is less than a head */
     }
     if (py_is_in_gc_list(address, head.gc)) {
         return LIVING_TRACKED;
@@ -113,7 +117,7 @@ bool living_is_leaf(const struct object_map *map, const struct image_list *image
             continue; /* not untracked then: a singleton, a static type */
         }
         enum living living = living_object(map, images, items[i], &of_item);
-        if (living == LIVING_NOT || living == LIVING_TRACKED || !is_leaf_type(of_item)) {
+        if (living <= LIVING_NOT || living == LIVING_TRACKED || !is_leaf_type(of_item)) {
             return false;
         }
     }

@@ -12,6 +12,7 @@
 #include "reload/object_map.h"
 
 enum living {
+    LIVING_NOWHERE,  /**< nothing can be read there: no address at all */
     LIVING_NOT,      /**< no object, or nothing that can be told from none */
     LIVING_TRACKED,  /**< in a list of the garbage collector */
     LIVING_IMMORTAL, /**< PEP 683 */
@@ -22,7 +23,7 @@ enum living {
 /**
  * What an address that the map does not know is of.  A probable object has a known type (in an
  * image, or tracked) and a count that makes sense (a freed block has the allocator's link there).
- * @param[out] ret_type  set for all but the first two
+ * @param[out] ret_type  set for all but the first three
  */
 enum living living_object(const struct object_map *map, const struct image_list *images,
                           uintptr_t address, PyTypeObject **ret_type);

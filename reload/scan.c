@@ -210,7 +210,7 @@ static void follow_pointer(struct scanner *scanner, const struct block *from,
     if (living == LIVING_TRACKED) {
         scanner->scan->strangers++;
     }
-    if (living == LIVING_TRACKED || living == LIVING_IMMORTAL) {
+    if (living == LIVING_NOWHERE || living == LIVING_TRACKED || living == LIVING_IMMORTAL) {
         return;
     }
     if (living != LIVING_NOT) {

@@ -47,16 +47,19 @@ static bool is_host_code(void *address) {
            (code.dli_fbase == host.dli_fbase || code.dli_fbase == python.dli_fbase);
 }
 
-static void forget(void *arg) {
-    struct noted *noted = arg;
+static void forget(struct noted *noted) {
     pthread_mutex_lock(&s_lock);
     *noted->link = noted->next;
     if (noted->next) {
         noted->next->link = noted->link;
     }
     pthread_mutex_unlock(&s_lock);
-    tl_noted = NULL;
     free(noted);
+}
+
+static void forget_this_thread(void *noted) {
+    tl_noted = NULL;
+    forget(noted);
 }
 
 static void remember(struct noted *noted) {
@@ -74,10 +77,12 @@ static void remember(struct noted *noted) {
 static void *noted_main(void *arg) {
     struct noted *noted = arg;
     void *result;
+    pthread_mutex_lock(&s_lock);
     noted->thread.thread = pthread_self();
-    remember(noted);
+    noted->thread.has_started = true;
+    pthread_mutex_unlock(&s_lock);
     tl_noted = noted;
-    pthread_cleanup_push(forget, noted);
+    pthread_cleanup_push(forget_this_thread, noted);
     result = noted->start(noted->arg);
     pthread_cleanup_pop(1);
     return result;
@@ -110,9 +115,10 @@ EXPORTED int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     noted->arg = arg;
     noted->thread.interpreter = interpreter;
     noted->thread.starter = (uintptr_t)starter;
+    remember(noted); /* before it runs: its interpreter must not end in between */
     int failure = next(thread, attributes, noted_main, noted);
     if (failure) {
-        free(noted);
+        forget(noted);
     }
     return failure;
 }

@@ -24,7 +24,8 @@
 
 /** A thread that an extension started and that lives. */
 struct gilstate_thread {
-    pthread_t thread;
+    bool has_started;        /**< else it is about to run for the first time, and has nothing yet */
+    pthread_t thread;        /**< once it has started */
     const void *interpreter; /**< in which it was started: a PyInterpreterState; NULL: none */
     uintptr_t starter;       /**< where pthread_create() was called from */
     uintptr_t caller;        /**< where PyGILState_Ensure() was called from last; 0: never */

@@ -21,7 +21,8 @@ static void count_thread(const struct gilstate_thread *thread, void *arg) {
 
 static void add_known(const struct gilstate_thread *thread, void *arg) {
     struct thread_list *list = arg;
-    if (list->count < list->capacity) { /* one more may have started meanwhile: it is new */
+    if (thread->has_started &&
+        list->count < list->capacity) { /* one more may have started meanwhile: it is new */
         list->items[list->count++] = thread->thread;
     }
 }

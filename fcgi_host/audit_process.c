@@ -87,19 +87,21 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
 
 /** How it ended: a signal or an exit status of its own are a crash. */
 static void note_end(struct audit_run *run, int status, unsigned patience_s) {
+    char step[sizeof run->step]; /* a copy: it stands in the same structure as `error` */
+    memcpy(step, run->step, sizeof step);
     if (run->has_timed_out) {
         run->has_crashed = true;
-        snprintf(run->error, sizeof run->error, "hangs: nothing came of \"%s\" within %u s",
-                 run->step, patience_s);
+        snprintf(run->error, sizeof run->error, "hangs: nothing came of \"%s\" within %u s", step,
+                 patience_s);
     } else if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         run->has_crashed = true;
         snprintf(run->error, sizeof run->error, "killed by signal SIG%s during \"%s\"",
-                 name ? name : "?", run->step);
+                 name ? name : "?", step);
     } else if (!run->is_done) {
         run->has_crashed = true;
         snprintf(run->error, sizeof run->error, "exited with %d during \"%s\"", WEXITSTATUS(status),
-                 run->step);
+                 step);
     }
 }
 

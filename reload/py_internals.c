@@ -42,8 +42,8 @@ bool py_is_in_gc_list(uintptr_t object, const uintptr_t links[PY_GC_LINKS]) {
     _Static_assert(sizeof(PyGC_Head) == PY_GC_LINKS * sizeof *links, "CPython's struct");
     enum { FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
     uintptr_t next = links[0] & ~(uintptr_t)FLAGS, previous;
-    return next > 1 << 16 && next >> 47 == 0 && next % sizeof next == 0 && links[1] > 1 << 16 &&
-           links[1] >> 47 == 0 &&
+    /* Debian's 3.13.5 has the head of the list in a structure that is not aligned to words. */
+    return next > 1 << 16 && next >> 47 == 0 && links[1] > 1 << 16 && links[1] >> 47 == 0 &&
            safe_read(next + offsetof(PyGC_Head, _gc_prev), &previous, sizeof previous) &&
            (previous & ~(uintptr_t)FLAGS) == object - sizeof(PyGC_Head);
 }

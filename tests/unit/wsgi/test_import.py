@@ -317,11 +317,11 @@ class ByteCode(Files):
         results = self.load(
             "site/wsgi.py",
             code="""
-            import pip
-            result(type(pip.__spec__.loader).__name__)
-            """ if sys.version_info >= (3, 12) else """
-            import flask
-            result(type(flask.__spec__.loader).__name__)
+            try:
+                import flask as installed
+            except ImportError:  # beside a Python that is not the distribution's
+                import pip as installed
+            result(type(installed.__spec__.loader).__name__)
             """,
         )
         self.assertEqual(results[-1], "ApplicationSourceLoader")

@@ -1,8 +1,6 @@
 #include "fcgi_host/balance.h"
 
 #include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -85,10 +83,7 @@ int balance_join(struct balance *balance) {
 }
 
 static void wake(const struct member *member) {
-    uint64_t one = 1;
-    /* Cannot fail: the counter would have to reach 2^64. */
-    ssize_t ignored = write(member->wake_fd, &one, sizeof one);
-    (void)ignored;
+    eventfd_write(member->wake_fd, 1); /* fails only when the counter would reach 2^64 */
 }
 
 void balance_leave(struct balance *balance, int member) {

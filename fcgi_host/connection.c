@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,10 +150,7 @@ bool connection_note_edge(struct connection *c, bool is_hang_up) {
 
 void returns_wake(struct returns *returns) {
     if (!atomic_exchange(&returns->is_wake_pending, true)) {
-        uint64_t one = 1;
-        /* Cannot fail: the counter would have to reach 2^64. */
-        ssize_t ignored = write(returns->wake_fd, &one, sizeof one);
-        (void)ignored;
+        eventfd_write(returns->wake_fd, 1); /* fails only when the counter would reach 2^64 */
     }
 }
 

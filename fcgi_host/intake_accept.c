@@ -50,6 +50,12 @@ static void pause_accepting(struct intake *intake, bool retry) {
     atomic_store(&intake->returns.wakes_on_close, true);
 }
 
+static void listen_or_retry(struct intake *intake) {
+    if (intake_listen(intake, NULL) < 0) {
+        pause_accepting(intake, true);
+    }
+}
+
 void intake_resume_accepting(struct intake *intake) {
     if (!intake->is_accept_paused || atomic_load(&intake->open_count) >= intake->max_connections) {
         return;
@@ -58,8 +64,8 @@ void intake_resume_accepting(struct intake *intake) {
     intake->accept_retry_ns = 0;
     bool is_stopping = atomic_load(&intake->returns.is_stopping);
     atomic_store(&intake->returns.wakes_on_close, is_stopping);
-    if (!is_stopping && intake_listen(intake, NULL) < 0) {
-        pause_accepting(intake, true);
+    if (!is_stopping) {
+        listen_or_retry(intake);
     }
 }
 
@@ -132,16 +138,12 @@ static bool accept_one(struct intake *intake) {
  * the same process would have nearly all connections, and its GIL all the work. */
 static void let_others_accept(struct intake *intake) {
     leave_epoll(intake);
-    if (intake_listen(intake, NULL) < 0) {
-        pause_accepting(intake, true);
-    }
+    listen_or_retry(intake);
 }
 
 static void stop_yielding(struct intake *intake) {
     atomic_store(&intake->returns.is_yielding, false);
-    if (intake_listen(intake, NULL) < 0) {
-        pause_accepting(intake, true);
-    }
+    listen_or_retry(intake);
 }
 
 void intake_update_balance(struct intake *intake) {

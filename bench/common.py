@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from support import fcgi  # noqa: E402  (the tests' FastCGI client)
-from support.host import die_with_parent  # noqa: E402
+from support.host import die_with_parent, free_port  # noqa: E402, F401  (for peers.py, too)
 
 PROGRAM = os.environ.get("FCGI_HOST", os.path.join(ROOT, "build/release/bin/fcgi_host"))
 

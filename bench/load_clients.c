@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "pool/clock.h"
 
 enum {
     EVENTS = 256,
@@ -37,12 +38,6 @@ struct load {
     uint8_t buffer[READ_BYTES];
 };
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static struct load_interval *interval_at(struct load *load, uint64_t ns) {
     static struct load_interval nowhere;
     uint64_t ms = (ns - load->result->began_ns) / NS_PER_MS;
@@ -60,13 +55,13 @@ static void disconnect(struct client *client) {
 
 static void retry_later(struct load *load, struct client *client) {
     disconnect(client);
-    client->retry_ns = now_ns() + RETRY_NS;
+    client->retry_ns = clock_now_ns() + RETRY_NS;
     load->waiting++;
 }
 
 static void fail(struct load *load, struct client *client, enum load_fault fault) {
     load->result->faults[fault]++;
-    interval_at(load, now_ns())->failed++;
+    interval_at(load, clock_now_ns())->failed++;
     client->is_busy = false;
     retry_later(load, client);
 }
@@ -125,13 +120,13 @@ static void send_request(struct load *load, struct client *client) {
 
 static void ask(struct load *load, struct client *client) {
     client->is_busy = true;
-    client->began_ns = now_ns();
+    client->began_ns = clock_now_ns();
     send_request(load, client);
 }
 
 static void finish(struct load *load, struct client *client) {
     struct load_result *result = load->result;
-    uint64_t now = now_ns(), took = now - client->began_ns;
+    uint64_t now = clock_now_ns(), took = now - client->began_ns;
     unsigned text = 0;
     enum load_fault fault = load_answer_judge(&client->answer, &text);
     if (fault != FAULT_NONE) {
@@ -213,7 +208,7 @@ static void retry(struct load *load, uint64_t now) {
 static void serve_events(struct load *load) {
     struct epoll_event events[EVENTS];
     uint64_t now;
-    while ((now = now_ns()) < load->end_ns) {
+    while ((now = clock_now_ns()) < load->end_ns) {
         int left_ms = (int)((load->end_ns - now) / NS_PER_MS) + 1;
         int n = epoll_wait(load->epoll_fd, events, EVENTS, load->waiting > 0 ? 1 : left_ms);
         for (int i = 0; i < n; i++) {
@@ -225,12 +220,12 @@ static void serve_events(struct load *load) {
                 receive(load, client, events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
             }
         }
-        retry(load, now_ns());
+        retry(load, clock_now_ns());
     }
 }
 
 static void count_starved(struct load *load) {
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     for (unsigned i = 0; i < load->options->connections; i++) {
         const struct client *client = &load->clients[i];
         if (client->is_busy && now - client->began_ns > STARVED_NS) {
@@ -242,7 +237,7 @@ static void count_starved(struct load *load) {
 int load_run(const struct load_options *options, struct load_result *ret) {
     struct load *load = calloc(1, sizeof *load);
     int result = -1;
-    *ret = (struct load_result){.began_ns = now_ns(), .seconds_ns = options->measured_ns};
+    *ret = (struct load_result){.began_ns = clock_now_ns(), .seconds_ns = options->measured_ns};
     if (options->timeline_ms > 0) {
         uint64_t ms = (options->warm_up_ns + options->measured_ns) / NS_PER_MS;
         ret->timeline_count = ms / options->timeline_ms + 1;

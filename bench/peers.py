@@ -5,7 +5,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,12 +21,6 @@ class App:
 
     def __init__(self, file, mount=""):
         self.file, self.mount = file, mount
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def write(folder, name, text):
@@ -66,7 +59,7 @@ def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
 
 def mod_wsgi(folder, apps, threads, workers=1):
     """Apache's daemon mode, an interpreter for each application."""
-    port = free_port()
+    port = common.free_port()
     scripts = "\n".join(f"WSGIScriptAlias {app.mount or '/'} {app.file} process-group=one "
                         f"application-group=a{i}" for i, app in enumerate(apps))
     user = "User www-data\nGroup www-data" if AM_ROOT else ""
@@ -97,7 +90,7 @@ WSGIDaemonProcess one processes={workers} threads={threads} python-path={folder}
 
 
 def gunicorn(folder, apps, threads, workers=1, options=()):
-    port = free_port()
+    port = common.free_port()
     return ["gunicorn", "-k", "gthread", "--workers", str(workers), "--threads", str(threads),
             "--bind", f"127.0.0.1:{port}", "--chdir", folder, "--log-level", "warning", *options,
             "app:application"], port
@@ -105,7 +98,7 @@ def gunicorn(folder, apps, threads, workers=1, options=()):
 
 def nginx(folder, protocol, address):
     """In front of a peer.  Connections to the peer are kept open where its protocol can."""
-    port = free_port()
+    port = common.free_port()
     with open(f"/etc/nginx/{protocol}_params", encoding="utf-8") as f:
         params = f.read()
     keep, again = "", ""

@@ -81,7 +81,8 @@ def trial(fetch, app, kind, version, deadline_s=12):
     new = [t - saved for t, body in answers if body == version]
     old = [t - saved for t, body in answers if body != version]
     times = [t for t, _ in answers]
-    return {"first new": 1e3 * min(new) if new else None, "last old": 1e3 * max(old) if old else None,
+    return {"first new": 1e3 * min(new) if new else None,
+            "last old": 1e3 * max(old) if old else None,
             "gap": 1e3 * max(b - a for a, b in zip(times, times[1:])),
             "failed": sum(c.failures for c in clients), "asked": len(answers)}
 

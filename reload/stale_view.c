@@ -51,6 +51,7 @@ static int mark_use(struct stale_view *view, enum stale_view_use use, struct sta
         if (object_map_track(view->map, view->subject, owner, image_use_look, &view->use, err) !=
                 0 ||
             image_use_save(&view->use, &used, err) != 0) {
+            address_set_clear(&used);
             return -1;
         }
     }

@@ -30,6 +30,14 @@ static bool has_checked_image(const struct image_list *images) {
     return false;
 }
 
+/** List its objects, and see by them which images it uses. */
+static int list_objects(struct stale_view *view, PyInterpreterState *interpreter,
+                        struct error *err) {
+    view->has_listed_old |= interpreter == view->old;
+    return object_map_track(view->map, interpreter, owner_of(view, interpreter), image_use_look,
+                            &view->use, err);
+}
+
 /** Which images `old` uses: known from when it was new, but for what it has imported since. */
 static int mark_use_of_old(struct stale_view *view, const struct stale_memory *memory,
                            struct error *err) {
@@ -38,8 +46,7 @@ static int mark_use_of_old(struct stale_view *view, const struct stale_memory *m
         image_use_modules(&view->use, view->old);
         return 0;
     }
-    return object_map_track(view->map, view->old, owner_of(view, view->old), image_use_look,
-                            &view->use, err);
+    return list_objects(view, view->old, err);
 }
 
 /** Which images are in use; of a full view also lists the objects of `subject` and remembers. */
@@ -47,9 +54,7 @@ static int mark_use(struct stale_view *view, enum stale_view_use use, struct sta
                     struct error *err) {
     struct address_set used = {0};
     if (use == VIEW_FULL) {
-        enum object_owner owner = owner_of(view, view->subject);
-        if (object_map_track(view->map, view->subject, owner, image_use_look, &view->use, err) !=
-                0 ||
+        if (list_objects(view, view->subject, err) != 0 ||
             image_use_save(&view->use, &used, err) != 0) {
             address_set_clear(&used);
             return -1;
@@ -297,7 +302,8 @@ static int look(struct stale_view *view, enum stale_view_use use, struct stale_m
     if (!view->use.any) {
         return 0;
     }
-    if (object_map_track(view->map, view->old, owner_of(view, view->old), NULL, NULL, err) != 0) {
+    if (!view->has_listed_old &&
+        object_map_track(view->map, view->old, owner_of(view, view->old), NULL, NULL, err) != 0) {
         return -1;
     }
     return use == VIEW_FULL ? look_fully(view, memory, err) : scan_again(view, err);

@@ -26,6 +26,7 @@ struct stale_view {
     PyInterpreterState *subject;      /**< whose extensions are reported: the newest generation */
     PyInterpreterState *old;          /**< whose objects are stale: marked OWNER_OLD */
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
+    bool has_listed_old;              /**< its objects are in the map already */
 };
 
 /** What a view is for: the less it has to know, the shorter the GIL is held. */

@@ -120,9 +120,9 @@ def adopt_main_thread():
         threading._active[ident] = main
 
 
-def watch_extension_loaders(main_first, refused, is_strict):
-    """Sub-interpreters only: create extension modules in the main interpreter first, and note
-    those that refuse to be loaded here (see main_first.h)."""
+def watch_extension_loaders(main_first, created, refused, is_strict):
+    """Sub-interpreters only: create extension modules in the main interpreter first, complete them
+    here (standard_library.h), and note those that refuse to be loaded here (main_first.h)."""
     import _frozen_importlib
     import _frozen_importlib_external
 
@@ -142,14 +142,18 @@ def watch_extension_loaders(main_first, refused, is_strict):
 
     def create_module(self, spec):
         main_first(spec.name, spec.origin, sys.path, is_strict)
-        return noting(file_create, self, spec, spec)
+        module = noting(file_create, self, spec, spec)
+        created(spec.name, module)
+        return module
 
     def exec_module(self, module):
         return noting(file_exec, self, module, module.__spec__)
 
     def create_builtin(spec):
         main_first(spec.name, None, (), is_strict)
-        return builtin_create(spec)
+        module = builtin_create(spec)
+        created(spec.name, module)
+        return module
 
     loader.create_module = create_module
     loader.exec_module = exec_module

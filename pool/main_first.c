@@ -11,6 +11,7 @@
 #include "pool/embedded_code.h"
 #include "pool/interpreter.h"
 #include "pool/py_error.h"
+#include "pool/standard_library.h"
 
 static struct embedded_code s_code = {"main_first", main_first_py, NULL};
 static const char MAIN_NAMESPACE[] = "fcgi_host.main_first";
@@ -143,6 +144,15 @@ static PyObject *main_first(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOp:main_first", &name, &path, &search_path, &is_strict)) {
         return NULL;
     }
+    const char *text = PyUnicode_AsUTF8(name);
+    if (!text) {
+        return NULL;
+    }
+    if (standard_library_withholds(text)) {
+        PyErr_Format(PyExc_ImportError,
+                     "%U shares its state between interpreters: its Python version is used", name);
+        return NULL;
+    }
     PyObject *result = NULL;
     struct error *err = malloc(sizeof *err);
     if (!err) {
@@ -159,6 +169,18 @@ static PyObject *main_first(PyObject *self, PyObject *args) {
     request_clear(&request);
     free(err);
     return result;
+}
+
+/** created(name, module) */
+static PyObject *created(PyObject *self, PyObject *args) {
+    (void)self;
+    const char *name;
+    PyObject *module;
+    if (!PyArg_ParseTuple(args, "sO:created", &name, &module) ||
+        standard_library_register(name, module) != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 /** An image is never unloaded again: if it is not there now, dlopen() itself failed. */
@@ -196,6 +218,7 @@ static PyObject *refused(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef s_main_first = {"main_first", main_first, METH_VARARGS, NULL};
+static PyMethodDef s_created = {"created", created, METH_VARARGS, NULL};
 static PyMethodDef s_refused = {"refused", refused, METH_VARARGS, NULL};
 
 static void ignore_refusal(void *ctx, const char *module, const char *message) {
@@ -206,18 +229,20 @@ int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *s
     static const struct refusal_sink nobody = {NULL, ignore_refusal};
     int result = -1;
     PyObject *first = PyCFunction_New(&s_main_first, NULL);
+    PyObject *second = first ? PyCFunction_New(&s_created, NULL) : NULL;
     PyObject *capsule =
-        first ? PyCapsule_New((void *)(sink ? sink : &nobody), SINK_CAPSULE, NULL) : NULL;
+        second ? PyCapsule_New((void *)(sink ? sink : &nobody), SINK_CAPSULE, NULL) : NULL;
     PyObject *note = capsule ? PyCFunction_New(&s_refused, capsule) : NULL;
     PyObject *watch = note ? PyDict_GetItemString(setup, "watch_extension_loaders") : NULL;
     if (watch) { /* borrowed */
-        PyObject *none =
-            PyObject_CallFunctionObjArgs(watch, first, note, own_gil ? Py_True : Py_False, NULL);
+        PyObject *none = PyObject_CallFunctionObjArgs(watch, first, second, note,
+                                                      own_gil ? Py_True : Py_False, NULL);
         result = none ? 0 : -1;
         Py_XDECREF(none);
     }
     Py_XDECREF(note);
     Py_XDECREF(capsule);
+    Py_XDECREF(second);
     Py_XDECREF(first);
     return result;
 }

@@ -20,6 +20,16 @@
 /** Who waits for the GIL is not heard by a thread of another interpreter (3.13 mended that). */
 #define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
 
+/** Extensions of the standard library that share Python objects between interpreters
+ *  (standard_library.h). */
+#define PY_HAS_SHARED_DATETIME (PY_VERSION_HEX < 0x030D0000)
+#define PY_HAS_SHARED_DECIMAL (PY_VERSION_HEX < 0x030D0000)
+#define PY_HAS_SHARED_ASYNCIO (PY_VERSION_HEX < 0x030C0000) /**< and `_zoneinfo` */
+
+/** Classes made in Python have numbers that count anew in each interpreter, and attributes are
+ *  cached by them: another interpreter's class is taken for one's own. */
+#define PY_CONFUSES_CLASSES (PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000)
+
 #if PY_VERSION_HEX < 0x030C0000
 /** 3.12: the exception that is raised, normalised, with its traceback. New reference or NULL. */
 static inline PyObject *PyErr_GetRaisedException(void) {

@@ -9,6 +9,7 @@
 #include "pool/interpreter.h"
 #include "pool/main_first.h"
 #include "pool/py_error.h"
+#include "pool/standard_library.h"
 
 /**
  * Imported by the main interpreter at the start, because nearly every application needs them and
@@ -60,18 +61,6 @@ static void import_known_extensions(void) {
     }
 }
 
-/**
- * The empty mapping of contexts is made for the first context and then shared by all interpreters
- * (up to 3.11 an object like any other, of whoever was first): let it be the main interpreter's.
- */
-static void make_shared_objects(void) {
-    PyObject *context = PyContext_New();
-    if (!context) {
-        PyErr_Clear();
-    }
-    Py_XDECREF(context);
-}
-
 int runtime_start(const struct runtime_options *options, struct error *err) {
     const char *executable = options && options->python_executable ? options->python_executable
                                                                    : FCGI_HOST_PYTHON_EXECUTABLE;
@@ -80,8 +69,8 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
         return -1;
     }
     cpython_prepare_unlinking();
+    standard_library_prepare_main();
     import_known_extensions();
-    make_shared_objects();
     int result = interpreter_prepare_main(err);
     if (result == 0) {
         result = main_first_prepare(err);

@@ -91,7 +91,8 @@ enum living living_object(const struct object_map *map, const struct image_list 
 
 static bool is_leaf_type(const PyTypeObject *type) {
     return type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyLong_Type ||
-           type == &PyFloat_Type || type == &PyComplex_Type || type == &PyBool_Type;
+           type == &PyFloat_Type || type == &PyComplex_Type || type == &PyBool_Type ||
+           type == &PyContextVar_Type;
 }
 
 /** Longer tuples are not looked through. */

@@ -29,8 +29,8 @@ enum living living_object(const struct object_map *map, const struct image_list 
                           uintptr_t address, PyTypeObject **ret_type);
 
 /**
- * Whether a probable object is a leaf value: a string, a number, or a tuple of these.  Looks at
- * what it has to with care, since the object may have died.
+ * Whether a probable object is a leaf value: a string, a number, a ContextVar, or a tuple of these.
+ * Looks at what it has to with care, since the object may have died.
  */
 bool living_is_leaf(const struct object_map *map, const struct image_list *images,
                     uintptr_t address, PyTypeObject *type);

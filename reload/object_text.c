@@ -97,6 +97,9 @@ bool object_is_leaf(PyObject *object) {
         object == Py_None || object == Py_Ellipsis || object == Py_NotImplemented) {
         return true;
     }
+    if (PyContextVar_CheckExact(object)) {
+        return !PyObject_GC_IsTracked(object);
+    }
     if (PyTuple_CheckExact(object)) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
             PyObject *item = PyTuple_GET_ITEM(object, i);

@@ -25,14 +25,10 @@ static int add_module(struct extension_list *list, PyObject *name, PyObject *mod
     char text[PATH_MAX];
     PyObject *file =
         PyModule_Check(module) ? object_dict_entry(PyModule_GetDict(module), "__file__") : NULL;
-    if (!file || !PyUnicode_Check(file)) {
+    if (!file || !object_str_ends_with(file, ".so")) {
         return 0;
     }
     object_str_text(file, text, sizeof text);
-    size_t length = strlen(text);
-    if (length < 3 || strcmp(text + length - 3, ".so") != 0) {
-        return 0;
-    }
     struct image *image = image_list_find_file(images, text);
     if (!image || image->role != IMAGE_EXTENSION) {
         return 0;

@@ -1,3 +1,6 @@
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
 #include "reload/image.h"
 
 #include <elf.h>
@@ -77,6 +80,8 @@ static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
             image->writable_count < IMAGE_SEGMENTS_MAX) {
             image->writable[image->writable_count].start = start;
             image->writable[image->writable_count++].bytes = segment->p_memsz;
+            image->zeroed.start = start + segment->p_filesz;
+            image->zeroed.bytes = segment->p_memsz - segment->p_filesz;
         }
         break;
     case PT_NOTE:
@@ -90,6 +95,12 @@ static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
     default:
         break;
     }
+}
+
+/** Not so when CPython is linked into the program itself, whose variables are the host's. */
+static bool is_python(const struct image *image) {
+    uintptr_t type_of_none = (uintptr_t)Py_TYPE(Py_None);
+    return image->path[0] && type_of_none >= image->low && type_of_none < image->high;
 }
 
 static struct image *image_new(const struct dl_phdr_info *info, bool is_host) {
@@ -107,7 +118,7 @@ static struct image *image_new(const struct dl_phdr_info *info, bool is_host) {
         }
     }
     image->tls_module = info->dlpi_tls_modid;
-    image->role = IMAGE_HOST;
+    image->role = is_python(image) ? IMAGE_PYTHON : IMAGE_HOST;
     if (!is_host) {
         struct stat status;
         if (stat(image->path, &status) == 0) {

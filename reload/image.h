@@ -23,6 +23,7 @@
 
 enum image_role {
     IMAGE_HOST,      /**< there before main(): not looked at */
+    IMAGE_PYTHON,    /**< CPython's own, with the extensions that are built into it */
     IMAGE_EXTENSION, /**< exports PyInit_NAME */
     IMAGE_LIBRARY,   /**< came later, with an extension */
 };
@@ -46,7 +47,8 @@ struct image {
     ino_t inode;
     struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
     size_t writable_count;
-    size_t tls_module; /**< 0: it has no thread-local variables */
+    struct image_range zeroed; /**< the part of the last one that starts as zeros (.bss) */
+    size_t tls_module;         /**< 0: it has no thread-local variables */
     size_t tls_bytes;
     bool imports_python;         /**< any Py… or _Py… symbol: its code knows Python objects */
     bool imports_gilstate;       /**< PyGILState_Ensure */
@@ -88,7 +90,7 @@ struct image *image_list_user_of(const struct image_list *list, const struct ima
 
 /** Whether the check looks at this image's variables. */
 static inline bool image_is_checked(const struct image *image) {
-    return image->role != IMAGE_HOST;
+    return image->role == IMAGE_EXTENSION || image->role == IMAGE_LIBRARY;
 }
 
 /** The file's name without its directory. */

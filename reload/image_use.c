@@ -46,14 +46,11 @@ static void mark_address(struct image_use *use, const void *address) {
 static void mark_file(struct image_use *use, PyObject *module) {
     char path[PATH_MAX];
     PyObject *file = object_dict_entry(PyModule_GetDict(module), "__file__");
-    if (!file || !PyUnicode_Check(file)) {
+    if (!file || !object_str_ends_with(file, ".so")) {
         return;
     }
     object_str_text(file, path, sizeof path);
-    size_t length = strlen(path);
-    const struct image *image = length > 3 && strcmp(path + length - 3, ".so") == 0
-                                    ? image_list_find_file(use->images, path)
-                                    : NULL;
+    const struct image *image = image_list_find_file(use->images, path);
     if (image && image_is_checked(image)) {
         mark(use, image);
     }
@@ -132,6 +129,7 @@ void image_use_end(struct image_use *use) {
             !image_list_user_of(use->images, image)) {
             use->used[i] = true;
         }
+        use->used[i] |= image->role == IMAGE_PYTHON;
         use->any |= use->used[i] && (image->role == IMAGE_EXTENSION || image->imports_python);
     }
 }

@@ -5,7 +5,8 @@
  * what one keeps in its variables concerns those interpreters only that can call its code.  An
  * interpreter uses an image when one of its modules, found in sys.modules or not, was made from it,
  * or it has a function, method or object of a type in it.  A library is used with the extensions
- * that were linked with it; one that none was linked with (dlopen()) may be anybody's.
+ * that were linked with it; one that none was linked with (dlopen()) may be anybody's.  CPython's
+ * own image is everybody's.
  *
  * Life cycle: 1. image_use_start(); 2. any of: image_use_look() at every object that the collector
  * tracks for an interpreter; image_use_modules(), which is much cheaper, for one that was looked at

@@ -18,14 +18,18 @@ static bool is_in_data(const struct image_list *images, uintptr_t address) {
     return false;
 }
 
-/** Whether a type object is at an address: one that the map knows, or a static one in an image. */
+/** Whether a type object is at an address: one that is tracked, or a static one in an image. */
 static bool is_type(const struct object_map *map, const struct image_list *images,
                     uintptr_t address) {
-    if (object_map_marks(map, address) & OBJECT_TRACKED) {
+    if (map && (object_map_marks(map, address) & OBJECT_TRACKED)) {
         return PyType_Check((PyObject *)address);
     }
     if (!is_in_data(images, address)) {
-        return false;
+        struct living_head head = {0};
+        if (!map && address > 1 << 16 && address >> 47 == 0 && address % sizeof address == 0) {
+            living_read(&address, 1, &head);
+        }
+        return head.is_tracked && PyType_Check((PyObject *)address);
     }
     PyTypeObject *meta = Py_TYPE((PyObject *)address);
     return meta == &PyType_Type || /* else a static metaclass */
@@ -38,53 +42,90 @@ static size_t least_bytes(PyTypeObject *type) {
     return type == &PyUnicode_Type ? sizeof(PyASCIIObject) : (size_t)type->tp_basicsize;
 }
 
-/** What stands before and at the start of an object. */
-struct head {
-    uintptr_t gc[PY_GC_LINKS];
+/** An object's head with the collector's links before it, read in one go. */
+struct linked_head {
+    uintptr_t links[PY_GC_LINKS];
     PyObject object;
-    Py_ssize_t items; /**< of a variable-sized one */
+    Py_ssize_t items;
 };
 
 enum { PAGE_BYTES_MIN = 4096 };
 
-static bool read_head(uintptr_t address, struct head *head) {
-    if (safe_read(address - sizeof head->gc, head, sizeof *head)) { /* in one call */
-        return true;
+/** A page of memory may start or end close by, and what lies beyond not be there. */
+static bool read_without_links(uintptr_t address, struct linked_head *head) {
+    memset(head->links, 0, sizeof head->links);
+    return address % PAGE_BYTES_MIN < sizeof head->links &&
+           safe_read(address, &head->object, sizeof *head - sizeof head->links);
+}
+
+static void read_heads(const uintptr_t *addresses, size_t count, struct linked_head *heads,
+                       struct living_head *ret_heads) {
+    uintptr_t starts[SAFE_READ_MAX];
+    bool was_read[SAFE_READ_MAX];
+    for (size_t i = 0; i < count; i++) {
+        starts[i] = addresses[i] - sizeof heads->links;
     }
-    memset(head->gc, 0, sizeof head->gc);
-    return address % PAGE_BYTES_MIN < sizeof head->gc &&
-           safe_read(address, &head->object, sizeof *head - sizeof head->gc);
+    safe_read_each(starts, count, heads, sizeof *heads, was_read);
+    for (size_t i = 0; i < count; i++) {
+        bool is_readable = was_read[i] || read_without_links(addresses[i], &heads[i]);
+        ret_heads[i] = (struct living_head){heads[i].object, heads[i].items, is_readable, false};
+    }
+}
+
+void living_read(const uintptr_t *addresses, size_t count, struct living_head *ret_heads) {
+    struct linked_head heads[SAFE_READ_MAX];
+    uintptr_t places[SAFE_READ_MAX], back[SAFE_READ_MAX];
+    size_t of[SAFE_READ_MAX], place_count = 0;
+    bool was_read[SAFE_READ_MAX];
+    read_heads(addresses, count, heads, ret_heads);
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t place = ret_heads[i].is_readable ? py_gc_link_back(heads[i].links) : 0;
+        if (place) {
+            of[place_count] = i;
+            places[place_count++] = place;
+        }
+    }
+    safe_read_each(places, place_count, back, sizeof *back, was_read);
+    for (size_t i = 0; i < place_count; i++) {
+        ret_heads[of[i]].is_tracked = was_read[i] && py_gc_leads_back(back[i], addresses[of[i]]);
+    }
 }
 
 enum living living_object(const struct object_map *map, const struct image_list *images,
-                          uintptr_t address, PyTypeObject **ret_type) {
-    struct head head;
-    if (address <= sizeof head || !read_head(address, &head)) {
-        bool may_end_here = address % PAGE_BYTES_MIN > PAGE_BYTES_MIN - sizeof head;
-        return may_end_here ? LIVING_NOT : LIVING_NOWHERE; /* a small block is less than a head */
+                          uintptr_t address, const struct living_head *head,
+                          PyTypeObject **ret_type) {
+    struct living_head own;
+    if (!head) {
+        living_read(&address, 1, &own);
+        head = &own;
     }
-    if (py_is_in_gc_list(address, head.gc)) {
+    if (!head->is_readable) {
+        /* A small block at the end of a page is less than a head. */
+        bool may_end_here = address % PAGE_BYTES_MIN > PAGE_BYTES_MIN - sizeof(struct linked_head);
+        return may_end_here ? LIVING_NOT : LIVING_NOWHERE;
+    }
+    if (head->is_tracked) {
         return LIVING_TRACKED;
     }
-    PyTypeObject *type = head.object.ob_type;
+    PyTypeObject *type = head->object.ob_type;
     if (!is_type(map, images, (uintptr_t)type)) {
         return LIVING_NOT;
     }
     *ret_type = type;
-    if (py_is_immortal(&head.object)) {
+    if (py_is_immortal((PyObject *)&head->object)) {
         return LIVING_IMMORTAL;
     }
-    Py_ssize_t count = Py_REFCNT(&head.object);
+    Py_ssize_t count = Py_REFCNT((PyObject *)&head->object);
     if (count < 1 || count > 1 << 24) {
         return LIVING_NOT;
     }
     size_t header = py_type_header_bytes(type);
     size_t bytes = least_bytes(type);
     if (type == &PyTuple_Type) {
-        if (head.items < 0 || head.items > 1 << 16) {
+        if (head->items < 0 || head->items > 1 << 16) {
             return LIVING_NOT;
         }
-        bytes += (size_t)head.items * sizeof(PyObject *);
+        bytes += (size_t)head->items * sizeof(PyObject *);
     }
     return heap_block_bytes(address - header) >= header + bytes ? LIVING_SURE : LIVING_PROBABLE;
 }
@@ -113,11 +154,12 @@ bool living_is_leaf(const struct object_map *map, const struct image_list *image
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         PyTypeObject *of_item = NULL;
-        bool is_known = object_map_marks(map, items[i]) || image_list_find(images, items[i]);
+        bool is_known =
+            (map && object_map_marks(map, items[i])) || image_list_find(images, items[i]);
         if (is_known) {
             continue; /* not untracked then: a singleton, a static type */
         }
-        enum living living = living_object(map, images, items[i], &of_item);
+        enum living living = living_object(map, images, items[i], NULL, &of_item);
         if (living <= LIVING_NOT || living == LIVING_TRACKED || !is_leaf_type(of_item)) {
             return false;
         }

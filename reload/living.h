@@ -8,8 +8,11 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "reload/object_map.h"
+#include "reload/safe_read.h"
 
 enum living {
     LIVING_NOWHERE,  /**< nothing can be read there: no address at all */
@@ -20,13 +23,27 @@ enum living {
     LIVING_SURE,     /**< the same, and the block that it stands in is as large as it should be */
 };
 
+/** What stands at an address, and before it where the collector keeps its links. */
+struct living_head {
+    PyObject object;
+    Py_ssize_t items; /**< of a variable-sized object */
+    bool is_readable;
+    bool is_tracked; /**< in a list of the garbage collector, whosever */
+};
+
+/** Read what stands at several addresses at once, at most SAFE_READ_MAX. */
+void living_read(const uintptr_t *addresses, size_t count, struct living_head *ret_heads);
+
 /**
  * What an address that the map does not know is of.  A probable object has a known type (in an
  * image, or tracked) and a count that makes sense (a freed block has the allocator's link there).
+ * @param map   NULL: nothing is known
+ * @param head  what stands there; NULL: it is read
  * @param[out] ret_type  set for all but the first three
  */
 enum living living_object(const struct object_map *map, const struct image_list *images,
-                          uintptr_t address, PyTypeObject **ret_type);
+                          uintptr_t address, const struct living_head *head,
+                          PyTypeObject **ret_type);
 
 /**
  * Whether a probable object is a leaf value: a string, a number, a ContextVar, or a tuple of these.

@@ -4,11 +4,8 @@
 #include <string.h>
 
 #include "reload/address_set.h"
+#include "reload/object_marks.h"
 #include "reload/py_internals.h"
-#include "reload/scratch.h"
-
-enum { REGION_BITS = 20, GRANULE_BITS = 4 };
-enum { REGION_MARKS = 1 << (REGION_BITS - GRANULE_BITS) };
 
 /** Objects still to be followed, and static types: growing arrays of pointers. */
 struct pointers {
@@ -16,22 +13,9 @@ struct pointers {
     size_t count, capacity;
 };
 
-/** What object stands at an address. */
-struct region {
-    uint8_t marks[REGION_MARKS];
-};
-
-/** Objects lie in few regions: nearly every question is answered by this cache. */
-enum { CACHED_REGIONS = 64 };
-
 struct object_map {
     const struct image_list *images;
-    struct scratch scratch;
-    struct address_set regions; /**< address >> REGION_BITS, plus 1 → struct region */
-    struct {
-        uintptr_t key;
-        struct region *region;
-    } cache[CACHED_REGIONS];
+    struct object_marks marks;
     struct address_set references; /**< of the objects that are counted */
     struct pointers pending, static_types;
     struct object_edge *edges;
@@ -71,8 +55,7 @@ struct object_map *object_map_new(const struct image_list *images, struct error 
 
 void object_map_free(struct object_map *map) {
     if (map) {
-        scratch_clear(&map->scratch);
-        address_set_clear(&map->regions);
+        object_marks_clear(&map->marks);
         address_set_clear(&map->references);
         free(map->pending.items);
         free(map->static_types.items);
@@ -81,70 +64,18 @@ void object_map_free(struct object_map *map) {
     }
 }
 
-static struct region *make_region(struct object_map *map, uintptr_t key) {
-    struct address_entry *entry = address_set_find(&map->regions, key);
-    if (!entry) {
-        struct region *region = scratch_take(&map->scratch, sizeof *region);
-        entry = region ? address_set_add(&map->regions, key) : NULL;
-        if (!entry) {
-            map->out_of_memory = true;
-            return NULL;
-        }
-        entry->value = (uintptr_t)region;
-    }
-    return (struct region *)entry->value;
-}
-
-static size_t granule(uintptr_t address) {
-    return (address & ((1u << REGION_BITS) - 1)) >> GRANULE_BITS;
-}
-
-/** The region of an object, made if absent. @return NULL: out of memory */
-static struct region *region_of(struct object_map *map, const void *object) {
-    uintptr_t key = ((uintptr_t)object >> REGION_BITS) + 1;
-    size_t slot = key % CACHED_REGIONS;
-    if (map->cache[slot].key != key) {
-        struct region *region = make_region(map, key);
-        if (!region) {
-            return NULL;
-        }
-        map->cache[slot].key = key;
-        map->cache[slot].region = region;
-    }
-    return map->cache[slot].region;
-}
-
-/**
- * Objects of the heap are aligned to 16 bytes; one that is not stands within something else (a C
- * struct, an image), and belongs to nobody.  @return NULL for these, and out of memory
- */
+/** @return NULL: it stands within something else, and is nobody's; or out of memory */
 static uint8_t *mark_of(struct object_map *map, const void *object) {
-    if ((uintptr_t)object & ((1u << GRANULE_BITS) - 1)) {
-        return NULL;
-    }
-    struct region *region = region_of(map, object);
-    return region ? &region->marks[granule((uintptr_t)object)] : NULL;
-}
-
-static const struct region *find_region(const struct object_map *map, uintptr_t address) {
-    uintptr_t key = (address >> REGION_BITS) + 1;
-    if (address & ((1u << GRANULE_BITS) - 1)) {
-        return NULL;
-    }
-    if (map->cache[key % CACHED_REGIONS].key == key) {
-        return map->cache[key % CACHED_REGIONS].region;
-    }
-    struct address_entry *region = address_set_find(&map->regions, key);
-    return region ? (const struct region *)region->value : NULL;
+    return object_marks_at(&map->marks, (uintptr_t)object);
 }
 
 uint8_t object_map_marks(const struct object_map *map, uintptr_t address) {
-    const struct region *region = find_region(map, address);
-    return region ? region->marks[granule(address)] : 0;
+    return object_marks_get(&map->marks, address);
 }
 
 static int result(struct object_map *map, struct error *err) {
-    return map->out_of_memory ? error_set(err, ERR_MEMORY, "out of memory mapping objects") : 0;
+    bool failed = map->out_of_memory || map->marks.out_of_memory;
+    return failed ? error_set(err, ERR_MEMORY, "out of memory mapping objects") : 0;
 }
 
 int object_map_count(struct object_map *map, const PyObject *object, struct error *err) {
@@ -179,14 +110,20 @@ static void track_one(PyObject *object, void *arg) {
     }
 }
 
-int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
-                     enum object_owner owner, py_object_function also, void *also_arg,
-                     struct error *err) {
+static int track(struct object_map *map, PyInterpreterState *interpreter, enum object_owner owner,
+                 py_object_function each, py_object_function also, void *also_arg,
+                 struct error *err) {
     map->owner = (uint8_t)owner;
     map->also = also;
     map->also_arg = also_arg;
-    py_gc_each(interpreter, track_one, map);
+    py_gc_each(interpreter, each, map);
     return result(map, err);
+}
+
+int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
+                     enum object_owner owner, py_object_function also, void *also_arg,
+                     struct error *err) {
+    return track(map, interpreter, owner, track_one, also, also_arg, err);
 }
 
 static void add_edge(struct object_map *map, PyObject *to, uint8_t to_owner) {
@@ -340,11 +277,28 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
     return result(map, err);
 }
 
+/** Of edges alone: what is not tracked holds nothing that is. */
+static void start_finding_edges(struct object_map *map, bool with_strangers) {
+    map->has_edges_only = true;
+    map->with_strangers = with_strangers;
+}
+
+static void track_and_reach_from(PyObject *object, void *arg) {
+    track_one(object, arg);
+    reach_from(object, arg);
+}
+
+int object_map_track_last(struct object_map *map, PyInterpreterState *interpreter,
+                          enum object_owner owner, py_object_function also, void *also_arg,
+                          struct error *err) {
+    start_finding_edges(map, false);
+    return track(map, interpreter, owner, track_and_reach_from, also, also_arg, err);
+}
+
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
                           enum object_owner owner, bool with_strangers, struct error *err) {
     map->owner = (uint8_t)owner;
-    map->has_edges_only = true; /* what is not tracked holds nothing that is */
-    map->with_strangers = with_strangers;
+    start_finding_edges(map, with_strangers);
     py_gc_each(interpreter, reach_from, map);
     return result(map, err);
 }

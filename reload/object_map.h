@@ -7,8 +7,8 @@
  *  - What lies inside a loaded image (static types, singletons), what is immortal, and what hangs
  *    on a static type because CPython put it there (its dictionary, mro, descriptors) is nobody's.
  *
- * A map is a byte for each 16 bytes of heap, in 1 MiB regions found through a small hash table:
- * marking and asking cost a few nanoseconds, and nothing of Python is allocated or changed.
+ * Marking and asking cost a few nanoseconds (object_marks.h), and nothing of Python is allocated or
+ * changed.
  *
  * Life cycle: 1. object_map_new(); 2. object_map_track() for every interpreter that shares the
  * GIL; 3. object_map_reach() for those whose untracked objects and edges matter; 4. questions;
@@ -83,6 +83,13 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
  */
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
                           enum object_owner owner, bool with_strangers, struct error *err);
+/**
+ * object_map_track() and object_map_find_edges() in one go, for an interpreter that comes last:
+ * all others have been tracked.
+ */
+int object_map_track_last(struct object_map *map, PyInterpreterState *interpreter,
+                          enum object_owner owner, py_object_function also, void *also_arg,
+                          struct error *err);
 bool object_map_has_strangers(const struct object_map *map);
 void object_map_name_strangers(struct object_map *map);
 

@@ -62,6 +62,18 @@ static void join_names(PyObject *module, PyObject *name, char *text, size_t text
     object_str_text(name, text + used, text_bytes - used);
 }
 
+bool object_str_ends_with(PyObject *str, const char *end) {
+    if (!PyUnicode_Check(str) || !py_str_is_ready(str)) {
+        return false;
+    }
+    Py_ssize_t length = PyUnicode_GET_LENGTH(str), count = (Py_ssize_t)strlen(end);
+    bool ends = length >= count;
+    for (Py_ssize_t i = 0; ends && i < count; i++) {
+        ends = PyUnicode_READ_CHAR(str, length - count + i) == (Py_UCS4)end[i];
+    }
+    return ends;
+}
+
 static void type_name(PyTypeObject *type, char *text, size_t text_bytes) {
     if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         PyObject *name = ((PyHeapTypeObject *)type)->ht_qualname;

@@ -26,6 +26,9 @@ bool object_qualified_name(PyObject *object, char *text, size_t text_bytes);
  */
 bool object_is_leaf(PyObject *object);
 
+/** Whether a str ends with ASCII characters. */
+bool object_str_ends_with(PyObject *str, const char *end);
+
 /**
  * The entry of an exact dict under a str key; keys are compared here, so that no __eq__ or
  * __hash__ of the application runs. @return borrowed, or NULL

@@ -5,7 +5,7 @@
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
 
-#include "reload/safe_read.h"
+#include <stddef.h>
 
 /**
  * From both ends: what takes the time is waiting for the next link to come from memory, and so two
@@ -38,14 +38,18 @@ void py_gc_each(PyInterpreterState *interpreter, py_object_function function, vo
     each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
 }
 
-bool py_is_in_gc_list(uintptr_t object, const uintptr_t links[PY_GC_LINKS]) {
+enum { GC_FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
+
+uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]) {
     _Static_assert(sizeof(PyGC_Head) == PY_GC_LINKS * sizeof *links, "CPython's struct");
-    enum { FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
-    uintptr_t next = links[0] & ~(uintptr_t)FLAGS, previous;
+    uintptr_t next = links[0] & ~(uintptr_t)GC_FLAGS;
     /* Debian's 3.13.5 has the head of the list in a structure that is not aligned to words. */
-    return next > 1 << 16 && next >> 47 == 0 && links[1] > 1 << 16 && links[1] >> 47 == 0 &&
-           safe_read(next + offsetof(PyGC_Head, _gc_prev), &previous, sizeof previous) &&
-           (previous & ~(uintptr_t)FLAGS) == object - sizeof(PyGC_Head);
+    bool may_be = next > 1 << 16 && next >> 47 == 0 && links[1] > 1 << 16 && links[1] >> 47 == 0;
+    return may_be ? next + offsetof(PyGC_Head, _gc_prev) : 0;
+}
+
+bool py_gc_leads_back(uintptr_t link, uintptr_t object) {
+    return (link & ~(uintptr_t)GC_FLAGS) == object - sizeof(PyGC_Head);
 }
 
 bool py_shares_gil(PyInterpreterState *interpreter) {

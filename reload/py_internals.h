@@ -43,11 +43,14 @@ bool py_is_immortal(PyObject *object);
 /** The words that stand before an object which the garbage collector can track. */
 enum { PY_GC_LINKS = 2 };
 /**
- * Whether an object is in a list of the garbage collector, whosever: the links of its neighbour
- * lead back to it.  Neither need be readable.
+ * Where the link stands that leads back to an object which is in a list of the garbage collector,
+ * whosever.
  * @param links  the words before the object
+ * @return 0: it is in none; else an address that need not be readable
  */
-bool py_is_in_gc_list(uintptr_t object, const uintptr_t links[PY_GC_LINKS]);
+uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]);
+/** Whether what stands there does lead back to the object. */
+bool py_gc_leads_back(uintptr_t link, uintptr_t object);
 
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool py_str_is_ready(PyObject *str);

@@ -10,6 +10,24 @@ bool safe_read(uintptr_t address, void *ret_buffer, size_t bytes) {
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)bytes;
 }
 
+void safe_read_each(const uintptr_t *addresses, size_t count, void *ret_buffers, size_t bytes,
+                    bool *ret_read) {
+    struct iovec local[SAFE_READ_MAX], remote[SAFE_READ_MAX];
+    for (size_t i = 0; i < count; i++) {
+        local[i] = (struct iovec){(char *)ret_buffers + i * bytes, bytes};
+        remote[i] = (struct iovec){(void *)addresses[i], bytes};
+    }
+    for (size_t i = 0; i < count; i++) { /* the call stops at the first that cannot be read */
+        ssize_t done = process_vm_readv(getpid(), &local[i], count - i, &remote[i], count - i, 0);
+        for (; done >= (ssize_t)bytes; done -= (ssize_t)bytes) {
+            ret_read[i++] = true;
+        }
+        if (i < count) {
+            ret_read[i] = false;
+        }
+    }
+}
+
 /* glibc malloc/malloc.c, struct malloc_chunk: the word before a block is its chunk's size, the
  * low bits are flags; the word before the next block says whether this one is in use. */
 enum { CHUNK_PREV_IN_USE = 1, CHUNK_MMAPPED = 2, CHUNK_FLAGS = 7 };

@@ -18,6 +18,16 @@
 bool safe_read(uintptr_t address, void *ret_buffer, size_t bytes);
 
 /**
+ * Copy `bytes` from each of several addresses, in few system calls.
+ * @param[out] ret_buffers  `count` times `bytes`
+ * @param[out] ret_read     whether all of them could be read, for each address
+ */
+void safe_read_each(const uintptr_t *addresses, size_t count, void *ret_buffers, size_t bytes,
+                    bool *ret_read);
+/** The most addresses that safe_read_each() takes. */
+enum { SAFE_READ_MAX = 64 };
+
+/**
  * The size of the heap block that starts at an address: one of malloc's (glibc) or of CPython's
  * small-object allocator, recognised by the bookkeeping around it.
  * @return 0 when nothing says that a block in use starts there

@@ -38,7 +38,7 @@ struct scan_hit {
     size_t block_bytes; /**< of the heap block that the word stands in; 0: all of it is in use */
     uintptr_t holder;   /**< where the word itself stands */
     uintptr_t word;     /**< the word, tag bits included */
-    PyObject *object;   /**< what it points to; owned by an interpreter of `wanted` */
+    PyObject *object;   /**< what it points to; owned by an interpreter of `wanted`, if known */
     bool is_leaf;       /**< of an unclaimed object: a string, number, or tuple of these */
     PyObject *via;      /**< the object held by C alone through which it was found, or NULL */
 };
@@ -59,7 +59,9 @@ struct scan {
 
 /**
  * Scan the images in use, and their thread-local blocks of all threads that outlive `ending`: its
- * own threads, as Python knows them, go with it.
+ * own threads, as Python knows them, go with it.  Of CPython's own image, the variables of the
+ * extensions that are built into it; no heap blocks are followed from there.
+ * @param map     NULL: not asked whose objects they are, each tracked one is a hit
  * @param wanted  owners (enum object_owner bits): objects that belong to these *only* are hits
  * Errors: ERR_MEMORY
  */

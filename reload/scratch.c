@@ -1,26 +1,41 @@
 #include "reload/scratch.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
-enum { SLAB_BYTES = 512 << 10, ALIGNMENT = 64 };
+/** A slab is one huge page, if the kernel has one: zeroed and found in one go. */
+enum { SLAB_BYTES = 2 << 20, ALIGNMENT = 64 };
 _Static_assert((int)SCRATCH_PIECE_BYTES_MAX + ALIGNMENT <= (int)SLAB_BYTES, "a piece fits");
 
 struct scratch_slab {
     struct scratch_slab *next;
 };
 
+/** @return NULL: out of memory */
+static struct scratch_slab *map_slab(void) {
+    char *memory =
+        mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    size_t before = -(uintptr_t)memory % SLAB_BYTES;
+    if (before) {
+        munmap(memory, before);
+    }
+    munmap(memory + before + SLAB_BYTES, SLAB_BYTES - before);
+    madvise(memory + before, SLAB_BYTES, MADV_HUGEPAGE);
+    return (struct scratch_slab *)(memory + before);
+}
+
 void *scratch_take(struct scratch *scratch, size_t bytes) {
     assert(bytes <= SCRATCH_PIECE_BYTES_MAX);
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (!scratch->slabs || scratch->left < bytes) {
-        /* Nearly all of it will be written: one call is cheaper than a fault for each page. */
-        void *memory = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-        if (memory == MAP_FAILED) {
+        struct scratch_slab *slab = map_slab();
+        if (!slab) {
             return NULL;
         }
-        struct scratch_slab *slab = memory;
         slab->next = scratch->slabs;
         scratch->slabs = slab;
         scratch->left = SLAB_BYTES - ALIGNMENT;

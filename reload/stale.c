@@ -6,6 +6,7 @@
 
 #include "reload/free_watch.h"
 #include "reload/gilstate.h"
+#include "reload/living.h"
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
 #include "reload/safe_read.h"
@@ -50,8 +51,9 @@ static void remember_one(const struct scan_hit *hit, struct remembered *word) {
     word->hit = *hit;
     word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
     word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
-    object_text(hit->object, word->holds, sizeof word->holds);
-    if (!hit->is_tls && !safe_read(hit->location, &word->root, sizeof word->root)) {
+    bool is_indirect = hit->depth || hit->via;
+    word->root = hit->word;
+    if (is_indirect && !hit->is_tls && !safe_read(hit->location, &word->root, sizeof word->root)) {
         word->root = 0;
     }
 }
@@ -71,30 +73,51 @@ static bool is_doubtful(const struct scan_hit *hit) {
     return stale_words_is_leftover(hit, true);
 }
 
-/**
- * The words that hold objects of `view->old` and of nobody else; with unclaimed ones, too: strings
- * and the like, whose owners nobody knows.
- */
-static int remember(struct stale_view *view, bool with_unclaimed, struct remembered **ret_words,
-                    size_t *ret_count, struct error *err) {
-    size_t most = view->scan.count + (with_unclaimed ? view->scan.unclaimed_count : 0);
+static int make_room(size_t most, struct remembered **ret_words, size_t *ret_count,
+                     struct error *err) {
     free(*ret_words);
     *ret_count = 0;
     *ret_words = most ? calloc(most, sizeof **ret_words) : NULL;
-    if (most && !*ret_words) {
-        return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+    return most && !*ret_words
+               ? error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold")
+               : 0;
+}
+
+/** The words that may hold objects of the generation that serves; leaf values do not matter. */
+static int remember_before_load(struct stale_check *check, const struct stale_view *view,
+                                struct error *err) {
+    if (make_room(view->scan.count, &check->before_load, &check->before_load_count, err) != 0) {
+        return -1;
     }
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
-        bool is_wanted = with_unclaimed ? !is_doubtful(hit) : !object_is_leaf(hit->object);
-        if (is_wanted && stale_words_owners(view, hit) == OWNER_OLD) {
-            remember_one(hit, &(*ret_words)[(*ret_count)++]);
+        if (!object_is_leaf(hit->object) && !stale_memory_is_of_others(&check->memory, hit)) {
+            remember_one(hit, &check->before_load[check->before_load_count++]);
         }
     }
-    for (size_t i = 0; with_unclaimed && i < view->scan.unclaimed_count; i++) {
+    return 0;
+}
+
+/** The same of the generation that ends, and unclaimed ones: strings, of who knows whom. */
+static int remember_before_end(struct stale_check *check, const struct stale_view *view,
+                               struct error *err) {
+    size_t most = view->scan.count + view->scan.unclaimed_count;
+    if (make_room(most, &check->before_end, &check->before_end_count, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        if (!is_doubtful(hit) && !stale_memory_is_of_others(&check->memory, hit) &&
+            !stale_memory_is_of_subject(&check->memory, hit)) {
+            struct remembered *word = &check->before_end[check->before_end_count++];
+            remember_one(hit, word);
+            object_text(hit->object, word->holds, sizeof word->holds);
+        }
+    }
+    for (size_t i = 0; i < view->scan.unclaimed_count; i++) {
         const struct scan_hit *hit = &view->scan.unclaimed[i];
         if (hit->depth == 0 && !hit->via) {
-            remember_unclaimed(hit, &(*ret_words)[(*ret_count)++]);
+            remember_unclaimed(hit, &check->before_end[check->before_end_count++]);
         }
     }
     return 0;
@@ -109,11 +132,9 @@ static int remember_leaves(struct stale_check *check, const struct stale_view *v
         const struct scan_hit *hit = is_unclaimed
                                          ? &view->scan.unclaimed[i]
                                          : &view->scan.hits[i - view->scan.unclaimed_count];
-        struct address_entry *entry = address_set_add(&check->memory.before, hit->holder);
-        if (!entry) {
-            return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+        if (stale_memory_note_before(&check->memory, hit, err) != 0) {
+            return -1;
         }
-        entry->value = hit->word;
     }
     check->memory.knows_before = true;
     return 0;
@@ -125,7 +146,7 @@ int stale_check_before_load(struct stale_check *check, void *old, struct error *
     if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, &check->memory, err) != 0) {
         return -1;
     }
-    int result = remember(&view, false, &check->before_load, &check->before_load_count, err);
+    int result = remember_before_load(check, &view, err);
     if (result == 0) {
         result = remember_leaves(check, &view, err);
     }
@@ -159,13 +180,22 @@ void stale_check_free(struct stale_check *check) {
     }
 }
 
+/** Whether the heap block that a word stands in is still what the variable leads to. */
+static bool leads_there(const struct remembered *word) {
+    uintptr_t root;
+    bool is_indirect = word->hit.depth || word->hit.via;
+    return word->hit.is_tls || !is_indirect ||
+           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
+}
+
 /** Words that pointed into the old generation and now hold an object of the new one. */
 static int report_reinitialised(struct stale_check *check, struct stale_view *view,
                                 struct stale_report *report, struct error *err) {
     for (size_t i = 0; i < check->before_load_count; i++) {
         const struct scan_hit *hit = &check->before_load[i].hit;
         uintptr_t word;
-        if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word) {
+        if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word ||
+            !leads_there(&check->before_load[i])) {
             continue;
         }
         uint8_t marks = object_map_marks(view->map, word);
@@ -247,7 +277,7 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
     if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, &check->memory, err) != 0) {
         return -1;
     }
-    int result = remember(&view, true, &check->before_end, &check->before_end_count, err);
+    int result = remember_before_end(check, &view, err);
     stale_view_close(&view);
     if (result != 0 || !check->before_end_count || watch(check, err) == 0) {
         return result;
@@ -268,12 +298,16 @@ bool stale_check_may_end(struct stale_check *check, void *old) {
 
 /** Whether a variable still leads to what it led to before the end. */
 static bool still_holds(const struct remembered *word) {
-    uintptr_t now, root;
-    if (!safe_read(word->hit.holder, &now, sizeof now) || now != word->hit.word) {
-        return false;
-    }
-    return word->hit.is_tls || word->hit.depth == 0 ||
-           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
+    uintptr_t now;
+    return safe_read(word->hit.holder, &now, sizeof now) && now == word->hit.word &&
+           leads_there(word);
+}
+
+/** An interpreter that ends leaves what outlives it in no list of the collector. */
+static bool is_of_the_living(const struct stale_check *check, const struct remembered *word) {
+    PyTypeObject *type;
+    return living_object(NULL, &check->images, (uintptr_t)word->hit.object, NULL, &type) ==
+           LIVING_TRACKED;
 }
 
 static int report_after_end(struct stale_check *check, const struct extension_list *extensions,
@@ -282,7 +316,8 @@ static int report_after_end(struct stale_check *check, const struct extension_li
         const struct remembered *word = &check->before_end[i];
         bool was_freed =
             check->watch ? free_watch_saw(check->watch, word->block) : word->is_borrowed;
-        if (!still_holds(word) || (!was_freed && word->is_harmless_if_kept)) {
+        if (!still_holds(word) ||
+            (!was_freed && (word->is_harmless_if_kept || is_of_the_living(check, word)))) {
             continue;
         }
         struct stale_what what = {.hazard = was_freed ? HAZARD_BORROWED : HAZARD_IDENTITY,

@@ -154,7 +154,8 @@ static bool is_descriptor_of_static_type(PyObject *object) {
 
 static bool is_edge_harmless(const struct stale_view *view, const struct object_edge *edge) {
     /* A weak reference keeps nothing alive: subclass lists, weak sets and caches. */
-    return PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) || is_weak_set(edge->to) ||
+    return (object_map_marks(view->map, (uintptr_t)edge->to) & OBJECT_NOBODYS) ||
+           PyWeakref_Check(edge->to) || PyWeakref_Check(edge->from) || is_weak_set(edge->to) ||
            is_unreachable_entry(view->map, edge) || object_is_leaf(edge->to) ||
            is_leaf_tuple(view, edge->to) || is_descriptor_of_static_type(edge->to);
 }

@@ -30,46 +30,65 @@ static bool has_checked_image(const struct image_list *images) {
     return false;
 }
 
-/** List its objects, and see by them which images it uses. */
-static int list_objects(struct stale_view *view, PyInterpreterState *interpreter,
-                        struct error *err) {
-    view->has_listed_old |= interpreter == view->old;
-    return object_map_track(view->map, interpreter, owner_of(view, interpreter), image_use_look,
-                            &view->use, err);
+static bool has_others(const struct stale_view *view) {
+    PyInterpreterState *each = PyInterpreterState_Head();
+    for (; each; each = PyInterpreterState_Next(each)) {
+        if (is_other(view, each)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/**
+ * List the objects of all that may hold anything of `old`, and see by them which images `subject`
+ * uses.  Its own come last, so that its edges are found in the same go; not beside strangers.
+ */
+static int list_objects(struct stale_view *view, struct error *err) {
+    PyInterpreterState *main = PyInterpreterState_Main();
+    struct object_map *map = view->map;
+    view->has_listed = true;
+    if ((!view->is_first && view->old != main &&
+         object_map_track(map, view->old, OWNER_OLD, NULL, NULL, err) != 0) ||
+        (view->subject != main && object_map_track(map, main, OWNER_MAIN, NULL, NULL, err) != 0)) {
+        return -1;
+    }
+    view->has_edges_of_new = !view->is_first && !has_others(view);
+    return (view->has_edges_of_new ? object_map_track_last : object_map_track)(
+        map, view->subject, owner_of(view, view->subject), image_use_look, &view->use, err);
 }
 
 /** Which images `old` uses: known from when it was new, but for what it has imported since. */
-static int mark_use_of_old(struct stale_view *view, const struct stale_memory *memory,
-                           struct error *err) {
+static void mark_use_of_old(struct stale_view *view, const struct stale_memory *memory) {
     if (memory->knows_used) {
         image_use_add(&view->use, &memory->used);
         image_use_modules(&view->use, view->old);
-        return 0;
+    } else {
+        py_gc_each(view->old, image_use_look, &view->use);
     }
-    return list_objects(view, view->old, err);
 }
 
-/** Which images are in use; of a full view also lists the objects of `subject` and remembers. */
-static int mark_use(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
-                    struct error *err) {
+/**
+ * See which images are in use, and remember it.  One that has an extension in sys.modules has its
+ * objects listed in the same go, since they are going to be needed.
+ */
+static int find_use(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     struct address_set used = {0};
-    if (use == VIEW_FULL) {
-        if (list_objects(view, view->subject, err) != 0 ||
-            image_use_save(&view->use, &used, err) != 0) {
-            address_set_clear(&used);
-            return -1;
-        }
+    if (view->extensions.count == 0) {
+        py_gc_each(view->subject, image_use_look, &view->use);
+    } else if (list_objects(view, err) != 0) {
+        return -1;
     }
-    if (!(use == VIEW_FULL && view->is_first) && mark_use_of_old(view, memory, err) != 0) {
+    if (image_use_save(&view->use, &used, err) != 0) {
         address_set_clear(&used);
         return -1;
     }
-    if (use == VIEW_FULL) {
-        address_set_clear(&memory->used);
-        memory->used = used;
-        memory->knows_used = true;
+    if (!view->is_first) {
+        mark_use_of_old(view, memory);
     }
-    image_use_end(&view->use);
+    address_set_clear(&memory->used);
+    memory->used = used;
+    memory->knows_used = true;
     return 0;
 }
 
@@ -84,41 +103,16 @@ static int track_others(struct stale_view *view, struct error *err) {
     return 0;
 }
 
-static bool has_others(const struct stale_view *view) {
-    PyInterpreterState *each = PyInterpreterState_Head();
-    for (; each; each = PyInterpreterState_Next(each)) {
-        if (is_other(view, each)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int scan_again(struct stale_view *view, struct error *err) {
     scan_clear(&view->scan);
-    return scan_images(&view->scan, &view->use, view->map, OWNER_OLD | OWNER_MAIN | OWNER_OTHER,
-                       view->old, err);
-}
-
-/**
- * What `leaves` knows a word by.  A container that C alone holds may be handed to an application
- * later, and then has one more reference.
- */
-static uintptr_t key_of(const struct scan_hit *hit, bool is_leaf) {
-    return is_leaf ? hit->word : hit->word ^ ((uintptr_t)Py_REFCNT(hit->object) << 47);
-}
-
-static bool is_known(const struct address_set *set, const struct scan_hit *hit, uintptr_t key) {
-    struct address_entry *entry = address_set_find(set, hit->holder);
-    return entry && entry->value == key;
+    return scan_images(&view->scan, &view->use, view->map, OWNER_MASK, view->old, err);
 }
 
 /** Whether an untracked object may be stale, or borrowed: references must be followed to know. */
 static bool is_open(const struct stale_view *view, const struct stale_memory *memory,
                     const struct scan_hit *hit, bool is_leaf) {
-    bool may_be_old =
-        view->is_first || !memory->knows_before || is_known(&memory->before, hit, hit->word);
-    return may_be_old && !is_known(&memory->harmless, hit, key_of(hit, is_leaf));
+    bool may_be_old = view->is_first || stale_memory_was_before(memory, hit);
+    return may_be_old && !stale_memory_is_harmless(memory, hit, is_leaf);
 }
 
 /** Whether a static type has an attribute that may be an untracked container of `old`. */
@@ -182,15 +176,7 @@ static int learn(struct stale_view *view, struct stale_memory *memory, const str
     bool is_harmless = is_leaf ? !stale_words_is_borrowed(view, hit)
                                : (owners & OWNER_MAIN) ||
                                      (!owners && (view->is_first || Py_REFCNT(hit->object) == 1));
-    struct address_entry *entry =
-        is_harmless ? address_set_add(&memory->harmless, hit->holder) : NULL;
-    if (is_harmless && !entry) {
-        return error_set(err, ERR_MEMORY, "out of memory remembering strings");
-    }
-    if (entry) {
-        entry->value = key_of(hit, is_leaf);
-    }
-    return 0;
+    return is_harmless ? stale_memory_note_harmless(memory, hit, is_leaf, err) : 0;
 }
 
 /** Follow all references of `old`, and of the main interpreter, in which modules cache for all. */
@@ -248,7 +234,7 @@ static int find_edges(struct stale_view *view, bool with_old, struct error *err)
 }
 
 static int find_edges_of_new(struct stale_view *view, struct error *err) {
-    if (!view->is_first &&
+    if (!view->is_first && !view->has_edges_of_new &&
         object_map_find_edges(view->map, view->subject, OWNER_NEW, has_others(view), err) != 0) {
         return -1;
     }
@@ -261,18 +247,30 @@ static int find_edges_of_new(struct stale_view *view, struct error *err) {
     return 0;
 }
 
+/** The next views do not list objects, and know by this what cannot be `old`'s. */
+static int remember_owners(const struct stale_view *view, struct stale_memory *memory,
+                           struct error *err) {
+    stale_memory_forget_owners(memory);
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        unsigned owners = stale_words_owners(view, hit);
+        if (stale_memory_note_owners(memory, hit, owners, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int look_fully(struct stale_view *view, struct stale_memory *memory, struct error *err) {
-    if ((owner_of(view, view->old) != OWNER_MAIN &&
-         object_map_track(view->map, PyInterpreterState_Main(), OWNER_MAIN, NULL, NULL, err) !=
-             0) ||
-        scan_again(view, err) != 0) {
+    if (scan_again(view, err) != 0) {
         return -1;
     }
     if (view->scan.strangers && has_others(view) &&
         (track_others(view, err) != 0 || scan_again(view, err) != 0)) {
         return -1;
     }
-    if (scan_types(&view->scan, &view->use, err) != 0 || add_furniture(view, err) != 0) {
+    if (remember_owners(view, memory, err) != 0 || scan_types(&view->scan, &view->use, err) != 0 ||
+        add_furniture(view, err) != 0) {
         return -1;
     }
     bool any;
@@ -284,6 +282,24 @@ static int look_fully(struct stale_view *view, struct stale_memory *memory, stru
     return find_edges_of_new(view, err);
 }
 
+static int look_at_words(struct stale_view *view, struct stale_memory *memory, struct error *err) {
+    mark_use_of_old(view, memory);
+    image_use_end(&view->use);
+    return scan_images(&view->scan, &view->use, NULL, OWNER_MASK, view->old, err);
+}
+
+/** Whether nothing new is in the variables of the extensions that are in use. */
+static int has_new_words(struct stale_view *view, const struct stale_memory *memory, bool *ret_has,
+                         struct error *err) {
+    *ret_has = false;
+    int result = scan_images(&view->scan, &view->use, NULL, OWNER_MASK, view->old, err);
+    for (size_t i = 0; i < view->scan.count; i++) {
+        *ret_has |= !stale_memory_is_of_others(memory, &view->scan.hits[i]);
+    }
+    scan_clear(&view->scan);
+    return result;
+}
+
 static int look(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
                 struct error *err) {
     if (image_list_refresh(view->images, err) != 0 ||
@@ -291,22 +307,24 @@ static int look(struct stale_view *view, enum stale_view_use use, struct stale_m
         image_use_start(&view->use, view->images, err) != 0) {
         return -1;
     }
-    if (!has_checked_image(view->images)) {
-        return 0;
+    if (use == VIEW_WORDS) {
+        return look_at_words(view, memory, err);
     }
-    if ((use == VIEW_FULL &&
-         extension_list_read(&view->extensions, view->subject, view->images, err) != 0) ||
-        mark_use(view, use, memory, err) != 0) {
+    if (extension_list_read(&view->extensions, view->subject, view->images, err) != 0) {
         return -1;
     }
+    if (has_checked_image(view->images) && find_use(view, memory, err) != 0) {
+        return -1;
+    }
+    image_use_end(&view->use);
     if (!view->use.any) {
-        return 0;
+        bool has_new;
+        int result = has_new_words(view, memory, &has_new, err);
+        if (result != 0 || !has_new) {
+            return result;
+        }
     }
-    if (!view->has_listed_old &&
-        object_map_track(view->map, view->old, owner_of(view, view->old), NULL, NULL, err) != 0) {
-        return -1;
-    }
-    return use == VIEW_FULL ? look_fully(view, memory, err) : scan_again(view, err);
+    return view->has_listed || list_objects(view, err) == 0 ? look_fully(view, memory, err) : -1;
 }
 
 int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
@@ -331,10 +349,4 @@ void stale_view_close(struct stale_view *view) {
     image_use_clear(&view->use);
     object_map_free(view->map);
     view->map = NULL;
-}
-
-void stale_memory_clear(struct stale_memory *memory) {
-    address_set_clear(&memory->harmless);
-    address_set_clear(&memory->before);
-    address_set_clear(&memory->used);
 }

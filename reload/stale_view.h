@@ -1,9 +1,11 @@
 /**
  * One look at the process: whose objects the variables of extensions hold, at one moment.
  *
- * Looking costs as much as there is to find out.  Without an extension in use nothing is looked at.
- * Tracked objects are listed, which is cheap; references are followed from all objects of a
- * generation only where a variable holds something of it, or something that may be.
+ * Looking costs as much as there is to find out.  A view of words alone tells objects from other
+ * memory by their looks, without listing them.  A full view lists all objects; references are
+ * followed from those of a generation only where a variable holds something of it, or something
+ * that may be.  Without an extension in use nothing is listed either, unless a variable of
+ * CPython's own holds something new.
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */
@@ -15,6 +17,7 @@
 #include "reload/image_use.h"
 #include "reload/object_map.h"
 #include "reload/scan.h"
+#include "reload/stale_memory.h"
 
 /** Everything that belongs together at one moment. */
 struct stale_view {
@@ -25,24 +28,15 @@ struct stale_view {
     struct extension_list extensions; /**< of `subject`, in a full view */
     PyInterpreterState *subject;      /**< whose extensions are reported: the newest generation */
     PyInterpreterState *old;          /**< whose objects are stale: marked OWNER_OLD */
+    bool has_listed;                  /**< the objects of all of these are in the map */
+    bool has_edges_of_new;            /**< … and what `subject` refers to */
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
-    bool has_listed_old;              /**< its objects are in the map already */
 };
 
 /** What a view is for: the less it has to know, the shorter the GIL is held. */
 enum stale_view_use {
-    VIEW_WORDS, /**< which variables hold tracked objects of `old`, or unclaimed ones */
-    VIEW_FULL,  /**< what others hold too, who owns a reference, edges between interpreters */
-};
-
-/** What earlier views have found out, for the next ones to do less. */
-struct stale_memory {
-    /* Words that hold untracked objects: location → word. */
-    struct address_set harmless; /**< a string that the variable owns; not `old`'s */
-    struct address_set before;   /**< there before the load of `subject` … */
-    bool knows_before;           /**< … as far as anybody looked */
-    struct address_set used;     /**< the images that the last `subject` used … */
-    bool knows_used;             /**< … as far as anybody looked; it is `old` now */
+    VIEW_WORDS, /**< which variables hold tracked objects, whosever, or unclaimed ones */
+    VIEW_FULL,  /**< whose they are, who owns a reference, edges between interpreters */
 };
 
 /**
@@ -56,7 +50,5 @@ int stale_view_open(struct stale_view *view, struct image_list *images, PyInterp
                     PyInterpreterState *new, enum stale_view_use use, struct stale_memory *memory,
                     struct error *err);
 void stale_view_close(struct stale_view *view);
-
-void stale_memory_clear(struct stale_memory *memory);
 
 #endif

@@ -93,6 +93,32 @@ class StaleState(HostTestCase):
         self.host.log.wait_for(r"\[stale\.found\] lazy_class: template_class ")
 
 
+@needs_recycling
+class BuiltIn(HostTestCase):
+    """Extensions that are built into CPython have their variables in its own image."""
+
+    def test_a_variable_of_cpython_s_that_a_request_has_filled_is_found(self):
+        app = self.write("app.py", """
+            import ctypes
+
+            class Held:
+                pass
+
+            def application(environ, start_response):
+                hook = ctypes.c_void_p.in_dll(ctypes.pythonapi, "PyOS_InputHook")
+                hook.value = id(Held)
+                start_response("200 OK", [("Content-Type", "text/plain")])
+                return [b"done"]
+            """)
+        host = self.start_host(app)
+        await_(lambda: host.fetch("/").body == b"done", "the first answer")
+        with open(app, "a") as f:
+            f.write("# changed\n")
+        line = host.log.wait_for(r"\[stale\.found\] libpython\S+: PyOS_InputHook ")
+        self.assertIn("app.Held'> of the generation before", line)
+        host.log.wait_for(r"\[worker\.replaced\]")
+
+
 #: Extensions that keep objects of the one interpreter they live in, in their variables and blocks.
 #: All but the last refuse sub-interpreters (the first in 3.11 only), and so live in the main one.
 NEIGHBOURS = ("numpy", "lxml.etree", "cryptography.hazmat.bindings._rust", "lazy_class")

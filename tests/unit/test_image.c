@@ -27,12 +27,28 @@ static struct image_list list_now(void) {
     return list;
 }
 
-Test(image, what_was_there_before_main_is_not_looked_at) {
+Test(image, what_was_there_before_main_is_the_hosts_but_for_python_itself) {
     struct image_list list = list_now();
+    size_t pythons = 0;
     cr_assert_gt(list.count, 3u);
     for (size_t i = 0; i < list.count; i++) {
-        cr_assert_eq(list.items[i]->role, IMAGE_HOST, "%s", list.items[i]->path);
+        bool is_python = strncmp(image_file_name(list.items[i]), "libpython", 9) == 0;
+        cr_assert_eq(list.items[i]->role, is_python ? IMAGE_PYTHON : IMAGE_HOST, "%s",
+                     list.items[i]->path);
+        pythons += is_python;
     }
+    cr_assert_eq(pythons, 1u);
+    image_list_clear(&list);
+}
+
+Test(image, the_zeroed_part_is_the_end_of_what_can_be_written) {
+    struct image_list list = list_now();
+    const char *version = Py_GetVersion(); /* in a buffer of CPython's */
+    const struct image *python = image_list_find(&list, (uintptr_t)version);
+    cr_assert_eq(python->role, IMAGE_PYTHON);
+    cr_assert((uintptr_t)version - python->zeroed.start < python->zeroed.bytes);
+    cr_assert_geq(python->zeroed.start, python->writable[python->writable_count - 1].start);
+    cr_assert_not((uintptr_t)&PyType_Type - python->zeroed.start < python->zeroed.bytes);
     image_list_clear(&list);
 }
 

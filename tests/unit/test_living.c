@@ -24,7 +24,7 @@ static void start(void) {
 TestSuite(living, .init = start);
 
 static enum living look(const void *address, PyTypeObject **ret_type) {
-    return living_object(s_map, &s_images, (uintptr_t)address, ret_type);
+    return living_object(s_map, &s_images, (uintptr_t)address, NULL, ret_type);
 }
 
 Test(living, objects_that_the_collector_tracks_are_told_from_others) {
@@ -47,6 +47,33 @@ Test(living, a_tuple_of_leaf_values_is_one_and_one_with_a_list_is_none) {
     PyObject_GC_UnTrack(others);
     cr_assert(living_is_leaf(s_map, &s_images, (uintptr_t)leaves, &PyTuple_Type));
     cr_assert_not(living_is_leaf(s_map, &s_images, (uintptr_t)others, &PyTuple_Type));
+}
+
+Test(living, objects_are_told_by_their_looks_where_no_map_is) {
+    static const char *const s_names[] = {"Class", "instance", "digest", "text"};
+    PyObject *globals = PyDict_New();
+    PyRun_String("import hashlib\n"
+                 "class Class:\n"
+                 "    pass\n"
+                 "instance, text = Class(), 'a' * 50\n"
+                 "digest = hashlib.sha256()\n", /* untracked; its class is not, and so is known */
+                 Py_file_input, globals, globals);
+    uintptr_t addresses[4];
+    struct living_head heads[4];
+    for (size_t i = 0; i < 4; i++) {
+        addresses[i] = (uintptr_t)PyDict_GetItemString(globals, s_names[i]);
+        cr_assert_neq(addresses[i], 0u, "%s", s_names[i]);
+    }
+    living_read(addresses, 4, heads);
+    for (size_t i = 0; i < 4; i++) {
+        PyTypeObject *type = NULL;
+        bool is_tracked = PyObject_GC_IsTracked((PyObject *)addresses[i]);
+        enum living living = living_object(NULL, &s_images, addresses[i], &heads[i], &type);
+        cr_assert_eq(heads[i].is_tracked, is_tracked, "%s", s_names[i]);
+        cr_assert_eq(living == LIVING_TRACKED, is_tracked, "%s", s_names[i]);
+        cr_assert(is_tracked || living >= LIVING_PROBABLE, "%s", s_names[i]);
+    }
+    cr_assert(heads[0].is_tracked && heads[1].is_tracked && !heads[3].is_tracked);
 }
 
 Test(living, what_is_no_object_is_taken_for_none) {

@@ -19,6 +19,20 @@ Test(safe_read, copies_what_is_there_and_says_no_otherwise) {
     cr_assert_not(safe_read(UINTPTR_MAX - 3, &copy, sizeof copy));
 }
 
+Test(safe_read, each_of_several_addresses_is_read_or_said_not_to_be) {
+    long values[4] = {1, 2, 3, 4}, copies[SAFE_READ_MAX] = {0};
+    bool was_read[SAFE_READ_MAX];
+    const uintptr_t addresses[] = {8,  (uintptr_t)&values[0], 16, 24, (uintptr_t)&values[1],
+                                   32, (uintptr_t)&values[2]};
+    const long wanted[] = {0, 1, 0, 0, 2, 0, 3};
+    safe_read_each(addresses, 7, copies, sizeof *copies, was_read);
+    for (size_t i = 0; i < 7; i++) {
+        cr_assert_eq(was_read[i], wanted[i] != 0, "%zu", i);
+        cr_assert(!was_read[i] || copies[i] == wanted[i], "%zu", i);
+    }
+    safe_read_each(addresses, 0, copies, sizeof *copies, was_read);
+}
+
 /* The sanitizer brings an allocator of its own, whose blocks are laid out in another way. */
 #ifdef __SANITIZE_ADDRESS__
 enum { HAS_LIBC_MALLOC = 0 };

@@ -58,12 +58,15 @@ struct free_watch *free_watch_start(const uintptr_t *blocks, size_t count, struc
         error_set(err, ERR_BUSY, "freed blocks are being watched for another interpreter");
         return NULL;
     }
-    PyInterpreterState *each = PyInterpreterState_Head();
-    for (; each; each = PyInterpreterState_Next(each)) {
-        if (!py_shares_gil(each)) {
-            error_set(err, ERR_BUSY, "an interpreter with its own GIL frees blocks in parallel");
-            return NULL;
-        }
+    struct py_interpreters interpreters;
+    if (py_list_interpreters(&interpreters) != 0) {
+        error_set(err, ERR_MEMORY, "out of memory listing interpreters");
+        return NULL;
+    }
+    free(interpreters.items);
+    if (interpreters.has_own_gil) {
+        error_set(err, ERR_BUSY, "an interpreter with its own GIL frees blocks in parallel");
+        return NULL;
     }
     struct free_watch *watch = calloc(1, sizeof *watch);
     for (size_t i = 0; watch && i < count; i++) {

@@ -4,8 +4,10 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
+#include <internal/pycore_runtime.h>
 
 #include <stddef.h>
+#include <stdlib.h>
 
 /**
  * From both ends: what takes the time is waiting for the next link to come from memory, and so two
@@ -61,8 +63,49 @@ bool py_shares_gil(PyInterpreterState *interpreter) {
 #endif
 }
 
-bool py_is_ending(PyInterpreterState *interpreter) {
-    return interpreter->finalizing;
+/* pycore_pystate.h, HEAD_LOCK: the lock of the list of interpreters, and of the ends of them. */
+static void lock_interpreters(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyMutex_Lock(&_PyRuntime.interpreters.mutex);
+#else
+    PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
+#endif
+}
+
+static void unlock_interpreters(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyMutex_Unlock(&_PyRuntime.interpreters.mutex);
+#else
+    PyThread_release_lock(_PyRuntime.interpreters.mutex);
+#endif
+}
+
+static int add_interpreter(struct py_interpreters *list, PyInterpreterState *state) {
+    struct py_interpreter *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items) {
+        return -1;
+    }
+    bool shares_gil = py_shares_gil(state);
+    list->items = items;
+    items[list->count++] = (struct py_interpreter){state, shares_gil && !state->finalizing};
+    list->has_own_gil |= !shares_gil;
+    return 0;
+}
+
+int py_list_interpreters(struct py_interpreters *ret_list) {
+    *ret_list = (struct py_interpreters){0};
+    int result = 0;
+    lock_interpreters();
+    PyInterpreterState *each = _PyRuntime.interpreters.head;
+    for (; result == 0 && each; each = each->next) {
+        result = add_interpreter(ret_list, each);
+    }
+    unlock_interpreters();
+    if (result != 0) {
+        free(ret_list->items);
+        *ret_list = (struct py_interpreters){0};
+    }
+    return result;
 }
 
 PyObject *py_modules(PyInterpreterState *interpreter) {

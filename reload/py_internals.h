@@ -28,11 +28,27 @@ void py_gc_each(PyInterpreterState *interpreter, py_object_function function, vo
 /** Whether an interpreter shares the process's GIL, so that holding that keeps it still. */
 bool py_shares_gil(PyInterpreterState *interpreter);
 
+struct py_interpreter {
+    PyInterpreterState *state; /**< an address to know it by, unless … */
+    /**
+     * It shares the GIL and is not ending: as long as the GIL is held it stays, and its objects
+     * and threads stay still.  One that is ending is taken apart by another thread, from 3.12 on
+     * without the GIL for the last of it.
+     */
+    bool is_still;
+};
+
+struct py_interpreters {
+    struct py_interpreter *items;
+    size_t count;
+    bool has_own_gil; /**< one of them at least */
+};
+
 /**
- * Whether another thread is inside Py_EndInterpreter() for it: its objects are being taken apart,
- * and from 3.12 on the last of that happens without the GIL.
+ * List all interpreters of the process.  May let go of the GIL for a moment.
+ * @return 0, or -1 out of memory  @owns free(ret_list->items)
  */
-bool py_is_ending(PyInterpreterState *interpreter);
+int py_list_interpreters(struct py_interpreters *ret_list);
 
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);

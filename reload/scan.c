@@ -57,11 +57,11 @@ static void scan_block(struct scanner *scanner, const struct block *block) {
  * The states of interpreters and threads are heap blocks too, and lead to everything: an extension
  * that keeps a pointer to one has it from CPython, whose business they are.
  */
-static void leave_out_states(struct scanner *scanner) {
-    PyInterpreterState *interpreter = PyInterpreterState_Head();
-    for (; interpreter; interpreter = PyInterpreterState_Next(interpreter)) {
-        scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)interpreter);
-        PyThreadState *thread = PyInterpreterState_ThreadHead(interpreter);
+static void leave_out_states(struct scanner *scanner, const struct py_interpreters *interpreters) {
+    for (size_t i = 0; i < interpreters->count; i++) {
+        const struct py_interpreter *each = &interpreters->items[i];
+        scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)each->state);
+        PyThreadState *thread = each->is_still ? PyInterpreterState_ThreadHead(each->state) : NULL;
         for (; thread; thread = PyThreadState_Next(thread)) {
             scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)thread);
         }
@@ -82,16 +82,17 @@ static void scan_thread_locals(struct scanner *scanner, struct image *image,
 }
 
 int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
-                unsigned wanted, PyInterpreterState *ending, struct error *err) {
+                unsigned wanted, const struct py_interpreters *interpreters,
+                PyInterpreterState *ending, struct error *err) {
     const struct image_list *images = use->images;
     struct thread_list threads;
-    if (scan_threads(&threads, ending, err) != 0) {
+    if (scan_threads(&threads, interpreters, ending, err) != 0) {
         return -1;
     }
     struct scanner scanner = {.scan = scan, .images = images, .map = map, .wanted = wanted};
     scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
     scanner.out_of_memory = !scanner.blocks;
-    leave_out_states(&scanner);
+    leave_out_states(&scanner, interpreters);
     for (size_t i = 0; scanner.blocks && i < images->count; i++) {
         struct image *image = images->items[i];
         bool is_python = image->role == IMAGE_PYTHON;

@@ -22,6 +22,7 @@
 #include "reload/image.h"
 #include "reload/image_use.h"
 #include "reload/object_map.h"
+#include "reload/py_internals.h"
 
 /** How far from a variable the object was found: through so many heap blocks. */
 enum {
@@ -66,7 +67,8 @@ struct scan {
  * Errors: ERR_MEMORY
  */
 int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
-                unsigned wanted, PyInterpreterState *ending, struct error *err);
+                unsigned wanted, const struct py_interpreters *interpreters,
+                PyInterpreterState *ending, struct error *err);
 void scan_clear(struct scan *scan);
 
 /** "cache", "table+0x10", "registry→0x8" (in the heap block that it points to). */

@@ -41,12 +41,13 @@ static bool add_states(struct thread_list *list, PyInterpreterState *interpreter
     return true;
 }
 
-int scan_threads(struct thread_list *list, PyInterpreterState *ending, struct error *err) {
+int scan_threads(struct thread_list *list, const struct py_interpreters *interpreters,
+                 PyInterpreterState *ending, struct error *err) {
     *list = (struct thread_list){0};
-    PyInterpreterState *each = PyInterpreterState_Head();
     bool ok = true;
-    for (; ok && each; each = PyInterpreterState_Next(each)) {
-        ok = each == ending || add_states(list, each);
+    for (size_t i = 0; ok && i < interpreters->count; i++) {
+        const struct py_interpreter *each = &interpreters->items[i];
+        ok = !each->is_still || each->state == ending || add_states(list, each->state);
     }
     size_t known = 0;
     gilstate_each_thread(count_thread, &known);

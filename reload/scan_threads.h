@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "pool/error.h"
+#include "reload/py_internals.h"
 
 struct thread_list {
     pthread_t *items;
@@ -18,10 +19,12 @@ struct thread_list {
 };
 
 /**
- * Threads with a thread state of any interpreter but `ending`, and those that extensions started.
- * Each may end at any time: what is read of it afterwards must be read with care (safe_read()).
+ * Threads with a thread state of any interpreter that is still, but `ending`, and those that
+ * extensions started. Each may end at any time: what is read of it afterwards must be read with
+ * care (safe_read()).
  * @return 0, or -1: ERR_MEMORY  @owns free(list->items)
  */
-int scan_threads(struct thread_list *list, PyInterpreterState *ending, struct error *err);
+int scan_threads(struct thread_list *list, const struct py_interpreters *interpreters,
+                 PyInterpreterState *ending, struct error *err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "reload/stale_view.h"
 
+#include <stdlib.h>
+
 #include "reload/object_text.h"
 #include "reload/py_internals.h"
 #include "reload/scan_types.h"
@@ -15,10 +17,9 @@ static enum object_owner owner_of(const struct stale_view *view, PyInterpreterSt
     return interpreter == view->subject ? OWNER_NEW : OWNER_OTHER;
 }
 
-static bool is_other(const struct stale_view *view, PyInterpreterState *interpreter) {
+static bool is_other(const struct stale_view *view, const struct py_interpreter *interpreter) {
     /* One that is ending had a check of its own. */
-    return owner_of(view, interpreter) == OWNER_OTHER && py_shares_gil(interpreter) &&
-           !py_is_ending(interpreter);
+    return interpreter->is_still && owner_of(view, interpreter->state) == OWNER_OTHER;
 }
 
 static bool has_checked_image(const struct image_list *images) {
@@ -31,9 +32,8 @@ static bool has_checked_image(const struct image_list *images) {
 }
 
 static bool has_others(const struct stale_view *view) {
-    PyInterpreterState *each = PyInterpreterState_Head();
-    for (; each; each = PyInterpreterState_Next(each)) {
-        if (is_other(view, each)) {
+    for (size_t i = 0; i < view->interpreters.count; i++) {
+        if (is_other(view, &view->interpreters.items[i])) {
             return true;
         }
     }
@@ -93,10 +93,10 @@ static int find_use(struct stale_view *view, struct stale_memory *memory, struct
 }
 
 static int track_others(struct stale_view *view, struct error *err) {
-    PyInterpreterState *each = PyInterpreterState_Head();
-    for (; each; each = PyInterpreterState_Next(each)) {
+    for (size_t i = 0; i < view->interpreters.count; i++) {
+        const struct py_interpreter *each = &view->interpreters.items[i];
         if (is_other(view, each) &&
-            object_map_track(view->map, each, OWNER_OTHER, NULL, NULL, err) != 0) {
+            object_map_track(view->map, each->state, OWNER_OTHER, NULL, NULL, err) != 0) {
             return -1;
         }
     }
@@ -105,7 +105,8 @@ static int track_others(struct stale_view *view, struct error *err) {
 
 static int scan_again(struct stale_view *view, struct error *err) {
     scan_clear(&view->scan);
-    return scan_images(&view->scan, &view->use, view->map, OWNER_MASK, view->old, err);
+    return scan_images(&view->scan, &view->use, view->map, OWNER_MASK, &view->interpreters,
+                       view->old, err);
 }
 
 /** Whether an untracked object may be stale, or borrowed: references must be followed to know. */
@@ -285,14 +286,16 @@ static int look_fully(struct stale_view *view, struct stale_memory *memory, stru
 static int look_at_words(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     mark_use_of_old(view, memory);
     image_use_end(&view->use);
-    return scan_images(&view->scan, &view->use, NULL, OWNER_MASK, view->old, err);
+    return scan_images(&view->scan, &view->use, NULL, OWNER_MASK, &view->interpreters, view->old,
+                       err);
 }
 
 /** Whether nothing new is in the variables of the extensions that are in use. */
 static int has_new_words(struct stale_view *view, const struct stale_memory *memory, bool *ret_has,
                          struct error *err) {
     *ret_has = false;
-    int result = scan_images(&view->scan, &view->use, NULL, OWNER_MASK, view->old, err);
+    int result =
+        scan_images(&view->scan, &view->use, NULL, OWNER_MASK, &view->interpreters, view->old, err);
     for (size_t i = 0; i < view->scan.count; i++) {
         *ret_has |= !stale_memory_is_of_others(memory, &view->scan.hits[i]);
     }
@@ -302,6 +305,9 @@ static int has_new_words(struct stale_view *view, const struct stale_memory *mem
 
 static int look(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
                 struct error *err) {
+    if (py_list_interpreters(&view->interpreters) != 0) { /* first: it may let go of the GIL */
+        return error_set(err, ERR_MEMORY, "out of memory listing interpreters");
+    }
     if (image_list_refresh(view->images, err) != 0 ||
         !(view->map = object_map_new(view->images, err)) ||
         image_use_start(&view->use, view->images, err) != 0) {
@@ -349,4 +355,6 @@ void stale_view_close(struct stale_view *view) {
     image_use_clear(&view->use);
     object_map_free(view->map);
     view->map = NULL;
+    free(view->interpreters.items);
+    view->interpreters.items = NULL;
 }

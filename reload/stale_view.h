@@ -22,6 +22,7 @@
 /** Everything that belongs together at one moment. */
 struct stale_view {
     struct image_list *images;
+    struct py_interpreters interpreters;
     struct image_use use; /**< of `old`, in a full view of `subject` as well */
     struct object_map *map;
     struct scan scan;

@@ -159,7 +159,8 @@ static bool may_end(void *ctx, struct generation *generation) {
 static int start(struct audit *audit, bool own_gil, bool is_main) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
-    const struct runtime_options runtime = {.builtins = s_builtins};
+    const struct runtime_options runtime = {.not_withheld = audit->target->module,
+                                            .builtins = s_builtins};
     const struct pool_hooks hooks = {.ctx = audit,
                                      .setup = setup,
                                      .load = load,

@@ -69,7 +69,7 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
         return -1;
     }
     cpython_prepare_unlinking();
-    standard_library_prepare_main();
+    standard_library_prepare_main(options ? options->not_withheld : NULL);
     import_known_extensions();
     int result = interpreter_prepare_main(err);
     if (result == 0) {

@@ -11,6 +11,8 @@
 struct runtime_options {
     const char
         *python_executable; /**< sets sys.executable and with it sys.prefix; NULL: built in */
+    /** An extension to load as it is, though it would be withheld (standard_library.h); or NULL. */
+    const char *not_withheld;
     /** Built-in modules to register before the start: name and PyInit function, NULL-ended. */
     const struct runtime_builtin {
         const char *name;

@@ -142,8 +142,11 @@ static int prepare_contexts(void) {
     return context ? 0 : -1;
 }
 
-void standard_library_prepare_main(void) {
-    static int (*const steps[])(void) = {
+static const char *s_not_withheld;
+
+void standard_library_prepare_main(const char *not_withheld) {
+    s_not_withheld = not_withheld;
+    static int (*const s_steps[])(void) = {
 #if PY_HAS_SHARED_DATETIME
         prepare_datetime,
 #endif
@@ -152,8 +155,8 @@ void standard_library_prepare_main(void) {
 #endif
         prepare_contexts,
     };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        if (steps[i]() != 0) {
+    for (size_t i = 0; i < sizeof s_steps / sizeof *s_steps; i++) {
+        if (s_steps[i]() != 0) {
             PyErr_Clear(); /* a Python without the module */
         }
     }
@@ -171,7 +174,8 @@ bool standard_library_withholds(const char *extension) {
         NULL,
     };
     for (const char *const *name = withheld; *name; name++) {
-        if (strcmp(*name, extension) == 0) {
+        if (strcmp(*name, extension) == 0 &&
+            !(s_not_withheld && strcmp(*name, s_not_withheld) == 0)) {
             return true;
         }
     }

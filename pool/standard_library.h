@@ -27,9 +27,10 @@
 
 /**
  * Put the stand-ins into place.  What cannot be done is left as CPython has it.
+ * @param not_withheld  an extension that somebody asks for by name, to see it as it is; or NULL
  * @tstate attached to the main interpreter, before any other code imports these extensions
  */
-void standard_library_prepare_main(void);
+void standard_library_prepare_main(const char *not_withheld);
 
 /** Whether an extension is withheld from sub-interpreters: to import it is an ImportError there. */
 bool standard_library_withholds(const char *extension);

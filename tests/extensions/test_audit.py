@@ -129,6 +129,17 @@ class Audit(unittest.TestCase):
                 self.assertEqual(document["targets"][0]["reload"],
                                  "worker" if is_broken else "interpreter")
 
+    def test_a_withheld_extension_is_shown_as_it_is(self):
+        """_zoneinfo of 3.11: withheld from applications, but not when somebody asks about it."""
+        if os.environ["FCGI_HOST_PYTHON_VERSION"] != "3.11":
+            self.skipTest("nothing but _decimal, of 3.12, is withheld from others")
+        _, alone, _ = audit("-m", "_zoneinfo")
+        self.assertEqual(extension_of(alone, "_zoneinfo")["verdict"], "stale")
+        status, package, _ = audit("-m", "zoneinfo")
+        self.assertEqual(status, 0)
+        self.assertNotIn("_zoneinfo", [extension["module"] for extension
+                                       in package["targets"][0]["extensions"]])
+
     def test_report_for_people_says_what_where_and_what_to_do(self):
         status, report, _ = audit("-m", "case_borrowed_item", extension="borrowed_item", text=True)
         self.assertEqual(status, 1)

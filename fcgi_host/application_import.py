@@ -35,8 +35,15 @@ class LoadError(Exception):
     """A mistake that needs no traceback: its text says all."""
 
 
+# A method of the base class, down to the frames that tracebacks leave out; see fcgi_host._compile.
+_method = type(SourceFileLoader("", "").get_data)
+_source_to_code = _method(_frozen_importlib._call_with_frames_removed, fcgi_host._compile)
+
+
 class ApplicationSourceLoader(SourceFileLoader):
     """As its base class, without trust in byte code that was written soon after the source."""
+
+    source_to_code = _source_to_code
 
     def path_stats(self, path):
         fcgi_host._reads(path)
@@ -57,6 +64,8 @@ class ApplicationSourceLoader(SourceFileLoader):
 
 class WsgiFileLoader(SourceFileLoader):
     """Loads a WSGI file, whatever its suffix; always from its source."""
+
+    source_to_code = _source_to_code
 
     def get_code(self, fullname):
         fcgi_host._reads(self.path)

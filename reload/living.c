@@ -60,7 +60,7 @@ static bool read_without_links(uintptr_t address, struct linked_head *head) {
 
 static void read_heads(const uintptr_t *addresses, size_t count, struct linked_head *heads,
                        struct living_head *ret_heads) {
-    uintptr_t starts[SAFE_READ_MAX];
+    uintptr_t starts[SAFE_READ_MAX] = {0};
     bool was_read[SAFE_READ_MAX];
     for (size_t i = 0; i < count; i++) {
         starts[i] = addresses[i] - sizeof heads->links;

@@ -244,7 +244,7 @@ static void follow(struct scanner *scanner, const struct block *from,
 
 static void follow_candidates(struct scanner *scanner, const struct block *from,
                               const struct image_range *segment) {
-    uintptr_t addresses[SAFE_READ_MAX];
+    uintptr_t addresses[SAFE_READ_MAX] = {0};
     struct living_head heads[SAFE_READ_MAX];
     size_t count = scanner->candidate_count;
     for (size_t i = 0; i < count; i++) {

@@ -443,6 +443,44 @@ class Virtualenvs(Applications):
         self.assertIn("virtualenv", err)
 
 
+class Sources(Applications):
+    """Source files are compiled as Python does it."""
+
+    def test_the_coding_line_and_the_byte_order_mark_count(self):
+        page = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    return ["%s".encode()]
+"""
+        sources = {
+            "latin": ("# coding: latin-1\n" + page % "\u00e9").encode("latin-1"),
+            "mark": b"\xef\xbb\xbf" + (page % "\u00e9").encode(),
+            "plain": (page % "\u00e9").encode(),
+            "crlf": (page % "\u00e9").replace("\n", "\r\n").encode(),
+        }
+        files = {}
+        for name, data in sources.items():
+            files[name] = self.path(name + ".py")
+            with open(files[name], "wb") as f:
+                f.write(data)
+        host = self.start_host(*(f"{name}={file}" for name, file in files.items()))
+        for name in files:
+            self.assertEqual(host.fetch(FCGI_HOST_APP=name).body, "\u00e9".encode(), name)
+
+    def test_compiling_an_application_does_not_make_the_classes_of_the_syntax_tree(self):
+        """They are 200 KB in each interpreter."""
+        app = self.write_app("classes.py", """
+            import gc
+
+            def application(environ, start_response):
+                names = {cls.__name__ for cls in gc.get_objects() if type(cls) is type}
+                return answer(start_response, [name in names for name in ("AsyncFunctionDef",
+                                                                          "FunctionType")])
+            """.replace("import gc", "import gc, types"))
+        host = self.start_host(app)
+        self.assertFalse(self.ask(host)[0])
+
+
 class Failures(Applications):
     """Applications that do not load; the others serve."""
 
@@ -477,6 +515,16 @@ class Failures(Applications):
             self.assertRegex(host.log.text, logged)
             self.assertEqual(self.ask(host, FCGI_HOST_APP="good"), "good")
             host.stop()
+
+    def test_the_traceback_of_a_syntax_error_shows_the_imports_and_no_machinery(self):
+        broken = self.write("broken.py", "x = 1\ndef f(:\n")
+        host = self.start_with("import broken\n")
+        host.log.wait_for("SyntaxError")
+        logged = host.log.text
+        self.assertIn(f'File "{broken}", line 2', logged)
+        self.assertRegex(logged, r'File "\S+/bad-?\d*\.py", line 1, in <module>')
+        self.assertNotIn("importlib", logged)
+        self.assertNotIn('File "<', logged)
 
     def test_a_file_that_is_not_there_is_an_error_that_names_it(self):
         good = self.write_app("good.py", self.GOOD)

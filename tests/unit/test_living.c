@@ -55,7 +55,7 @@ Test(living, objects_are_told_by_their_looks_where_no_map_is) {
     PyRun_String("import hashlib\n"
                  "class Class:\n"
                  "    pass\n"
-                 "instance, text = Class(), 'a' * 50\n"
+                 "instance, text = Class(), ' '.join('words')\n"
                  "digest = hashlib.sha256()\n", /* untracked; its class is not, and so is known */
                  Py_file_input, globals, globals);
     uintptr_t addresses[4];

@@ -5,7 +5,7 @@
  * the first importing interpreter own it; when that one ends, the next import initialises the
  * variables again, under the feet of interpreters that use them.  3.13 creates such a module in
  * the main interpreter first, which never ends.  This does the same on every version, and lends the
- * main interpreter the application's search path meanwhile, which CPython does not.
+ * thread that does it the application's search path meanwhile, which CPython does not.
  *
  * A *refusal*: a module whose file could be loaded, but which raised when it was created or
  * executed in a sub-interpreter (numpy's, lxml's and PyO3's do, on purpose).  Such an application

@@ -7,8 +7,46 @@ import _thread
 import sys
 
 _created = set()
-_borrowed = {}  # search path entry -> by how many calls
-_borrowing_lock = _thread.allocate_lock()  # held for these few lines only, never while importing
+
+
+class _LentPath:
+    """Last on sys.meta_path: finds modules where a sub-interpreter would, for the thread that
+    creates an extension on its behalf, and for nobody else in this interpreter."""
+
+    def __init__(self):
+        self._of_thread = _thread._local()
+
+    def call(self, search_path, function, *args):
+        """Call function(*args) with `search_path` behind everything that is on our own.
+
+        What was found there is forgotten again, so that an application that lives in this
+        interpreter does not come upon another one's packages.
+        """
+        of_thread = self._of_thread
+        before = vars(of_thread).copy()
+        of_thread.path = [entry for entry in search_path if isinstance(entry, str) and entry]
+        of_thread.found = found = set()
+        try:
+            return function(*args)
+        finally:
+            vars(of_thread).clear()
+            vars(of_thread).update(before)
+            for name in list(sys.modules):
+                if name.partition(".")[0] in found:
+                    sys.modules.pop(name, None)
+
+    def find_spec(self, name, path=None, target=None):
+        lent = getattr(self._of_thread, "path", None)
+        if path is not None or not lent:
+            return None
+        spec = _frozen_importlib_external.PathFinder.find_spec(name, lent, target)
+        if spec is not None:
+            self._of_thread.found.add(name)
+        return spec
+
+
+_lent_path = _LentPath()
+sys.meta_path.append(_lent_path)
 
 
 def create(name, path, search_path):
@@ -45,43 +83,13 @@ def _create(name, path, search_path):
     else:
         loader = _frozen_importlib_external.ExtensionFileLoader(name, path)
         spec = _frozen_importlib.ModuleSpec(name, loader, origin=path)
-        _with_search_path(search_path, _imp.create_dynamic, spec)
+        try:
+            _lent_path.call(search_path, _imp.create_dynamic, spec)
+        finally:
+            if not _is_on_own_path(path):
+                sys.modules.pop(name, None)
 
 
-def _with_search_path(search_path, function, spec):
-    """PyInit_ may import the package that it belongs to, from a virtualenv that is not ours.
-
-    Found behind everything that is on our own path, and forgotten again, so that an application
-    that lives in this interpreter does not come upon another one's packages.
-    """
-    borrowed = [entry for entry in search_path if isinstance(entry, str) and entry]
-    with _borrowing_lock:
-        for entry in borrowed:
-            if entry in _borrowed:
-                _borrowed[entry] += 1
-            elif entry not in sys.path:
-                _borrowed[entry] = 1
-                sys.path.append(entry)
-    try:
-        return function(spec)
-    finally:
-        with _borrowing_lock:
-            for entry in borrowed:
-                _give_back(entry)
-
-
-def _give_back(entry):
-    if entry in _borrowed:
-        _borrowed[entry] -= 1
-        if not _borrowed[entry]:
-            del _borrowed[entry]
-            if entry in sys.path:
-                sys.path.remove(entry)
-            _forget_modules_below(entry.rstrip("/") + "/")
-
-
-def _forget_modules_below(prefix):
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.startswith(prefix):
-            sys.modules.pop(name, None)
+def _is_on_own_path(path):
+    entries = (entry.rstrip("/") + "/" for entry in sys.path if isinstance(entry, str) and entry)
+    return any(path.startswith(entry) for entry in entries)

@@ -45,6 +45,21 @@ Test(main_first, nothing_of_the_application_s_search_path_stays_in_the_main_inte
     pool_free(pool);
 }
 
+Test(main_first, the_search_path_is_lent_to_one_thread_only) {
+    struct pool *pool = fixture_start();
+    struct pool_interpreter *main_interpreter =
+        fixture_interpreter(pool, "m", true, POOL_GIL_SHARED);
+    const char *nothing = "import sys";
+    struct generation *in_main =
+        fixture_reload(fixture_app_in(main_interpreter, "m", &nothing, 1, 10));
+    fixture_reload(fixture_app(pool, "a", &s_single, 1, 10));
+    /* A module that another thread has loaded from the same folder meanwhile is not forgotten. */
+    cr_expect_str_eq(fixture_eval(in_main, "'bystander' in sys.modules"), "True");
+    cr_expect_str_eq(fixture_eval(in_main, "sys.modules['bystander'].saw_the_folder"), "False");
+    cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
+}
+
 Test(main_first, an_application_in_the_main_interpreter_may_be_the_first) {
     struct pool *pool = fixture_start();
     struct pool_interpreter *main_interpreter =

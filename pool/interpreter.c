@@ -67,7 +67,7 @@ static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
         result = call_setup_plainly("forbid_fork");
     }
     if (result == 0) {
-        result = call_setup_plainly(is_main ? "forbid_preexec" : "adopt_main_thread");
+        result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
     }
     if (result == 0 && !is_main) {
         result = main_first_watch(setup, own_gil, sink);

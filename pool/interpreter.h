@@ -21,7 +21,7 @@
 
 /**
  * Create a sub-interpreter with unique thread-state ids, extension modules created in the main
- * interpreter first, no fork, `threading` imported (this thread is its main thread).
+ * interpreter first, no fork; `threading` will take this thread for its main thread.
  * @param sink  told of refusals, also later ones; may be NULL
  * @return the calling thread's thread state, attached; or NULL: ERR_PYTHON, ERR_MEMORY
  * @thread one made for it: it had no thread state before  @tstate none

@@ -2,23 +2,80 @@
 
 Its globals are kept in the interpreter's own dictionary (PyInterpreterState_GetDict), where the C
 side finds the functions below.  The names used later are bound here, before an application can
-replace them (gevent's monkey.patch_all() does).  `threading` is imported on purpose: the thread
-that imports it first is the one it takes for the main thread.
+replace them (gevent's monkey.patch_all() does).
 """
 
+import _frozen_importlib
+import _frozen_importlib_external
 import _thread
 import atexit
 import os
 import posix
 import sys
-import threading
 from time import monotonic, sleep
 
-_enumerate_threads = threading.enumerate
-_join = threading.Thread.join
-_wait_code = threading.Condition.wait.__code__
 _current_frames = sys._current_frames
 _get_ident = _thread.get_ident
+
+# `threading`, once somebody has imported it; until then there are no threads of its making.
+_threading = _enumerate_threads = _join = _wait_code = None
+_home_ident, _home_native_id = _get_ident(), _thread.get_native_id()
+
+
+class _ThreadingFinder:
+    """First on sys.meta_path until `threading` is imported, which small applications never do: it
+    takes a tenth of an interpreter's memory."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "threading" or _ThreadingFinder not in sys.meta_path:
+            return None
+        sys.meta_path.remove(_ThreadingFinder)
+        spec = _frozen_importlib._find_spec(name, path)
+        if spec is not None:
+            exec_module = spec.loader.exec_module
+
+            def exec_and_adopt(module):
+                del spec.loader.exec_module
+                exec_module(module)
+                _adopt(module)
+
+            spec.loader.exec_module = exec_and_adopt
+        return spec
+
+
+def _adopt(threading):
+    """Note what is needed later, and make the home thread the main one: `threading` takes whichever
+    thread imports it, 3.13 the process's first one; that would be a dummy thread here, which
+    complains when the interpreter ends."""
+    global _threading, _enumerate_threads, _join, _wait_code
+    _threading = threading
+    _enumerate_threads = threading.enumerate
+    _join = threading.Thread.join
+    _wait_code = threading.Condition.wait.__code__
+    main = threading.main_thread()
+    if main.ident == _home_ident:
+        return
+    threading._active.pop(main.ident, None)
+    main._ident, main._native_id = _home_ident, _home_native_id
+    if hasattr(main, "_handle"):  # from 3.13 on
+        main._handle = _thread._make_thread_handle(_home_ident)
+    else:  # released when the thread state ends that it belongs to: not the importing thread's
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        with threading._shutdown_locks_lock:
+            threading._shutdown_locks.discard(main._tstate_lock)
+            threading._shutdown_locks.add(lock)
+        main._tstate_lock = lock
+    threading._active[_home_ident] = main
+
+
+def expect_threading():
+    """Sub-interpreters only."""
+    if "threading" in sys.modules:  # a .pth file has imported it, on this thread
+        _adopt(sys.modules["threading"])
+    else:
+        sys.meta_path.insert(0, _ThreadingFinder)
 
 
 def _no_fork():
@@ -35,8 +92,16 @@ def forbid_fork():
             setattr(module, name, _no_fork)
 
 
-def forbid_preexec():
-    """Main interpreter only (CPython refuses it in others): Python code in a forked child."""
+def prepare_main():
+    """Main interpreter only: what sub-interpreters do by themselves, or when the time comes."""
+    import threading
+
+    _adopt(threading)
+    _forbid_preexec()
+
+
+def _forbid_preexec():
+    """CPython refuses it in sub-interpreters: Python code in a forked child."""
     import _posixsubprocess
 
     fork_exec = _posixsubprocess.fork_exec
@@ -52,7 +117,8 @@ def forbid_preexec():
 
 def run_exit_functions():
     """What a Python process does at its end: threading's own functions, then atexit's."""
-    exit_functions = threading._threading_atexits  # executors wait here for their tasks
+    # Executors wait here for their tasks.
+    exit_functions = _threading._threading_atexits if _threading else []
     while exit_functions:
         function = exit_functions.pop()
         try:
@@ -92,7 +158,7 @@ def _wake_waiting_threads():
     """A thread that waits in Queue.get(), Event.wait() … sees its SystemExit only when it wakes."""
     me = _get_ident()
     for ident, frame in _current_frames().items():
-        if ident != me and frame.f_code is _wait_code:
+        if ident != me and _wait_code and frame.f_code is _wait_code:
             waiter = frame.f_locals.get("waiter")
             try:
                 waiter.release()
@@ -102,30 +168,14 @@ def _wake_waiting_threads():
 
 def _other_threads():
     me = _get_ident()
-    for thread in _enumerate_threads():
-        if thread.ident not in (me, None) and not isinstance(thread, threading._DummyThread):
+    for thread in _enumerate_threads() if _threading else ():
+        if thread.ident not in (me, None) and not isinstance(thread, _threading._DummyThread):
             yield thread
-
-
-def adopt_main_thread():
-    """Sub-interpreters only: 3.13 takes the process's first thread for every interpreter's main
-    thread.  Make it this one, as before 3.13; else it is a dummy thread, which complains when the
-    interpreter ends."""
-    main, ident = threading.main_thread(), _get_ident()
-    if main.ident != ident:
-        threading._active.pop(main.ident, None)
-        main._ident = ident
-        main._handle = _thread._make_thread_handle(ident)
-        main._set_native_id()
-        threading._active[ident] = main
 
 
 def watch_extension_loaders(main_first, created, refused, is_strict):
     """Sub-interpreters only: create extension modules in the main interpreter first, complete them
     here (standard_library.h), and note those that refuse to be loaded here (main_first.h)."""
-    import _frozen_importlib
-    import _frozen_importlib_external
-
     loader = _frozen_importlib_external.ExtensionFileLoader
     builtin = _frozen_importlib.BuiltinImporter
     file_create, file_exec = loader.create_module, loader.exec_module

@@ -138,6 +138,35 @@ Test(pool_interpreters, the_thread_that_loads_is_the_main_thread_and_serves) {
     pool_free(pool);
 }
 
+/* `threading` is imported by a thread that is not the home thread: during a request, here. */
+Test(pool_interpreters, it_is_the_main_thread_whoever_imports_threading_first) {
+    struct pool *pool = fixture_start();
+    const char *source = "import _thread, sys\n"
+                         "loader = _thread.get_ident()\n"
+                         "def f():\n"
+                         "    was_there = 'threading' in sys.modules\n"
+                         "    import threading as t\n"
+                         "    main = t.main_thread()\n"
+                         "    done = []\n"
+                         "    thread = t.Thread(target=lambda: done.append(t.current_thread()))\n"
+                         "    thread.start(); thread.join()\n"
+                         "    return (was_there, main.ident == loader, main.is_alive(),\n"
+                         "            main in t.enumerate(), t.current_thread() is main,\n"
+                         "            done == [thread], _thread.get_ident() == loader,\n"
+                         "            main.native_id != _thread.get_native_id())\n"
+                         "sys.modules['builtins'].f = f\n";
+    struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
+    struct generation *generation = fixture_reload(app);
+    cr_expect_str_eq(fixture_eval(generation, "f()"),
+                     "(False, True, True, True, False, True, False, True)");
+    /* Again on the home thread itself, which serves. */
+    cr_expect_str_eq(fixture_call(app, "f"), "(True, True, True, True, True, True, True, False)");
+    fixture_reload(app); /* the first generation ends without a complaint */
+    cr_expect_str_eq(fixture_call(app, "f"), "(False, True, True, True, True, True, True, False)");
+    cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
+}
+
 Test(pool_interpreters, the_gil_state_api_finds_the_interpreter_of_the_thread) {
     struct pool *pool = fixture_start();
     const char *source = "import sys, threading\n"

@@ -60,7 +60,8 @@ struct pool_app {
 
 /** A serving thread of a generation. */
 struct server {
-    struct queue_server waiting;
+    struct queue_server waiting; /**< first: the queue's view of it is cast back */
+    bool is_late;                /**< started when it is needed, after the others */
     struct generation *generation;
     struct lease lease;
     PyThreadState *tstate;
@@ -174,7 +175,8 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
 int home_start(struct generation *generation, struct error *err);
 /** Serve until dismissed. @tstate none; server->tstate is attached for each job */
 void server_serve(struct server *server);
-/** Start every serving thread but the home thread, and wait until all are asleep. */
+/** Start the first thread of each application that the home thread does not serve; wait for them.
+ */
 int servers_start(struct generation *generation, struct error *err);
 /** Dismiss the serving threads of a generation that is not published. */
 void servers_dismiss(struct generation *generation);

@@ -49,6 +49,24 @@ static void sleep_locked(struct queue_server *server) {
     server->queue->idle = server;
 }
 
+static void append_locked(struct queue_server **list, struct queue_server *server) {
+    while (*list) {
+        list = &(*list)->next_idle;
+    }
+    server->next_idle = NULL;
+    *list = server;
+}
+
+/** Whom to start, because nobody is left for the next job; NULL: nobody. */
+static struct queue_server *next_to_start_locked(struct queue *queue) {
+    struct queue_server *server = queue->idle ? NULL : queue->postponed;
+    if (server) {
+        queue->postponed = server->next_idle;
+        server->is_postponed = false;
+    }
+    return server;
+}
+
 static struct job *take_locked(struct queue *queue, struct queue_server *server) {
     struct job *job = queue->head;
     if (!job || queue->gate) {
@@ -144,6 +162,7 @@ static struct queue_server *dismiss_crew_locked(struct queue *queue) {
     queue->crew_count = 0;
     queue->idle = NULL;
     queue->in_line = NULL;
+    queue->postponed = NULL;
     queue->busy = 0;
     return asleep;
 }
@@ -162,7 +181,14 @@ void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t coun
     queue->crew = crew;
     queue->crew_count = count;
     for (size_t i = count; i-- > 0;) {
-        sleep_locked(crew[i]);
+        if (!crew[i]->is_postponed) {
+            sleep_locked(crew[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (crew[i]->is_postponed) {
+            append_locked(&queue->postponed, crew[i]);
+        }
     }
     struct queue_server *next = next_in_line_locked(queue);
     pthread_mutex_unlock(&queue->lock);
@@ -198,6 +224,32 @@ int queue_server_init(struct queue_server *server, struct queue *queue) {
 
 void queue_server_destroy(struct queue_server *server) {
     sem_destroy(&server->wake);
+}
+
+void queue_server_postpone(struct queue_server *server) {
+    struct queue *queue = server->queue;
+    pthread_mutex_lock(&queue->lock);
+    server->is_postponed = true;
+    bool is_in_crew = false;
+    for (size_t i = 0; i < queue->crew_count; i++) {
+        is_in_crew |= queue->crew[i] == server;
+    }
+    if (is_in_crew) {
+        append_locked(&queue->postponed, server);
+    }
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_server_join(struct queue_server *server) {
+    struct queue *queue = server->queue;
+    struct queue_server *next = NULL;
+    pthread_mutex_lock(&queue->lock);
+    if (!server->is_dismissed) {
+        append_locked(&queue->idle, server); /* its caches are cold */
+        next = next_in_line_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    wake(next);
 }
 
 void queue_server_dismiss(struct queue_server *server) {
@@ -274,6 +326,7 @@ struct job *queue_first(struct queue_server *server) {
         queue->in_line = NULL;
         job = take_locked(queue, server);
         next = next_in_line_locked(queue);
+        server->to_start = job ? next_to_start_locked(queue) : NULL;
     }
     pthread_mutex_unlock(&queue->lock);
     wake(next);
@@ -292,6 +345,7 @@ struct job *queue_next(struct queue_server *server) {
         queue->busy--;
         job = take_locked(queue, server);
         next = next_in_line_locked(queue);
+        server->to_start = job ? next_to_start_locked(queue) : NULL;
     }
     if (!job) {
         note_drained_locked(queue);

@@ -17,6 +17,10 @@
  *
  * The thread that went to sleep last is woken first: its caches are warm, and the others sleep on.
  *
+ * Threads of the crew may be *postponed*: started only when they are needed.  As long as there are
+ * such, a thread that takes a job and leaves none idle behind starts one first, so that there is
+ * always one to take the next job.
+ *
  * Needs no Python.
  * @thread any, unless said; the lock is the queue's own, innermost of all (docs/ARCHITECTURE.md)
  * @tstate any: nothing here waits for a lock that is held for long, but queue_wait() blocks
@@ -39,12 +43,15 @@ struct queue;
 /** A serving thread as the queue sees it.  Memory: the generation's. */
 struct queue_server {
     struct queue *queue;
-    struct queue_server *next_idle;
-    sem_t wake; /**< posted once for each time it is woken */
+    struct queue_server *next_idle; /**< or next of the postponed */
+    sem_t wake;                     /**< posted once for each time it is woken */
+    /** After queue_first() and queue_next(): whom to start before the job is run, or NULL. */
+    struct queue_server *to_start;
     /* Guarded by the queue's lock: */
     bool is_woken;     /**< a post has come or is about to */
     bool is_dismissed; /**< takes no more jobs, for ever */
     bool is_busy;      /**< has a job */
+    bool is_postponed; /**< has no thread yet */
 };
 
 struct queue {
@@ -57,10 +64,11 @@ struct queue {
     enum error_code refusing;   /**< ERR_NONE, or what queue_push() answers */
     struct queue_server **crew; /**< who serves; NULL: nobody */
     size_t crew_count;
-    struct queue_server *idle;    /**< the crew's, last to sleep first */
-    struct queue_server *in_line; /**< the crew's */
-    unsigned busy;                /**< of the crew */
-    unsigned in_flight;           /**< of any crew */
+    struct queue_server *idle;      /**< the crew's, last to sleep first */
+    struct queue_server *in_line;   /**< the crew's */
+    struct queue_server *postponed; /**< the crew's, in their order */
+    unsigned busy;                  /**< of the crew */
+    unsigned in_flight;             /**< of any crew */
     uint64_t finished, rejected;
 };
 
@@ -107,6 +115,10 @@ bool queue_wait_drained(struct queue *queue, const struct timespec *deadline);
 /** @return 0, or an errno */
 int queue_server_init(struct queue_server *server, struct queue *queue);
 void queue_server_destroy(struct queue_server *server);
+/** It has no thread yet.  Also of one that was to be started, when that failed. */
+void queue_server_postpone(struct queue_server *server);
+/** Its thread has been started: let it serve with the crew that it was postponed in. */
+void queue_server_join(struct queue_server *server);
 /** Dismiss a thread that is in no crew.  Nothing happens to one that was dismissed already. */
 void queue_server_dismiss(struct queue_server *server);
 bool queue_server_is_busy(struct queue_server *server);

@@ -47,22 +47,6 @@ static void attach_in_line(struct server *server) {
     }
 }
 
-/*
- * Attached from the first job until none waits: with requests coming in, the GIL is not given up
- * between two of them.
- */
-void server_serve(struct server *server) {
-    while (queue_wait(&server->waiting)) {
-        attach_in_line(server);
-        struct job *job = queue_first(&server->waiting);
-        while (job) {
-            job->run(job, &server->lease);
-            job = queue_next(&server->waiting);
-        }
-        attach_end();
-    }
-}
-
 static void tell_ready(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
@@ -88,6 +72,9 @@ static void *server_main(void *arg) {
     if (server->tstate) {
         server->lease.thread_ident = PyThread_get_thread_ident();
         tell_ready(generation);
+        if (server->is_late) {
+            queue_server_join(&server->waiting);
+        }
         server_serve(server);
         attach_begin(server->tstate);
         attach_end_and_delete(server->tstate);
@@ -112,12 +99,47 @@ static int start_one(struct server *server, struct error *err) {
     return 0;
 }
 
+/**
+ * Who is left idle is started before the job is run, which may take long.  When that fails, the
+ * threads that there are have to do, and it is tried again with the next job.
+ */
+static void start_next(struct server *server) {
+    struct error err;
+    struct queue_server *next = server->waiting.to_start;
+    if (next && start_one((struct server *)next, &err) != 0) {
+        queue_server_postpone(next);
+    }
+}
+
+/*
+ * Attached from the first job until none waits: with requests coming in, the GIL is not given up
+ * between two of them.
+ */
+void server_serve(struct server *server) {
+    while (queue_wait(&server->waiting)) {
+        attach_in_line(server);
+        struct job *job = queue_first(&server->waiting);
+        while (job) {
+            start_next(server);
+            job->run(job, &server->lease);
+            job = queue_next(&server->waiting);
+        }
+        attach_end();
+    }
+}
+
 int servers_start(struct generation *generation, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     unsigned started = 0;
-    for (size_t i = 1; i < generation->server_count; i++, started++) {
-        if (start_one(&generation->servers[i], err) != 0) {
+    for (size_t i = 1; i < generation->server_count; i++) {
+        struct server *server = &generation->servers[i];
+        server->is_late = server->lease.thread_index > 0;
+        if (server->is_late) {
+            queue_server_postpone(&server->waiting);
+        } else if (start_one(server, err) != 0) {
             return error_prefix(err, "starting the threads of %s", generation->interpreter->name);
+        } else {
+            started++;
         }
     }
     pthread_mutex_lock(&pool->lock);

@@ -329,3 +329,75 @@ Test(queue, no_job_is_forgotten_while_crews_come_and_go, .timeout = 100) {
     cr_expect(eq(u64, s_queue.finished, (uint64_t)PUSHERS * PUSHED));
     queue_destroy(&s_queue);
 }
+
+/** Two of three have no thread yet. */
+static void set_up_postponed(void) {
+    set_up(CREW, 10);
+    queue_server_postpone(&s_servers[1]);
+    queue_server_postpone(&s_servers[2]);
+    queue_set_crew(&s_queue, s_crew, CREW);
+}
+
+Test(queue, who_leaves_nobody_idle_starts_a_postponed_thread) {
+    set_up_postponed();
+    push(0);
+    push(1);
+    push(2);
+    cr_expect(eq(int, all_wakes(), 1));
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_expect(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
+    cr_expect(eq(int, all_wakes(), 0)); /* it has no thread that could be woken */
+    queue_server_join(&s_servers[1]);
+    cr_expect(eq(int, wakes(1), 1)); /* a job waits for it */
+    cr_assert(queue_wait(&s_servers[1]));
+    cr_expect(eq(ptr, queue_first(&s_servers[1]), &s_jobs[1]));
+    cr_expect(eq(ptr, s_servers[1].to_start, &s_servers[2]));
+    /* The next job leaves nobody idle either, but there is nobody else to start. */
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), &s_jobs[2]));
+    cr_expect(eq(ptr, s_servers[0].to_start, NULL));
+}
+
+Test(queue, no_thread_is_started_as_long_as_one_is_idle) {
+    set_up_postponed();
+    push(0);
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_expect(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
+    queue_server_join(&s_servers[1]);
+    for (int i = 1; i < 4; i++) {
+        push(i);
+        cr_expect(eq(int, wakes(1), 0)); /* the one that has served before takes it */
+        cr_assert(queue_wait(&s_servers[0]));
+        cr_expect(eq(ptr, queue_first(&s_servers[0]), &s_jobs[i]));
+        cr_expect(eq(ptr, s_servers[0].to_start, NULL));
+        cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
+    }
+}
+
+Test(queue, a_thread_that_could_not_be_started_is_tried_again) {
+    set_up_postponed();
+    push(0);
+    push(1);
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_expect(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
+    queue_server_postpone(&s_servers[1]);
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), &s_jobs[1])); /* with the threads there are */
+    cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[2]));
+}
+
+Test(queue, a_postponed_thread_of_a_crew_that_was_dismissed_leaves) {
+    set_up_postponed();
+    push(0);
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_expect(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    queue_set_crew(&s_queue, NULL, 0);
+    queue_server_join(&s_servers[1]); /* it was about to be started */
+    cr_expect(not(queue_wait(&s_servers[1])));
+    queue_server_postpone(&s_servers[1]);
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
+    push(1);
+    cr_expect(eq(int, all_wakes(), 0));
+}

@@ -1,5 +1,6 @@
 """One measurement of one peer: load from a core of its own, and what it cost the peer."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -84,6 +85,28 @@ class FastCgi:
         command = [*self.command(served.peer), "-s", str(seconds), "unix:" + served.address]
         # 1: not one was answered, which is a result.
         return json.loads(_run(command, seconds + 30, accept=(0, 1)))
+
+
+class FastCgiToEach:
+    """FastCgi to several URLs at once, a `load` for each; all of it together is the result."""
+
+    def __init__(self, urls, connections):
+        self._urls = urls
+        self._loads = [FastCgi(connections // len(urls)) for _ in urls]
+
+    def __call__(self, served, seconds):
+        def one(load, url):
+            command = [*load.command(served.peer), "-u", url, "-s", str(seconds),
+                       "unix:" + served.address]
+            return json.loads(_run(command, seconds + 30, accept=(0, 1)))
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            results = list(threads.map(one, self._loads, self._urls))
+        buckets = merged([result["buckets_us"] for result in results])
+        total = {key: sum(result[key] for result in results)
+                 for key in ("requests", "with_warm_up", "per_second", "failed", "starved")}
+        return {**total, "buckets_us": buckets, "faults": {},
+                **{name: percentile(buckets, part) for name, part in PERCENTILES.items()},
+                "max_us": max(result["max_us"] for result in results)}
 
 
 class Http:

@@ -3,6 +3,7 @@
 import functools
 import http.client
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,12 +33,12 @@ def write(folder, name, text):
 
 # Each of these: (command, address).  An address is the path of a Unix socket, or a TCP port.
 
-def fcgi_host(folder, apps, threads, workers=1):
+def fcgi_host(folder, apps, threads, workers=1, keys=""):
     address = os.path.join(folder, "socket")
     conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n"
             "log_level = warn\n")
     for i, app in enumerate(apps):
-        conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n"
+        conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}"
         conf += f"mount = {app.mount}\n" if app.mount else ""
     return [common.PROGRAM, "-c", write(folder, "fcgi_host.conf", conf)], address
 
@@ -130,10 +131,19 @@ http {{
     return ["nginx", "-c", conf, "-e", "stderr"], port
 
 
+@functools.cache
+def _python_version():
+    """Of the program's CPython."""
+    out = subprocess.run([common.PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    return tuple(int(n) for n in re.search(r"Python (\d+)\.(\d+)", out.stdout).groups())
+
+
 class Peer:
     """A host with a number of threads: what a row of a table is about."""
 
-    def __init__(self, family, make, threads, needs, protocol="fastcgi", keeps_open=False):
+    def __init__(self, family, make, threads, needs, protocol="fastcgi", keeps_open=False,
+                 python=(3,)):
+        self.python = python  # at least
         self.family, self.threads, self.protocol = family, threads, protocol
         #: Whether FCGI_KEEP_CONN has an effect; without it every request needs a connection.
         self.keeps_open = keeps_open
@@ -142,11 +152,12 @@ class Peer:
 
     @property
     def is_installed(self):
-        return all(os.path.exists(path) for path in self._needs)
+        return all(os.path.exists(path) for path in self._needs) and \
+            (not self.is_ours or _python_version() >= self.python)
 
     @property
     def is_ours(self):
-        return self.family == "fcgi_host"
+        return self.family.startswith("fcgi_host")
 
     def command(self, folder, apps, workers=1):
         return self._make(folder, apps, self.threads, workers)
@@ -155,6 +166,9 @@ class Peer:
 UWSGI_PROGRAM = "/usr/bin/uwsgi_python3"
 FCGI_HOST = [Peer("fcgi_host", fcgi_host, n, [common.PROGRAM], keeps_open=True)
              for n in (1, 4, 16)]
+#: With a GIL for each application: where the program is built with Python 3.13 or later.
+FCGI_HOST_OWN_GIL = [Peer("fcgi_host_own_gil", functools.partial(fcgi_host, keys="gil = own\n"), 4,
+                          [common.PROGRAM], keeps_open=True, python=(3, 13))]
 UWSGI = [Peer("uwsgi", uwsgi, n, [UWSGI_PROGRAM]) for n in (4, 16)]
 UWSGI_PROTOCOL = [Peer("uwsgi_protocol", functools.partial(uwsgi, protocol="uwsgi"), n,
                        [UWSGI_PROGRAM], protocol="uwsgi") for n in (4, 16)]

@@ -20,7 +20,7 @@ import common
 import machine
 import measure
 import peers
-from measure import FastCgi, Http
+from measure import FastCgi, FastCgiToEach, Http
 
 HELLO = """
 BODY = b"Hello, World!"
@@ -129,6 +129,30 @@ class Workers:
     print = staticmethod(Speed.print)
 
 
+class Interpreters:
+    """Two interpreters with a GIL of their own on two cores, against one on the same two."""
+
+    title = "two interpreters with their own GIL on two cores"
+    peers = peers.FCGI_HOST_OWN_GIL
+    _sources = {"one.py": ("/one", COMPUTE), "two.py": ("/two", COMPUTE)}
+
+    def run(self, chosen, arguments):
+        if len(measure.CORES) < 2:
+            raise RuntimeError("needs two cores")
+        [peer] = chosen
+        loads = {1: FastCgiToEach(["/one/", "/one/"], 8), 2: FastCgiToEach(["/one/", "/two/"], 8)}
+        with peers.Served(peer, self._sources, measure.TWO_CORES) as served:
+            results = interleaved({f"{peer.name} x {count}": served for count in loads},
+                                  {f"{peer.name} x {n}": load for n, load in loads.items()},
+                                  arguments)
+        one, two = (results[f"{peer.name} x {n}"] for n in loads)
+        return {"peers": results, "aims": [
+            {"aim": f"{self.title}: requests/s", "against": f"{peer.name} x 1", "wanted": 1.8,
+             "is_least": True, "ratios": {peer.name: ratio(two, one, "per_second")}}]}
+
+    print = staticmethod(Speed.print)
+
+
 class Memory:
     """Memory (PSS of all processes) of one more hello application."""
 
@@ -205,16 +229,21 @@ SCENARIOS = {
                    behind_nginx=True),
     "memory": Memory(),
     "workers": Workers(),
+    "interpreters": Interpreters(),
     "idle": Idle(),
 }
 
 
 def interleaved(served, load, arguments):
-    """{name: result} after --repeat rounds in which each had its turn, there and back again."""
+    """{name: result} after --repeat rounds in which each had its turn, there and back again.
+
+    `load` asks all, or is one for each name.
+    """
     repetitions = {name: [] for name in served}
     for i in range(arguments.repeat):
         for name in list(served)[::-1 if i % 2 else 1]:
-            result = measure.repetition(load, served[name], arguments.seconds)
+            asked = load[name] if isinstance(load, dict) else load
+            result = measure.repetition(asked, served[name], arguments.seconds)
             repetitions[name].append(result)
             print(f"  {i + 1}/{arguments.repeat} {name}: {result['per_second']:.0f}/s",
                   file=sys.stderr, flush=True)

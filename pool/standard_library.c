@@ -98,7 +98,8 @@ static int prepare_decimal(void) {
     if (rational && PyType_Ready(&s_rational_type) == 0 &&
         PyObject_SetAttrString(numbers, "Rational", (PyObject *)&s_rational) == 0) {
         PyObject *decimal = PyImport_ImportModule("_decimal");
-        result = PyObject_SetAttrString(numbers, "Rational", rational) == 0 && decimal ? 0 : -1;
+        PyErr_Clear(); /* it is missing: that is for the application to find out */
+        result = PyObject_SetAttrString(numbers, "Rational", rational);
         Py_XDECREF(decimal);
     }
     Py_XDECREF(rational);

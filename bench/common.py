@@ -27,6 +27,36 @@ application = Flask(__name__)
 def index():
     return {version!r}
 """,
+    "django": """
+import datetime, decimal, sys
+from django.conf import settings
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="none", USE_TZ=True,
+                   TIME_ZONE="Europe/Paris",
+                   DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3",
+                                            "NAME": ":memory:"}}}},
+                   TEMPLATES=[{{"BACKEND": "django.template.backends.django.DjangoTemplates"}}],
+                   INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"])
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+from django.db import connection
+from django.http import HttpResponse
+from django.template import engines
+from django.urls import path
+from django.utils import timezone
+
+def index(request):
+    day = datetime.datetime.strptime("2020-02-29", "%Y-%m-%d")
+    half = decimal.Decimal(1) / 2
+    with connection.cursor() as cursor:
+        cursor.execute("select %s", [{version!r}])
+        [version] = cursor.fetchone()
+    template = engines["django"].from_string(
+        "{{% if half == 0.5 and now.year > day.year %}}{{{{ version }}}}{{% endif %}}")
+    return HttpResponse(template.render(
+        {{"half": half, "now": timezone.localtime(), "day": day, "version": version}}))
+
+urlpatterns = [path("", index)]
+""",
 }
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""recycle.py [COUNT] [hello|flask]: COUNT recycles of one application under load.
+"""recycle.py [COUNT] [hello|flask|django]: COUNT recycles of one application under load.
 
 Every response is checked; printed at the end: failures, generations that could not be ended,
 worker replacements, time per recycle, and resident memory of the worker before and after.

@@ -9,11 +9,11 @@
 #include "pool/internal.h"
 
 /** How often to look: CPython's own switch interval.  Waiting takes up to twice as long then. */
-enum { LOOK_EVERY_MS = 5 };
+static atomic_uint s_switch_interval_us = 5000;
 /** While nobody has the GIL (all wait for something else) it looks less and less often. */
-enum { LOOK_AT_LEAST_EVERY_MS = 40 };
+enum { LOOK_AT_LEAST_EVERY_US = 40000 };
 /** So long after the last thread has detached it goes to sleep: waking costs a system call. */
-enum { SLEEP_AFTER_MS = 100 };
+enum { SLEEP_AFTER_US = 100000 };
 
 static atomic_uint s_attached;
 static atomic_bool s_is_asleep;
@@ -21,9 +21,17 @@ static atomic_bool s_is_started;
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_wake; /* by the monotonic clock */
 
+unsigned attach_switch_interval_us(void) {
+    return atomic_load_explicit(&s_switch_interval_us, memory_order_relaxed);
+}
+
+void attach_note_switch_interval(unsigned us) {
+    atomic_store(&s_switch_interval_us, us);
+}
+
 /** CPython tells nobody that a thread waits for the GIL: there is nothing to wait for but time. */
-static void pause_ms(unsigned ms) {
-    struct timespec end = clock_deadline(ms);
+static void pause_us(unsigned us) {
+    struct timespec end = clock_deadline_ns((uint64_t)us * 1000);
     pthread_mutex_lock(&s_lock);
     while (pthread_cond_timedwait(&s_wake, &s_lock, &end) == 0) {
     }
@@ -44,21 +52,21 @@ static void sleep_until_needed(void) {
 
 static void *help(void *arg) {
     (void)arg;
-    unsigned idle_ms = 0, interval_ms = LOOK_EVERY_MS;
+    unsigned idle_us = 0, interval_us = attach_switch_interval_us();
     for (;;) {
         if (atomic_load(&s_attached) > 0) {
-            idle_ms = 0;
-        } else if (idle_ms >= SLEEP_AFTER_MS) {
+            idle_us = 0;
+        } else if (idle_us >= SLEEP_AFTER_US) {
             sleep_until_needed();
-            idle_ms = 0;
-            interval_ms = LOOK_EVERY_MS;
+            idle_us = 0;
+            interval_us = attach_switch_interval_us();
         }
-        pause_ms(interval_ms);
-        idle_ms += interval_ms;
+        pause_us(interval_us);
+        idle_us += interval_us;
         bool is_taken = cpython_pass_on_gil_request();
-        interval_ms = is_taken ? LOOK_EVERY_MS : interval_ms * 2;
-        if (interval_ms > LOOK_AT_LEAST_EVERY_MS) {
-            interval_ms = LOOK_AT_LEAST_EVERY_MS;
+        interval_us = is_taken ? attach_switch_interval_us() : interval_us * 2;
+        if (interval_us > LOOK_AT_LEAST_EVERY_US) {
+            interval_us = LOOK_AT_LEAST_EVERY_US;
         }
     }
     return NULL;

@@ -14,6 +14,14 @@
 
 #include "pool/error.h"
 
+/**
+ * How long a thread that has the GIL keeps it from one that waits, µs: CPython's switch interval,
+ * as the host knows it.
+ */
+unsigned attach_switch_interval_us(void);
+/** It has been set (sys.setswitchinterval()). @tstate attached */
+void attach_note_switch_interval(unsigned us);
+
 /** Start the helper, once per process, if it is needed. @return 0, or -1: ERR_SYSTEM */
 int attach_start_helper(struct error *err);
 

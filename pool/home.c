@@ -119,11 +119,13 @@ static int load(struct generation *generation, struct error *err) {
         return -1;
     }
     set_app_code(generation, true);
+    turns_load_begin(generation);
     int rc = run_setup(generation, err);
     if (rc == 0) {
         rc = load_apps(generation, err);
     }
     set_app_code(generation, false);
+    turns_load_end(generation);
     generation->load_ms = (double)(clock_now_ns() - start) / 1e6;
     attach_end();
     if (rc != 0) {

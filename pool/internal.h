@@ -22,9 +22,11 @@
 #include "pool/main_first.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
+#include "pool/turns.h"
 
 struct pool {
     struct pool_hooks hooks;
+    struct turns turns;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* Guarded by lock: */
@@ -121,6 +123,7 @@ struct generation {
     unsigned long home_ident;
     PyThreadState *home_tstate;
     double load_ms;
+    bool takes_turns; /**< turns_load_begin() … turns_load_end(): the home thread's */
 
     /* Guarded by pool->lock: */
     struct generation *next; /**< in pool->generations */

@@ -125,6 +125,20 @@ PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
     return tstate;
 }
 
+unsigned interpreter_set_switch_interval(unsigned us) {
+    PyObject *args = Py_BuildValue("(d)", us / 1e6);
+    PyObject *before = args ? call_setup("set_switch_interval", args) : NULL;
+    double seconds = before ? PyFloat_AsDouble(before) : 0;
+    Py_XDECREF(before);
+    Py_XDECREF(args);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        return 0;
+    }
+    attach_note_switch_interval(us);
+    return (unsigned)(seconds * 1e6 + 0.5);
+}
+
 void interpreter_run_exit_functions(void) {
     if (call_setup_plainly("run_exit_functions") != 0) {
         PyErr_WriteUnraisable(NULL);

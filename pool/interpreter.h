@@ -32,6 +32,13 @@ PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
 int interpreter_prepare_main(struct error *err);
 
 /**
+ * Have threads take turns for the GIL after so many µs (sys.setswitchinterval()), of all
+ * interpreters that share it.
+ * @return what it was before; 0: it cannot be changed  @tstate attached
+ */
+unsigned interpreter_set_switch_interval(unsigned us);
+
+/**
  * Run threading's exit functions (executors wait for their tasks), then atexit's.  Their errors go
  * to sys.stderr.  May go on for as long as they like.  @tstate attached
  */

@@ -15,6 +15,7 @@ import sys
 from time import monotonic, sleep
 
 _current_frames = sys._current_frames
+_get_switch_interval, _set_switch_interval = sys.getswitchinterval, sys.setswitchinterval
 _get_ident = _thread.get_ident
 
 # `threading`, once somebody has imported it; until then there are no threads of its making.
@@ -113,6 +114,12 @@ def _forbid_preexec():
         return fork_exec(*args)
 
     _posixsubprocess.fork_exec = checked_fork_exec
+
+
+def set_switch_interval(seconds):
+    before = _get_switch_interval()
+    _set_switch_interval(seconds)
+    return before
 
 
 def run_exit_functions():

@@ -6,6 +6,24 @@
 
 #include "pool/attach.h"
 
+/** @return 0, or an errno */
+static int init_locks(struct pool *pool) {
+    int failure = turns_init(&pool->turns);
+    if (failure) {
+        return failure;
+    }
+    failure = pthread_mutex_init(&pool->lock, NULL);
+    if (!failure) {
+        failure = clock_cond_init(&pool->changed);
+        if (!failure) {
+            return 0;
+        }
+        pthread_mutex_destroy(&pool->lock);
+    }
+    turns_destroy(&pool->turns);
+    return failure;
+}
+
 struct pool *pool_new(const struct pool_hooks *hooks, struct error *err) {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool) {
@@ -17,15 +35,9 @@ struct pool *pool_new(const struct pool_hooks *hooks, struct error *err) {
         return NULL;
     }
     pool->hooks = *hooks;
-    int failure = pthread_mutex_init(&pool->lock, NULL);
-    if (!failure) {
-        failure = clock_cond_init(&pool->changed);
-        if (failure) {
-            pthread_mutex_destroy(&pool->lock);
-        }
-    }
+    int failure = init_locks(pool);
     if (failure) {
-        error_set_errno(err, failure, "the pool's lock");
+        error_set_errno(err, failure, "the pool's locks");
         free(pool);
         return NULL;
     }
@@ -71,6 +83,7 @@ void pool_free(struct pool *pool) {
     }
     pthread_cond_destroy(&pool->changed);
     pthread_mutex_destroy(&pool->lock);
+    turns_destroy(&pool->turns);
     free(pool);
 }
 

@@ -19,8 +19,11 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
     return 0;
 }
 
-/** CPython's switch interval is 5 ms: who has waited so long has interrupted somebody. */
-enum { INTERRUPTS_AFTER_NS = 4500 * 1000 };
+/** Who has waited for nearly as long as the switch interval has interrupted somebody. */
+static uint64_t interrupts_after_ns(void) {
+    return (uint64_t)attach_switch_interval_us() * 900;
+}
+
 /** For the interrupted thread to wake up and take the GIL; no event tells that it has. */
 enum { GIVE_WAY_NS = 200 * 1000 };
 
@@ -37,7 +40,7 @@ static void attach_in_line(struct server *server) {
         uint64_t finished = queue_finished(&server->waiting);
         uint64_t begin_ns = clock_now_ns();
         attach_begin(server->tstate);
-        if (clock_now_ns() - begin_ns < INTERRUPTS_AFTER_NS ||
+        if (clock_now_ns() - begin_ns < interrupts_after_ns() ||
             !queue_gives_way(&server->waiting, finished)) {
             return;
         }
@@ -121,7 +124,9 @@ void server_serve(struct server *server) {
         struct job *job = queue_first(&server->waiting);
         while (job) {
             start_next(server);
+            uint64_t begun = turns_job_begin(server);
             job->run(job, &server->lease);
+            turns_job_end(server, begun);
             job = queue_next(&server->waiting);
         }
         attach_end();

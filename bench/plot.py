@@ -16,7 +16,8 @@ import matplotlib
 matplotlib.use("Agg")  # draws into files: no display is needed
 from matplotlib import pyplot, ticker  # noqa: E402
 
-COLOURS = {"fcgi_host": "tab:blue", "uwsgi": "tab:orange", "uwsgi_protocol": "tab:orange",
+COLOURS = {"fcgi_host": "tab:blue", "fcgi_host_own_gil": "tab:blue",
+           "uwsgi": "tab:orange", "uwsgi_protocol": "tab:orange",
            "mod_wsgi": "tab:green"}
 LINES = {"t1": ":", "t4": "-", "t16": "--"}
 PARTS = {1: "0 %", 2: "50 %", 10: "90 %", 100: "99 %", 1000: "99.9 %", 10000: "99.99 %",
@@ -25,8 +26,10 @@ COLUMNS = 2  # of scenarios in a picture
 
 
 def _style(name):
-    family, _, threads = name.split(" ")[0].rpartition("-")
-    return {"color": COLOURS.get(family, "tab:gray"), "linestyle": LINES.get(threads, "-.")}
+    peer, _, count = name.partition(" x ")  # of workers or interpreters
+    family, _, threads = peer.rpartition("-")
+    line = LINES.get("t1" if count == "1" else threads, "-.")
+    return {"color": COLOURS.get(family, "tab:gray"), "linestyle": line}
 
 
 def _curve(buckets):

@@ -10,7 +10,7 @@ from support.load import Load
 class Order(HostTestCase):
     def test_a_short_request_is_not_interrupted_for_those_that_came_later(self):
         # Short beside CPython's switch interval of 5 ms, with a sanitizer's slower one, too.
-        steps = 4000 if os.environ.get("FCGI_HOST_SANITIZE") else 15000
+        steps = 2000 if os.environ.get("FCGI_HOST_SANITIZE") else 15000
         app = self.write("busy.py", f"""
             ended = 0
             def application(environ, start_response):

@@ -566,7 +566,11 @@ class Queues(HostTestCase):
     def setUpClass(cls):
         super().setUpClass()
         probe = os.path.join(APPS, "probe.py")
+        cls.control = cls.path("control")
         cls.host = cls.start_class_host("-c", cls.config(f"""
+            [fcgi_host]
+            control = {cls.control}
+
             [app narrow]
             file = {probe}
             mount = /narrow
@@ -584,6 +588,11 @@ class Queues(HostTestCase):
     def events(self):
         return json.loads(self.host.fetch("/other/events").body)
 
+    def queued(self):
+        _, out, _ = run("status", "--json", "-s", self.control)
+        return {app["name"]: app["queued"]
+                for app in json.loads(out)["workers"][0]["apps"]}["narrow"]
+
     def test_beyond_the_queue_503_with_retry_after_and_others_unaffected(self):
         def ask(path, query):
             c = self.host.connect()
@@ -594,13 +603,13 @@ class Queues(HostTestCase):
         for i in range(2):
             await_(lambda: f"held queue{i}" in self.events(), f"request {i} inside")
         waiting = [ask("/narrow/", f"{i}") for i in range(3)]
+        await_(lambda: self.queued() == 3, "three in the queue")
 
         def overflow():
             with self.host.connect() as c:
                 c.send(fcgi.whole_request(fcgi.params_of("/narrow/")))
                 c.socket.settimeout(60)
                 return c.read_response()
-        # The three before it are in the queue: connections are taken in the order they come.
         response = overflow()
         if response.protocol_status == fcgi.OVERLOADED:
             self.fail("web servers make 502 or 500 of FCGI_OVERLOADED: a 503 says more")

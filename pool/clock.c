@@ -3,10 +3,14 @@
 enum { NS_PER_MS = 1000000 };
 static const uint64_t NS_PER_S = 1000000000;
 
-uint64_t clock_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+uint64_t clock_read_ns(clockid_t clock) {
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_now_ns(void) {
+    return clock_read_ns(CLOCK_MONOTONIC);
 }
 
 struct timespec clock_deadline_ns(uint64_t ns) {
@@ -33,5 +37,16 @@ int clock_cond_init(pthread_cond_t *cond) {
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     failure = pthread_cond_init(cond, &attributes);
     pthread_condattr_destroy(&attributes);
+    return failure;
+}
+
+int clock_lock_init(pthread_mutex_t *lock, pthread_cond_t *cond) {
+    int failure = pthread_mutex_init(lock, NULL);
+    if (!failure) {
+        failure = clock_cond_init(cond);
+        if (failure) {
+            pthread_mutex_destroy(lock);
+        }
+    }
     return failure;
 }

@@ -12,15 +12,10 @@ static int init_locks(struct pool *pool) {
     if (failure) {
         return failure;
     }
-    failure = pthread_mutex_init(&pool->lock, NULL);
-    if (!failure) {
-        failure = clock_cond_init(&pool->changed);
-        if (!failure) {
-            return 0;
-        }
-        pthread_mutex_destroy(&pool->lock);
+    failure = clock_lock_init(&pool->lock, &pool->changed);
+    if (failure) {
+        turns_destroy(&pool->turns);
     }
-    turns_destroy(&pool->turns);
     return failure;
 }
 

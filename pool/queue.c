@@ -8,14 +8,7 @@
 int queue_init(struct queue *queue, unsigned threads, unsigned limit) {
     *queue = (struct queue){.threads = threads, .limit = limit};
     queue->tail = &queue->head;
-    int failure = pthread_mutex_init(&queue->lock, NULL);
-    if (!failure) {
-        failure = clock_cond_init(&queue->drained);
-        if (failure) {
-            pthread_mutex_destroy(&queue->lock);
-        }
-    }
-    return failure;
+    return clock_lock_init(&queue->lock, &queue->drained);
 }
 
 void queue_destroy(struct queue *queue) {

@@ -20,26 +20,12 @@ enum { UNLIMITED_WINDOWS = 5 };
 enum { DEBT_NS_MAX = 5 * WINDOW_NS };
 
 int turns_init(struct turns *turns) {
-    int failure = pthread_mutex_init(&turns->lock, NULL);
-    if (!failure) {
-        failure = clock_cond_init(&turns->ended);
-        if (failure) {
-            pthread_mutex_destroy(&turns->lock);
-        }
-    }
-    return failure;
+    return clock_lock_init(&turns->lock, &turns->ended);
 }
 
 void turns_destroy(struct turns *turns) {
     pthread_cond_destroy(&turns->ended);
     pthread_mutex_destroy(&turns->lock);
-}
-
-static uint64_t cpu_ns(clockid_t clock) {
-    struct timespec now;
-    return clock_gettime(clock, &now) == 0
-               ? (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec
-               : 0;
 }
 
 static bool has_own_gil(const struct generation *generation) {
@@ -58,7 +44,7 @@ static bool anybody_serves(struct pool *pool) {
 
 static void begin_window_locked(struct turns *turns, uint64_t now_ns) {
     turns->window_ns = now_ns;
-    turns->loader_ns = cpu_ns(turns->loader_clock);
+    turns->loader_ns = clock_read_ns(turns->loader_clock);
 }
 
 void turns_load_begin(struct generation *generation) {
@@ -105,7 +91,7 @@ static void end_window_locked(struct turns *turns, uint64_t now_ns) {
     }
     if (turns->unlimited) {
         turns->unlimited--;
-    } else if (cpu_ns(turns->loader_clock) - turns->loader_ns < HUNGRY_NS) {
+    } else if (clock_read_ns(turns->loader_clock) - turns->loader_ns < HUNGRY_NS) {
         turns->unlimited = UNLIMITED_WINDOWS;
     }
     begin_window_locked(turns, now_ns);
@@ -160,13 +146,13 @@ uint64_t turns_job_begin(struct server *server) {
         return 0;
     }
     wait_for_turn(server);
-    return cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+    return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void turns_job_end(struct server *server, uint64_t begun) {
     struct turns *turns = &server->generation->interpreter->pool->turns;
     if (begun) {
-        uint64_t took_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
+        uint64_t took_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
         pthread_mutex_lock(&turns->lock);
         turns->served_ns += took_ns;
         pthread_mutex_unlock(&turns->lock);

@@ -63,7 +63,6 @@ struct pool_app {
 /** A serving thread of a generation. */
 struct server {
     struct queue_server waiting; /**< first: the queue's view of it is cast back */
-    bool is_late;                /**< started when it is needed, after the others */
     struct generation *generation;
     struct lease lease;
     PyThreadState *tstate;

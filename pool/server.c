@@ -67,6 +67,11 @@ static void tell_gone(struct generation *generation) {
     generation_unref(generation);
 }
 
+/** When it is needed; the first of an application is there from the start. */
+static bool is_started_late(const struct server *server) {
+    return server->lease.thread_index > 0;
+}
+
 static void *server_main(void *arg) {
     struct server *server = arg;
     struct generation *generation = server->generation;
@@ -75,7 +80,7 @@ static void *server_main(void *arg) {
     if (server->tstate) {
         server->lease.thread_ident = PyThread_get_thread_ident();
         tell_ready(generation);
-        if (server->is_late) {
+        if (is_started_late(server)) {
             queue_server_join(&server->waiting);
         }
         server_serve(server);
@@ -138,8 +143,7 @@ int servers_start(struct generation *generation, struct error *err) {
     unsigned started = 0;
     for (size_t i = 1; i < generation->server_count; i++) {
         struct server *server = &generation->servers[i];
-        server->is_late = server->lease.thread_index > 0;
-        if (server->is_late) {
+        if (is_started_late(server)) {
             queue_server_postpone(&server->waiting);
         } else if (start_one(server, err) != 0) {
             return error_prefix(err, "starting the threads of %s", generation->interpreter->name);

@@ -165,7 +165,7 @@ def _wake_waiting_threads():
     """A thread that waits in Queue.get(), Event.wait() … sees its SystemExit only when it wakes."""
     me = _get_ident()
     for ident, frame in _current_frames().items():
-        if ident != me and _wait_code and frame.f_code is _wait_code:
+        if ident != me and frame.f_code is _wait_code:
             waiter = frame.f_locals.get("waiter")
             try:
                 waiter.release()

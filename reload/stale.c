@@ -47,13 +47,18 @@ static double now_ms(void) {
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+/** The variable does not hold the object itself, but leads to it. */
+static bool is_indirect(const struct scan_hit *hit) {
+    return hit->depth || hit->via;
+}
+
 static void remember_one(const struct scan_hit *hit, struct remembered *word) {
     word->hit = *hit;
     word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
     word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
-    bool is_indirect = hit->depth || hit->via;
     word->root = hit->word;
-    if (is_indirect && !hit->is_tls && !safe_read(hit->location, &word->root, sizeof word->root)) {
+    if (is_indirect(hit) && !hit->is_tls &&
+        !safe_read(hit->location, &word->root, sizeof word->root)) {
         word->root = 0;
     }
 }
@@ -116,7 +121,7 @@ static int remember_before_end(struct stale_check *check, const struct stale_vie
     }
     for (size_t i = 0; i < view->scan.unclaimed_count; i++) {
         const struct scan_hit *hit = &view->scan.unclaimed[i];
-        if (hit->depth == 0 && !hit->via) {
+        if (!is_indirect(hit)) {
             remember_unclaimed(hit, &check->before_end[check->before_end_count++]);
         }
     }
@@ -183,8 +188,7 @@ void stale_check_free(struct stale_check *check) {
 /** Whether the heap block that a word stands in is still what the variable leads to. */
 static bool leads_there(const struct remembered *word) {
     uintptr_t root;
-    bool is_indirect = word->hit.depth || word->hit.via;
-    return word->hit.is_tls || !is_indirect ||
+    return word->hit.is_tls || !is_indirect(&word->hit) ||
            (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
 }
 

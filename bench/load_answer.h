@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fcgi_host/record.h"
+#include "fcgi_host/fastcgi/record.h"
 
 enum {
     LOAD_TEXTS = 2,        /**< bodies that are right: those of old and new code in a reload */

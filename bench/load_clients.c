@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "pool/clock.h"
+#include "pool/base/clock.h"
 
 enum {
     EVENTS = 256,

@@ -19,8 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fcgi_host/intake.h"
-#include "fcgi_host/request.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/intake/intake.h"
 
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_ready = PTHREAD_COND_INITIALIZER;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "reload/stale.h"
+#include "reload/stale/stale.h"
 #include "tests/support/pool_fixture.h"
 
 enum { ROUNDS = 5 };

@@ -6,25 +6,25 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "fcgi_host/config.h"
-#include "fcgi_host/listener.h"
-#include "fcgi_host/log.h"
-#include "fcgi_host/peer_address.h"
-#include "fcgi_host/supervisor.h"
-#include "pool/runtime.h"
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/intake/peer_address.h"
+#include "fcgi_host/supervisor/listener.h"
+#include "fcgi_host/supervisor/supervisor.h"
+#include "pool/python/runtime.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 typedef int command_function(const struct command_line *line, const struct config *config);
 
 #define COMMAND(id, name, arguments, summary, function) command_function function;
-#include "fcgi_host/commands.def"
+#include "fcgi_host/config/commands.def"
 #undef COMMAND
 
 static command_function *const s_commands[] = {
     [COMMAND_HELP] = NULL, /* the last: room for all */
 #define COMMAND(id, name, arguments, summary, function) [COMMAND_##id] = function,
-#include "fcgi_host/commands.def"
+#include "fcgi_host/config/commands.def"
 #undef COMMAND
 };
 

@@ -1,4 +1,4 @@
-#include "pool/internal.h"
+#include "pool/pool_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

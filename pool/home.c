@@ -1,10 +1,10 @@
-#include "pool/internal.h"
+#include "pool/pool_internal.h"
 
 #include <string.h>
 
-#include "pool/attach.h"
-#include "pool/interpreter.h"
-#include "pool/py_error.h"
+#include "pool/python/attach.h"
+#include "pool/python/interpreter.h"
+#include "pool/python/py_error.h"
 
 /*
  * The home thread of a generation: it makes the interpreter, loads the applications, serves as the

@@ -1,9 +1,9 @@
-#include "pool/internal.h"
+#include "pool/pool_internal.h"
 
 #include <stdlib.h>
 
-#include "pool/attach.h"
-#include "pool/interpreter.h"
+#include "pool/python/attach.h"
+#include "pool/python/interpreter.h"
 
 /*
  * SystemExit for threads that go on for too long.  Raising it needs a thread that is attached to

@@ -1,10 +1,10 @@
-#include "pool/internal.h"
+#include "pool/pool_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/attach.h"
+#include "pool/python/attach.h"
 
 /** @return 0, or an errno */
 static int init_locks(struct pool *pool) {

@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pool/error.h"
-#include "pool/job.h"
+#include "pool/base/error.h"
+#include "pool/base/job.h"
 
 struct pool;
 struct pool_interpreter;

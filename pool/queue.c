@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "pool/clock.h"
+#include "pool/base/clock.h"
 
 int queue_init(struct queue *queue, unsigned threads, unsigned limit) {
     *queue = (struct queue){.threads = threads, .limit = limit};

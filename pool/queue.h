@@ -35,8 +35,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "pool/error.h"
-#include "pool/job.h"
+#include "pool/base/error.h"
+#include "pool/base/job.h"
 
 struct queue;
 

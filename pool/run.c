@@ -1,10 +1,10 @@
-#include "pool/internal.h"
+#include "pool/pool_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pool/attach.h"
-#include "pool/py_error.h"
+#include "pool/python/attach.h"
+#include "pool/python/py_error.h"
 
 static void unlink_locked(struct runner *runner) {
     struct runner **at = &runner->generation->runners;

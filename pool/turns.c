@@ -1,9 +1,9 @@
 #include "pool/turns.h"
 
-#include "pool/attach.h"
-#include "pool/clock.h"
-#include "pool/internal.h"
-#include "pool/interpreter.h"
+#include "pool/base/clock.h"
+#include "pool/pool_internal.h"
+#include "pool/python/attach.h"
+#include "pool/python/interpreter.h"
 
 enum { SWITCH_INTERVAL_US = 1000 };
 /** A moment: long beside a request, short beside a load. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reload/reloader_state.h"
+#include "reload/reloader_internal.h"
 
 struct run {
     struct reload_target *target;

@@ -11,7 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "reload/reloader_state.h"
+#include "reload/reloader_internal.h"
 
 uint64_t reload_now_ms(void) {
     struct timespec now;

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pool/error.h"
+#include "pool/base/error.h"
 #include "pool/pool.h"
 
 struct reloader;

@@ -12,7 +12,7 @@
 
 #include "tests/support/pool_fixture.h"
 #ifdef WITH_CHECK
-#include "reload/stale.h"
+#include "reload/stale/stale.h"
 #endif
 
 /** Ask twice: a collection between them makes use of what was freed. */

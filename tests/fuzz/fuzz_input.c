@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/input.h"
+#include "fcgi_host/fastcgi/input.h"
 
 enum { MAX_HEADER = 3000, MAX_SEEN = 1 << 20 };
 static const struct input_limits s_limits = {{10, 10}, MAX_HEADER};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/route.h"
+#include "fcgi_host/cgi/route.h"
 
 enum { MOST_PARAMS = 32 };
 

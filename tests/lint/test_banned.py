@@ -20,14 +20,14 @@ BANNED = [
     (r"\bPyGILState_\w+\s*\(",
      "a thread state of the right interpreter: from 3.12 on PyGILState_Ensure() attaches one of a "
      "dead interpreter",
-     ("reload/gilstate.c",)),  # stands in for it, to count who calls it
+     ("reload/objects/gilstate.c",)),  # stands in for it, to count who calls it
     (r"(^|\bstatic\s+|^_Thread_local\s+)(PyTypeObject|PyObject\s*\*)\s*\w+\s*(=|;|\[)",
      "module state and heap types: this host's module passes its own audit",
-     ("pool/standard_library.c",)),  # objects that belong to no interpreter are its purpose
+     ("pool/python/standard_library.c",)),  # objects that belong to no interpreter are its purpose
     (r"\bPy_BUILD_CORE\b", "the public API; what nothing else gives is in one file",
-     ("pool/cpython_internals.c", "reload/py_internals.c")),
-    (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/py_compat.h, the only place that knows versions",
-     ("pool/py_compat.h", "pool/cpython_internals.c", "reload/py_internals.c")),
+     ("pool/python/cpython_internals.c", "pool/python/object_layout.c")),
+    (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/python/py_compat.h, the only place that knows versions",
+     ("pool/python/py_compat.h", "pool/python/cpython_internals.c", "pool/python/object_layout.c")),
 ]
 # The lower layers never log; what happens is told through callbacks.
 BANNED_BELOW = [

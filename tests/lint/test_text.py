@@ -65,11 +65,11 @@ class Text(unittest.TestCase):
                     ast.parse(text, path, feature_version=(3, 11))
 
     def test_every_c_file_is_built(self):
-        for layer in source.LAYERS:
-            lists = (source.ROOT / layer / "CMakeLists.txt").read_text("utf-8")
-            for path, _ in source.files((layer,), (".c",)):
-                listed = re.search(rf"(?<![\w/]){re.escape(path.split('/', 1)[1])}\b", lists)
-                self.assertTrue(listed, f"{path} is not in {layer}/CMakeLists.txt")
+        for path, _ in source.files(source.LAYERS, (".c",)):
+            file = source.ROOT / path
+            lists = (file.parent / "CMakeLists.txt").read_text("utf-8")
+            listed = re.search(rf"(?<![\w/]){re.escape(file.name)}\b", lists)
+            self.assertTrue(listed, f"{path} is not in its folder's CMakeLists.txt")
 
 
 if __name__ == "__main__":

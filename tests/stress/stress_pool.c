@@ -5,7 +5,7 @@
  *
  *   stress_pool [SECONDS [SEED]]
  */
-#include "pool/py_compat.h"
+#include "pool/python/py_compat.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pool/clock.h"
-#include "pool/runtime.h"
+#include "pool/base/clock.h"
+#include "pool/python/runtime.h"
 #include "tests/support/pool_fixture.h"
 
 enum { INTERPRETERS = 4, APPS = 6, RELOADERS = 2, SUBMITTERS = 3, WINDOW = 64 };

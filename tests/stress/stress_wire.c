@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fcgi_host/request.h"
+#include "fcgi_host/fastcgi/request.h"
 #include "tests/support/serving.h"
 #include "tests/support/web_server.h"
 

@@ -4,7 +4,7 @@
 #ifndef TESTS_SUPPORT_CONFIG_FIXTURE_H
 #define TESTS_SUPPORT_CONFIG_FIXTURE_H
 
-#include "fcgi_host/config.h"
+#include "fcgi_host/config/config.h"
 
 extern char config_folder[];      /**< the working directory between setup and teardown */
 extern struct error config_error; /**< of the last load that failed */

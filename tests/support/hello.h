@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "fcgi_host/request.h"
+#include "fcgi_host/fastcgi/request.h"
 #include "tests/support/serving.h"
 #include "tests/support/web_server.h"
 

@@ -30,7 +30,7 @@ IS_CI = bool(os.environ.get("CI"))
 
 #: What a memory or undefined-behaviour error looks like in a log.
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
-#: A line of the log as fcgi_host/log.h promises it.
+#: A line of the log as fcgi_host/base/log.h promises it.
 LOG_LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (?P<level>debug|info|warn|error) (?P<pid>\d+)"
     r"(?P<about>(?: [a-z_]+=\S+)*) \[(?P<slug>[a-z_]+(?:\.[a-z_]+)+)\](?: (?P<text>.*))?"

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "fcgi_host/request.h"
+#include "fcgi_host/fastcgi/request.h"
 
 /** A request of a fixture, in the order they were recorded. */
 struct fixture_request {

@@ -1,4 +1,4 @@
-#include "pool/py_compat.h"
+#include "pool/python/py_compat.h"
 
 #include "tests/support/pool_fixture.h"
 
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/py_error.h"
-#include "pool/runtime.h"
+#include "pool/python/py_error.h"
+#include "pool/python/runtime.h"
 
 atomic_uint fixture_states[GENERATION_ZOMBIE + 1];
 const char *fixture_setup;

@@ -4,7 +4,7 @@
 #ifndef TESTS_SUPPORT_ROUTE_FIXTURE_H
 #define TESTS_SUPPORT_ROUTE_FIXTURE_H
 
-#include "fcgi_host/route.h"
+#include "fcgi_host/cgi/route.h"
 
 enum { MOST_APPS = 6, MOST_PARAMS = 12 };
 

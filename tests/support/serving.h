@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_SERVING_H
 #define TESTS_SUPPORT_SERVING_H
 
-#include "fcgi_host/intake.h"
+#include "fcgi_host/intake/intake.h"
 
 struct serving;
 

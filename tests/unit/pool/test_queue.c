@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "pool/clock.h"
+#include "pool/base/clock.h"
 #include "pool/queue.h"
 
 enum { CREW = 3, HANG_MS = 20000 };

@@ -2,8 +2,8 @@
 #include <criterion/new/assert.h>
 #include <stdatomic.h>
 
-#include "pool/clock.h"
-#include "pool/py_compat.h"
+#include "pool/base/clock.h"
+#include "pool/python/py_compat.h"
 #include "tests/support/pool_fixture.h"
 
 #define INTERVAL "round(1e6 * sys.getswitchinterval())"

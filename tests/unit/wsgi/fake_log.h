@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_WSGI_FAKE_LOG_H
 #define TESTS_UNIT_WSGI_FAKE_LOG_H
 
-#include "fcgi_host/log.h"
+#include "fcgi_host/base/log.h"
 
 struct fake_line {
     enum log_level level;

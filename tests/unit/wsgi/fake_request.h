@@ -8,7 +8,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "fcgi_host/request.h"
+#include "fcgi_host/fastcgi/request.h"
 
 enum fake_read { FAKE_BYTES, FAKE_BUSY, FAKE_WAIT, FAKE_CLOSED, FAKE_PROTOCOL };
 

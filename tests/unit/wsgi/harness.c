@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/wsgi.h"
-#include "fcgi_host/wsgi_state.h"
+#include "fcgi_host/wsgi/state.h"
+#include "fcgi_host/wsgi/wsgi.h"
 #include "tests/unit/wsgi/fake_log.h"
 #include "tests/unit/wsgi/fake_pool.h"
 #include "tests/unit/wsgi/fake_request.h"

@@ -1,0 +1,100 @@
+#include "fcgi_host/app/application.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** An error and those that it replaced. */
+struct failure {
+    struct error err; /* first: application->failure points here */
+    struct failure *before;
+};
+
+struct application *application_new(const struct app_config *config, struct app_config *own_config,
+                                    bool is_script, uint32_t random) {
+    struct application *application = calloc(1, sizeof *application);
+    if (!application) {
+        return NULL;
+    }
+    application->config = config;
+    application->own_config = own_config;
+    application->is_script = is_script;
+    application->served_limit = application_jitter(config->max_requests, random);
+    pthread_mutex_init(&application->lock, NULL);
+    return application;
+}
+
+void application_free(struct application *application) {
+    if (!application) {
+        return;
+    }
+    struct failure *failure = (struct failure *)application->last_failure;
+    while (failure) {
+        struct failure *before = failure->before;
+        free(failure);
+        failure = before;
+    }
+    pthread_mutex_destroy(&application->lock);
+    if (application->own_config) {
+        free(application->own_config->name);
+        free(application->own_config->file);
+        free(application->own_config);
+    }
+    free(application);
+}
+
+void application_set_failure(struct application *application, const struct error *err) {
+    static struct error s_no_memory = {ERR_MEMORY, 0, "out of memory"};
+    if (!err) {
+        atomic_store(&application->failure, NULL);
+        return;
+    }
+    struct failure *failure = malloc(sizeof *failure);
+    if (!failure) {
+        atomic_store(&application->failure, &s_no_memory);
+        return;
+    }
+    failure->err = *err;
+    pthread_mutex_lock(&application->lock);
+    failure->before = application->last_failure;
+    application->last_failure = failure;
+    pthread_mutex_unlock(&application->lock);
+    atomic_store(&application->failure, &failure->err);
+}
+
+void application_set_serving(struct application *application, uint64_t generation, double load_ms,
+                             int64_t now_s) {
+    atomic_store(&application->generation, generation);
+    atomic_store(&application->load_us, (unsigned)(load_ms * 1000));
+    atomic_store(&application->loaded_at_s, now_s);
+}
+
+void application_set_reload(struct application *application,
+                            const struct application_reload *reload) {
+    pthread_mutex_lock(&application->lock);
+    application->last_reload = *reload;
+    pthread_mutex_unlock(&application->lock);
+}
+
+void application_get_reload(struct application *application,
+                            struct application_reload *ret_reload) {
+    pthread_mutex_lock(&application->lock);
+    *ret_reload = application->last_reload;
+    pthread_mutex_unlock(&application->lock);
+}
+
+uint64_t application_jitter(uint64_t max_requests, uint32_t random) {
+    uint64_t tenth = max_requests / 10;
+    return max_requests - tenth + random % (2 * tenth + 1);
+}
+
+bool application_is_spent(uint64_t count, uint64_t limit) {
+    if (limit == 0 || count < limit) {
+        return false;
+    }
+    uint64_t step = limit / 10 > 0 ? limit / 10 : 1;
+    return (count - limit) % step == 0;
+}
+
+const char *application_interpreter(const struct app_config *config) {
+    return config->interpreter ? config->interpreter : config->name;
+}

@@ -1,0 +1,85 @@
+/**
+ * An application as the host knows it: its configuration, its place in the pool, its numbers.
+ * Made at start-up (one for each [app]) or on the first request for a script; lives as long as
+ * the worker, or until the script is evicted.
+ */
+#ifndef FCGI_HOST_APP_APPLICATION_H
+#define FCGI_HOST_APP_APPLICATION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fcgi_host/config/config.h"
+#include "pool/pool.h"
+
+/** Response times in powers of two with eight steps each, from 1 µs up to over a minute. */
+enum { LATENCY_BUCKETS = 224 };
+
+/** The last reload, for the status. */
+struct application_reload {
+    char cause[256];  /**< "changed: /srv/blog/views.py"; "": there was none */
+    char outcome[16]; /**< switched, kept, replaced */
+    char verdict[16]; /**< of the stale state check; "": it was not made */
+    double total_ms;
+    int64_t at_s; /**< CLOCK_REALTIME */
+};
+
+struct application {
+    const struct app_config *config;
+    struct pool_app *pool_app; /**< NULL until it was added to the pool */
+    bool is_script;
+    _Atomic uint64_t latency[LATENCY_BUCKETS];
+    /** Why it does not serve: text for the log, the status and, with `dev`, the browser.
+     *  ERR_FAILED: it killed its workers and is not loaded (503); else it did not load (500). */
+    struct error *_Atomic failure; /**< NULL: it does */
+
+    /** A script's: the defaults of all scripts, with a name and a file of its own. */
+    struct app_config *own_config;
+    _Atomic uint64_t served; /**< requests answered, for max_requests */
+    uint64_t served_limit;   /**< max_requests with its jitter; 0: none */
+    /* Of the generation that serves. */
+    _Atomic uint64_t generation;
+    _Atomic int64_t loaded_at_s; /**< CLOCK_REALTIME; 0: not yet */
+    _Atomic unsigned load_us;
+    pthread_mutex_t lock;
+    struct application_reload last_reload; /**< @lock */
+    struct failure *last_failure;          /**< @lock; all errors there were: application.c */
+};
+
+/**
+ * @param config      valid as long as the application
+ * @param own_config  NULL, or `config`, to be freed with its name and file
+ * @param random      for the jitter of max_requests
+ * @return the application, not in the pool yet, or NULL: out of memory
+ */
+struct application *application_new(const struct app_config *config, struct app_config *own_config,
+                                    bool is_script, uint32_t random);
+/** No thread may use it any more. NULL is fine. */
+void application_free(struct application *application);
+
+/** It does not serve, because of `err` (copied); NULL: it does. The error before it stays valid
+ *  until application_free(), for whoever is reading it. @thread any */
+void application_set_failure(struct application *application, const struct error *err);
+
+/** A generation serves from now on. @thread any */
+void application_set_serving(struct application *application, uint64_t generation, double load_ms,
+                             int64_t now_s);
+
+void application_set_reload(struct application *application,
+                            const struct application_reload *reload);
+void application_get_reload(struct application *application, struct application_reload *ret_reload);
+
+/** `max_requests` moved by up to a tenth, so that workers started together do not go together.
+ *  0 stays 0. Pure. */
+uint64_t application_jitter(uint64_t max_requests, uint32_t random);
+
+/** Whether the `count`th request is one after which a new worker is to be asked for: the one that
+ *  reaches the limit, and again after each further tenth of it, should the wish not be granted. */
+bool application_is_spent(uint64_t count, uint64_t limit);
+
+/** The named interpreter of a configured application. */
+const char *application_interpreter(const struct app_config *config);
+
+#endif

@@ -1,0 +1,72 @@
+#include "fcgi_host/app/crash.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "fcgi_host/app/faulthandler.h"
+
+/** faulthandler's own is SIGSTKSZ (8 KiB), which newer processors' registers nearly fill. */
+enum { ALTERNATE_STACK_BYTES = 64 * 1024 };
+
+static struct scoreboard *s_board;
+static pthread_key_t s_stack_key;
+static _Thread_local bool tl_has_stack;
+
+/* Called by faulthandler, which has written the stack, restored us and raised the signal again. */
+static void note_fatal(int signal_number) {
+    int none = 0;
+    if (atomic_compare_exchange_strong(&s_board->fatal_signal, &none, signal_number)) {
+        atomic_store(&s_board->fatal_slot, scoreboard_my_index());
+    }
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    sigaction(signal_number, &action, NULL);
+    raise(signal_number); /* delivered when this returns */
+}
+
+int crash_start(struct scoreboard *board, int last_words_fd, struct error *err) {
+    static const int s_fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    struct sigaction action = {.sa_handler = note_fatal, .sa_flags = SA_ONSTACK};
+    s_board = board;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof s_fatal / sizeof s_fatal[0]; i++) {
+        sigaction(s_fatal[i], &action, NULL);
+    }
+    return faulthandler_enable(last_words_fd, err);
+}
+
+static void free_stack(void *stack) {
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+    munmap(stack, ALTERNATE_STACK_BYTES);
+}
+
+static void make_stack_key(void) {
+    pthread_key_create(&s_stack_key, free_stack);
+}
+
+void crash_thread_start(void) {
+    static pthread_once_t s_once = PTHREAD_ONCE_INIT;
+    if (tl_has_stack) {
+        return;
+    }
+    tl_has_stack = true;
+    stack_t present;
+    if (sigaltstack(NULL, &present) || !(present.ss_flags & SS_DISABLE)) {
+        return; /* it has one already (a sanitizer's) */
+    }
+    pthread_once(&s_once, make_stack_key);
+    void *stack = mmap(NULL, ALTERNATE_STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) {
+        return; /* then there are no last words when the stack is exhausted */
+    }
+    const stack_t alternate = {.ss_sp = stack, .ss_size = ALTERNATE_STACK_BYTES};
+    if (sigaltstack(&alternate, NULL)) {
+        munmap(stack, ALTERNATE_STACK_BYTES);
+        return;
+    }
+    pthread_setspecific(s_stack_key, stack);
+}

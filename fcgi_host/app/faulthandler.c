@@ -1,0 +1,65 @@
+#include <Python.h>
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "fcgi_host/app/faulthandler.h"
+#include "pool/python/py_error.h"
+
+/** A call of faulthandler's enable() or register(), made on a thread of its own: the calling one
+ *  may be Python's first, whose thread state is not ours to take. */
+struct call {
+    int fd;
+    int signal_number; /* 0: enable() */
+    int result;
+    struct error *err;
+};
+
+static PyObject *make_call(PyObject *module, const struct call *call) {
+    return call->signal_number ? PyObject_CallMethod(module, "register", "(iiii)",
+                                                     call->signal_number, call->fd, 0, 0)
+                               : PyObject_CallMethod(module, "enable", "(ii)", call->fd, 0);
+}
+
+static void *run_call(void *arg) {
+    struct call *call = arg;
+    PyThreadState *state = PyThreadState_New(PyInterpreterState_Main());
+    if (!state) {
+        call->result = error_set(call->err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    PyEval_AcquireThread(state);
+    stack_t before; /* enable() gives its thread a stack for signals, but this thread ends */
+    sigaltstack(NULL, &before);
+    PyObject *module = PyImport_ImportModule("faulthandler");
+    PyObject *result = module ? make_call(module, call) : NULL;
+    if (!result) {
+        call->result = py_error_take(call->err);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    sigaltstack(&before, NULL);
+    PyThreadState_Clear(state);
+    PyThreadState_DeleteCurrent();
+    return NULL;
+}
+
+static int call_in_main(struct call *call) {
+    pthread_t thread;
+    int problem = pthread_create(&thread, NULL, run_call, call);
+    if (problem) {
+        return error_set_errno(call->err, problem, "pthread_create");
+    }
+    pthread_join(thread, NULL);
+    return call->result;
+}
+
+int faulthandler_enable(int fd, struct error *err) {
+    struct call call = {.fd = fd, .err = err};
+    return call_in_main(&call);
+}
+
+int faulthandler_register(int signal_number, int fd, struct error *err) {
+    struct call call = {.fd = fd, .signal_number = signal_number, .err = err};
+    return call_in_main(&call);
+}

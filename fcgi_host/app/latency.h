@@ -1,0 +1,28 @@
+/**
+ * Response times of an application: a histogram that serving threads add to without a lock.
+ *
+ * Buckets: powers of two from 1 µs with eight steps each (application.h), so a percentile is at
+ * most one eighth too high, at any scale.
+ *
+ * @thread any
+ * @tstate any
+ */
+#ifndef FCGI_HOST_APP_LATENCY_H
+#define FCGI_HOST_APP_LATENCY_H
+
+#include <stdint.h>
+
+#include "fcgi_host/app/application.h"
+
+/** The bucket of a time: 0 for less than 1 µs, the last one for all that is too long. */
+unsigned latency_bucket(uint64_t nanoseconds);
+
+/** The shortest time, in milliseconds, that is above everything in a bucket. */
+double latency_bucket_end_ms(unsigned bucket);
+
+void latency_add(_Atomic uint64_t buckets[LATENCY_BUCKETS], uint64_t nanoseconds);
+
+/** The upper end of the bucket that holds the given share (0.5, 0.99 …); 0 when all are empty. */
+double latency_percentile_ms(const _Atomic uint64_t buckets[LATENCY_BUCKETS], double share);
+
+#endif

@@ -1,0 +1,292 @@
+#include "fcgi_host/app/limits.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi_host/app/limits_internal.h"
+#include "fcgi_host/app/stacks.h"
+#include "fcgi_host/base/log.h"
+
+enum {
+    /** After a timeout was raised in Python, what still runs is stuck in C. */
+    STUCK_AFTER_MS = 5000,
+    /** A stack dump is microseconds of work for a thread that can take a signal. */
+    STACK_TIMEOUT_MS = 500,
+    STACK_BYTES = 6000,
+    RSS_CHECK_MS = 1000, /**< reading it costs some microseconds: not after each request */
+};
+
+#define MS UINT64_C(1000000) /* in nanoseconds */
+#define SECONDS UINT64_C(1000000000)
+
+/** What has been done about a request: bits of scoreboard_slot.notices. */
+enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4 };
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECONDS + (uint64_t)now.tv_nsec;
+}
+
+static void wake(struct limits *limits) {
+    eventfd_write(limits->wake_fd, 1); /* a full counter wakes as well */
+}
+
+/* ---- On the threads that serve ---- */
+
+static uint64_t first_deadline_ns(const struct app_config *config, uint64_t from_ns) {
+    unsigned first_s = config->request_timeout_s;
+    if (config->slow_request_s && (!first_s || config->slow_request_s < first_s)) {
+        first_s = config->slow_request_s;
+    }
+    return first_s ? from_ns + first_s * SECONDS : UINT64_MAX;
+}
+
+/** Wake the thread if it would sleep past this deadline; the first to see that does. */
+static void watch_until(struct limits *limits, uint64_t deadline_ns) {
+    uint64_t armed_ns = atomic_load(&limits->armed_ns);
+    while (deadline_ns < armed_ns) {
+        if (atomic_compare_exchange_weak(&limits->armed_ns, &armed_ns, deadline_ns)) {
+            wake(limits);
+            return;
+        }
+    }
+}
+
+struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *lease,
+                                     struct application *application, const char *request_id,
+                                     const char *line) {
+    struct scoreboard_slot *slot = scoreboard_my_slot();
+    if (!slot) {
+        return NULL;
+    }
+    const struct app_config *config = application->config;
+    uint64_t now = now_ns();
+    slot->python_ident = lease->thread_ident;
+    slot->generation = lease->generation;
+    slot->slow_s = config->slow_request_s;
+    slot->timeout_s = config->request_timeout_s;
+    slot_set_text(slot->app, sizeof slot->app, config->name, strlen(config->name));
+    slot_set_text(slot->request_id, sizeof slot->request_id, request_id, strlen(request_id));
+    slot_set_text(slot->line, sizeof slot->line, line, strlen(line));
+    slot_begin(slot, SLOT_SERVING, now);
+    watch_until(limits, first_deadline_ns(config, now));
+    return slot;
+}
+
+static void check_spent(struct limits *limits, struct application *application, uint64_t now) {
+    uint64_t count = atomic_fetch_add_explicit(&application->served, 1, memory_order_relaxed) + 1;
+    if (application_is_spent(count, application->served_limit)) {
+        atomic_store(&limits->is_spent, true);
+        wake(limits);
+    }
+    uint64_t checked_ns = atomic_load_explicit(&limits->rss_checked_ns, memory_order_relaxed);
+    if (limits->options.max_rss_mb && now - checked_ns > RSS_CHECK_MS * MS &&
+        atomic_compare_exchange_strong(&limits->rss_checked_ns, &checked_ns, now)) {
+        atomic_store(&limits->is_rss_wanted, true);
+        wake(limits);
+    }
+}
+
+uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const struct lease *lease,
+                    struct application *application) {
+    uint64_t now = now_ns();
+    if (slot) {
+        slot_end(slot);
+        /* Read after that: whoever began to raise before it is seen (limits_timeout.c). */
+        if (atomic_load(&slot->notices) & NOTICE_TIMEOUT) {
+            limits_withdraw(slot, lease->thread_ident);
+        }
+    }
+    check_spent(limits, application, now);
+    return now;
+}
+
+/* ---- On the thread of the limits ---- */
+
+static void log_line_with_stack(enum log_level level, const char *slug,
+                                const struct slot_view *view, const char *what) {
+    char stack[STACK_BYTES];
+    struct error err;
+    const struct log_about about = {.app = view->app, .request_id = view->request_id};
+    int outcome = stacks_of(view->thread_id, STACK_TIMEOUT_MS, stack, sizeof stack, &err);
+    log_line(level, slug, &about, "%s: %s\n%s", what, view->line, outcome == 0 ? stack : err.text);
+}
+
+/** Set a notice. @return whether it was not set yet */
+static bool notice(struct scoreboard_slot *slot, unsigned bit) {
+    return !(atomic_fetch_or(&slot->notices, bit) & bit);
+}
+
+static uint64_t minimum(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+/** Do what is due about one request. @return when to look again */
+static uint64_t attend(struct limits *limits, struct scoreboard_slot *slot,
+                       const struct slot_view *view, uint64_t now) {
+    uint64_t next_ns = UINT64_MAX;
+    char what[64];
+    if (view->slow_s) {
+        uint64_t at_ns = view->started_ns + view->slow_s * SECONDS;
+        if (now < at_ns) {
+            next_ns = at_ns;
+        } else if (notice(slot, NOTICE_SLOW)) {
+            snprintf(what, sizeof what, "runs for %u s", view->slow_s);
+            log_line_with_stack(LOG_WARN, "request.slow", view, what);
+        }
+    }
+    if (!view->timeout_s) {
+        return next_ns;
+    }
+    uint64_t timeout_ns = view->started_ns + view->timeout_s * SECONDS;
+    uint64_t stuck_ns = timeout_ns + STUCK_AFTER_MS * MS;
+    if (now < timeout_ns) {
+        return minimum(next_ns, timeout_ns);
+    }
+    if (notice(slot, NOTICE_TIMEOUT)) {
+        snprintf(what, sizeof what, "ran out of its %u s", view->timeout_s);
+        log_line_with_stack(LOG_ERROR, "request.timeout", view, what);
+        limits_raise(slot, view);
+    }
+    if (now < stuck_ns) {
+        return minimum(next_ns, stuck_ns);
+    }
+    if (notice(slot, NOTICE_STUCK)) {
+        log_line_with_stack(LOG_ERROR, "request.stuck", view, "does not end, the worker must go");
+        limits->options.replace(limits->options.ctx, "a request is stuck", true);
+    }
+    return next_ns;
+}
+
+/** Look at every request that runs. @return when to look again */
+static uint64_t attend_all(struct limits *limits, bool log_stacks) {
+    struct scoreboard *board = limits->options.board;
+    uint64_t next_ns = UINT64_MAX;
+    unsigned used = atomic_load(&board->used), count = 0;
+    for (unsigned i = 0; i < used; i++) {
+        struct slot_view view;
+        if (!slot_read(&board->slots[i], &view) || view.activity != SLOT_SERVING) {
+            continue;
+        }
+        count++;
+        if (log_stacks) {
+            log_line_with_stack(LOG_INFO, "request.stack", &view, "runs");
+        }
+        next_ns = minimum(next_ns, attend(limits, &board->slots[i], &view, now_ns()));
+    }
+    if (log_stacks && count == 0) {
+        log_line(LOG_INFO, "request.stack", NULL, "no thread serves a request");
+    }
+    return next_ns;
+}
+
+uint64_t limits_rss_bytes(void) {
+    unsigned long long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file) {
+        if (fscanf(file, "%llu %llu", &pages, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void ask_once(struct limits *limits, const char *why) {
+    if (!atomic_exchange(&limits->has_asked, true)) {
+        limits->options.replace(limits->options.ctx, why, false);
+    }
+}
+
+static void check_process(struct limits *limits) {
+    char why[96];
+    if (atomic_exchange(&limits->is_spent, false)) {
+        ask_once(limits, "max_requests reached");
+    }
+    if (atomic_exchange(&limits->is_rss_wanted, false)) {
+        uint64_t rss_mb = limits_rss_bytes() >> 20;
+        if (rss_mb > limits->options.max_rss_mb) {
+            snprintf(why, sizeof why, "%llu MB resident, max_rss_mb is %u",
+                     (unsigned long long)rss_mb, limits->options.max_rss_mb);
+            ask_once(limits, why);
+        }
+    }
+}
+
+/** Until something wakes us, or the time comes. */
+static void await(struct limits *limits, uint64_t until_ns) {
+    struct pollfd wanted = {.fd = limits->wake_fd, .events = POLLIN};
+    struct timespec left = {0}, *timeout = NULL;
+    if (until_ns != UINT64_MAX) {
+        uint64_t now = now_ns(), left_ns = until_ns > now ? until_ns - now : 0;
+        left = (struct timespec){(time_t)(left_ns / SECONDS), (long)(left_ns % SECONDS)};
+        timeout = &left;
+    }
+    if (ppoll(&wanted, 1, timeout, NULL) == 1) {
+        uint64_t count;
+        ssize_t ignored = read(limits->wake_fd, &count, sizeof count);
+        (void)ignored;
+    }
+}
+
+static void *run(void *arg) {
+    struct limits *limits = arg;
+    pthread_setname_np(pthread_self(), "limits");
+    for (;;) {
+        /* First say that nobody is being watched, then look: a request that begins meanwhile
+         * either is seen or wakes us. */
+        atomic_store(&limits->armed_ns, UINT64_MAX);
+        check_process(limits);
+        uint64_t next_ns = attend_all(limits, atomic_exchange(&limits->is_stacks_wanted, false));
+        uint64_t armed_ns = UINT64_MAX;
+        if (!atomic_compare_exchange_strong(&limits->armed_ns, &armed_ns, next_ns)) {
+            next_ns = minimum(next_ns, armed_ns);
+            atomic_store(&limits->armed_ns, next_ns);
+        }
+        await(limits, next_ns);
+    }
+    return NULL;
+}
+
+void limits_log_stacks(struct limits *limits) {
+    atomic_store(&limits->is_stacks_wanted, true);
+    wake(limits);
+}
+
+void limits_replacement_kept(struct limits *limits) {
+    atomic_store(&limits->has_asked, false);
+}
+
+struct limits *limits_start(const struct limits_options *options, struct error *err) {
+    pthread_t thread;
+    struct limits *limits = calloc(1, sizeof *limits);
+    if (!limits) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    limits->options = *options;
+    limits->armed_ns = UINT64_MAX;
+    limits->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (limits->wake_fd < 0) {
+        error_set_errno(err, errno, "eventfd");
+        free(limits);
+        return NULL;
+    }
+    int problem = pthread_create(&thread, NULL, run, limits);
+    if (problem) {
+        error_set_errno(err, problem, "pthread_create");
+        close(limits->wake_fd);
+        free(limits);
+        return NULL;
+    }
+    pthread_detach(thread);
+    return limits;
+}

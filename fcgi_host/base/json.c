@@ -1,0 +1,135 @@
+#include "fcgi_host/base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/utf8.h"
+
+static void append(struct json_writer *writer, const char *bytes, size_t count) {
+    if (writer->failed) {
+        return;
+    }
+    if (writer->bytes + count + 1 > writer->room) {
+        size_t room = (writer->bytes + count + 1) * 2;
+        char *text = realloc(writer->text, room);
+        if (!text) {
+            writer->failed = true;
+            return;
+        }
+        writer->text = text;
+        writer->room = room;
+    }
+    memcpy(writer->text + writer->bytes, bytes, count);
+    writer->bytes += count;
+    writer->text[writer->bytes] = '\0';
+}
+
+static void append_text(struct json_writer *writer, const char *text) {
+    append(writer, text, strlen(text));
+}
+
+static void append_escaped(struct json_writer *writer, unsigned char byte) {
+    char escape[8];
+    switch (byte) {
+    case '"':
+        append_text(writer, "\\\"");
+        break;
+    case '\\':
+        append_text(writer, "\\\\");
+        break;
+    case '\n':
+        append_text(writer, "\\n");
+        break;
+    case '\t':
+        append_text(writer, "\\t");
+        break;
+    default:
+        snprintf(escape, sizeof escape, "\\u%04x", byte);
+        append_text(writer, escape);
+    }
+}
+
+static void append_quoted(struct json_writer *writer, const char *text) {
+    append_text(writer, "\"");
+    while (*text) {
+        unsigned char byte = (unsigned char)*text;
+        size_t length = utf8_sequence(text, strnlen(text, 4));
+        if (length == 0) {
+            append_text(writer, "\\ufffd");
+            text++;
+        } else if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f) {
+            append_escaped(writer, byte);
+            text++;
+        } else {
+            append(writer, text, length);
+            text += length;
+        }
+    }
+    append_text(writer, "\"");
+}
+
+/** What precedes every value: a comma unless it is the first, and its key. */
+static void append_key(struct json_writer *writer, const char *key) {
+    if (writer->bytes > 0) {
+        char last = writer->text[writer->bytes - 1];
+        if (last != '{' && last != '[') {
+            append_text(writer, ",");
+        }
+    }
+    if (key) {
+        append_quoted(writer, key);
+        append_text(writer, ":");
+    }
+}
+
+void json_begin_object(struct json_writer *writer, const char *key) {
+    append_key(writer, key);
+    append_text(writer, "{");
+}
+
+void json_end_object(struct json_writer *writer) {
+    append_text(writer, "}");
+}
+
+void json_begin_array(struct json_writer *writer, const char *key) {
+    append_key(writer, key);
+    append_text(writer, "[");
+}
+
+void json_end_array(struct json_writer *writer) {
+    append_text(writer, "]");
+}
+
+void json_string(struct json_writer *writer, const char *key, const char *text) {
+    if (!text) {
+        json_null(writer, key);
+        return;
+    }
+    append_key(writer, key);
+    append_quoted(writer, text);
+}
+
+void json_integer(struct json_writer *writer, const char *key, int64_t value) {
+    char digits[32];
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    append_key(writer, key);
+    append_text(writer, digits);
+}
+
+void json_number(struct json_writer *writer, const char *key, double value) {
+    char digits[64];
+    snprintf(digits, sizeof digits, "%.3f", value);
+    append_key(writer, key);
+    append_text(writer, digits);
+}
+
+void json_null(struct json_writer *writer, const char *key) {
+    append_key(writer, key);
+    append_text(writer, "null");
+}
+
+void json_raw(struct json_writer *writer, const char *key, const char *text, size_t bytes) {
+    append_key(writer, key);
+    append(writer, text, bytes);
+}

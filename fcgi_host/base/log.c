@@ -1,0 +1,192 @@
+#include "fcgi_host/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log_text.h"
+
+static const char *const s_level_names[] = {"debug", "info", "warn", "error", "off"};
+
+static _Atomic int s_fd = STDERR_FILENO;
+static _Atomic int s_least = LOG_INFO;
+/* Only touched by log_open() and log_reopen(), which one thread at a time calls. */
+static char *s_path; /* NULL: standard error */
+
+enum {
+    LOG_FILE_MODE = 0640,
+    /** Most lines fit on the stack; a longer one (a traceback) is put on the heap. */
+    STACK_TEXT_BYTES = 1024,
+    STACK_LINE_BYTES = 2 * STACK_TEXT_BYTES,
+    PREFIX_BYTES = 512,
+};
+
+int log_level_from_name(const char *name, enum log_level *ret_level) {
+    for (int level = LOG_DEBUG; level <= LOG_OFF; level++) {
+        if (strcmp(name, s_level_names[level]) == 0) {
+            *ret_level = (enum log_level)level;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+const char *log_level_name(enum log_level level) {
+    return s_level_names[level];
+}
+
+bool log_enabled(enum log_level level) {
+    return (int)level >= s_least && level != LOG_OFF;
+}
+
+int log_fd(void) {
+    return s_fd;
+}
+
+/** Make lines go to `opened` (which is consumed unless it is standard error). */
+static int switch_to(int opened, struct error *err) {
+    int current = s_fd;
+    if (current == STDERR_FILENO) {
+        s_fd = opened;
+        return 0;
+    }
+    /* Writers may be using this number right now, and faulthandler keeps it: it is never closed,
+     * only pointed elsewhere. */
+    int rc = dup3(opened, current, O_CLOEXEC);
+    int reason = errno;
+    if (opened != STDERR_FILENO) {
+        close(opened);
+    }
+    return rc < 0 ? error_set_errno(err, reason, "log") : 0;
+}
+
+static int open_path(const char *path, struct error *err) {
+    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+    if (opened < 0) {
+        return error_set_errno(err, errno, "log %s", path);
+    }
+    if (opened > STDERR_FILENO) {
+        return switch_to(opened, err);
+    }
+    /* A standard descriptor was closed: leave its number to those who expect something else. */
+    int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int reason = errno;
+    close(opened);
+    return moved < 0 ? error_set_errno(err, reason, "log %s", path) : switch_to(moved, err);
+}
+
+int log_open(const char *target, enum log_level least, struct error *err) {
+    char *path = NULL;
+    if (strcmp(target, "stderr") != 0) {
+        path = strdup(target);
+        if (!path) {
+            return error_set(err, ERR_MEMORY, "out of memory");
+        }
+    }
+    int rc = path ? open_path(path, err) : switch_to(STDERR_FILENO, err);
+    if (rc != 0) {
+        free(path);
+        return -1;
+    }
+    free(s_path);
+    s_path = path;
+    s_least = least;
+    return 0;
+}
+
+int log_reopen(struct error *err) {
+    return s_path ? open_path(s_path, err) : 0;
+}
+
+static void write_line(const char *line, size_t size) {
+    /* A log that cannot be written (disk full, reader gone) must not stop the host: the line is
+     * lost.  The rest of a line of which the kernel took a part still belongs to it. */
+    while (size > 0) {
+        ssize_t written = write(s_fd, line, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return;
+        }
+        line += written;
+        size -= (size_t)written;
+    }
+}
+
+/** Everything before the text. @return its length */
+static size_t format_prefix(char *prefix, size_t size, enum log_level level, const char *slug,
+                            const struct log_about *about) {
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    char time_text[32];
+    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%S", &utc);
+
+    char app[128] = "", generation[40] = "", request[64] = "";
+    if (about && about->app) {
+        char escaped[100];
+        log_text_escape(escaped, sizeof escaped, about->app, strlen(about->app));
+        snprintf(app, sizeof app, " app=%s", escaped);
+    }
+    if (about && about->generation) {
+        snprintf(generation, sizeof generation, " gen=%llu", (unsigned long long)about->generation);
+    }
+    if (about && about->request_id) {
+        snprintf(request, sizeof request, " req=%.40s", about->request_id);
+    }
+    int length =
+        snprintf(prefix, size, "%s.%03ldZ %s %ld%s%s%s [%s] ", time_text, now.tv_nsec / 1000000,
+                 s_level_names[level], (long)getpid(), app, generation, request, slug);
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+static void write_text(enum log_level level, const char *slug, const struct log_about *about,
+                       const char *text, size_t text_size) {
+    char on_stack[STACK_LINE_BYTES];
+    size_t size = PREFIX_BYTES + log_text_escaped_bytes(text, text_size) + 1;
+    char *on_heap = size > sizeof on_stack ? malloc(size) : NULL;
+    char *line = on_heap ? on_heap : on_stack;
+    if (!on_heap) {
+        size = sizeof on_stack; /* out of memory: the line is cut */
+    }
+    size_t used = format_prefix(line, PREFIX_BYTES, level, slug, about);
+    used += log_text_escape(line + used, size - used - 1, text, text_size);
+    line[used++] = '\n';
+    write_line(line, used);
+    free(on_heap);
+}
+
+void log_line(enum log_level level, const char *slug, const struct log_about *about,
+              const char *format, ...) {
+    if (!log_enabled(level)) {
+        return;
+    }
+    int saved_errno = errno;
+    char on_stack[STACK_TEXT_BYTES];
+    char *on_heap = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(on_stack, sizeof on_stack, format, args);
+    va_end(args);
+    if (length >= (int)sizeof on_stack) {
+        va_start(args, format);
+        if (vasprintf(&on_heap, format, args) < 0) {
+            on_heap = NULL;
+            length = sizeof on_stack - 1;
+        }
+        va_end(args);
+    }
+    if (length >= 0) {
+        write_text(level, slug, about, on_heap ? on_heap : on_stack, (size_t)length);
+    }
+    free(on_heap);
+    errno = saved_errno;
+}

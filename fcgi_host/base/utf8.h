@@ -1,0 +1,18 @@
+/**
+ * UTF-8, as far as texts for people need it.
+ *
+ * Follows: RFC 3629 (no surrogates, nothing above U+10FFFF, shortest form only).
+ * @thread any  @tstate none
+ */
+#ifndef FCGI_HOST_BASE_UTF8_H
+#define FCGI_HOST_BASE_UTF8_H
+
+#include <stddef.h>
+
+/** @return the length of the well-formed sequence that `bytes` starts with, 0 if it does not */
+size_t utf8_sequence(const char *bytes, size_t available);
+
+/** Write one code point (a valid one). @return its length, 1 to 4 */
+size_t utf8_encode(unsigned code_point, char ret_bytes[4]);
+
+#endif

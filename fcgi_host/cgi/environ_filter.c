@@ -1,0 +1,61 @@
+#include "fcgi_host/cgi/environ_filter.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define RULE(name, rule)                                                                           \
+    { name, sizeof(name) - 1, rule }
+static const struct {
+    const char *name;
+    size_t size;
+    enum environ_rule rule;
+} s_rules[] = {
+    /* nginx and lighttpd send these beside CONTENT_TYPE and CONTENT_LENGTH, where PEP 3333 has
+       them; a second copy that nobody checks is a trap. */
+    RULE("HTTP_CONTENT_TYPE", ENVIRON_DROP),
+    RULE("HTTP_CONTENT_LENGTH", ENVIRON_DROP),
+    /* The request header "Proxy", which many programs would take for the variable that names
+       their own proxy (CVE-2016-5385 and its like). */
+    RULE("HTTP_PROXY", ENVIRON_DROP),
+    /* The host sets them itself: routing has split the path, and knows the role. */
+    RULE("SCRIPT_NAME", ENVIRON_DROP),
+    RULE("PATH_INFO", ENVIRON_DROP),
+    RULE("FCGI_ROLE", ENVIRON_DROP),
+    RULE("REQUEST_METHOD", ENVIRON_METHOD),
+    /* nginx sends an empty SERVER_NAME when its server block has no name. */
+    RULE("SERVER_NAME", ENVIRON_NOT_EMPTY),
+    RULE("SERVER_PORT", ENVIRON_NOT_EMPTY),
+    RULE("SERVER_PROTOCOL", ENVIRON_NOT_EMPTY),
+    RULE("HTTPS", ENVIRON_HTTPS),
+    RULE("REQUEST_SCHEME", ENVIRON_SCHEME),
+    RULE("HTTP_AUTHORIZATION", ENVIRON_PRIVATE),
+    RULE("HTTP_COOKIE", ENVIRON_PRIVATE),
+};
+
+static bool starts_with(const char *name, size_t size, const char *start) {
+    size_t start_size = strlen(start);
+    return size >= start_size && memcmp(name, start, start_size) == 0;
+}
+
+enum environ_rule environ_rule(const char *name, size_t size) {
+    for (size_t i = 0; i < sizeof s_rules / sizeof *s_rules; i++) {
+        if (size == s_rules[i].size && memcmp(name, s_rules[i].name, size) == 0) {
+            return s_rules[i].rule;
+        }
+    }
+    /* A web server's configuration must not pass itself off as this host. */
+    if (size == 0 || starts_with(name, size, "wsgi.") || starts_with(name, size, "fcgi_host.")) {
+        return ENVIRON_DROP;
+    }
+    return ENVIRON_TAKE;
+}
+
+bool environ_is_https(const char *value, size_t size) {
+    static const char *const words[] = {"on", "1", "yes", "true"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (size == strlen(words[i]) && strncasecmp(value, words[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

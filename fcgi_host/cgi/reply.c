@@ -1,0 +1,69 @@
+#include "fcgi_host/cgi/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/cgi/error_page.h"
+#include "fcgi_host/cgi/response.h"
+
+static struct slice text_slice(const char *text) {
+    return (struct slice){text, strlen(text)};
+}
+
+/** RFC 3875 §4.3.3: no body for HEAD. */
+static bool is_head(const struct request *request) {
+    const struct param *method = request_param(request, "REQUEST_METHOD");
+    return method && method->value_bytes == 4 && memcmp(method->value, "HEAD", 4) == 0;
+}
+
+static void send_all(struct request *request, struct response *response, const char *body,
+                     size_t body_bytes) {
+    struct iovec parts[] = {
+        {response->head, response->size},
+        {(void *)body, is_head(request) ? 0 : body_bytes},
+    };
+    struct error err;
+    int outcome = response_end_head(response, &err);
+    parts[0] = (struct iovec){response->head, response->size};
+    if (outcome == 0) {
+        outcome = request_send(request, parts, 2, SEND_LAST, &err);
+    }
+    request_finish(request, outcome < 0 ? REQUEST_CUT : REQUEST_COMPLETE, 0);
+}
+
+void reply_status(struct request *request, const char *status, const char *retry_after,
+                  const char *detail) {
+    struct response response;
+    struct error err;
+    char *body = NULL;
+    size_t bytes = 0;
+    response_init(&response);
+    if (error_page_make(&response, status, detail, &body, &bytes, &err) ||
+        (retry_after && response_add_header(&response, text_slice("Retry-After"),
+                                            text_slice(retry_after), &err))) {
+        request_finish(request, REQUEST_CUT, 0); /* out of memory */
+    } else {
+        send_all(request, &response, body, bytes);
+    }
+    free(body);
+    response_clear(&response);
+}
+
+void reply_content(struct request *request, const char *type, const char *content, size_t bytes) {
+    struct response response;
+    struct error err;
+    if (request->role == ROLE_AUTHORIZER) {
+        reply_status(request, "403 Forbidden", NULL, NULL);
+        return;
+    }
+    response_init(&response);
+    if (response_set_status(&response, text_slice("200 OK"), &err) ||
+        response_add_header(&response, text_slice("Content-Type"), text_slice(type), &err) ||
+        response_add_header(&response, text_slice("Cache-Control"), text_slice("no-store"), &err)) {
+        request_finish(request, REQUEST_CUT, 0);
+    } else {
+        response.content_length = (int64_t)bytes;
+        send_all(request, &response, content, bytes);
+    }
+    response_clear(&response);
+}

@@ -1,0 +1,221 @@
+#include "fcgi_host/cgi/response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Enough for any real length; more digits would not fit an int64_t. */
+enum { CONTENT_LENGTH_DIGITS = 18 };
+
+/* How much of a bad name or value an error message shows. */
+enum { SHOWN_BYTES = 100 };
+
+/* RFC 9110 §5.6.2: token characters. */
+static const bool s_is_token[256] = {
+    ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true,
+    ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true,
+    ['`'] = true, ['|'] = true, ['~'] = true, ['0'] = true, ['1'] = true, ['2'] = true,
+    ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true, ['8'] = true,
+    ['9'] = true, ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true, ['E'] = true,
+    ['F'] = true, ['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true, ['K'] = true,
+    ['L'] = true, ['M'] = true, ['N'] = true, ['O'] = true, ['P'] = true, ['Q'] = true,
+    ['R'] = true, ['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true, ['W'] = true,
+    ['X'] = true, ['Y'] = true, ['Z'] = true, ['a'] = true, ['b'] = true, ['c'] = true,
+    ['d'] = true, ['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true, ['i'] = true,
+    ['j'] = true, ['k'] = true, ['l'] = true, ['m'] = true, ['n'] = true, ['o'] = true,
+    ['p'] = true, ['q'] = true, ['r'] = true, ['s'] = true, ['t'] = true, ['u'] = true,
+    ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true, ['z'] = true,
+};
+
+/* Names that an application must not send.  PEP 3333, "Other HTTP Features": hop-by-hop features
+   are the server's; RFC 3875 §6.3.3: "Status" is not a header but the status. */
+#define FORBIDDEN(name, why)                                                                       \
+    { name, sizeof(name) - 1, why }
+static const struct {
+    const char *name;
+    size_t size;
+    const char *why;
+} s_forbidden[] = {
+    FORBIDDEN("status", "the status is an argument of its own"),
+    FORBIDDEN("connection", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("keep-alive", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("proxy-authenticate", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("proxy-authorization", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("te", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("trailer", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("trailers", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("transfer-encoding", "hop-by-hop headers are the web server's"),
+    FORBIDDEN("upgrade", "hop-by-hop headers are the web server's"),
+};
+
+void response_init(struct response *response) {
+    response->head = response->inline_head;
+    response->capacity = sizeof response->inline_head;
+    response->size = 0;
+    response->content_length = -1;
+    response->status = 0;
+}
+
+void response_clear(struct response *response) {
+    if (response->head != response->inline_head) {
+        free(response->head);
+    }
+    response_init(response);
+}
+
+/* Room for `size` more bytes, or NULL. */
+static char *reserve(struct response *response, size_t size, struct error *err) {
+    if (size > response->capacity - response->size) {
+        size_t capacity = 2 * response->capacity + size;
+        bool was_inline = response->head == response->inline_head;
+        char *head = realloc(was_inline ? NULL : response->head, capacity);
+        if (!head) {
+            error_set(err, ERR_MEMORY, "out of memory for the response's headers");
+            return NULL;
+        }
+        if (was_inline) {
+            memcpy(head, response->inline_head, response->size);
+        }
+        response->head = head;
+        response->capacity = capacity;
+    }
+    return response->head + response->size;
+}
+
+static bool has_control_character(struct slice text) {
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.bytes[i];
+        if (c < 0x20 || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int shown_bytes(struct slice text) {
+    return text.size < SHOWN_BYTES ? (int)text.size : SHOWN_BYTES;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+int response_set_status(struct response *response, struct slice status, struct error *err) {
+    static const char start[] = "Status: ";
+    response_clear(response);
+    const char *s = status.bytes;
+    if (status.size < 4 || s[0] < '1' || s[0] > '9' || !is_digit(s[1]) || !is_digit(s[2]) ||
+        s[3] != ' ') {
+        return error_set(err, ERR_PROTOCOL,
+                         "the status must look like '200 OK' (three digits, a space, a reason), "
+                         "not '%.*s'",
+                         shown_bytes(status), s);
+    }
+    if (has_control_character(status)) {
+        return error_set(err, ERR_PROTOCOL, "the status '%.*s' contains a control character",
+                         shown_bytes(status), s);
+    }
+    char *to = reserve(response, sizeof start - 1 + status.size + 2, err);
+    if (!to) {
+        return -1;
+    }
+    memcpy(to, start, sizeof start - 1);
+    memcpy(to + sizeof start - 1, s, status.size);
+    memcpy(to + sizeof start - 1 + status.size, "\r\n", 2);
+    response->size += sizeof start - 1 + status.size + 2;
+    response->status = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
+    return 0;
+}
+
+static int check_name(struct slice name, struct error *err) {
+    for (size_t i = 0; i < name.size; i++) {
+        if (!s_is_token[(unsigned char)name.bytes[i]]) {
+            return error_set(err, ERR_PROTOCOL,
+                             "the header name '%.*s' contains a character that names cannot have",
+                             shown_bytes(name), name.bytes);
+        }
+    }
+    if (name.size == 0) {
+        return error_set(err, ERR_PROTOCOL, "a header name is empty");
+    }
+    for (size_t i = 0; i < sizeof s_forbidden / sizeof *s_forbidden; i++) {
+        if (name.size == s_forbidden[i].size &&
+            strncasecmp(name.bytes, s_forbidden[i].name, name.size) == 0) {
+            return error_set(err, ERR_PROTOCOL,
+                             "an application must not send the header '%.*s': %s",
+                             shown_bytes(name), name.bytes, s_forbidden[i].why);
+        }
+    }
+    return 0;
+}
+
+static int set_content_length(struct response *response, struct slice value, struct error *err) {
+    int64_t length = 0;
+    bool is_number = value.size > 0 && value.size <= CONTENT_LENGTH_DIGITS;
+    for (size_t i = 0; is_number && i < value.size; i++) {
+        is_number = is_digit(value.bytes[i]);
+        length = 10 * length + (value.bytes[i] - '0');
+    }
+    if (!is_number) {
+        return error_set(err, ERR_PROTOCOL, "Content-Length must be a number, not '%.*s'",
+                         shown_bytes(value), value.bytes);
+    }
+    if (response->content_length >= 0 && response->content_length != length) {
+        return error_set(err, ERR_PROTOCOL, "Content-Length is given twice: %" PRId64 ", %" PRId64,
+                         response->content_length, length);
+    }
+    response->content_length = length;
+    return 0;
+}
+
+int response_add_header(struct response *response, struct slice name, struct slice value,
+                        struct error *err) {
+    static const char content_length[] = "content-length";
+    if (check_name(name, err) < 0) {
+        return -1;
+    }
+    if (has_control_character(value)) {
+        return error_set(err, ERR_PROTOCOL,
+                         "the value of the header '%.*s' contains a control "
+                         "character",
+                         shown_bytes(name), name.bytes);
+    }
+    if (name.size == sizeof content_length - 1 &&
+        strncasecmp(name.bytes, content_length, name.size) == 0) {
+        return set_content_length(response, value, err);
+    }
+    char *to = reserve(response, name.size + value.size + 4, err);
+    if (!to) {
+        return -1;
+    }
+    memcpy(to, name.bytes, name.size);
+    memcpy(to + name.size, ": ", 2);
+    memcpy(to + name.size + 2, value.bytes, value.size);
+    memcpy(to + name.size + 2 + value.size, "\r\n", 2);
+    response->size += name.size + value.size + 4;
+    return 0;
+}
+
+bool response_status_has_body(int status) {
+    return status >= 200 && status != 204 && status != 304;
+}
+
+int response_end_head(struct response *response, struct error *err) {
+    enum { LINE_BYTES = sizeof "Content-Length: \r\n\r\n" + 20 };
+    char *to = reserve(response, LINE_BYTES, err);
+    if (!to) {
+        return -1;
+    }
+    /* RFC 9110 §8.6: never with 1xx and 204; with 304 it describes the body that a 200 has. */
+    bool allowed = response_status_has_body(response->status) || response->status == 304;
+    if (response->content_length >= 0 && allowed) {
+        response->size += (size_t)snprintf(to, LINE_BYTES, "Content-Length: %" PRId64 "\r\n\r\n",
+                                           response->content_length);
+    } else {
+        memcpy(to, "\r\n", 2);
+        response->size += 2;
+    }
+    return 0;
+}

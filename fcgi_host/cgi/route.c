@@ -1,0 +1,218 @@
+#include "fcgi_host/cgi/route.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "fcgi_host/cgi/route_params.h"
+#include "fcgi_host/cgi/route_split.h"
+
+/** An application, with what is asked of it for every request. */
+struct entry {
+    struct application *application;
+    size_t mount_size, host_size, name_size;
+    struct route_binding binding;
+};
+
+struct router {
+    const struct config *config;
+    size_t count;
+    struct entry *entries; /* all in it but the bindings is immutable */
+};
+
+struct router *router_new(const struct config *config, struct application *const *applications,
+                          size_t count, struct error *err) {
+    struct router *router = calloc(1, sizeof *router);
+    if (!router || !(router->entries = calloc(count + 1, sizeof *router->entries))) {
+        free(router);
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    router->config = config;
+    router->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct app_config *app = applications[i]->config;
+        struct entry *entry = &router->entries[i];
+        entry->application = applications[i];
+        entry->mount_size = strlen(app->mount);
+        entry->host_size = app->host ? strlen(app->host) : 0;
+        entry->name_size = strlen(app->name);
+    }
+    return router;
+}
+
+void router_free(struct router *router) {
+    if (router) {
+        free(router->entries);
+    }
+    free(router);
+}
+
+char *route_resolve_script(const char *path) {
+    struct stat status;
+    char *real = realpath(path, NULL);
+    if (real && (stat(real, &status) != 0 || !S_ISREG(status.st_mode))) {
+        free(real);
+        real = NULL;
+    }
+    return real;
+}
+
+/* ---- Which application ---- */
+
+static struct entry *find_by_name(const struct router *router, struct slice name) {
+    for (size_t i = 0; i < router->count; i++) {
+        struct entry *entry = &router->entries[i];
+        if (entry->name_size == name.size &&
+            memcmp(entry->application->config->name, name.bytes, name.size) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/** The application with the longest mount among those for `host`, or (empty) for any host. */
+static struct entry *find_by_mount(const struct router *router, struct slice host,
+                                   const struct route_params *params) {
+    struct entry *best = NULL;
+    for (size_t i = 0; i < router->count; i++) {
+        struct entry *entry = &router->entries[i];
+        const struct app_config *config = entry->application->config;
+        if (entry->host_size == host.size &&
+            (host.size == 0 || strncasecmp(config->host, host.bytes, host.size) == 0) &&
+            (!best || entry->mount_size > best->mount_size) &&
+            route_path_is_below(params, config->mount, entry->mount_size)) {
+            best = entry;
+        }
+    }
+    return best;
+}
+
+static struct entry *find_by_host_and_mount(const struct router *router,
+                                            const struct route_params *params) {
+    struct entry *found = NULL;
+    struct slice host = route_host_name(params);
+    if (host.size > 0) {
+        found = find_by_mount(router, host, params);
+    }
+    return found ? found : find_by_mount(router, (struct slice){"", 0}, params);
+}
+
+/* ---- Scripts ---- */
+
+static bool has_suffix(const struct config *config, const char *path, size_t size) {
+    for (size_t i = 0; i < config->scripts_suffix.count; i++) {
+        const char *suffix = config->scripts_suffix.items[i];
+        size_t length = strlen(suffix);
+        if (size >= length && memcmp(path + size - length, suffix, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_below_root(const char *root, const char *real) {
+    size_t size = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    return strncmp(real, root, size) == 0 && real[size] == '/';
+}
+
+/**
+ * Find the script that `path` means: its longest prefix that is one, for what follows may be path
+ * info.
+ * @param[out] ret_size  of that prefix
+ * @return its real path, malloc'ed, or NULL
+ */
+static char *find_script(const struct config *config, char *path, size_t whole,
+                         char *(*resolve_script)(const char *path), size_t *ret_size) {
+    for (size_t size = whole; size > 0;) {
+        char after = path[size];
+        path[size] = '\0';
+        char *real = has_suffix(config, path, size) ? resolve_script(path) : NULL;
+        path[size] = after;
+        if (real && is_below_root(config->scripts_root, real) &&
+            has_suffix(config, real, strlen(real))) {
+            *ret_size = size;
+            return real;
+        }
+        free(real);
+        const char *slash = memrchr(path, '/', size);
+        size = slash ? (size_t)(slash - path) : 0;
+    }
+    return NULL;
+}
+
+static void route_to_script(const struct config *config, const struct route_params *params,
+                            char *(*resolve_script)(const char *path), struct route *route) {
+    struct slice file = route_script_file(params);
+    char path[PATH_MAX];
+    size_t size = file.size, script_size;
+    if (size == 0 || size >= sizeof path || memchr(file.bytes, '\0', size)) {
+        return;
+    }
+    memcpy(path, file.bytes, size);
+    path[size] = '\0';
+    route->script = find_script(config, path, size, resolve_script, &script_size);
+    if (!route->script && route_is_proxied(params)) {
+        /* The URL of a ProxyPass is encoded, that of SetHandler is not. */
+        size = route_percent_decode(file, path);
+        path[size] = '\0';
+        route->script = memchr(path, '\0', size)
+                            ? NULL
+                            : find_script(config, path, size, resolve_script, &script_size);
+    }
+    if (route->script) {
+        route->kind = ROUTE_SCRIPT;
+        route_split_script(params, (struct slice){path + script_size, size - script_size}, route);
+    }
+}
+
+/* ---- Both ---- */
+
+/** Some or no application; what the parameters say first counts. */
+static struct entry *find_application(const struct router *router,
+                                      const struct route_params *params) {
+    return params->host_app.bytes ? find_by_name(router, params->host_app)
+                                  : find_by_host_and_mount(router, params);
+}
+
+static void find(const struct router *router, const struct route_params *params,
+                 char *(*resolve_script)(const char *path), struct route *route) {
+    const struct config *config = router->config;
+    if (config->status_path && params->role == ROLE_RESPONDER &&
+        route_path_equals(params, config->status_path)) {
+        route->kind = ROUTE_STATUS;
+        return;
+    }
+    struct entry *entry = find_application(router, params);
+    if (!entry && !params->host_app.bytes && config->scripts_root) {
+        route_to_script(config, params, resolve_script, route);
+    }
+    if (!entry && !params->host_app.bytes && !route->script && router->count == 1) {
+        entry = &router->entries[0];
+    }
+    if (entry) {
+        route->kind = ROUTE_APPLICATION;
+        route->application = entry->application;
+        route_split(params, entry->application->config, &entry->binding, resolve_script, route);
+    }
+}
+
+void router_route(const struct router *router, const struct request *request,
+                  char *(*resolve_script)(const char *path), struct route *ret_route) {
+    struct route_params params;
+    *ret_route = (struct route){.kind = ROUTE_NONE};
+    if (route_params_collect(request, &params) != 0) {
+        return;
+    }
+    find(router, &params, resolve_script, ret_route);
+    if (params.decoded_uri) {
+        /* All of the path is in it, so nothing was joined. */
+        ret_route->path_storage = params.decoded_uri;
+    }
+    if (ret_route->kind == ROUTE_NONE) {
+        free(ret_route->path_storage);
+        ret_route->path_storage = NULL;
+    }
+}

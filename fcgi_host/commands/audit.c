@@ -1,0 +1,173 @@
+#include "fcgi_host/commands/audit.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/commands/audit_process.h"
+#include "fcgi_host/commands/audit_report.h"
+#include "pool/python/runtime.h"
+
+enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1, EXIT_USAGE = 2 };
+
+/** A process does not run again what another has shown to fail; each way is a process. */
+static int run_ways(struct audit_result *result, const struct audit_target *target,
+                    unsigned patience_s, struct error *err) {
+    const struct audit_run *runs = result->runs;
+    if (audit_process_run(result, target, AUDIT_SEQUENTIAL, patience_s, err) != 0 ||
+        audit_process_run(result, target, AUDIT_OVERLAPPING, patience_s, err) != 0) {
+        return -1;
+    }
+    bool belongs_in_main = !runs[AUDIT_SEQUENTIAL].is_done || runs[AUDIT_SEQUENTIAL].failed_at[0] ||
+                           !runs[AUDIT_OVERLAPPING].is_done || runs[AUDIT_OVERLAPPING].failed_at[0];
+    for (size_t i = 0; i < result->extension_count; i++) {
+        enum stale_verdict verdict = result->extensions[i].verdict;
+        belongs_in_main |= verdict == VERDICT_SHARED || verdict >= VERDICT_REFUSES;
+    }
+    if (belongs_in_main) {
+        return audit_process_run(result, target, AUDIT_MAIN, patience_s, err);
+    }
+    return FCGI_HOST_PYTHON_HAS_OWN_GIL
+               ? audit_process_run(result, target, AUDIT_OWN_GIL, patience_s, err)
+               : 0;
+}
+
+/** The configuration of a WSGI file, as if it were the only application. */
+static int load_config(char *file, struct config **ret_config, struct error *err) {
+    char program[] = "fcgi_host";
+    char *argv[] = {program, file, NULL};
+    struct command_line line;
+    if (config_load(2, argv, &line, ret_config, err) != 0) {
+        return -1;
+    }
+    if (line.command != COMMAND_RUN || (*ret_config)->app_count != 1) {
+        return error_set(err, ERR_USAGE, "%s: not a WSGI file", file);
+    }
+    return 0;
+}
+
+static int audit_target(struct audit_result *result, char *file, const char *module,
+                        unsigned patience_s, struct error *err) {
+    struct config *config = NULL;
+    int failed = -1;
+    if (!module && load_config(file, &config, err) != 0) {
+        goto out;
+    }
+    const struct audit_target target = {.module = module, .config = config};
+    failed = run_ways(result, &target, patience_s, err) || audit_result_judge(result, err);
+out:
+    config_free(config);
+    return failed ? -1 : 0;
+}
+
+static void print_json_head(struct json_writer *writer) {
+    json_begin_object(writer, NULL);
+    json_string(writer, "python", runtime_python_version());
+    json_begin_array(writer, "targets");
+}
+
+static void print_json_tail(struct json_writer *writer) {
+    json_end_array(writer);
+    json_end_object(writer);
+    puts(writer->failed ? "{}" : writer->text);
+    free(writer->text);
+}
+
+struct options {
+    bool wants_json;
+    unsigned patience_s;
+    size_t count;
+    struct {
+        char *file; /* or a module */
+        const char *module;
+        char name[512];
+    } * targets;
+};
+
+static int parse(const struct command_line *line, struct options *options) {
+    static const struct option s_options[] = {{"json", no_argument, NULL, 'j'},
+                                              {"module", required_argument, NULL, 'm'},
+                                              {"timeout", required_argument, NULL, 't'},
+                                              {0}};
+    int option;
+    options->targets = calloc((size_t)line->argc + 1, sizeof *options->targets);
+    optind = 0; /* getopt has been used on the whole command line before */
+    while (options->targets &&
+           (option = getopt_long(line->argc, line->argv, "-m:", s_options, NULL)) != -1) {
+        if (option == 'j') {
+            options->wants_json = true;
+            continue;
+        }
+        if (option == 't') {
+            char *end;
+            unsigned long seconds = strtoul(optarg, &end, 10);
+            if (*end || seconds < 1 || seconds > 3600) {
+                fprintf(stderr, "fcgi_host audit: --timeout: 1 to 3600 seconds\n");
+                return -1;
+            }
+            options->patience_s = (unsigned)seconds;
+            continue;
+        }
+        if ((option != 'm' && option != 1) || !*optarg) {
+            return -1;
+        }
+        options->targets[options->count].file = optarg;
+        options->targets[options->count].module = option == 'm' ? optarg : NULL;
+        snprintf(options->targets[options->count].name, sizeof options->targets[0].name, "%s%s",
+                 option == 'm' ? "-m " : "", optarg);
+        options->count++;
+    }
+    if (options->count == 0) {
+        fputs("usage: fcgi_host audit [--json] [--timeout SECONDS] TARGET...\n"
+              "TARGET: FILE or -m MODULE\n",
+              stderr);
+        return -1;
+    }
+    return 0;
+}
+
+/** A target that raises wherever it is loaded is a mistake in the question, a crash an answer. */
+static int exit_status(const struct audit_result *result) {
+    if (result->is_recyclable) {
+        return EXIT_RECYCLABLE;
+    }
+    return result->placement || result->runs[AUDIT_MAIN].has_crashed ? EXIT_NOT_RECYCLABLE
+                                                                     : EXIT_USAGE;
+}
+
+int audit_command(const struct command_line *line, const struct config *config) {
+    (void)config;
+    struct options options = {.patience_s = AUDIT_PATIENCE_S};
+    struct json_writer writer = {0};
+    int status = EXIT_RECYCLABLE;
+    if (parse(line, &options) != 0) {
+        free(options.targets);
+        return EXIT_USAGE;
+    }
+    print_json_head(&writer);
+    for (size_t i = 0; i < options.count; i++) {
+        struct audit_result result = {.target = options.targets[i].name};
+        struct error err;
+        if (audit_target(&result, options.targets[i].file, options.targets[i].module,
+                         options.patience_s, &err) != 0) {
+            fprintf(stderr, "fcgi_host audit: %s: %s\n", options.targets[i].name, err.text);
+            status = EXIT_USAGE;
+        } else {
+            audit_report_json(&writer, &result);
+            if (!options.wants_json) {
+                audit_report_print(&result);
+            }
+            int own = exit_status(&result);
+            status = own > status ? own : status;
+        }
+        audit_result_clear(&result);
+    }
+    free(options.targets);
+    if (options.wants_json) {
+        print_json_tail(&writer);
+    } else {
+        free(writer.text);
+    }
+    return status;
+}

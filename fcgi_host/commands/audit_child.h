@@ -1,0 +1,23 @@
+/**
+ * The throw-away process of an audit: loads a target in one way and writes down what happens.
+ *
+ * @thread the process's only one  @tstate none on entry; starts Python
+ */
+#ifndef FCGI_HOST_COMMANDS_AUDIT_CHILD_H
+#define FCGI_HOST_COMMANDS_AUDIT_CHILD_H
+
+#include "fcgi_host/commands/audit_result.h"
+#include "fcgi_host/config/config.h"
+
+struct audit_target {
+    const char *module;          /**< of -m MODULE; else NULL */
+    const struct config *config; /**< whose first application is the WSGI file; else NULL */
+};
+
+/**
+ * Do it, and write lines (audit_result.h) to `fd`.
+ * @return the exit status of the process: 0; anything else is a crash
+ */
+int audit_child(const struct audit_target *target, enum audit_way way, int fd);
+
+#endif

@@ -1,0 +1,139 @@
+#include "fcgi_host/commands/audit_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/** In the new process: what the target prints is not for us. */
+static _Noreturn void be_child(const struct audit_target *target, enum audit_way way, int fd) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0); /* what it starts goes with it */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+    }
+    _exit(audit_child(target, way, fd));
+}
+
+struct reader {
+    char buffer[16384];
+    size_t used;
+};
+
+/** Read what is there. @return 1 more may come, 0 the end, -1 with *err */
+static int read_lines(struct reader *reader, int fd, struct audit_result *result,
+                      enum audit_way way, struct error *err) {
+    ssize_t got = read(fd, reader->buffer + reader->used, sizeof reader->buffer - reader->used);
+    if (got < 0) {
+        return error_set_errno(err, errno, "reading from the audit's process");
+    }
+    reader->used += (size_t)got;
+    char *line = reader->buffer, *end;
+    while ((end = memchr(line, '\n', reader->used - (size_t)(line - reader->buffer)))) {
+        *end = '\0';
+        if (audit_result_line(result, way, line, err) != 0) {
+            return -1;
+        }
+        line = end + 1;
+    }
+    reader->used -= (size_t)(line - reader->buffer);
+    memmove(reader->buffer, line, reader->used);
+    if (reader->used == sizeof reader->buffer) {
+        return error_set(err, ERR_PROTOCOL, "a line of the audit's process has no end");
+    }
+    return got > 0;
+}
+
+/** Listen until the process closes its end or has said nothing new in time. */
+static int listen_to(int fd, struct audit_result *result, enum audit_way way, unsigned patience_s,
+                     struct error *err) {
+    struct reader *reader = calloc(1, sizeof *reader);
+    struct audit_run *run = &result->runs[way];
+    int64_t deadline = now_ms() + (int64_t)patience_s * 1000;
+    int more = reader ? 1 : error_set(err, ERR_MEMORY, "out of memory");
+    while (more > 0 && !run->is_done) {
+        int64_t left = deadline - now_ms();
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        int ready = left > 0 ? poll(&poll_fd, 1, (int)left) : 0;
+        if (ready == 0) {
+            run->has_timed_out = true;
+            break;
+        }
+        if (ready > 0) {
+            more = read_lines(reader, fd, result, way, err);
+        } else if (errno != EINTR) {
+            more = error_set_errno(err, errno, "poll");
+        }
+    }
+    free(reader);
+    return more < 0 ? -1 : 0;
+}
+
+/** How it ended: a signal or an exit status of its own are a crash. */
+static void note_end(struct audit_run *run, int status, unsigned patience_s) {
+    char step[sizeof run->step]; /* a copy: it stands in the same structure as `error` */
+    memcpy(step, run->step, sizeof step);
+    if (run->has_timed_out) {
+        run->has_crashed = true;
+        snprintf(run->error, sizeof run->error, "hangs: nothing came of \"%s\" within %u s", step,
+                 patience_s);
+    } else if (WIFSIGNALED(status)) {
+        const char *name = sigabbrev_np(WTERMSIG(status));
+        run->has_crashed = true;
+        snprintf(run->error, sizeof run->error, "killed by signal SIG%s during \"%s\"",
+                 name ? name : "?", step);
+    } else if (!run->is_done) {
+        run->has_crashed = true;
+        snprintf(run->error, sizeof run->error, "exited with %d during \"%s\"", WEXITSTATUS(status),
+                 step);
+    }
+}
+
+int audit_process_run(struct audit_result *result, const struct audit_target *target,
+                      enum audit_way way, unsigned patience_s, struct error *err) {
+    int ends[2];
+    struct audit_run *run = &result->runs[way];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set_errno(err, errno, "pipe2");
+    }
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        be_child(target, way, ends[1]);
+    }
+    close(ends[1]);
+    if (child < 0) {
+        close(ends[0]);
+        return error_set_errno(err, errno, "fork");
+    }
+    run->was_run = true;
+    int failed = listen_to(ends[0], result, way, patience_s, err);
+    if (run->has_timed_out || failed) {
+        kill(-child, SIGKILL);
+        kill(child, SIGKILL);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    kill(-child, SIGKILL); /* what it started and left */
+    close(ends[0]);
+    note_end(run, status, patience_s);
+    return failed;
+}

@@ -1,0 +1,20 @@
+/**
+ * Running the throw-away processes of an audit: fork, listen, lose patience, see how they ended.
+ *
+ * @thread the process's only one (it forks)  @tstate none; Python must not have been started
+ */
+#ifndef FCGI_HOST_COMMANDS_AUDIT_PROCESS_H
+#define FCGI_HOST_COMMANDS_AUDIT_PROCESS_H
+
+#include "fcgi_host/commands/audit_child.h"
+#include "fcgi_host/commands/audit_result.h"
+
+/** What loads for longer than this hangs, unless --timeout says otherwise: imports take a second
+ *  or two. */
+enum { AUDIT_PATIENCE_S = 30 };
+
+/** Load the target in one way, in a new process. Errors: ERR_SYSTEM, ERR_MEMORY, ERR_PROTOCOL */
+int audit_process_run(struct audit_result *result, const struct audit_target *target,
+                      enum audit_way way, unsigned patience_s, struct error *err);
+
+#endif

@@ -1,0 +1,204 @@
+#include "fcgi_host/commands/audit_result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 12 };
+
+static struct audit_extension *find_extension(struct audit_result *result, const char *module) {
+    for (size_t i = 0; i < result->extension_count; i++) {
+        if (strcmp(result->extensions[i].module, module) == 0) {
+            return &result->extensions[i];
+        }
+    }
+    return NULL;
+}
+
+struct audit_extension *audit_result_extension(struct audit_result *result, const char *module,
+                                               const char *file, struct error *err) {
+    struct audit_extension *extension = find_extension(result, module);
+    if (extension) {
+        return extension;
+    }
+    struct audit_extension *extensions =
+        realloc(result->extensions, (result->extension_count + 1) * sizeof *extensions);
+    if (!extensions) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    result->extensions = extensions;
+    extension = &extensions[result->extension_count];
+    *extension = (struct audit_extension){.module = strdup(module), .file = strdup(file)};
+    if (!extension->module || !extension->file) {
+        free(extension->module);
+        free(extension->file);
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    result->extension_count++;
+    return extension;
+}
+
+static enum stale_verdict verdict_named(const char *name) {
+    enum stale_verdict verdict = VERDICT_CLEAN;
+    while (verdict < VERDICT_CRASHES && strcmp(stale_verdict_name(verdict), name) != 0) {
+        verdict++;
+    }
+    return verdict;
+}
+
+static int take_extension(struct audit_result *result, char **fields, struct error *err) {
+    struct audit_extension *extension = audit_result_extension(result, fields[2], fields[3], err);
+    if (!extension) {
+        return -1;
+    }
+    enum stale_verdict verdict = verdict_named(fields[6]);
+    extension->is_single_phase = strcmp(fields[4], "single") == 0;
+    extension->uses_gilstate = fields[5][0] == '1';
+    if (strcmp(fields[1], "first") == 0) {
+        extension->was_stale_at_first |= verdict != VERDICT_CLEAN;
+        return 0;
+    }
+    extension->was_loaded_twice = true;
+    if (verdict > extension->verdict) {
+        extension->verdict = verdict;
+    }
+    return 0;
+}
+
+/** The same variable that holds the same, found at several steps: the last word counts. */
+static struct stale_finding *known_finding(struct audit_result *result, char **fields) {
+    for (size_t i = 0; i < result->finding_count; i++) {
+        struct stale_finding *finding = &result->findings[i];
+        if (strcmp(finding->module, fields[2]) == 0 && strcmp(finding->symbol, fields[5]) == 0 &&
+            (strcmp(finding->holds, fields[7]) == 0 || fields[3][0] == '1') &&
+            (int)finding->hazard == fields[3][0] - '0') {
+            return finding;
+        }
+    }
+    return NULL;
+}
+
+static int take_finding(struct audit_result *result, char **fields, struct error *err) {
+    struct stale_finding *known = known_finding(result, fields);
+    if (known) {
+        enum stale_verdict verdict = verdict_named(fields[4]);
+        known->verdict = verdict > known->verdict ? verdict : known->verdict;
+        return 0;
+    }
+    struct stale_finding *findings =
+        realloc(result->findings, (result->finding_count + 1) * sizeof *findings);
+    if (!findings) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    result->findings = findings;
+    struct stale_finding *finding = &findings[result->finding_count++];
+    *finding = (struct stale_finding){
+        .hazard = (enum stale_hazard)(fields[3][0] - '0'),
+        .verdict = verdict_named(fields[4]),
+        .module = strdup(fields[2]),
+        .symbol = strdup(fields[5]),
+        .offset = strtoull(fields[6], NULL, 16),
+        .holds = strdup(fields[7]),
+        .is_borrowed = fields[8][0] == '1',
+        .is_note = fields[9][0] == '1',
+        .owner = strdup(fields[10]),
+    };
+    if (!finding->module || !finding->symbol || !finding->holds || !finding->owner) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    return 0;
+}
+
+static int take_refusal(struct audit_result *result, const char *module, const char *file,
+                        const char *message, struct error *err) {
+    struct audit_extension *extension = audit_result_extension(result, module, file, err);
+    if (!extension) {
+        return -1;
+    }
+    if (extension->verdict < VERDICT_REFUSES) {
+        extension->verdict = VERDICT_REFUSES;
+        free(extension->error);
+        extension->error = strdup(message);
+    }
+    return 0;
+}
+
+/** The import of an extension begins: should it be the last thing heard, it is the culprit. */
+static void take_import(struct audit_run *run, char **fields) {
+    size_t length = strlen(fields[2]);
+    if (length > 3 && strcmp(fields[2] + length - 3, ".so") == 0) {
+        snprintf(run->importing, sizeof run->importing, "%s", fields[1]);
+        snprintf(run->importing_file, sizeof run->importing_file, "%s", fields[2]);
+    }
+}
+
+static int split(char *line, char **fields) {
+    int count = 0;
+    line[strcspn(line, "\n")] = '\0';
+    for (char *at = line; at && count < FIELDS_MAX; count++) {
+        fields[count] = at;
+        at = strchr(at, '\t');
+        if (at) {
+            *at++ = '\0';
+        }
+    }
+    for (int i = count; i < FIELDS_MAX; i++) {
+        fields[i] = line + strlen(line);
+    }
+    return count;
+}
+
+int audit_result_line(struct audit_result *result, enum audit_way way, char *line,
+                      struct error *err) {
+    char *fields[FIELDS_MAX];
+    struct audit_run *run = &result->runs[way];
+    int count = split(line, fields);
+    /* What an interpreter with its own GIL, or main, says of a module is its placement only. */
+    bool is_twice = way == AUDIT_SEQUENTIAL || way == AUDIT_OVERLAPPING;
+    if (strcmp(fields[0], "step") == 0) {
+        snprintf(run->step, sizeof run->step, "%s", fields[1]);
+    } else if (strcmp(fields[0], "import") == 0) {
+        take_import(run, fields);
+    } else if (strcmp(fields[0], "extension") == 0 && count == 7) {
+        return take_extension(result, fields, err);
+    } else if (strcmp(fields[0], "finding") == 0 && count == 11) {
+        return take_finding(result, fields, err);
+    } else if (strcmp(fields[0], "refusal") == 0 && !is_twice) {
+        memcpy(run->failed_at, run->step, sizeof run->failed_at);
+        snprintf(run->error, sizeof run->error, "%s", fields[2]);
+    } else if (strcmp(fields[0], "refusal") == 0) {
+        return take_refusal(result, fields[1], "", fields[2], err);
+    } else if (strcmp(fields[0], "failed") == 0 || strcmp(fields[0], "refused") == 0) {
+        snprintf(run->failed_at, sizeof run->failed_at, "%s", fields[1]);
+        snprintf(run->error, sizeof run->error, "%s", fields[2]);
+        if (fields[0][0] == 'r' && run->importing[0] && is_twice) {
+            return take_refusal(result, run->importing, run->importing_file, fields[2], err);
+        }
+    } else if (strcmp(fields[0], "kept") == 0) {
+        run->was_kept = true;
+    } else if (strcmp(fields[0], "done") == 0) {
+        run->is_done = true;
+    } else {
+        return error_set(err, ERR_PROTOCOL, "the audit's process said \"%s\"", fields[0]);
+    }
+    return 0;
+}
+
+void audit_result_clear(struct audit_result *result) {
+    for (size_t i = 0; i < result->extension_count; i++) {
+        free(result->extensions[i].module);
+        free(result->extensions[i].file);
+        free(result->extensions[i].error);
+    }
+    for (size_t i = 0; i < result->finding_count; i++) {
+        free(result->findings[i].module);
+        free(result->findings[i].symbol);
+        free(result->findings[i].holds);
+        free(result->findings[i].owner);
+    }
+    free(result->extensions);
+    free(result->findings);
+    *result = (struct audit_result){0};
+}

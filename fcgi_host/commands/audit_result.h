@@ -1,0 +1,80 @@
+/**
+ * What an audit of one target found: filled from the lines that the throw-away processes write,
+ * then judged.
+ *
+ * A line is fields between tabs; what an application made up is cleaned of tabs and control
+ * characters by the writer (audit_child.c):
+ *   step NAME · import MODULE FILE
+ *   extension PHASE MODULE FILE single|multi USES_GILSTATE VERDICT
+ *   finding PHASE MODULE HAZARD VERDICT SYMBOL OFFSET HOLDS BORROWED NOTE OWNER
+ *   refusal MODULE MESSAGE · failed STEP TEXT · kept · done
+ *
+ * @thread one at a time  @tstate none; needs no Python
+ */
+#ifndef FCGI_HOST_COMMANDS_AUDIT_RESULT_H
+#define FCGI_HOST_COMMANDS_AUDIT_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pool/base/error.h"
+#include "reload/stale/stale.h"
+
+/** The throw-away processes, each with one way of loading the target. */
+enum audit_way {
+    AUDIT_SEQUENTIAL,  /**< in one interpreter, and after its end in another */
+    AUDIT_OVERLAPPING, /**< in two, as a reload does it */
+    AUDIT_OWN_GIL,     /**< in an interpreter with a GIL of its own */
+    AUDIT_MAIN,        /**< in the main interpreter */
+    AUDIT_WAYS
+};
+
+/** What became of one of them. */
+struct audit_run {
+    bool was_run, is_done;
+    bool was_kept;       /**< the first interpreter could not be ended */
+    char step[32];       /**< the last one that was begun: "load 1", "end 1", "load 2", "end 2" */
+    char importing[256]; /**< the extension module whose import was begun last */
+    char importing_file[1024];
+    char failed_at[32]; /**< the step that raised; "" if none */
+    char error[1024];   /**< what it raised, or how the process ended */
+    bool has_crashed;   /**< by a signal, or by our patience */
+    bool has_timed_out;
+};
+
+struct audit_extension {
+    char *module, *file;
+    bool is_single_phase, uses_gilstate;
+    bool was_stale_at_first, was_loaded_twice;
+    enum stale_verdict verdict;
+    char *error; /**< of its second loading; NULL */
+};
+
+struct audit_result {
+    const char *target; /**< as it was given: "app.py", "-m psycopg2" */
+    struct audit_run runs[AUDIT_WAYS];
+    struct audit_extension *extensions;
+    size_t extension_count;
+    struct stale_finding *findings; /**< of all steps, each once */
+    size_t finding_count;
+    /* the judgement */
+    const char *placement; /**< "own-gil", "sub-interpreter", "main"; NULL: it does not load */
+    bool is_recyclable;
+    char why[1400];
+};
+
+/** Take in one line of a process. @return 0, or -1 with ERR_PROTOCOL, ERR_MEMORY */
+int audit_result_line(struct audit_result *result, enum audit_way way, char *line,
+                      struct error *err);
+
+/** The extension of this name, added if it is not there. @return NULL: ERR_MEMORY */
+struct audit_extension *audit_result_extension(struct audit_result *result, const char *module,
+                                               const char *file, struct error *err);
+
+/** All processes have ended: give each extension its verdict, and the target its own. */
+int audit_result_judge(struct audit_result *result, struct error *err);
+
+/** Free what the result holds, not the struct. */
+void audit_result_clear(struct audit_result *result);
+
+#endif

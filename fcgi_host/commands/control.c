@@ -1,0 +1,187 @@
+#include "fcgi_host/commands/control.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/status/table.h"
+
+enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2 };
+
+/** What the arguments say. */
+struct arguments {
+    const char *socket;
+    bool wants_json;
+    int first_name; /* in argv */
+};
+
+static int parse(const struct command_line *line, const struct config *config,
+                 struct arguments *arguments) {
+    static const struct option s_options[] = {
+        {"json", no_argument, NULL, 'j'}, {"socket", required_argument, NULL, 's'}, {0}};
+    bool is_status = line->command == COMMAND_STATUS;
+    int option;
+    *arguments = (struct arguments){.socket = config ? config->control : NULL};
+    optind = 0; /* getopt has been used on the whole command line before */
+    while ((option = getopt_long(line->argc, line->argv, "s:", s_options, NULL)) != -1) {
+        if (option == 's') {
+            arguments->socket = optarg;
+        } else if (option == 'j' && is_status) {
+            arguments->wants_json = true;
+        } else {
+            return -1;
+        }
+    }
+    arguments->first_name = optind;
+    if (is_status && optind < line->argc) {
+        fprintf(stderr, "fcgi_host status: unexpected argument \"%s\"\n", line->argv[optind]);
+        return -1;
+    }
+    if (!arguments->socket) {
+        fprintf(stderr, "fcgi_host %s: which host? Name its control socket: -s SOCKET\n",
+                line->argv[0]);
+        return -1;
+    }
+    return 0;
+}
+
+static int connect_to(const char *path, struct error *err) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        return error_set(err, ERR_USAGE, "%s: too long for a socket", path);
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return error_set_errno(err, errno, "socket");
+    }
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address)) {
+        error_set_errno(err, errno, "%s", path);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int send_text(int fd, const char *text, size_t bytes, struct error *err) {
+    while (bytes > 0) {
+        ssize_t sent = send(fd, text, bytes, MSG_NOSIGNAL);
+        if (sent < 0) {
+            return error_set_errno(err, errno, "control socket");
+        }
+        text += sent;
+        bytes -= (size_t)sent;
+    }
+    return 0;
+}
+
+/** One word a line, an empty line at the end (control.h). */
+static int send_command(int fd, const struct command_line *line, int first_name,
+                        struct error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    fprintf(out, "%s\n", line->argv[0]);
+    for (int i = first_name; i < line->argc; i++) {
+        fprintf(out, "%s\n", line->argv[i]);
+    }
+    fputs("\n", out);
+    int outcome =
+        fclose(out) ? error_set(err, ERR_MEMORY, "out of memory") : send_text(fd, text, bytes, err);
+    free(text);
+    return outcome;
+}
+
+/** All until the end. @return malloc'ed, NUL-terminated, or NULL */
+static char *receive_all(int fd, size_t *ret_bytes, struct error *err) {
+    char *text = NULL, chunk[16384];
+    FILE *out = open_memstream(&text, ret_bytes);
+    ssize_t count = -1;
+    while (out && (count = recv(fd, chunk, sizeof chunk, 0)) > 0) {
+        fwrite(chunk, 1, (size_t)count, out);
+    }
+    if (count < 0) {
+        error_set_errno(err, errno, "control socket");
+    }
+    if (!out || fclose(out) || count < 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/** @return the answer, malloc'ed, or NULL */
+static char *ask(const struct command_line *line, const struct arguments *arguments,
+                 size_t *ret_bytes, struct error *err) {
+    char *answer = NULL;
+    int fd = connect_to(arguments->socket, err);
+    if (fd < 0) {
+        return NULL;
+    }
+    if (send_command(fd, line, arguments->first_name, err) == 0) {
+        answer = receive_all(fd, ret_bytes, err);
+    }
+    if (answer && *ret_bytes == 0) {
+        error_set(err, ERR_CLOSED, "the host refused or ended without an answer");
+        free(answer);
+        answer = NULL;
+    }
+    close(fd);
+    return answer;
+}
+
+static int print_status(const char *answer, const struct json *json, bool wants_json) {
+    if (wants_json) {
+        fputs(answer, stdout);
+        return EXIT_DONE;
+    }
+    char *table = status_table(json);
+    if (!table) {
+        fputs("fcgi_host status: out of memory\n", stderr);
+        return EXIT_NOT_DONE;
+    }
+    fputs(table, stdout);
+    free(table);
+    return EXIT_DONE;
+}
+
+static int print_reload(const struct json *json) {
+    const char *outcome = json_get_string(json, "outcome", "no answer");
+    const char *why = json_get_string(json, "why", "");
+    bool is_done = strcmp(outcome, "replaced") == 0 || strcmp(outcome, "switched") == 0;
+    FILE *out = is_done ? stdout : stderr;
+    fprintf(out, "%s in %.0f ms%s%s\n", outcome, json_get_number(json, "total_ms", 0),
+            *why ? ": " : "", why);
+    return is_done ? EXIT_DONE : EXIT_NOT_DONE;
+}
+
+int control_command(const struct command_line *line, const struct config *config) {
+    struct arguments arguments;
+    struct error err;
+    size_t bytes = 0;
+    if (parse(line, config, &arguments)) {
+        return EXIT_USAGE;
+    }
+    char *answer = ask(line, &arguments, &bytes, &err);
+    struct json *json = answer ? json_parse(answer, bytes, &err) : NULL;
+    int status = EXIT_NOT_DONE;
+    if (!json) {
+        fprintf(stderr, "fcgi_host %s: %s\n", line->argv[0], err.text);
+    } else if (line->command == COMMAND_STATUS) {
+        status = print_status(answer, json, arguments.wants_json);
+    } else {
+        status = print_reload(json);
+    }
+    json_free(json);
+    free(answer);
+    return status;
+}

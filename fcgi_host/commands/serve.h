@@ -1,0 +1,23 @@
+/**
+ * `fcgi_host serve APP`: the host behind a local web server, for development.  One command, one
+ * URL: the web server gets a generated configuration in a temporary folder, the host is started
+ * with `--dev`, both write to the terminal, Ctrl-C ends and cleans up.
+ *
+ * The listening socket between the two is made here and handed to the host as descriptor 0, so
+ * nobody waits for anybody to come up.
+ *
+ * @thread the process's only one   @tstate none; Python is not started in this process
+ */
+#ifndef FCGI_HOST_COMMANDS_SERVE_H
+#define FCGI_HOST_COMMANDS_SERVE_H
+
+#include "fcgi_host/config/config.h"
+
+/**
+ * @param config  unused: the applications are given, for development
+ * @param line  argv[0] is "serve"; then APP…, --port N (8080), --server lighttpd|nginx|apache
+ * @return the process's exit status: 0 stopped as asked, 1 could not start or run, 2 wrong usage
+ */
+int serve_command(const struct command_line *line, const struct config *config);
+
+#endif

@@ -1,0 +1,168 @@
+#include "fcgi_host/commands/serve_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name, *program, *package;
+} s_servers[] = {
+    [WEB_SERVER_LIGHTTPD] = {"lighttpd", "lighttpd", "lighttpd"},
+    [WEB_SERVER_NGINX] = {"nginx", "nginx", "nginx"},
+    [WEB_SERVER_APACHE] = {"apache", "apache2", "apache2"},
+};
+
+int web_server_from_name(const char *name, enum web_server *ret_server) {
+    for (size_t i = 0; i < sizeof s_servers / sizeof *s_servers; i++) {
+        if (strcmp(name, s_servers[i].name) == 0) {
+            *ret_server = (enum web_server)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+const char *web_server_name(enum web_server server) {
+    return s_servers[server].name;
+}
+
+char *serve_find_program(enum web_server server, struct error *err) {
+    char *path = NULL, *found = NULL, *rest = NULL;
+    const char *program = s_servers[server].program, *from_env = getenv("PATH");
+    /* Users' PATH often lacks the sbin folders, where Debian installs servers. */
+    if (asprintf(&path, "%s:/usr/local/sbin:/usr/sbin:/sbin", from_env ? from_env : "") < 0) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    for (char *folder = strtok_r(path, ":", &rest); folder; folder = strtok_r(NULL, ":", &rest)) {
+        if (asprintf(&found, "%s/%s", folder, program) < 0) {
+            found = NULL;
+            break;
+        }
+        if (access(found, X_OK) == 0) {
+            break;
+        }
+        free(found);
+        found = NULL;
+    }
+    free(path);
+    if (!found) {
+        error_set(err, ERR_NOT_FOUND,
+                  "no %s found: install it (apt install %s) or choose another "
+                  "with --server",
+                  program, s_servers[server].package);
+    }
+    return found;
+}
+
+void serve_arguments(enum web_server server, const char *program, const char *config_file,
+                     const char *ret_argv[SERVE_ARGUMENTS_MAX]) {
+    static const char *const flags[] = {[WEB_SERVER_LIGHTTPD] = "-D",
+                                        [WEB_SERVER_NGINX] = "-q",
+                                        [WEB_SERVER_APACHE] = "-DFOREGROUND"};
+    static const char *const file_flags[] = {
+        [WEB_SERVER_LIGHTTPD] = "-f", [WEB_SERVER_NGINX] = "-c", [WEB_SERVER_APACHE] = "-f"};
+    size_t i = 0;
+    ret_argv[i++] = program;
+    ret_argv[i++] = flags[server];
+    if (server == WEB_SERVER_NGINX) { /* else it opens its built-in error log first */
+        ret_argv[i++] = "-e";
+        ret_argv[i++] = "stderr";
+    }
+    ret_argv[i++] = file_flags[server];
+    ret_argv[i++] = config_file;
+    ret_argv[i] = NULL;
+}
+
+static const char LIGHTTPD[] =
+    "server.modules = (\"mod_fastcgi\", \"mod_accesslog\")\n"
+    "server.bind = \"127.0.0.1\"\n"
+    "server.port = %3$u\n"
+    "server.document-root = \"%1$s\"\n"
+    "server.upload-dirs = (\"%1$s\")\n"
+    "accesslog.filename = \"/dev/stdout\"\n"
+    "accesslog.format = \"%%h \\\"%%r\\\" %%>s %%b\"\n"
+    "fastcgi.server = (\"/\" => ((\"socket\" => \"%2$s\", \"check-local\" => \"disable\",\n"
+    "                           \"fix-root-scriptname\" => \"enable\")))\n";
+
+static const char NGINX[] =
+    "%4$s" /* the user, when started by root */
+    "daemon off;\n"
+    "pid %1$s/nginx.pid;\n"
+    "error_log stderr;\n"
+    "worker_processes 1;\n"
+    "events { worker_connections 512; }\n"
+    "http {\n"
+    "  log_format short '$remote_addr \"$request\" $status $body_bytes_sent';\n"
+    "  access_log /dev/stdout short;\n"
+    "  client_body_temp_path %1$s/body;\n"
+    "  fastcgi_temp_path %1$s/fastcgi;\n"
+    "  proxy_temp_path %1$s/proxy;\n"
+    "  uwsgi_temp_path %1$s/uwsgi;\n"
+    "  scgi_temp_path %1$s/scgi;\n"
+    "  client_max_body_size 0;\n"
+    "  server {\n"
+    "    listen 127.0.0.1:%3$u;\n"
+    "    location / {\n"
+    "      fastcgi_pass unix:%2$s;\n"
+    "      fastcgi_buffering off;\n"
+    "      fastcgi_param QUERY_STRING $query_string;\n"
+    "      fastcgi_param REQUEST_METHOD $request_method;\n"
+    "      fastcgi_param CONTENT_TYPE $content_type;\n"
+    "      fastcgi_param CONTENT_LENGTH $content_length;\n"
+    "      fastcgi_param SCRIPT_NAME $fastcgi_script_name;\n"
+    "      fastcgi_param REQUEST_URI $request_uri;\n"
+    "      fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
+    "      fastcgi_param REQUEST_SCHEME $scheme;\n"
+    "      fastcgi_param GATEWAY_INTERFACE CGI/1.1;\n"
+    "      fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;\n"
+    "      fastcgi_param REMOTE_ADDR $remote_addr;\n"
+    "      fastcgi_param REMOTE_PORT $remote_port;\n"
+    "      fastcgi_param SERVER_ADDR $server_addr;\n"
+    "      fastcgi_param SERVER_PORT $server_port;\n"
+    "      fastcgi_param SERVER_NAME localhost;\n"
+    "    }\n"
+    "  }\n"
+    "}\n";
+
+static const char APACHE[] =
+    "ServerRoot \"%1$s\"\n"
+    "ServerName localhost\n"
+    "PidFile \"%1$s/apache.pid\"\n"
+    "DefaultRuntimeDir \"%1$s\"\n"
+    "ErrorLog /dev/stderr\n"
+    "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n"
+    "LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n"
+    "LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n"
+    "LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so\n"
+    "%4$s"
+    "Listen 127.0.0.1:%3$u\n"
+    "DocumentRoot \"%1$s\"\n"
+    "LogFormat \"%%h \\\"%%r\\\" %%>s %%b\" short\n"
+    "CustomLog /dev/stdout short\n"
+    "ProxyPass \"/\" \"unix:%2$s|fcgi://localhost/\" flushpackets=on\n";
+
+char *serve_config_text(enum web_server server, const char *folder, const char *socket_path,
+                        unsigned port, struct error *err) {
+    char *text = NULL;
+    bool is_root = geteuid() == 0;
+    int made = -1;
+    switch (server) {
+    case WEB_SERVER_LIGHTTPD:
+        made = asprintf(&text, LIGHTTPD, folder, socket_path, port);
+        break;
+    case WEB_SERVER_NGINX:
+        made = asprintf(&text, NGINX, folder, socket_path, port, is_root ? "user root;\n" : "");
+        break;
+    case WEB_SERVER_APACHE:
+        made = asprintf(&text, APACHE, folder, socket_path, port,
+                        is_root ? "User www-data\nGroup www-data\n" : "");
+        break;
+    }
+    if (made < 0) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    return text;
+}

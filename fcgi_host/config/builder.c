@@ -1,0 +1,118 @@
+#include "fcgi_host/config/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int out_of_memory(struct error *err) {
+    return error_set(err, ERR_MEMORY, "out of memory");
+}
+
+struct config_builder *config_builder_new(struct error *err) {
+    struct config_builder *builder = calloc(1, sizeof *builder);
+    if (!builder || !(builder->config = calloc(1, sizeof *builder->config))) {
+        out_of_memory(err);
+    } else if (options_set_defaults(builder->config, err) == 0 &&
+               options_set_app_defaults(&builder->config->script_defaults, err) == 0) {
+        return builder;
+    }
+    config_builder_free(builder);
+    return NULL;
+}
+
+void config_builder_free(struct config_builder *builder) {
+    if (builder) {
+        config_free(builder->config);
+        free(builder->apps);
+        free(builder);
+    }
+}
+
+struct config *config_builder_take(struct config_builder *builder) {
+    struct config *config = builder->config;
+    builder->config = NULL;
+    return config;
+}
+
+int config_builder_add_app(struct config_builder *builder, const char *name, unsigned line,
+                           struct error *err) {
+    struct config *config = builder->config;
+    if (!option_is_name(name, strlen(name))) {
+        return error_set(err, ERR_USAGE,
+                         "\"%s\" is not an application name: letters, digits, \"_\", \"-\", \".\"",
+                         name);
+    }
+    for (size_t i = 0; i < config->app_count; i++) {
+        if (strcmp(config->apps[i].name, name) == 0) {
+            return error_set(err, ERR_USAGE, "there are two applications named %s", name);
+        }
+    }
+    size_t count = config->app_count + 1;
+    struct app_config *apps = reallocarray(config->apps, count, sizeof *apps);
+    if (!apps) {
+        return out_of_memory(err);
+    }
+    config->apps = apps;
+    struct section_origin *origins = reallocarray(builder->apps, count, sizeof *origins);
+    if (!origins) {
+        return out_of_memory(err);
+    }
+    builder->apps = origins;
+    origins[count - 1] = (struct section_origin){.line = line};
+    struct app_config *app = &apps[count - 1];
+    *app = (struct app_config){.name = strdup(name)};
+    config->app_count = count;
+    return app->name ? options_set_app_defaults(app, err) : out_of_memory(err);
+}
+
+static struct section_origin *origin_of(struct config_builder *builder,
+                                        const struct config_place *place) {
+    return place->section == SECTION_HOST      ? &builder->host
+           : place->section == SECTION_SCRIPTS ? &builder->scripts
+                                               : &builder->apps[place->app_index];
+}
+
+static const char *section_name(enum option_section section) {
+    return section == SECTION_HOST  ? "[fcgi_host]"
+           : section == SECTION_APP ? "[app NAME]"
+                                    : "[scripts]";
+}
+
+static int unknown_key(enum option_section section, const char *key, struct error *err) {
+    const char *name;
+    for (int other = SECTION_HOST; other <= SECTION_SCRIPTS; other++) {
+        if ((int)section != other && option_find((enum option_section)other, key, &name)) {
+            return error_set(err, ERR_USAGE, "%s: no such key in %s; it belongs in %s", key,
+                             section_name(section), section_name((enum option_section)other));
+        }
+    }
+    return error_set(err, ERR_USAGE, "%s: no such key in %s", key, section_name(section));
+}
+
+int config_builder_set(struct config_builder *builder, const struct config_place *place,
+                       const char *key, const char *value, struct error *err) {
+    struct option_place value_place = {.directory = place->directory};
+    const struct config_option *option = option_find(place->section, key, &value_place.name);
+    if (!option) {
+        return unknown_key(place->section, key, err);
+    }
+    struct section_origin *origin = origin_of(builder, place);
+    size_t index = (size_t)(option - options);
+    bool is_again = origin->is_set[index] && (origin->key_lines[index] != 0) == (place->line != 0);
+    if (is_again && !option->kind->is_list) {
+        return error_set(err, ERR_USAGE, "%s: given twice, first in line %u", key,
+                         origin->key_lines[index]);
+    }
+    struct config *config = builder->config;
+    struct app_config *app =
+        place->section == SECTION_APP ? &config->apps[place->app_index] : &config->script_defaults;
+    void *field = option_field(option, config, app);
+    if (option->kind->is_list && !is_again) {
+        option->kind->clear(field); /* the first one replaces the default */
+    }
+    if (option->kind->set(field, option, &value_place, value, err) != 0) {
+        return error_prefix(err, "%s", key);
+    }
+    origin->is_set[index] = true;
+    origin->key_lines[index] = place->line;
+    return 0;
+}

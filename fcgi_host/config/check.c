@@ -1,0 +1,166 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fcgi_host/config/builder.h"
+
+static bool is_same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static size_t option_index(const char *key) {
+    const char *name;
+    const struct config_option *option = option_find(SECTION_APP, key, &name);
+    return option ? (size_t)(option - options) : OPTION_COUNT;
+}
+
+/** Put "FILE:LINE: [app NAME] key" before the message; the section's line if `key` is not set. */
+static int at_app(const struct config_builder *builder, size_t i, const char *key,
+                  struct error *err) {
+    const struct config *config = builder->config;
+    const struct section_origin *origin = &builder->apps[i];
+    size_t index = option_index(key);
+    unsigned line = index < OPTION_COUNT ? origin->key_lines[index] : 0;
+    if (line == 0) {
+        line = origin->line;
+    }
+    if (line == 0) { /* given on the command line */
+        return error_prefix(err, "%s", config->apps[i].name);
+    }
+    return error_prefix(err, "%s:%u: [app %s] %s", config->file, line, config->apps[i].name, key);
+}
+
+static int check_file(const char *path, struct error *err) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return option_path_error(path, err);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return error_set(err, ERR_USAGE, "%s: not a file", path);
+    }
+    if (access(path, R_OK) != 0) {
+        return option_path_error(path, err);
+    }
+    return 0;
+}
+
+static int check_app(const struct config_builder *builder, size_t i, struct error *err) {
+    struct app_config *app = &builder->config->apps[i];
+    if (!app->file) {
+        error_set(err, ERR_USAGE, "this key is required");
+        return at_app(builder, i, "file", err);
+    }
+    if (check_file(app->file, err) != 0) {
+        return at_app(builder, i, "file", err);
+    }
+    if (!app->interpreter && !(app->interpreter = strdup(app->name))) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    app->has_mount = builder->apps[i].is_set[option_index("mount")];
+    if (app->gil_own && strcmp(app->interpreter, "main") == 0) {
+        error_set(err, ERR_USAGE, "the main interpreter has the process's GIL, not its own");
+        return at_app(builder, i, "gil", err);
+    }
+    return 0;
+}
+
+/** A variable that both set, to different values. @return its "NAME=value" in `a`, or NULL */
+static const char *env_conflict(const struct app_config *a, const struct app_config *b) {
+    for (size_t i = 0; i < a->env.count; i++) {
+        size_t name = strcspn(a->env.items[i], "=") + 1;
+        for (size_t j = 0; j < b->env.count; j++) {
+            if (strncmp(a->env.items[i], b->env.items[j], name) == 0 &&
+                strcmp(a->env.items[i], b->env.items[j]) != 0) {
+                return a->env.items[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/** Two applications that share an interpreter share what belongs to it. */
+static int check_shared_interpreter(const struct config_builder *builder, size_t i, size_t other,
+                                    struct error *err) {
+    const struct app_config *app = &builder->config->apps[i];
+    const struct app_config *first = &builder->config->apps[other];
+    static const char s_text[] = "differs from [app %s], which runs in the same interpreter (%s)";
+    const char *variable = env_conflict(app, first);
+    if (!is_same(app->virtualenv, first->virtualenv)) {
+        error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
+        return at_app(builder, i, "virtualenv", err);
+    }
+    if (app->gil_own != first->gil_own) {
+        error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
+        return at_app(builder, i, "gil", err);
+    }
+    if (variable) {
+        error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
+        error_prefix(err, "env.%.*s", (int)strcspn(variable, "="), variable);
+        return at_app(builder, i, "interpreter", err);
+    }
+    return 0;
+}
+
+static int check_pair(const struct config_builder *builder, size_t i, size_t other,
+                      struct error *err) {
+    const struct app_config *app = &builder->config->apps[i];
+    const struct app_config *first = &builder->config->apps[other];
+    /* Applications of the command line have no mount: the web server tells which it wants, with
+     * FCGI_HOST_APP, and the first gets the rest. */
+    bool is_ambiguous = builder->apps[i].line != 0 || builder->apps[other].line != 0;
+    if (is_ambiguous && is_same(app->mount, first->mount) && is_same(app->host, first->host)) {
+        error_set(err, ERR_USAGE, "[app %s] has the same mount (%s) and host (%s)", first->name,
+                  *app->mount ? app->mount : "/", app->host ? app->host : "any");
+        return at_app(builder, i, "mount", err);
+    }
+    if (is_same(app->interpreter, first->interpreter)) {
+        return check_shared_interpreter(builder, i, other, err);
+    }
+    return 0;
+}
+
+static int check_interpreter_count(const struct config_builder *builder, struct error *err) {
+    const struct config *config = builder->config;
+    unsigned count = 0;
+    for (size_t i = 0; i < config->app_count; i++) {
+        size_t first = 0;
+        while (!is_same(config->apps[first].interpreter, config->apps[i].interpreter)) {
+            first++;
+        }
+        count += first == i;
+    }
+    if (count > config->max_interpreters) {
+        return error_set(err, ERR_USAGE,
+                         "max_interpreters is %u, but the applications need %u interpreters",
+                         config->max_interpreters, count);
+    }
+    return 0;
+}
+
+int config_check(struct config_builder *builder, struct error *err) {
+    struct config *config = builder->config;
+    if (builder->has_scripts && !config->scripts_root) {
+        return error_set(err, ERR_USAGE, "%s:%u: [scripts] root: this key is required",
+                         config->file, builder->scripts.line);
+    }
+    if (builder->has_scripts && config->scripts_suffix.count == 0) {
+        return error_set(err, ERR_USAGE, "%s:%u: [scripts] suffix: empty", config->file,
+                         builder->scripts.line);
+    }
+    if (config->app_count == 0 && !config->scripts_root) {
+        return error_set(err, ERR_USAGE,
+                         "no application: name a WSGI file, or a configuration file with --config");
+    }
+    for (size_t i = 0; i < config->app_count; i++) {
+        if (check_app(builder, i, err) != 0) {
+            return -1;
+        }
+        for (size_t other = 0; other < i; other++) {
+            if (check_pair(builder, i, other, err) != 0) {
+                return -1;
+            }
+        }
+    }
+    return check_interpreter_count(builder, err);
+}

@@ -1,0 +1,105 @@
+/**
+ * The configuration: a file (INI, read by libinih), the command line over it, the defaults below.
+ *
+ * The keys, their types, defaults and explanations stand once, in options.def; parser, defaults,
+ * --help, the configuration dump of -t and fcgi_host.conf.5 are made from it.
+ *
+ * @thread a struct config is immutable once loaded and may be read by any thread
+ * @tstate none; needs no Python
+ */
+#ifndef FCGI_HOST_CONFIG_CONFIG_H
+#define FCGI_HOST_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fcgi_host/base/log.h"
+#include "pool/base/error.h"
+
+enum reload_mode { RELOAD_AUTO, RELOAD_INTERPRETER, RELOAD_WORKER, RELOAD_OFF };
+enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
+
+/** A list of strings, in the order given. */
+struct string_list {
+    char **items;
+    size_t count;
+};
+
+/** One [app NAME] section, or one APP of the command line. */
+struct app_config {
+    char *name;
+    char *file;     /**< absolute */
+    char *callable; /**< NULL: "application", then "app" */
+    char *mount;    /**< "/blog", without a slash at its end; "" for everything else */
+    bool has_mount; /**< it was given: with "/", SCRIPT_NAME is "" whatever the server says */
+    char *host;     /**< lower case, without port; NULL: any */
+    char *interpreter;
+    bool gil_own;
+    unsigned threads, queue;
+    char *virtualenv;
+    struct string_list python_path;
+    struct string_list env; /**< "NAME=value" */
+    enum reload_mode reload;
+    struct string_list watch, ignore;
+    unsigned debounce_ms;
+    char *check;
+    unsigned drain_timeout_s, request_timeout_s;
+    unsigned max_requests;
+    enum on_stale on_stale;
+    bool dev;
+    unsigned slow_request_s;
+};
+
+struct config {
+    char *file; /**< NULL: none given */
+    char *listen;
+    unsigned workers;
+    char *control, *status_path;
+    char *log;
+    enum log_level log_level;
+    unsigned stop_timeout_s, startup_timeout_s;
+    unsigned max_interpreters;
+    unsigned max_rss_mb, recycle_budget_mb;
+
+    struct app_config *apps;
+    size_t app_count;
+
+    char *scripts_root; /**< real path; NULL: no [scripts] section */
+    struct string_list scripts_suffix;
+    struct app_config script_defaults; /**< for every script below the root */
+};
+
+/** What the command line asked for. */
+enum command {
+    COMMAND_RUN,
+    COMMAND_TEST,
+    COMMAND_SERVE,
+    COMMAND_AUDIT,
+    COMMAND_STATUS,
+    COMMAND_RELOAD,
+    COMMAND_VERSION,
+    COMMAND_HELP
+};
+
+struct command_line {
+    enum command command;
+    /** Arguments of a subcommand, argv[0] its name; of COMMAND_RUN none (they are in config). */
+    int argc;
+    char **argv;
+};
+
+/**
+ * Read the command line, and the configuration file if it names one.
+ * @return 0, or -1 with ERR_USAGE: the text names file:line and key
+ * @owns the caller: config_free()
+ */
+int config_load(int argc, char **argv, struct command_line *ret_line, struct config **ret_config,
+                struct error *err);
+void config_free(struct config *config);
+
+/** Write the configuration in effect as an INI file (for -t). */
+void config_print(const struct config *config, void *stdio_file);
+/** Write usage and options as --help shows them. */
+void config_print_help(void *stdio_file);
+
+#endif

@@ -1,0 +1,41 @@
+/**
+ * What to listen on, as text: "unix:/path[,mode=0660]", "HOST:PORT", "[V6]:PORT", ":PORT", "fd:N".
+ *
+ * @thread any; pure
+ * @tstate none; needs no Python
+ */
+#ifndef FCGI_HOST_CONFIG_LISTEN_ADDRESS_H
+#define FCGI_HOST_CONFIG_LISTEN_ADDRESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "pool/base/error.h"
+
+enum listen_kind { LISTEN_UNIX, LISTEN_TCP, LISTEN_FD };
+
+enum {
+    /** Owner and group, as php-fpm: the web server's user joins the group, or asks for more. */
+    LISTEN_DEFAULT_MODE = 0660,
+    LISTEN_HOST_BYTES = 256, /* a host name has 253 characters at most (RFC 1035 §2.3.4) */
+};
+
+struct listen_address {
+    enum listen_kind kind;
+    /* LISTEN_UNIX */
+    char path[sizeof((struct sockaddr_un *)0)->sun_path];
+    mode_t mode;
+    /* LISTEN_TCP */
+    char host[LISTEN_HOST_BYTES]; /**< without brackets; "" for any address; that and "::" take IPv4
+                                     too */
+    bool is_ipv6_literal;         /**< it stood in brackets */
+    char port[6];
+    /* LISTEN_FD */
+    int fd;
+};
+
+/** @return 0, or -1 with ERR_USAGE */
+int listen_address_parse(const char *text, struct listen_address *ret_address, struct error *err);
+
+#endif

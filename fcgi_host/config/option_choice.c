@@ -1,0 +1,115 @@
+#include "fcgi_host/config/option_kinds_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void clear_nothing(void *field) {
+    (void)field;
+}
+
+SET(number) {
+    (void)place;
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || number < option->least ||
+        number > option->most) {
+        return error_set(err, ERR_USAGE, "\"%s\" is not a number from %u to %u", text,
+                         option->least, option->most);
+    }
+    *(unsigned *)field = (unsigned)number;
+    return 0;
+}
+
+static void print_number(const void *field, const struct config_option *option, FILE *out) {
+    fprintf(out, "%s = %u\n", option->key, *(const unsigned *)field);
+}
+
+const struct option_kind option_kind_number = {
+    .set = set_number, .print = print_number, .clear = clear_nothing};
+
+/** The place of `text` among `choices` ("a|b|c"). @return -1 with ERR_USAGE if it is not there */
+static int choose(const char *choices, const char *text, struct error *err) {
+    size_t size = strlen(text);
+    const char *choice = choices;
+    for (int i = 0;; i++) {
+        size_t length = strcspn(choice, "|");
+        if (length == size && strncasecmp(choice, text, size) == 0) {
+            return i;
+        }
+        if (choice[length] == '\0') {
+            return error_set(err, ERR_USAGE, "\"%s\" is not one of %s", text, choices);
+        }
+        choice += length + 1;
+    }
+}
+
+static void print_choice(const char *choices, int chosen, const struct config_option *option,
+                         FILE *out) {
+    for (; chosen > 0; chosen--) {
+        choices += strcspn(choices, "|") + 1;
+    }
+    fprintf(out, "%s = %.*s\n", option->key, (int)strcspn(choices, "|"), choices);
+}
+
+/** A kind whose value is one of a few words, in the order of the C type's values. */
+#define CHOICE_KIND(name, type, choices)                                                           \
+    SET(name) {                                                                                    \
+        (void)option, (void)place;                                                                 \
+        int chosen = choose(choices, text, err);                                                   \
+        if (chosen >= 0) {                                                                         \
+            *(type *)field = (type)chosen;                                                         \
+        }                                                                                          \
+        return chosen >= 0 ? 0 : -1;                                                               \
+    }                                                                                              \
+    static void print_##name(const void *field, const struct config_option *option, FILE *out) {   \
+        print_choice(choices, (int)*(const type *)field, option, out);                             \
+    }                                                                                              \
+    const struct option_kind option_kind_##name = {                                                \
+        .set = set_##name, .print = print_##name, .clear = clear_nothing}
+
+CHOICE_KIND(level, enum log_level, "debug|info|warn|error|off");
+CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|off");
+CHOICE_KIND(on_stale, enum on_stale, "replace|refuse|warn");
+
+SET(boolean) {
+    (void)option, (void)place;
+    struct error ignored;
+    int chosen = choose("off|on|no|yes|false|true|0|1", text, &ignored);
+    if (chosen < 0) {
+        return error_set(err, ERR_USAGE, "\"%s\" is not one of on, off, yes, no, true, false, 1, 0",
+                         text);
+    }
+    *(bool *)field = chosen % 2 == 1;
+    return 0;
+}
+
+static void print_boolean(const void *field, const struct config_option *option, FILE *out) {
+    fprintf(out, "%s = %s\n", option->key, *(const bool *)field ? "on" : "off");
+}
+
+const struct option_kind option_kind_boolean = {
+    .set = set_boolean, .print = print_boolean, .clear = clear_nothing};
+
+SET(gil) {
+    (void)option, (void)place;
+    int chosen = choose("shared|own", text, err);
+    if (chosen == 1 && !FCGI_HOST_PYTHON_HAS_OWN_GIL) {
+        return error_set(err, ERR_USAGE,
+                         "own needs Python 3.13 or later; this program is built with %s",
+                         FCGI_HOST_PYTHON_VERSION);
+    }
+    if (chosen >= 0) {
+        *(bool *)field = chosen == 1;
+    }
+    return chosen >= 0 ? 0 : -1;
+}
+
+static void print_gil(const void *field, const struct config_option *option, FILE *out) {
+    fprintf(out, "%s = %s\n", option->key, *(const bool *)field ? "own" : "shared");
+}
+
+const struct option_kind option_kind_gil = {
+    .set = set_gil, .print = print_gil, .clear = clear_nothing};

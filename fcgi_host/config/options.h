@@ -1,0 +1,70 @@
+/**
+ * The table of all options (options.def), and what is done with it: find a key, set a field,
+ * apply the defaults, write a section, free.
+ *
+ * @thread any, on structs of the caller's
+ * @tstate none; needs no Python
+ */
+#ifndef FCGI_HOST_CONFIG_OPTIONS_H
+#define FCGI_HOST_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/config/option_kinds.h"
+#include "pool/base/error.h"
+
+enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS };
+
+/** The kinds of section in the file. */
+enum option_section { SECTION_HOST, SECTION_APP, SECTION_SCRIPTS };
+
+struct config_option {
+    enum option_scope scope;
+    const char *key;
+    size_t offset; /**< in struct app_config (SCOPE_APP, SCOPE_BOTH) or struct config */
+    const struct option_kind *kind;
+    unsigned least, most;
+    const char *default_text; /**< NULL: none */
+    int letter;               /**< 0: none */
+    const char *flag;         /**< NULL: not on the command line */
+    const char *argument;     /**< NULL: the flag takes none (it sets "on") */
+    const char *explanation;
+};
+
+enum {
+#define OPTION(...) +1
+    OPTION_COUNT =
+#include "fcgi_host/config/options.def"
+#undef OPTION
+};
+
+extern const struct config_option options[OPTION_COUNT];
+
+bool option_in_section(const struct config_option *option, enum option_section section);
+
+/**
+ * @param[out] ret_name  for a key "env.NAME": points at NAME within `key`; else NULL
+ * @return the option with that key in that kind of section, or NULL
+ */
+const struct config_option *option_find(enum option_section section, const char *key,
+                                        const char **ret_name);
+
+/** Its field in a section's target: `app` for SCOPE_APP and SCOPE_BOTH, else `config`. */
+void *option_field(const struct config_option *option, struct config *config,
+                   struct app_config *app);
+
+/** Set every field of an application, or of the host and scripts, to its default. */
+int options_set_app_defaults(struct app_config *app, struct error *err);
+int options_set_defaults(struct config *config, struct error *err);
+
+void options_clear_app(struct app_config *app);
+void options_clear(struct config *config);
+
+/** Write the keys of one section. */
+void options_print(enum option_section section, const struct config *config,
+                   const struct app_config *app, FILE *out);
+
+#endif

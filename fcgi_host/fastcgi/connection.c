@@ -1,0 +1,210 @@
+#include "fcgi_host/fastcgi/connection.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fastcgi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct connection *connection_new(struct returns *returns, const struct input_limits *limits) {
+    struct connection *c = calloc(1, sizeof *c);
+    if (!c) {
+        return NULL;
+    }
+    c->source.kind = SOURCE_CONNECTION;
+    c->returns = returns;
+    c->fd = -1;
+    c->request.connection = c;
+    body_spool_init(&c->spool);
+    if (input_init(&c->input, limits) < 0) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void connection_free(struct connection *connection) {
+    if (connection) {
+        if (connection->fd >= 0) {
+            close(connection->fd);
+        }
+        input_destroy(&connection->input);
+        body_spool_clear(&connection->spool);
+        free(connection->owned_content);
+        free(connection);
+    }
+}
+
+void connection_reset_request(struct connection *c) {
+    input_reset(&c->input);
+    if (c->spool.end > 0) {
+        body_spool_clear(&c->spool);
+    }
+    free(c->owned_content);
+    c->owned_content = NULL;
+    c->output.stream_bytes = c->output.sent = c->output.trailer_bytes = 0;
+    c->has_lost_body = false;
+    c->has_sent = c->has_sent_stderr = c->has_ended_stream = c->has_ended = false;
+    c->app_status = 0;
+    c->protocol_status = 0;
+    c->drained_bytes = 0;
+    c->mode = MODE_RECEIVE;
+}
+
+void connection_open(struct connection *c, int fd) {
+    /* What a connection before it left half-read is not this one's. */
+    c->input.raw_begin = c->input.raw_end = 0;
+    c->input.content_left = 0;
+    c->input.padding_left = 0;
+    c->input.is_broken = false;
+    c->input.reply_bytes = 0;
+    connection_reset_request(c);
+    c->fd = fd;
+    atomic_store_explicit(&c->owner, OWNER_INTAKE, memory_order_relaxed);
+    c->is_registered = c->is_eof = c->is_gone = false;
+    c->may_be_readable = c->trusts_short = true;
+    c->waits_to_send = c->is_kept = c->is_ready = false;
+}
+
+bool connection_has_to_send(const struct connection *c) {
+    return c->input.reply_bytes > 0 || output_is_pending(&c->output);
+}
+
+/* Account for `sent` bytes: the replies first when they were in this write, then the output. */
+static void note_sent(struct connection *c, size_t sent, bool replies_first) {
+    size_t replies = c->input.reply_bytes;
+    size_t of_replies = !replies_first ? 0 : sent < replies ? sent : replies;
+    memmove(c->input.replies, c->input.replies + of_replies, replies - of_replies);
+    c->input.reply_bytes -= of_replies;
+    output_sent(&c->output, sent - of_replies);
+}
+
+int connection_send(struct connection *c) {
+    if (c->is_gone) {
+        return -1;
+    }
+    while (connection_has_to_send(c)) {
+        struct output_vectors vectors;
+        vectors.count = 0;
+        bool replies = c->input.reply_bytes > 0 && output_is_between_records(&c->output);
+        if (replies) {
+            vectors.items[vectors.count++] =
+                (struct iovec){.iov_base = c->input.replies, .iov_len = c->input.reply_bytes};
+        }
+        output_fill(&c->output, &vectors);
+        size_t size = 0;
+        for (int i = 0; i < vectors.count; i++) {
+            size += vectors.items[i].iov_len;
+        }
+        struct msghdr message = {.msg_iov = vectors.items, .msg_iovlen = (size_t)vectors.count};
+        ssize_t sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return 1;
+        }
+        if (sent < 0) {
+            c->is_gone = true;
+            return -1;
+        }
+        note_sent(c, (size_t)sent, replies);
+        if ((size_t)sent < size) {
+            return 1; /* a stream socket takes less only when it is full */
+        }
+    }
+    return 0;
+}
+
+void connection_end_streams(struct connection *c) {
+    output_add_end_of_stream(&c->output, FCGI_STDOUT);
+    if (c->has_sent_stderr) {
+        output_add_end_of_stream(&c->output, FCGI_STDERR);
+    }
+    c->has_ended_stream = true;
+}
+
+void connection_end_response(struct connection *c) {
+    output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
+    if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
+        connection_end_streams(c);
+    }
+    output_add_end_request(&c->output, c->app_status, c->protocol_status);
+    c->has_ended = true;
+}
+
+bool connection_note_edge(struct connection *c, bool is_hang_up) {
+    int owner = atomic_load(&c->owner);
+    while (owner != OWNER_INTAKE) {
+        int noted = is_hang_up ? OWNER_SERVING_HANG_UP : OWNER_SERVING_EDGE;
+        if (owner >= noted || atomic_compare_exchange_weak(&c->owner, &owner, noted)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void returns_wake(struct returns *returns) {
+    if (!atomic_exchange(&returns->is_wake_pending, true)) {
+        eventfd_write(returns->wake_fd, 1); /* fails only when the counter would reach 2^64 */
+    }
+}
+
+static void put(struct connection *c) {
+    struct returns *returns = c->returns;
+    struct connection *first = atomic_load_explicit(&returns->first, memory_order_relaxed);
+    do {
+        c->next_returned = first;
+    } while (!atomic_compare_exchange_weak(&returns->first, &first, c));
+}
+
+static void note_end(struct returns *returns) {
+    deference_end(&returns->deference);
+    if (atomic_load(&returns->is_yielding)) {
+        returns_wake(returns); /* there may be no reason for it any more */
+    }
+}
+
+void connection_close(struct connection *c) {
+    struct returns *returns = c->returns;
+    if (c->is_registered) {
+        /* close() alone does not unregister while a forked child holds a copy. */
+        epoll_ctl(returns->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+        c->is_registered = false;
+    }
+    close(c->fd);
+    c->fd = -1;
+    if (c->spool.end > 0) {
+        body_spool_clear(&c->spool);
+    }
+    note_end(returns);
+    put(c);
+    if (atomic_load(&returns->wakes_on_close)) {
+        returns_wake(returns);
+    }
+}
+
+void connection_give_back(struct connection *c, bool attend) {
+    struct returns *returns = c->returns;
+    attend = attend || c->is_eof || c->input.raw_begin < c->input.raw_end ||
+             connection_has_to_send(c) || atomic_load(&returns->is_stopping);
+    if (!attend && !c->is_registered) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+        if (epoll_ctl(returns->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0) {
+            connection_close(c);
+            return;
+        }
+        c->is_registered = true;
+    }
+    note_end(returns);
+    int expected = OWNER_SERVING;
+    if (!attend && atomic_compare_exchange_strong(&c->owner, &expected, OWNER_INTAKE)) {
+        return;
+    }
+    put(c);
+    returns_wake(returns);
+}

@@ -1,0 +1,132 @@
+#include "fcgi_host/fastcgi/request.h"
+
+#include <assert.h>
+#include <fastcgi.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "fcgi_host/fastcgi/connection.h"
+#include "fcgi_host/fastcgi/input_params.h"
+#include "fcgi_host/fastcgi/request_internal.h"
+
+const struct param *request_param(const struct request *request, const char *name) {
+    return input_params_find(request->params, request->param_count, name, strlen(name));
+}
+
+bool request_is_aborted(struct request *request) {
+    struct connection *c = connection_of(request);
+    if (!c->input.is_aborted && !c->is_gone) {
+        request_look(c);
+    }
+    if (c->is_eof && !c->is_gone) {
+        struct pollfd wanted = {.fd = c->fd, .events = 0};
+        c->is_gone = poll(&wanted, 1, 0) > 0 && (wanted.revents & (POLLHUP | POLLERR));
+    }
+    return c->input.is_aborted || c->is_gone;
+}
+
+static bool is_stdin_over(const struct connection *c) {
+    return c->input.phase == INPUT_ENDED || c->input.is_broken || c->is_eof;
+}
+
+/* Add what the response still lacks.  On a connection that is kept FCGI_END_REQUEST waits for the
+ * end of FCGI_STDIN, so that the next request finds a clean start.  On one that is not it goes at
+ * once: nginx sends no more of the body once it has seen the response's header, and without
+ * fastcgi_keep_conn it does not look at the rest of a short response before the end of file. */
+static void complete(struct connection *c) {
+    connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
+    if (is_stdin_over(c) || !c->input.keep_connection) {
+        connection_end_response(c);
+    } else if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
+        output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
+        connection_end_streams(c);
+    }
+}
+
+/* Send all of the output; on the intake thread, which must not wait, leave the rest to it.
+ * @return 0, 1 some is left, -1 the peer is gone */
+static int send_all(struct connection *c) {
+    int result = connection_send(c);
+    if (result != 1) {
+        return result;
+    }
+    if (pthread_equal(pthread_self(), c->returns->thread)) {
+        return request_own_output(c) < 0 ? -1 : 1;
+    }
+    return request_wait_sent(c, NULL);
+}
+
+static void hand_back(struct connection *c) {
+    if (!c->has_ended) {
+        c->mode = MODE_DRAIN; /* the intake thread ends it when it can */
+        connection_give_back(c, true);
+    } else if (connection_has_to_send(c) || !is_stdin_over(c)) {
+        c->mode = MODE_END; /* and there MODE_LINGER while the body still arrives */
+        connection_give_back(c, true);
+    } else if (c->input.keep_connection && !c->input.is_broken && !c->is_eof) {
+        connection_reset_request(c);
+        connection_give_back(c, false);
+    } else {
+        connection_close(c);
+    }
+}
+
+/* Close, so that no web server takes what it has for a whole response.  Without
+ * FCGI_END_REQUEST most complain; nginx, unless told to keep connections, takes the end of file for
+ * the end of the response.  FCGI_UNKNOWN_TYPE, which nobody asked for, is an error to it. */
+static void close_visibly_cut(struct connection *c) {
+    static const FCGI_UnknownTypeRecord s_unasked = {
+        .header = {.version = FCGI_VERSION_1,
+                   .type = FCGI_UNKNOWN_TYPE,
+                   .contentLengthB0 = sizeof s_unasked.body},
+        .body = {.type = FCGI_STDOUT},
+    };
+    if (c->has_sent && !c->is_gone && output_is_between_records(&c->output)) {
+        send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (c->is_gone || is_stdin_over(c) || connection_has_to_send(c)) {
+        connection_close(c);
+        return;
+    }
+    c->input.keep_connection = false;
+    c->mode = MODE_END; /* the peer still sends: a reset could take away what it has not read */
+    connection_give_back(c, true);
+}
+
+void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
+    struct connection *c = connection_of(request);
+    assert(end != REQUEST_OVERLOADED || !c->has_sent);
+    free(request->path_storage);
+    request->path_storage = NULL;
+    if (end == REQUEST_CUT || c->is_gone) {
+        close_visibly_cut(c);
+        return;
+    }
+    c->app_status = app_status;
+    c->protocol_status = end == REQUEST_OVERLOADED ? FCGI_OVERLOADED : FCGI_REQUEST_COMPLETE;
+    if (output_is_pending(&c->output)) {
+        if (c->input.is_aborted) {
+            request_cut(c);
+        }
+        if (send_all(c) < 0) {
+            connection_close(c);
+            return;
+        }
+    }
+    if (!c->has_ended && !output_is_pending(&c->output)) {
+        complete(c);
+        if (send_all(c) < 0) {
+            connection_close(c);
+            return;
+        }
+    }
+    hand_back(c);
+}
+
+bool request_finish_is_quick(const struct request *request) {
+    const struct connection *c = request->connection;
+    return c->is_gone || (c->has_ended_stream && !output_is_pending(&c->output));
+}

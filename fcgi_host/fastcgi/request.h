@@ -1,0 +1,146 @@
+/**
+ * A FastCGI request between the intake thread, which reads its header and routes it, and the
+ * thread of a generation that answers it.  This is all that the WSGI side knows of FastCGI.
+ *
+ * Life cycle:
+ *   1. intake: BEGIN_REQUEST and PARAMS complete → parameters, routing → pool_submit(&r->job)
+ *   2. a thread of the generation: request_read*() and request_send*() as the application goes
+ *   3. request_finish(), once; after it the request must not be touched
+ *
+ * Follows: FastCGI 1.0 §5, §6; RFC 3875 §4, §6.
+ * In the intake's hook, which must not wait for a peer, a request may be answered in place with
+ * request_send() and then request_finish(): what the socket does not take at once is copied and
+ * sent later.
+ *
+ * @owns   the connection owns the request and the bytes behind its parameters
+ * @thread between hand-over and request_finish(): the serving thread only
+ */
+#ifndef FCGI_HOST_FASTCGI_REQUEST_H
+#define FCGI_HOST_FASTCGI_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "pool/base/error.h"
+#include "pool/base/job.h"
+
+struct application;
+struct connection;
+
+/** One name-value pair (FastCGI 1.0 §3.4); not NUL-terminated, any bytes. */
+struct param {
+    const char *name;
+    const char *value;
+    uint32_t name_bytes;
+    uint32_t value_bytes;
+};
+
+/** A piece of a parameter, or of a static string. */
+struct slice {
+    const char *bytes;
+    size_t size;
+};
+
+enum request_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
+
+struct request {
+    struct job job;
+    struct connection *connection;
+    const struct param *params;
+    size_t param_count;
+    enum request_role role;
+    uint16_t fcgi_id;       /**< the web server's request id on this connection */
+    bool keep_connection;   /**< FCGI_KEEP_CONN */
+    char id[32];            /**< this host's own: "<pid>-<counter>", unique while the host runs */
+    int64_t content_length; /**< CONTENT_LENGTH; -1: absent or empty */
+    uint64_t accepted_ns;   /**< CLOCK_MONOTONIC when its header was complete */
+
+    /* Filled by routing (route.h). */
+    struct application *application;
+    struct slice script_name, path_info; /**< percent-decoded bytes */
+    char *path_storage; /**< malloc'ed bytes behind these, freed with the request; mostly NULL */
+};
+
+/** The value of a parameter, or NULL. Names are compared exactly. The last one sent wins. */
+const struct param *request_param(const struct request *request, const char *name);
+
+/* ---- Body (FCGI_STDIN) ---- */
+
+/**
+ * What has arrived already, without a system call that could block.
+ * @return bytes copied, 0 at the end of the body, -1 with ERR_BUSY (nothing there yet: call
+ *         request_read() detached), ERR_CLOSED (peer gone, or FCGI_ABORT_REQUEST), ERR_PROTOCOL
+ *         (not FastCGI, or FCGI_STDIN ended before CONTENT_LENGTH), ERR_SYSTEM (disk full)
+ * @tstate any
+ */
+ssize_t request_read_ready(struct request *request, void *buffer, size_t size, struct error *err);
+
+/** The same, waiting for at least one byte or the end. More errors: ERR_TIMEOUT (nothing came for
+ *  minutes). @tstate none (detached): it blocks */
+ssize_t request_read(struct request *request, void *buffer, size_t size, struct error *err);
+
+/* ---- Response (FCGI_STDOUT, FCGI_STDERR) ---- */
+
+enum {
+    SEND_LAST = 1, /**< nothing follows: end of stream and END_REQUEST go out in the same write */
+
+    /** Most parts in one request_send(). */
+    REQUEST_SEND_PARTS = 16,
+};
+
+/**
+ * Send bytes on FCGI_STDOUT without blocking; they leave at once, not when a buffer is full.
+ * No bytes and no SEND_LAST: nothing is sent (an empty record would end the stream).
+ * @param parts  at most REQUEST_SEND_PARTS; the array itself is copied
+ * @return 0 all sent; 1 some wait: call request_flush(), the bytes must stay valid until then;
+ *         -1 ERR_CLOSED (peer gone or aborted), ERR_SYSTEM
+ * @tstate any
+ */
+int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
+                 struct error *err);
+
+/**
+ * Wait until all is sent.  Takes in body bytes meanwhile, so that two sides that both write
+ * never wait for each other.
+ * @return 0, or -1: ERR_CLOSED (peer gone or aborted), ERR_TIMEOUT (it took nothing for minutes)
+ * @tstate none (detached): it blocks
+ */
+int request_flush(struct request *request, struct error *err);
+
+/**
+ * Send `length` bytes of a regular file, from `offset`, with sendfile(2).
+ * @return 0, or -1: ERR_USAGE (not a regular file: nothing was sent), ERR_CLOSED, ERR_TIMEOUT,
+ *         ERR_SYSTEM (it is shorter, or cannot be read: the response can only be cut)
+ * @tstate none (detached): it blocks
+ */
+int request_send_file(struct request *request, int fd, off_t offset, size_t length, unsigned flags,
+                      struct error *err);
+
+/** Send text on FCGI_STDERR (web servers write it to their error log). @tstate none (detached) */
+int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err);
+
+/** Whether the web server has gone away or asked to abort, as far as is known without waiting.
+ *  A TCP peer that closed cannot be told from one that only stopped sending: it has gone when a
+ *  send to it fails. */
+bool request_is_aborted(struct request *request);
+
+enum request_end {
+    REQUEST_COMPLETE,   /**< FCGI_REQUEST_COMPLETE with app_status */
+    REQUEST_OVERLOADED, /**< FCGI_OVERLOADED; nothing may have been sent */
+    REQUEST_CUT,        /**< the response broke off: close without END_REQUEST, visibly */
+};
+
+/**
+ * End the request: the rest of STDIN is drained, END_REQUEST sent unless SEND_LAST did, and the
+ * connection goes back to the intake thread (FCGI_KEEP_CONN) or is closed.
+ * @tstate none (detached) preferred: may block for a slow peer; when SEND_LAST sent everything and
+ *         STDIN is at its end it does not block and may be called attached
+ */
+void request_finish(struct request *request, enum request_end end, uint32_t app_status);
+/** Whether request_finish(REQUEST_COMPLETE) would not block now. */
+bool request_finish_is_quick(const struct request *request);
+
+#endif

@@ -1,0 +1,151 @@
+/* Sending FCGI_STDOUT and FCGI_STDERR. */
+#include <assert.h>
+#include <errno.h>
+#include <fastcgi.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/fastcgi/request_internal.h"
+
+static int report_closed(const struct connection *c, struct error *err) {
+    return error_set(err, ERR_CLOSED,
+                     c->input.is_aborted ? "the web server aborted the request"
+                                         : "the web server closed the connection");
+}
+
+static bool is_closed(const struct connection *c) {
+    return c->is_gone || c->input.is_aborted;
+}
+
+void request_look(struct connection *c) {
+    if (c->spool.end < SPOOL_MEMORY_BYTES) {
+        connection_take_in(c, TAKE_IN_KEEP, SPOOL_MEMORY_BYTES - (size_t)c->spool.end);
+    }
+}
+
+/* An abort must be seen by a request that only writes: looked for when the intake thread saw
+ * something arrive, and from the second send on (a single one is over before it matters). */
+static void look_before_sending(struct connection *c, unsigned flags) {
+    if (flags & SEND_LAST) {
+        if (c->input.phase != INPUT_ENDED) {
+            connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
+        }
+    } else if (c->has_sent ||
+               atomic_load_explicit(&c->owner, memory_order_relaxed) != OWNER_SERVING) {
+        request_look(c);
+    }
+}
+
+int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
+                 struct error *err) {
+    struct connection *c = connection_of(request);
+    assert(!output_is_pending(&c->output));
+    look_before_sending(c, flags);
+    if (is_closed(c) || c->has_ended_stream) {
+        return report_closed(c, err);
+    }
+    output_start(&c->output, FCGI_STDOUT, c->input.id, parts, part_count);
+    c->has_sent = c->has_sent || c->output.content > 0 || (flags & SEND_LAST);
+    if (flags & SEND_LAST) {
+        connection_end_streams(c);
+        if (c->input.phase == INPUT_ENDED) {
+            output_add_end_request(&c->output, 0, FCGI_REQUEST_COMPLETE);
+            c->has_ended = true;
+        }
+    }
+    int result = connection_send(c);
+    return result < 0 ? report_closed(c, err) : result;
+}
+
+void request_cut(struct connection *c) {
+    size_t trailer = c->output.trailer_bytes;
+    output_cut(&c->output);
+    if (c->output.trailer_bytes < trailer) {
+        c->has_ended = c->has_ended_stream = false;
+    }
+}
+
+int request_wait_writable(struct connection *c, struct error *err) {
+    bool takes_in = true;
+    for (;;) {
+        struct pollfd wanted = {.fd = c->fd, .events = POLLOUT};
+        if (takes_in) {
+            wanted.events |= POLLIN;
+        }
+        int ready = poll(&wanted, 1, REQUEST_STALL_MS);
+        if (ready == 0) {
+            c->is_gone = true;
+            return error_set(err, ERR_TIMEOUT,
+                             "the web server took no byte of the response for %d s",
+                             REQUEST_STALL_MS / 1000);
+        }
+        if (ready > 0 && (wanted.revents & POLLIN)) {
+            takes_in = connection_take_in(c, c->has_ended_stream ? TAKE_IN_DISCARD : TAKE_IN_KEEP,
+                                          SPOOL_MEMORY_BYTES);
+        }
+        if (ready > 0 && (wanted.revents & (POLLOUT | POLLERR | POLLHUP))) {
+            return 0; /* for an error the write tells which */
+        }
+    }
+}
+
+int request_wait_sent(struct connection *c, struct error *err) {
+    for (;;) {
+        if (c->input.is_aborted) {
+            request_cut(c);
+        }
+        int result = connection_send(c);
+        if (result <= 0) {
+            return result < 0 ? report_closed(c, err) : 0;
+        }
+        if (request_wait_writable(c, err) < 0) {
+            return -1;
+        }
+    }
+}
+
+int request_flush(struct request *request, struct error *err) {
+    struct connection *c = connection_of(request);
+    if (request_wait_sent(c, err) < 0) {
+        return -1;
+    }
+    return c->input.is_aborted ? report_closed(c, err) : 0;
+}
+
+int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err) {
+    struct connection *c = connection_of(request);
+    if (request_flush(request, err) < 0) {
+        return -1;
+    }
+    if (is_closed(c) || c->has_ended_stream) {
+        return report_closed(c, err);
+    }
+    struct iovec part = {.iov_base = (void *)text, .iov_len = size};
+    output_start(&c->output, FCGI_STDERR, c->input.id, &part, 1);
+    c->has_sent_stderr = c->has_sent_stderr || size > 0;
+    return request_flush(request, err);
+}
+
+int request_own_output(struct connection *c) {
+    struct output *output = &c->output;
+    if (output->content == 0) {
+        return 0;
+    }
+    uint8_t *content = malloc(output->content);
+    if (!content) {
+        c->is_gone = true;
+        return -1;
+    }
+    size_t used = 0;
+    for (int i = 0; i < output->part_count; i++) {
+        memcpy(content + used, output->parts[i].iov_base, output->parts[i].iov_len);
+        used += output->parts[i].iov_len;
+    }
+    free(c->owned_content);
+    c->owned_content = content;
+    output->parts[0] = (struct iovec){.iov_base = content, .iov_len = output->content};
+    output->part_count = 1;
+    return 0;
+}

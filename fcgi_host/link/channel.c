@@ -1,0 +1,182 @@
+#include "fcgi_host/link/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/** On the wire: this, then `name_bytes` and `text_bytes` bytes. */
+struct header {
+    uint64_t number;
+    uint32_t type;
+    uint16_t name_bytes, text_bytes;
+};
+
+int channel_pair(int fds[2], struct error *err) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds)) {
+        return error_set_errno(err, errno, "socketpair");
+    }
+    return 0;
+}
+
+static size_t length_within(const char *text, size_t room) {
+    return text ? strnlen(text, room - 1) : 0;
+}
+
+int channel_send(int channel_fd, enum channel_type type, uint64_t number, const char *name,
+                 const char *text, int fd, struct error *err) {
+    struct header header = {
+        .number = number,
+        .type = type,
+        .name_bytes = (uint16_t)length_within(name, CHANNEL_NAME_BYTES),
+        .text_bytes = (uint16_t)length_within(text, CHANNEL_TEXT_BYTES),
+    };
+    struct iovec parts[] = {
+        {&header, sizeof header},
+        {(void *)name, header.name_bytes},
+        {(void *)text, header.text_bytes},
+    };
+    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 3};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    if (fd >= 0) {
+        packet.msg_control = control.bytes;
+        packet.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&packet);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(channel_fd, &packet, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) {
+        return 0;
+    }
+    if (errno == EPIPE || errno == ECONNRESET) {
+        return error_set(err, ERR_CLOSED, "the other process has ended");
+    }
+    if (errno == EAGAIN) {
+        return error_set(err, ERR_BUSY, "the other process does not read its channel");
+    }
+    return error_set_errno(err, errno, "channel");
+}
+
+/** The descriptor that came along, or -1. */
+static int received_fd(struct msghdr *packet) {
+    struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
+    int fd = -1;
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(sizeof fd)) {
+        memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    }
+    return fd;
+}
+
+static int decode(const char *bytes, size_t size, struct channel_message *message) {
+    struct header header;
+    if (size < sizeof header) {
+        return -1;
+    }
+    memcpy(&header, bytes, sizeof header);
+    if (header.name_bytes >= CHANNEL_NAME_BYTES || header.text_bytes >= CHANNEL_TEXT_BYTES ||
+        size != sizeof header + header.name_bytes + header.text_bytes) {
+        return -1;
+    }
+    message->type = (enum channel_type)header.type;
+    message->number = header.number;
+    memcpy(message->name, bytes + sizeof header, header.name_bytes);
+    message->name[header.name_bytes] = '\0';
+    memcpy(message->text, bytes + sizeof header + header.name_bytes, header.text_bytes);
+    message->text[header.text_bytes] = '\0';
+    return 0;
+}
+
+int channel_receive(int channel_fd, struct channel_message *message, struct error *err) {
+    char bytes[sizeof(struct header) + CHANNEL_NAME_BYTES + CHANNEL_TEXT_BYTES];
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {bytes, sizeof bytes};
+    struct msghdr packet = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    ssize_t size;
+    do {
+        size = recvmsg(channel_fd, &packet, MSG_CMSG_CLOEXEC);
+    } while (size < 0 && errno == EINTR);
+    if (size == 0 || (size < 0 && errno == ECONNRESET)) {
+        return error_set(err, ERR_CLOSED, "the other process has ended");
+    }
+    if (size < 0) {
+        return errno == EAGAIN ? error_set(err, ERR_BUSY, "no message")
+                               : error_set_errno(err, errno, "channel");
+    }
+    message->fd = received_fd(&packet);
+    if (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || decode(bytes, (size_t)size, message)) {
+        if (message->fd >= 0) {
+            close(message->fd);
+        }
+        return error_set(err, ERR_PROTOCOL, "channel: a message of the wrong size");
+    }
+    return 0;
+}
+
+int channel_make_file(const char *bytes, size_t size, struct error *err) {
+    int fd = memfd_create("fcgi_host-status", MFD_CLOEXEC);
+    if (fd < 0) {
+        return error_set_errno(err, errno, "memfd_create");
+    }
+    for (size_t done = 0; done < size;) {
+        ssize_t written = pwrite(fd, bytes + done, size - done, (off_t)done);
+        if (written < 0) {
+            error_set_errno(err, errno, "writing a memory file");
+            close(fd);
+            return -1;
+        }
+        done += (size_t)written;
+    }
+    return fd;
+}
+
+char *channel_take_file(int fd, size_t *ret_size, struct error *err) {
+    struct stat status;
+    char *bytes = NULL;
+    if (fstat(fd, &status)) {
+        error_set_errno(err, errno, "reading a memory file");
+        goto out;
+    }
+    size_t size = (size_t)status.st_size, done = 0;
+    bytes = malloc(size + 1);
+    if (!bytes) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        goto out;
+    }
+    while (done < size) {
+        ssize_t count = pread(fd, bytes + done, size - done, (off_t)done);
+        if (count <= 0) {
+            error_set_errno(err, count < 0 ? errno : EIO, "reading a memory file");
+            free(bytes);
+            bytes = NULL;
+            goto out;
+        }
+        done += (size_t)count;
+    }
+    bytes[size] = '\0';
+    *ret_size = size;
+out:
+    close(fd);
+    return bytes;
+}

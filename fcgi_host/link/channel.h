@@ -1,0 +1,88 @@
+/**
+ * The channel between the supervisor and one worker: a SOCK_SEQPACKET pair, so that a message is
+ * read whole or not at all, and the end of either process is seen as the end of the channel.
+ *
+ * A message has a type, a number, a name (an application, …) and a text.  A status document can be
+ * larger than a packet: it travels in a memory file whose descriptor goes along.
+ *
+ * Life cycle of a worker, as its channel sees it:
+ *   worker     … REFUSED*, FAILED*, APP_LOADED*, LOADED → supervisor
+ *   supervisor … ACCEPT (begin to serve) or STOP
+ *   both       … STATUS, RELOAD, … as they come
+ *   worker     … REPLACE_ME (why)  → supervisor, which starts another and sends STOP
+ *
+ * @thread any: one packet is one system call
+ * @tstate none
+ */
+#ifndef FCGI_HOST_LINK_CHANNEL_H
+#define FCGI_HOST_LINK_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/base/error.h"
+
+enum channel_type {
+    /* worker → supervisor */
+    CHANNEL_REFUSED = 1,  /**< `name`: an interpreter that must be the main one; `text`: why */
+    CHANNEL_FAILED,       /**< `name`: an application that did not load; `text`: why */
+    CHANNEL_APP_LOADED,   /**< `name`: an application that did */
+    CHANNEL_LOADED,       /**< everything has loaded or failed */
+    CHANNEL_STOPPED,      /**< it accepts nothing any more */
+    CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
+    CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
+    CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
+    CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_hooks.h; `text` */
+    /* supervisor → worker */
+    CHANNEL_ACCEPT = 100, /**< begin to accept connections */
+    /** `number`: milliseconds to finish in; `name` CHANNEL_STOP_LAST: nobody accepts after this
+     * one; descriptor: where idle connections are to be sent (CHANNEL_CONNECTION), none: close them
+     */
+    CHANNEL_STOP,
+    CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */
+    CHANNEL_STATUS,       /**< `number`: to be given back */
+    CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
+    CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
+    /** A replacement has ended. `number`: how long it took, ms; `name`: "kept" or "replaced";
+     *  `text`: its cause */
+    CHANNEL_REPLACED,
+    CHANNEL_LOG_REOPEN,
+    CHANNEL_STACKS, /**< log the Python stack of every thread that serves */
+    /* worker → worker */
+    CHANNEL_CONNECTION = 200, /**< descriptor: a connection without a request */
+};
+
+#define CHANNEL_STOP_LAST "last"
+
+enum {
+    CHANNEL_NAME_BYTES = 1024, /**< a script's path may be the name */
+    CHANNEL_TEXT_BYTES = 4096, /**< longer texts are cut: the log has them whole */
+};
+
+struct channel_message {
+    enum channel_type type;
+    uint64_t number;
+    char name[CHANNEL_NAME_BYTES]; /**< NUL-terminated */
+    char text[CHANNEL_TEXT_BYTES]; /**< NUL-terminated */
+    int fd; /**< -1: none; received ones are CLOEXEC and the receiver's to close */
+};
+
+/** A connected pair, non-blocking and CLOEXEC. Errors: ERR_SYSTEM */
+int channel_pair(int ret_fds[2], struct error *err);
+
+/** `name` and `text` may be NULL and are cut to what fits.  The message's own `fd` stays open.
+ *  @return 0, or -1: ERR_CLOSED, ERR_BUSY (the other side does not read), ERR_SYSTEM */
+int channel_send(int channel_fd, enum channel_type type, uint64_t number, const char *name,
+                 const char *text, int fd, struct error *err);
+
+/** @return 0, or -1: ERR_CLOSED (the other process has ended), ERR_BUSY (nothing there),
+ *  ERR_PROTOCOL, ERR_SYSTEM */
+int channel_receive(int channel_fd, struct channel_message *ret_message, struct error *err);
+
+/** Put bytes into a memory file, to be sent. @return a descriptor, or -1 with ERR_SYSTEM */
+int channel_make_file(const char *bytes, size_t size, struct error *err);
+/** Read such a file to its end and close it.
+ *  @return malloc'ed and NUL-terminated, or NULL: ERR_SYSTEM, ERR_MEMORY */
+char *channel_take_file(int fd, size_t *ret_size, struct error *err);
+
+#endif

@@ -1,0 +1,156 @@
+#include "fcgi_host/link/placement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CRASHES_TO_FAIL = 2, KILLS_TO_FAIL = 3 };
+
+/** Of an interpreter (moved) or of an application (crashed); few of either. */
+struct entry {
+    struct entry *next;
+    char *name;
+    char *why;
+    unsigned crashes, kills;
+    bool is_failed;
+};
+
+struct placement {
+    struct entry *moved;
+    struct entry *crashed;
+};
+
+struct placement *placement_new(void) {
+    return calloc(1, sizeof(struct placement));
+}
+
+static void entry_free(struct entry *entry) {
+    free(entry->name);
+    free(entry->why);
+    free(entry);
+}
+
+static void entries_free(struct entry **list) {
+    while (*list) {
+        struct entry *entry = *list;
+        *list = entry->next;
+        entry_free(entry);
+    }
+}
+
+void placement_clear(struct placement *placement) {
+    entries_free(&placement->moved);
+    entries_free(&placement->crashed);
+}
+
+void placement_free(struct placement *placement) {
+    if (placement) {
+        placement_clear(placement);
+        free(placement);
+    }
+}
+
+static struct entry *find(struct entry *list, const char *name) {
+    while (list && strcmp(list->name, name) != 0) {
+        list = list->next;
+    }
+    return list;
+}
+
+/** At the end of the list, so that the order stays. @return NULL when out of memory */
+static struct entry *add(struct entry **list, const char *name, const char *why) {
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (!entry) {
+        return NULL;
+    }
+    entry->name = strdup(name);
+    entry->why = strdup(why);
+    if (!entry->name || !entry->why) {
+        entry_free(entry);
+        return NULL;
+    }
+    while (*list) {
+        list = &(*list)->next;
+    }
+    *list = entry;
+    return entry;
+}
+
+const char *placement_main_reason(const struct placement *placement, const char *interpreter) {
+    const struct entry *entry = find(placement->moved, interpreter);
+    return entry ? entry->why : NULL;
+}
+
+int placement_move_to_main(struct placement *placement, const char *interpreter, const char *why,
+                           struct error *err) {
+    if (find(placement->moved, interpreter)) {
+        return 0;
+    }
+    return add(&placement->moved, interpreter, why) ? 1
+                                                    : error_set(err, ERR_MEMORY, "out of memory");
+}
+
+const char *placement_moved(const struct placement *placement, size_t index) {
+    const struct entry *entry = placement->moved;
+    for (; entry && index > 0; index--) {
+        entry = entry->next;
+    }
+    return entry ? entry->name : NULL;
+}
+
+enum placement_verdict placement_crashed(struct placement *placement, const char *app,
+                                         const char *interpreter, bool is_main, const char *why,
+                                         bool was_killed) {
+    struct entry *entry = find(placement->crashed, app);
+    if (!entry) {
+        entry = add(&placement->crashed, app, why);
+        if (!entry) {
+            return PLACEMENT_RETRY;
+        }
+    }
+    char *copy = strdup(why);
+    if (copy) {
+        free(entry->why);
+        entry->why = copy;
+    }
+    if (was_killed) {
+        entry->is_failed = ++entry->kills >= KILLS_TO_FAIL;
+        return entry->is_failed ? PLACEMENT_FAILED : PLACEMENT_RETRY;
+    }
+    if (++entry->crashes >= CRASHES_TO_FAIL) {
+        entry->is_failed = true;
+        return PLACEMENT_FAILED;
+    }
+    if (!is_main && placement_move_to_main(placement, interpreter, why, NULL) == 1) {
+        return PLACEMENT_MOVED;
+    }
+    return PLACEMENT_RETRY;
+}
+
+const char *placement_failed_reason(const struct placement *placement, const char *app) {
+    const struct entry *entry = find(placement->crashed, app);
+    return entry && entry->is_failed ? entry->why : NULL;
+}
+
+static void remove_crashed(struct placement *placement, const char *app) {
+    for (struct entry **link = &placement->crashed; *link; link = &(*link)->next) {
+        if (strcmp((*link)->name, app) == 0) {
+            struct entry *entry = *link;
+            *link = entry->next;
+            entry_free(entry);
+            return;
+        }
+    }
+}
+
+void placement_loaded(struct placement *placement, const char *app) {
+    remove_crashed(placement, app);
+}
+
+void placement_retry(struct placement *placement, const char *app) {
+    if (app) {
+        remove_crashed(placement, app);
+    } else {
+        entries_free(&placement->crashed);
+    }
+}

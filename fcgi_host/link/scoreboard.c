@@ -1,0 +1,122 @@
+#include "fcgi_host/link/scoreboard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct scoreboard *s_board;
+static pthread_key_t s_thread_end;
+static pthread_once_t s_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct scoreboard_slot *tl_slot;
+
+struct scoreboard *scoreboard_new(struct error *err) {
+    struct scoreboard *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (board == MAP_FAILED) {
+        error_set_errno(err, errno, "mmap");
+        return NULL;
+    }
+    atomic_init(&board->fatal_slot, -1);
+    return board;
+}
+
+void scoreboard_free(struct scoreboard *board) {
+    if (board) {
+        munmap(board, sizeof *board);
+    }
+}
+
+static void give_back(void *slot) {
+    struct scoreboard_slot *mine = slot;
+    tl_slot = NULL;
+    atomic_store(&mine->activity, SLOT_IDLE);
+    atomic_store(&mine->thread_id, 0);
+    atomic_store(&mine->is_taken, false);
+}
+
+static void make_key(void) {
+    pthread_key_create(&s_thread_end, give_back);
+}
+
+void scoreboard_use(struct scoreboard *board) {
+    pthread_once(&s_once, make_key);
+    s_board = board;
+}
+
+static void note_used(unsigned count) {
+    unsigned used = atomic_load(&s_board->used);
+    while (used < count && !atomic_compare_exchange_weak(&s_board->used, &used, count)) {
+    }
+}
+
+struct scoreboard_slot *scoreboard_my_slot(void) {
+    if (tl_slot || !s_board) {
+        return tl_slot;
+    }
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
+        struct scoreboard_slot *slot = &s_board->slots[i];
+        bool was_taken = atomic_load_explicit(&slot->is_taken, memory_order_relaxed);
+        if (!was_taken && atomic_compare_exchange_strong(&slot->is_taken, &was_taken, true)) {
+            atomic_store(&slot->thread_id, gettid());
+            pthread_setspecific(s_thread_end, slot);
+            note_used(i + 1);
+            tl_slot = slot;
+            break;
+        }
+    }
+    return tl_slot;
+}
+
+int scoreboard_my_index(void) {
+    return tl_slot ? (int)(tl_slot - s_board->slots) : -1;
+}
+
+void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns) {
+    atomic_store_explicit(&slot->started_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&slot->notices, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->activity, activity, memory_order_relaxed);
+    /* Sequentially consistent: the limits thread looks for active slots after it said that it is
+     * going to sleep, a serving thread looks whether it sleeps after it became active. */
+    atomic_fetch_add(&slot->sequence, 1);
+}
+
+void slot_end(struct scoreboard_slot *slot) {
+    atomic_store_explicit(&slot->activity, SLOT_IDLE, memory_order_relaxed);
+    atomic_fetch_add(&slot->sequence, 1);
+}
+
+/* The fields are copied while their writer may be at work; `sequence` tells that it was. */
+__attribute__((no_sanitize("thread"))) static void copy_fields(const struct scoreboard_slot *slot,
+                                                               struct slot_view *view) {
+    view->activity = (enum slot_activity)atomic_load(&slot->activity);
+    view->started_ns = atomic_load(&slot->started_ns);
+    view->python_ident = slot->python_ident;
+    view->thread_id = atomic_load(&slot->thread_id);
+    view->slow_s = slot->slow_s;
+    view->timeout_s = slot->timeout_s;
+    view->generation = slot->generation;
+    memcpy(view->app, slot->app, sizeof view->app);
+    memcpy(view->request_id, slot->request_id, sizeof view->request_id);
+    memcpy(view->line, slot->line, sizeof view->line);
+    view->app[sizeof view->app - 1] = '\0';
+    view->request_id[sizeof view->request_id - 1] = '\0';
+    view->line[sizeof view->line - 1] = '\0';
+}
+
+bool slot_read(const struct scoreboard_slot *slot, struct slot_view *view) {
+    view->sequence = atomic_load(&slot->sequence);
+    if (view->sequence % 2 == 0) {
+        return false;
+    }
+    copy_fields(slot, view);
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load(&slot->sequence) == view->sequence;
+}
+
+void slot_set_text(char *field, size_t room, const char *text, size_t size) {
+    size_t kept = size < room ? size : room - 1;
+    memcpy(field, text, kept);
+    field[kept] = '\0';
+}

@@ -1,0 +1,187 @@
+/* The check for stale extension state, asked at the moments of a reload. */
+#include "pool/python/py_compat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/recycle/recycle_internal.h"
+#include "reload/stale/stale.h"
+
+/** One question to stale.h, taken to a thread of the generation it is about. */
+struct question {
+    struct stale_check *check;
+    void *old, *new;
+    struct stale_report *report;
+};
+
+static int ask_before_load(void *arg, struct error *err) {
+    struct question *question = arg;
+    return stale_check_before_load(question->check, question->old, err);
+}
+
+static int ask_loaded(void *arg, struct error *err) {
+    struct question *question = arg;
+    return stale_check_loaded(question->check, question->old, question->new, &question->report,
+                              err);
+}
+
+static int ask_after_end(void *arg, struct error *err) {
+    struct question *question = arg;
+    return stale_check_after_end(question->check, question->new, &question->report, err);
+}
+
+static const struct app_config *first_config(const struct recycled *recycled) {
+    const struct application *application =
+        pool_app_user(pool_interpreter_app(recycled->interpreter, 0));
+    return application->config;
+}
+
+/* ---- Verdicts ---- */
+
+static void log_findings(const struct stale_report *report, const struct log_about *about) {
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct stale_finding *finding = &report->findings[i];
+        char place[64] = "";
+        if (finding->is_note || finding->verdict == VERDICT_CLEAN) {
+            continue;
+        }
+        if (finding->image[0]) {
+            snprintf(place, sizeof place, "+0x%llx", (unsigned long long)finding->offset);
+        }
+        log_line(LOG_WARN, "stale.found", about, "%s: %s (%s%s) holds %s of %s, %s: %s",
+                 finding->module[0] ? finding->module : "no module's variable", finding->symbol,
+                 finding->image[0] ? finding->image : "a Python object", place, finding->holds,
+                 finding->owner, finding->is_borrowed ? "borrowed" : "owned",
+                 stale_verdict_name(finding->verdict));
+    }
+}
+
+/** The worst finding, in words. @return whether there is one that forbids recycling */
+static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
+    const struct stale_finding *worst = NULL;
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct stale_finding *each = &report->findings[i];
+        if (!each->is_note && !stale_verdict_is_recyclable(each->verdict) &&
+            (!worst || each->verdict > worst->verdict)) {
+            worst = each;
+        }
+    }
+    if (!worst) {
+        return false;
+    }
+    const char *verdict = stale_verdict_name(worst->verdict);
+    if (worst->image[0]) {
+        snprintf(ret_text, size, "extension %s cannot be recycled: %s", worst->module, verdict);
+    } else {
+        snprintf(ret_text, size, "%s%s %s holds %s of %s and cannot be recycled: %s",
+                 worst->module[0] ? "in module " : "an object that no module leads to:",
+                 worst->module, worst->symbol, worst->holds, worst->owner, verdict);
+    }
+    return true;
+}
+
+/**
+ * Keep a report for the status, log it, and apply on_stale.
+ * @return 0 go on, -1 with ERR_REFUSED
+ */
+static int judge(struct recycled *recycled, struct stale_report *report, uint64_t generation,
+                 struct error *err) {
+    const struct app_config *config = first_config(recycled);
+    const struct log_about about = {.app = config->name, .generation = generation};
+    char worst[256];
+    bool is_bad = name_worst(report, worst, sizeof worst);
+    log_findings(report, &about);
+    if (is_bad) {
+        log_line(LOG_WARN, "stale.found", &about, "%s (%.1f ms)", worst, report->took_ms);
+    } else {
+        log_line(LOG_INFO, "stale.clean", &about, "%zu extensions, %.1f ms",
+                 report->extension_count, report->took_ms);
+    }
+    pthread_mutex_lock(&recycled->lock);
+    if (is_bad) {
+        snprintf(recycled->unrecyclable, sizeof recycled->unrecyclable, "%s", worst);
+    }
+    snprintf(recycled->verdict, sizeof recycled->verdict, "%s",
+             stale_verdict_name(report->verdict));
+    struct stale_report *before = recycled->report;
+    recycled->report = report;
+    pthread_mutex_unlock(&recycled->lock);
+    stale_report_free(before);
+    if (is_bad && config->on_stale != ON_STALE_WARN) {
+        return error_set(err, ERR_REFUSED, "%s", worst);
+    }
+    return 0;
+}
+
+/** A check that could not be made is no verdict: the worker is replaced instead. */
+static int unknown(const struct recycled *recycled, struct error *err) {
+    const struct log_about about = {.app = first_config(recycled)->name};
+    error_prefix(err, "the check for stale extension state failed");
+    err->code = ERR_REFUSED;
+    log_line(LOG_WARN, "stale.unknown", &about, "%s", err->text);
+    return -1;
+}
+
+/* ---- The moments ---- */
+
+void recycler_check_before_load(struct recycled *recycled, struct generation *serving) {
+    struct error err;
+    struct question question = {.check = recycled->check,
+                                .old = generation_interpreter_state(serving)};
+    if (pool_run(serving, ask_before_load, &question, &err) != 0) {
+        unknown(recycled, &err);
+    }
+}
+
+int recycler_check_loaded(struct recycled *recycled, struct generation *serving,
+                          struct generation *next, struct error *err) {
+    struct question question = {.check = recycled->check,
+                                .old = serving ? generation_interpreter_state(serving) : NULL,
+                                .new = generation_interpreter_state(next)};
+    if (pool_run(next, ask_loaded, &question, err) != 0) {
+        return unknown(recycled, err);
+    }
+    return judge(recycled, question.report, generation_number(next), err);
+}
+
+void recycler_ending(struct recycler *recycler, struct generation *generation) {
+    struct error err;
+    pthread_mutex_lock(&recycler->lock);
+    struct recycled *recycled = recycler_find(recycler, generation_interpreter(generation));
+    pthread_mutex_unlock(&recycler->lock);
+    if (!recycled || !recycled->check) {
+        return;
+    }
+    PyThreadState *tstate = PyThreadState_Get();
+    if (sem_trywait(&recycler->end_turn) != 0) { /* another one is ending, for milliseconds */
+        PyEval_SaveThread();
+        while (sem_wait(&recycler->end_turn) != 0) { /* EINTR */
+        }
+        PyEval_RestoreThread(tstate);
+    }
+    struct generation *serving = pool_current(recycled->interpreter);
+    if (stale_check_before_end(recycled->check, PyThreadState_GetInterpreter(tstate),
+                               serving ? generation_interpreter_state(serving) : NULL, &err) != 0) {
+        tstate = PyEval_SaveThread();
+        unknown(recycled, &err);
+        PyEval_RestoreThread(tstate);
+    }
+}
+
+int recycler_check_after_end(struct recycled *recycled, struct generation *serving,
+                             struct error *err) {
+    if (!recycled->check) {
+        return 0;
+    }
+    struct question question = {.check = recycled->check,
+                                .new = serving ? generation_interpreter_state(serving) : NULL};
+    int failed = serving ? pool_run(serving, ask_after_end, &question, err)
+                         : error_set(err, ERR_CLOSED, "nobody serves");
+    sem_post(&recycled->recycler->end_turn);
+    if (failed && err->code == ERR_CLOSED) {
+        return 0; /* it is being retired itself: the next one is looked at then */
+    }
+    return failed ? unknown(recycled, err)
+                  : judge(recycled, question.report, generation_number(serving), err);
+}

@@ -1,0 +1,288 @@
+#include "fcgi_host/status/page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "embedded/status_page_css.h"
+
+/** Seconds between two looks: the page costs a worker less than a millisecond. */
+#define REFRESH_S "5"
+
+/* ---- Pieces ---- */
+
+static void put_text(FILE *out, const char *text) {
+    for (; *text; text++) {
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            putc(*text, out);
+        }
+    }
+}
+
+static void put_string(FILE *out, const struct json *object, const char *key) {
+    put_text(out, json_get_string(object, key, ""));
+}
+
+/** The colour of a state, an outcome or a verdict. */
+static const char *class_of(const char *word) {
+    static const struct {
+        const char *word, *class;
+    } s_classes[] = {
+        {"serving", "good"},  {"switched", "good"}, {"clean", "good"},         {"loading", "busy"},
+        {"starting", "busy"}, {"draining", "busy"}, {"kept", "bad"},           {"failed", "bad"},
+        {"stuck", "bad"},     {"stale", "bad"},     {"dangling", "bad"},       {"shared", "bad"},
+        {"crashes", "bad"},   {"breaks", "bad"},    {"reinitialised", "busy"}, {"refuses", "busy"},
+        {"replaced", "good"},
+    };
+    for (size_t i = 0; i < sizeof s_classes / sizeof s_classes[0]; i++) {
+        if (strcmp(word, s_classes[i].word) == 0) {
+            return s_classes[i].class;
+        }
+    }
+    return "";
+}
+
+static void put_word(FILE *out, const char *word) {
+    fprintf(out, "<span class=\"%s\">", class_of(word));
+    put_text(out, word);
+    fputs("</span>", out);
+}
+
+static void put_number_cell(FILE *out, const struct json *object, const char *key) {
+    fprintf(out, "<td class=\"n\">%.0f</td>", json_get_number(object, key, 0));
+}
+
+static void put_duration(FILE *out, double seconds) {
+    if (seconds < 120) {
+        fprintf(out, "%.0f s", seconds);
+    } else if (seconds < 7200) {
+        fprintf(out, "%.0f min", seconds / 60);
+    } else if (seconds < 172800) {
+        fprintf(out, "%.0f h", seconds / 3600);
+    } else {
+        fprintf(out, "%.0f days", seconds / 86400);
+    }
+}
+
+static void put_tile(FILE *out, const char *label, double value) {
+    fprintf(out, "<div class=\"tile\"><b>%.0f</b>%s</div>", value, label);
+}
+
+/* ---- Applications ---- */
+
+static void put_last_reload(FILE *out, const struct json *reload) {
+    const struct json *last = json_get(reload, "last");
+    const char *verdict = json_get_string(last, "verdict", "");
+    fputs("<td class=\"small\"><span title=\"", out);
+    put_string(out, reload, "why");
+    fputs("\">", out);
+    put_string(out, reload, "strategy");
+    fputs("</span>", out);
+    if (last && last->type == JSON_OBJECT) {
+        fputs("<br>", out);
+        put_word(out, json_get_string(last, "outcome", ""));
+        fprintf(out, " in %.0f ms", json_get_number(last, "total_ms", 0));
+        if (*verdict) {
+            fputs(", ", out);
+            put_word(out, verdict);
+        }
+        fputs("<br><span class=\"soft path\">", out);
+        put_string(out, last, "cause");
+        fputs("<br>", out);
+        put_string(out, last, "at");
+        fputs("</span>", out);
+    }
+    fputs("</td>", out);
+}
+
+static void put_extensions(FILE *out, const struct json *app) {
+    const struct json *extensions = json_get(app, "extensions");
+    unsigned count = 0;
+    for (const struct json *each = extensions ? extensions->child : NULL; each; each = each->next) {
+        count++;
+    }
+    if (count == 0) {
+        return;
+    }
+    fprintf(out, "<details class=\"small\"><summary>%u extension modules</summary>", count);
+    for (const struct json *each = extensions->child; each; each = each->next) {
+        put_string(out, each, "module");
+        fputs(" ", out);
+        put_word(out, json_get_string(each, "verdict", ""));
+        fputs("<br>", out);
+    }
+    fputs("</details>", out);
+}
+
+static void put_application(FILE *out, const struct json *app) {
+    const struct json *latency = json_get(app, "latency_ms");
+    const char *error = json_get_string(app, "error", "");
+    fputs("<tr><td><b>", out);
+    put_string(out, app, "name");
+    fputs("</b><br><span class=\"soft small path\">", out);
+    put_string(out, app, "file");
+    fputs("</span>", out);
+    if (*error) {
+        fputs("<details class=\"small bad\"><summary>why it failed</summary><pre>", out);
+        put_text(out, error);
+        fputs("</pre></details>", out);
+    }
+    put_extensions(out, app);
+    fputs("</td><td>", out);
+    put_word(out, json_get_string(app, "state", ""));
+    fputs("</td><td>", out);
+    put_string(out, app, "interpreter");
+    fputs(strcmp(json_get_string(app, "gil", ""), "own") == 0 ? "<br>own GIL</td>" : "</td>", out);
+    put_number_cell(out, app, "generation");
+    put_number_cell(out, app, "requests");
+    put_number_cell(out, app, "in_flight");
+    put_number_cell(out, app, "queued");
+    put_number_cell(out, app, "rejected");
+    fprintf(out, "<td class=\"n\">%.1f</td><td class=\"n\">%.1f</td>",
+            json_get_number(latency, "p50", 0), json_get_number(latency, "p99", 0));
+    put_last_reload(out, json_get(app, "reload"));
+    fputs("</tr>\n", out);
+}
+
+/* ---- Workers ---- */
+
+static void put_running(FILE *out, const struct json *running) {
+    if (!running || !running->child) {
+        return;
+    }
+    fputs("<details class=\"small\"><summary>requests running now</summary><pre>", out);
+    for (const struct json *each = running->child; each; each = each->next) {
+        fprintf(out, "%9.0f ms  ", json_get_number(each, "ms", 0));
+        put_string(out, each, "app");
+        fputs("  ", out);
+        put_string(out, each, "doing");
+        fputs("  ", out);
+        put_string(out, each, "request_id");
+        fputs("\n", out);
+    }
+    fputs("</pre></details>", out);
+}
+
+static void put_worker(FILE *out, const struct json *worker) {
+    const struct json *apps = json_get(worker, "apps");
+    const struct json *connections = json_get(worker, "connections");
+    fprintf(out, "<h2>Worker %.0f ", json_get_number(worker, "pid", 0));
+    put_word(out, json_get_string(worker, "state", ""));
+    fprintf(out,
+            "</h2><p class=\"soft small\">%.0f requests · %.0f MB resident · %.0f connections, "
+            "%.0f of them idle · %.0f zombies</p>\n",
+            json_get_number(worker, "requests", 0),
+            json_get_number(worker, "rss_bytes", 0) / (1 << 20),
+            json_get_number(connections, "open", 0), json_get_number(connections, "idle", 0),
+            json_get_number(worker, "zombies", 0));
+    fputs("<div class=\"scroll\"><table><tr><th>Application</th><th>State</th><th>Interpreter</th>"
+          "<th class=\"n\">Generation</th><th class=\"n\">Requests</th><th class=\"n\">Running</th>"
+          "<th class=\"n\">Queued</th><th class=\"n\">Rejected</th>"
+          "<th class=\"n\" title=\"half of the responses took no longer\">p50, ms</th>"
+          "<th class=\"n\" title=\"of a hundred responses, one took longer\">p99, ms</th>"
+          "<th>Reload</th></tr>\n",
+          out);
+    for (const struct json *app = apps ? apps->child : NULL; app; app = app->next) {
+        put_application(out, app);
+    }
+    fputs("</table></div>\n", out);
+    put_running(out, json_get(worker, "running"));
+}
+
+static void put_tiles(FILE *out, const struct json *workers) {
+    double worker_count = 0, apps = 0, failed = 0, requests = 0, running = 0, queued = 0;
+    for (const struct json *worker = workers ? workers->child : NULL; worker;
+         worker = worker->next) {
+        const struct json *list = json_get(worker, "apps");
+        double here = 0, failed_here = 0;
+        worker_count++;
+        requests += json_get_number(worker, "requests", 0);
+        for (const struct json *app = list ? list->child : NULL; app; app = app->next) {
+            here++;
+            failed_here += strcmp(json_get_string(app, "state", ""), "failed") == 0;
+            running += json_get_number(app, "in_flight", 0);
+            queued += json_get_number(app, "queued", 0);
+        }
+        apps = here > apps ? here : apps;
+        failed = failed_here > failed ? failed_here : failed;
+    }
+    fputs("<div class=\"tiles\">", out);
+    put_tile(out, "workers", worker_count);
+    put_tile(out, "applications", apps);
+    put_tile(out, "requests", requests);
+    put_tile(out, "running", running);
+    put_tile(out, "queued", queued);
+    put_tile(out, failed > 0 ? "<span class=\"bad\">failed</span>" : "failed", failed);
+    fputs("</div>\n", out);
+}
+
+static void put_replacement(FILE *out, const struct json *last) {
+    const char *why = json_get_string(last, "why", "");
+    if (!last || last->type != JSON_OBJECT) {
+        return;
+    }
+    fputs("<p class=\"small\">Last worker replacement: ", out);
+    put_word(out, json_get_string(last, "outcome", ""));
+    fprintf(out, " in %.0f ms (", json_get_number(last, "total_ms", 0));
+    put_string(out, last, "cause");
+    fputs(") <span class=\"soft\">", out);
+    put_string(out, last, "at");
+    fputs("</span>", out);
+    if (*why) {
+        fputs("<br><span class=\"bad\">", out);
+        put_text(out, why);
+        fputs("</span>", out);
+    }
+    fputs("</p>\n", out);
+}
+
+char *status_page(const struct json *status) {
+    char *page = NULL;
+    size_t bytes = 0;
+    const struct json *workers = json_get(status, "workers");
+    FILE *out = open_memstream(&page, &bytes);
+    if (!out) {
+        return NULL;
+    }
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+            "<meta name=\"viewport\" content=\"width=device-width\">"
+            "<meta http-equiv=\"refresh\" content=\"" REFRESH_S "\">"
+            "<title>fcgi_host</title><style>\n%s</style></head><body>\n"
+            "<h1>fcgi_host</h1><p class=\"soft\">version ",
+            status_page_css);
+    put_string(out, status, "version");
+    fputs(" · Python ", out);
+    put_string(out, status, "python");
+    fprintf(out, " · process %.0f · up ", json_get_number(status, "pid", 0));
+    put_duration(out, json_get_number(status, "uptime_s", 0));
+    fputs("</p>\n", out);
+    put_tiles(out, workers);
+    put_replacement(out, json_get(status, "last_replacement"));
+    for (const struct json *worker = workers ? workers->child : NULL; worker;
+         worker = worker->next) {
+        put_worker(out, worker);
+    }
+    fputs("<p class=\"soft small\">Refreshed every " REFRESH_S " seconds · "
+          "<a href=\"?json\">JSON</a> · <a href=\"?openmetrics\">OpenMetrics</a></p>"
+          "</body></html>\n",
+          out);
+    if (fclose(out)) {
+        free(page);
+        return NULL;
+    }
+    return page;
+}

@@ -1,0 +1,15 @@
+/**
+ * The status as a table in a terminal: `fcgi_host status`.
+ *
+ * @thread any  @tstate none
+ */
+#ifndef FCGI_HOST_STATUS_TABLE_H
+#define FCGI_HOST_STATUS_TABLE_H
+
+#include "fcgi_host/base/json.h"
+
+/** @param status  the document (status_round.h)
+ *  @return text, malloc'ed, or NULL: out of memory */
+char *status_table(const struct json *status);
+
+#endif

@@ -1,0 +1,297 @@
+#include "fcgi_host/supervisor/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+
+enum {
+    MAX_CLIENTS = 32,      /**< more than an operator and a monitor have; bounds descriptors */
+    COMMAND_BYTES = 65536, /**< names of some hundred scripts */
+    MAX_WORDS = 1024,
+    COMMAND_TIMEOUT_MS = 5000, /**< to send the command, and to take the answer */
+};
+
+struct control_client {
+    struct control_client *next;
+    struct control *control;
+    struct loop_source source;
+    struct loop_timer timeout;
+    char *command; /* until it is complete */
+    size_t command_bytes;
+    char *answer;
+    size_t answer_bytes, answer_sent;
+    bool is_waiting; /* the command was handed on, the answer has not come */
+};
+
+struct control {
+    struct loop *loop;
+    struct control_hooks hooks;
+    struct loop_source source;
+    struct sockaddr_un address;
+    struct control_client *clients;
+    unsigned client_count;
+};
+
+/* ---- Clients ---- */
+
+static void client_close(struct control_client *client) {
+    struct control *control = client->control;
+    struct control_client **link = &control->clients;
+    while (*link != client) {
+        link = &(*link)->next;
+    }
+    *link = client->next;
+    control->client_count--;
+    if (client->is_waiting) {
+        control->hooks.gone(control->hooks.ctx, client);
+    }
+    loop_remove(control->loop, &client->source);
+    loop_disarm(control->loop, &client->timeout);
+    close(client->source.fd);
+    free(client->command);
+    free(client->answer);
+    free(client);
+}
+
+static void client_timeout(void *ctx) {
+    client_close(ctx);
+}
+
+static void send_answer(struct control_client *client) {
+    ssize_t sent = send(client->source.fd, client->answer + client->answer_sent,
+                        client->answer_bytes - client->answer_sent, MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    client->answer_sent += sent > 0 ? (size_t)sent : 0;
+    if (sent < 0 || client->answer_sent == client->answer_bytes) {
+        client_close(client);
+    }
+}
+
+void control_answer(struct control_client *client, const char *text, size_t bytes) {
+    client->is_waiting = false;
+    client->answer = malloc(bytes + 1);
+    if (!client->answer) {
+        client_close(client);
+        return;
+    }
+    memcpy(client->answer, text, bytes);
+    client->answer[bytes] = '\n';
+    client->answer_bytes = bytes + 1;
+    loop_arm(client->control->loop, &client->timeout, COMMAND_TIMEOUT_MS);
+    if (loop_change(client->control->loop, &client->source, EPOLLOUT, NULL)) {
+        client_close(client);
+    }
+}
+
+/** Split at newlines, in place, and hand on. */
+static void hand_on(struct control_client *client) {
+    struct control *control = client->control;
+    char *words[MAX_WORDS], *rest = NULL;
+    struct string_list list = {.items = words};
+    for (char *word = strtok_r(client->command, "\n", &rest); word && list.count < MAX_WORDS;
+         word = strtok_r(NULL, "\n", &rest)) {
+        words[list.count++] = word;
+    }
+    if (list.count == 0) {
+        client_close(client);
+        return;
+    }
+    loop_disarm(control->loop, &client->timeout);
+    client->is_waiting = true;
+    control->hooks.command(control->hooks.ctx, client, &list);
+}
+
+static void read_command(struct control_client *client) {
+    ssize_t count = recv(client->source.fd, client->command + client->command_bytes,
+                         COMMAND_BYTES - client->command_bytes, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (count <= 0) {
+        client_close(client);
+        return;
+    }
+    client->command_bytes += (size_t)count;
+    client->command[client->command_bytes] = '\0';
+    if (strstr(client->command, "\n\n")) {
+        hand_on(client);
+    } else if (client->command_bytes == COMMAND_BYTES ||
+               strlen(client->command) != client->command_bytes) {
+        client_close(client); /* too long, or not text */
+    }
+}
+
+static void client_ready(void *ctx, uint32_t events) {
+    struct control_client *client = ctx;
+    if (client->answer) {
+        send_answer(client);
+    } else if (client->is_waiting) {
+        /* Whatever it says now is too late; one that only closed its side still listens. */
+        if (events & (EPOLLHUP | EPOLLERR) ||
+            loop_change(client->control->loop, &client->source, 0, NULL)) {
+            client_close(client);
+        }
+    } else {
+        read_command(client);
+    }
+}
+
+static bool is_allowed(int fd) {
+    struct ucred peer;
+    socklen_t bytes = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)) {
+        return false;
+    }
+    if (peer.uid != 0 && peer.uid != geteuid()) {
+        log_line(LOG_WARN, "control.refused", NULL, "process %d of user %u may not control this",
+                 (int)peer.pid, (unsigned)peer.uid);
+        return false;
+    }
+    return true;
+}
+
+static struct control_client *client_new(struct control *control, int fd) {
+    struct control_client *client = calloc(1, sizeof *client);
+    if (client) {
+        client->command = malloc(COMMAND_BYTES + 1);
+    }
+    if (!client || !client->command) {
+        free(client);
+        return NULL;
+    }
+    client->control = control;
+    client->source = (struct loop_source){.fd = fd, .ready = client_ready, .ctx = client};
+    client->timeout = (struct loop_timer){.expired = client_timeout, .ctx = client};
+    return client;
+}
+
+static void connection_ready(void *ctx, uint32_t events) {
+    struct control *control = ctx;
+    (void)events;
+    int fd = accept4(control->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        return;
+    }
+    struct control_client *client = NULL;
+    if (control->client_count < MAX_CLIENTS && is_allowed(fd)) {
+        client = client_new(control, fd);
+    }
+    if (!client || loop_add(control->loop, &client->source, EPOLLIN, NULL)) {
+        close(fd);
+        if (client) {
+            free(client->command);
+            free(client);
+        }
+        return;
+    }
+    client->next = control->clients;
+    control->clients = client;
+    control->client_count++;
+    loop_arm(control->loop, &client->timeout, COMMAND_TIMEOUT_MS);
+}
+
+/* ---- The socket ---- */
+
+int control_path(const char *template, long pid, char *path, size_t path_bytes, struct error *err) {
+    const char *mark = strstr(template, "%p");
+    int length = mark ? snprintf(path, path_bytes, "%.*s%ld%s", (int)(mark - template), template,
+                                 pid, mark + 2)
+                      : snprintf(path, path_bytes, "%s", template);
+    if (length < 1 || (size_t)length >= path_bytes) {
+        return error_set(err, ERR_USAGE, "control: \"%s\" is empty or too long for a socket",
+                         template);
+    }
+    return 0;
+}
+
+/** Whether a process that was killed left this socket behind. */
+static bool is_left_behind(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_refused = fd >= 0 &&
+                      connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
+                      errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_refused;
+}
+
+static int bind_private(int fd, const struct sockaddr_un *address) {
+    mode_t before = umask(0177); /* never, not even for a moment, open to others */
+    int outcome = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    int saved = errno;
+    umask(before);
+    errno = saved;
+    return outcome;
+}
+
+static int listen_at(struct control *control, struct error *err) {
+    const char *path = control->address.sun_path;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return error_set_errno(err, errno, "socket");
+    }
+    int outcome = bind_private(fd, &control->address);
+    if (outcome && errno == EADDRINUSE && is_left_behind(&control->address)) {
+        unlink(path);
+        outcome = bind_private(fd, &control->address);
+    }
+    if (outcome || listen(fd, MAX_CLIENTS)) {
+        if (errno == EADDRINUSE) {
+            error_set(err, ERR_BUSY, "control: another process listens at %s", path);
+        } else {
+            error_set_errno(err, errno, "control: %s", path);
+        }
+        close(fd);
+        return -1;
+    }
+    control->source = (struct loop_source){.fd = fd, .ready = connection_ready, .ctx = control};
+    if (loop_add(control->loop, &control->source, EPOLLIN, err)) {
+        close(fd);
+        unlink(path);
+        return -1;
+    }
+    return 0;
+}
+
+struct control *control_new(struct loop *loop, const char *path, const struct control_hooks *hooks,
+                            struct error *err) {
+    struct control *control = calloc(1, sizeof *control);
+    if (!control) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    control->loop = loop;
+    control->hooks = *hooks;
+    control->address.sun_family = AF_UNIX;
+    if (control_path(path, getpid(), control->address.sun_path, sizeof control->address.sun_path,
+                     err) ||
+        listen_at(control, err)) {
+        free(control);
+        return NULL;
+    }
+    return control;
+}
+
+void control_free(struct control *control) {
+    if (!control) {
+        return;
+    }
+    while (control->clients) {
+        client_close(control->clients); // NOLINT(clang-analyzer-unix.Malloc): unlinks it first
+    }
+    loop_remove(control->loop, &control->source);
+    close(control->source.fd);
+    unlink(control->address.sun_path);
+    free(control);
+}

@@ -1,0 +1,50 @@
+/**
+ * The control socket: local, mode 0600, for the same user or root only (SO_PEERCRED).
+ *
+ * A client sends one command, one word a line, an empty line at its end:
+ *     "status\n\n"  or  "reload\nNAME\nNAME\n\n"
+ * and gets one JSON document, then the end of the stream.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_CONTROL_H
+#define FCGI_HOST_SUPERVISOR_CONTROL_H
+
+#include <stddef.h>
+
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/supervisor/loop.h"
+#include "pool/base/error.h"
+
+struct control;
+struct control_client;
+
+struct control_hooks {
+    void *ctx;
+    /**
+     * A command has come; answer it with control_answer(), now or later.
+     * @param words  command and arguments; valid during the call
+     */
+    void (*command)(void *ctx, struct control_client *client, const struct string_list *words);
+    /** The client has gone before it was answered: it must not be touched again. */
+    void (*gone)(void *ctx, struct control_client *client);
+};
+
+/**
+ * Listen at `path` ("%p" in it becomes the process id).  A socket that a killed process left behind
+ * is replaced, one that answers is not.
+ * @return the control, or NULL: ERR_USAGE (path), ERR_BUSY (another host listens), ERR_SYSTEM
+ */
+struct control *control_new(struct loop *loop, const char *path, const struct control_hooks *hooks,
+                            struct error *err);
+/** Close, with all clients, and unlink. NULL is fine. */
+void control_free(struct control *control);
+
+/** Send the answer and close. @param text copied */
+void control_answer(struct control_client *client, const char *text, size_t bytes);
+
+/** `template` with "%p" replaced by `pid`. @return 0, or -1 with ERR_USAGE (too long) */
+int control_path(const char *template, long pid, char *ret_path, size_t path_bytes,
+                 struct error *err);
+
+#endif

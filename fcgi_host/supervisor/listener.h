@@ -1,0 +1,48 @@
+/**
+ * The listening socket: made from an address, or inherited (descriptor 0, LISTEN_FDS).
+ * Order: `listen` if given, descriptor 0 if it is a listening socket, LISTEN_FDS, else ERR_USAGE.
+ *
+ * Addresses: listen_address.h.
+ * Follows: FastCGI 1.0 §2.2 (FCGI_LISTENSOCK_FILENO); sd_listen_fds(3).
+ * @tstate none; needs no Python
+ */
+#ifndef FCGI_HOST_SUPERVISOR_LISTENER_H
+#define FCGI_HOST_SUPERVISOR_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "pool/base/error.h"
+
+struct listener {
+    int fd;          /**< listening, non-blocking, CLOEXEC */
+    char *unix_path; /**< to unlink at the end; NULL when inherited or TCP */
+    dev_t unix_device;
+    ino_t unix_inode; /**< of unix_path when it was made: another's file is not unlinked */
+};
+
+/**
+ * Listen.  A socket file that a dead process left is replaced; descriptors 0 to 2 get /dev/null
+ * in place of a socket taken from there; LISTEN_* are removed from the environment when used.
+ *
+ * @param address  NULL: the inherited socket
+ * @return 0, or -1: ERR_USAGE (nothing to listen on, bad address), ERR_SYSTEM (in use …)
+ * @owns   the caller: listener_close()
+ * @thread the process's only one (umask, environment)
+ */
+int listener_open(struct listener *ret_listener, const char *address, struct error *err);
+
+/** @return whether somebody has connected whom nobody has accepted yet */
+bool listener_has_waiting(const struct listener *listener);
+
+/**
+ * Let nobody connect any more; who has connected still waits for accept().  Done for a Unix socket
+ * of our own: an inherited one may be another process's as well, and for TCP the kernel has no such
+ * operation, so that there a connection made between the last accept() and close() is reset.
+ */
+void listener_refuse(struct listener *listener);
+
+/** Close, and unlink the socket file.  A forked child closes `fd` itself instead. */
+void listener_close(struct listener *listener);
+
+#endif

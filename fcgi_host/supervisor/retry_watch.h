@@ -1,0 +1,36 @@
+/**
+ * Files of applications that were given up because they killed their workers: when one changes,
+ * they are tried again.  They are not loaded anywhere, so no worker watches them.
+ *
+ * Watched is the WSGI file, and what lies beside it: which modules the crash came from, nobody
+ * knows.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_RETRY_WATCH_H
+#define FCGI_HOST_SUPERVISOR_RETRY_WATCH_H
+
+#include "fcgi_host/supervisor/loop.h"
+#include "pool/base/error.h"
+
+struct retry_watch;
+
+/**
+ * Make one that watches nothing.
+ * @param changed  called once for all that is watched, which is then forgotten; `path` is what
+ *                 changed
+ * @return NULL: ERR_MEMORY
+ */
+struct retry_watch *retry_watch_new(struct loop *loop, void (*changed)(void *ctx, const char *path),
+                                    void *ctx, struct error *err);
+void retry_watch_free(struct retry_watch *watch);
+
+/** Watch an application's file (absolute) and its folder. Errors: ERR_SYSTEM, ERR_BUSY (the
+ *  kernel's limits), ERR_MEMORY */
+int retry_watch_add(struct retry_watch *watch, const char *file, struct error *err);
+
+/** Whether a change of this file can mean other code: sources and extension modules, not what
+ *  Python writes itself (byte code). Pure. */
+bool retry_watch_is_code(const char *path);
+
+#endif

@@ -1,0 +1,215 @@
+#include "fcgi_host/supervisor/status_round.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/json_time.h"
+#include "fcgi_host/base/log.h"
+#include "pool/python/runtime.h"
+
+/** A worker's intake thread never blocks: one that has not answered by then is stuck. */
+enum { ANSWER_TIMEOUT_MS = 1000 };
+
+struct asker {
+    struct asker *next;
+    status_answer *answer;
+    void *ctx;
+    uint64_t number;
+};
+
+struct status_round {
+    struct loop *loop;
+    struct fleet *fleet;
+    struct loop_timer timeout;
+    uint64_t started_ms; /* of the host */
+    uint64_t number;     /* of the round */
+    bool is_running;
+    struct asker *askers;  /* of this round */
+    struct asker *waiting; /* for the next */
+};
+
+static void round_ended(void *ctx);
+
+struct status_round *status_round_new(struct loop *loop, struct error *err) {
+    struct status_round *round = calloc(1, sizeof *round);
+    if (!round) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    round->loop = loop;
+    round->timeout = (struct loop_timer){.expired = round_ended, .ctx = round};
+    round->started_ms = loop_now_ms();
+    return round;
+}
+
+void status_round_set_fleet(struct status_round *round, struct fleet *fleet) {
+    round->fleet = fleet;
+}
+
+static void askers_free(struct asker *asker) {
+    while (asker) {
+        struct asker *next = asker->next;
+        free(asker);
+        asker = next;
+    }
+}
+
+void status_round_free(struct status_round *round) {
+    if (round) {
+        loop_disarm(round->loop, &round->timeout);
+        askers_free(round->askers);
+        askers_free(round->waiting);
+        free(round);
+    }
+}
+
+/* ---- The document ---- */
+
+/** What the supervisor itself knows of a worker that does not answer. */
+static void write_silent(struct json_writer *json, const struct process *process) {
+    json_begin_object(json, NULL);
+    json_integer(json, "pid", process->pid);
+    json_string(json, "state", process->state == PROCESS_LOADING ? "starting" : "stuck");
+    json_integer(json, "requests", 0);
+    json_integer(json, "rss_bytes", 0);
+    json_begin_array(json, "apps");
+    json_end_array(json);
+    json_end_object(json);
+}
+
+static void write_last(struct json_writer *json, const struct fleet_last *last) {
+    if (!last->cause[0]) {
+        json_null(json, "last_replacement");
+        return;
+    }
+    char at[32];
+    status_format_time(last->at_s, at, sizeof at);
+    json_begin_object(json, "last_replacement");
+    json_string(json, "cause", last->cause);
+    json_string(json, "outcome", last->is_kept ? "kept" : "replaced");
+    json_string(json, "why", last->why);
+    json_number(json, "total_ms", last->total_ms);
+    json_string(json, "at", at);
+    json_end_object(json);
+}
+
+static void write_document(const struct status_round *round, struct json_writer *json) {
+    json_begin_object(json, NULL);
+    json_string(json, "version", FCGI_HOST_VERSION);
+    json_string(json, "python", runtime_python_version());
+    json_integer(json, "pid", getpid());
+    json_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
+    write_last(json, fleet_last(round->fleet));
+    json_begin_array(json, "workers");
+    for (struct process *process = fleet_processes(round->fleet); process;
+         process = process->next) {
+        if (process->status_part) {
+            json_raw(json, NULL, process->status_part, strlen(process->status_part));
+        } else if (process->state != PROCESS_DOOMED) {
+            write_silent(json, process);
+        }
+    }
+    json_end_array(json);
+    json_end_object(json);
+}
+
+/* ---- A round ---- */
+
+static void start(struct status_round *round) {
+    round->is_running = true;
+    round->number++;
+    round->askers = round->waiting;
+    round->waiting = NULL;
+    for (struct process *process = fleet_processes(round->fleet); process;
+         process = process->next) {
+        free(process->status_part);
+        process->status_part = NULL;
+        if (process->state != PROCESS_DOOMED) {
+            process_tell(process, CHANNEL_STATUS, round->number, NULL, NULL, -1);
+        }
+    }
+    loop_arm(round->loop, &round->timeout, ANSWER_TIMEOUT_MS);
+}
+
+static void round_ended(void *ctx) {
+    struct status_round *round = ctx;
+    struct json_writer json = {0};
+    write_document(round, &json);
+    const char *text = json.failed ? "{}" : json.text;
+    loop_disarm(round->loop, &round->timeout);
+    while (round->askers) {
+        struct asker *asker = round->askers;
+        round->askers = asker->next;
+        asker->answer(asker->ctx, asker->number, text, strlen(text));
+        free(asker);
+    }
+    free(json.text);
+    round->is_running = false;
+    if (round->waiting) {
+        start(round);
+    }
+}
+
+static void end_if_complete(struct status_round *round, const struct process *except) {
+    if (!round->is_running) {
+        return;
+    }
+    for (struct process *process = fleet_processes(round->fleet); process;
+         process = process->next) {
+        if (process != except && process->state != PROCESS_DOOMED && !process->status_part) {
+            return;
+        }
+    }
+    round_ended(round);
+}
+
+void status_round_ask(struct status_round *round, status_answer *answer, void *ctx,
+                      uint64_t number) {
+    struct asker *asker = calloc(1, sizeof *asker);
+    if (!asker) {
+        answer(ctx, number, "{}", 2);
+        return;
+    }
+    *asker = (struct asker){.next = round->waiting, .answer = answer, .ctx = ctx, .number = number};
+    round->waiting = asker;
+    if (!round->is_running) {
+        start(round);
+        end_if_complete(round, NULL);
+    }
+}
+
+static void forget_in(struct asker **link, const void *ctx) {
+    while (*link) {
+        struct asker *asker = *link;
+        if (asker->ctx == ctx) {
+            *link = asker->next;
+            free(asker);
+        } else {
+            link = &asker->next;
+        }
+    }
+}
+
+void status_round_forget(struct status_round *round, void *ctx) {
+    forget_in(&round->askers, ctx);
+    forget_in(&round->waiting, ctx);
+}
+
+void status_round_part(struct status_round *round, struct process *process, uint64_t number,
+                       char *text) {
+    if (number != round->number || !round->is_running) {
+        free(text); /* of a round that did not wait for it */
+        return;
+    }
+    free(process->status_part);
+    process->status_part = text;
+    end_if_complete(round, NULL);
+}
+
+void status_round_gone(struct status_round *round, struct process *process) {
+    status_round_forget(round, process);
+    end_if_complete(round, process);
+}

@@ -1,0 +1,39 @@
+/**
+ * The status of the whole host: every worker is asked for its part, and whoever wanted it gets the
+ * document.  One round at a time: who asks while it goes on is answered by the next.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_STATUS_ROUND_H
+#define FCGI_HOST_SUPERVISOR_STATUS_ROUND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/loop.h"
+#include "pool/base/error.h"
+
+struct status_round;
+
+/** @param number  as given to status_round_ask()  @param text  the document, during the call */
+typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t bytes);
+
+/** @return NULL with ERR_MEMORY */
+struct status_round *status_round_new(struct loop *loop, struct error *err);
+/** The fleet to ask, made after it. */
+void status_round_set_fleet(struct status_round *round, struct fleet *fleet);
+void status_round_free(struct status_round *round);
+
+/** `answer` is called once, later, unless status_round_forget(ctx) comes before. */
+void status_round_ask(struct status_round *round, status_answer *answer, void *ctx,
+                      uint64_t number);
+void status_round_forget(struct status_round *round, void *ctx);
+
+/** A worker's part has come. @param text  malloc'ed, taken over */
+void status_round_part(struct status_round *round, struct process *process, uint64_t number,
+                       char *text);
+/** A worker has gone: nothing is to be waited for. */
+void status_round_gone(struct status_round *round, struct process *process);
+
+#endif

@@ -1,0 +1,333 @@
+#include "fcgi_host/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/notify.h"
+#include "fcgi_host/supervisor/supervisor_internal.h"
+
+/* ---- Signals ---- */
+
+static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *info) {
+    bool is_from_spawner = supervisor->is_spawned && (pid_t)info->ssi_pid == getppid();
+    switch (stop_signal_meaning(&supervisor->stop, loop_now_ms(), is_from_spawner)) {
+    case STOP_GRACEFULLY: {
+        log_line(LOG_INFO, "host.stopping", NULL, "signal %u: finishing the requests in hand",
+                 info->ssi_signo);
+        notify_send("STOPPING=1");
+        bool are_waiting = listener_has_waiting(supervisor->listener);
+        /* Who connects from now on is refused and can go elsewhere; what waits is accepted. */
+        listener_refuse(supervisor->listener);
+        fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s, are_waiting);
+        listener_close(supervisor->listener);
+        break;
+    }
+    case STOP_NOW:
+        log_line(LOG_WARN, "host.stopping", NULL, "signal %u again: stopping now", info->ssi_signo);
+        fleet_kill(supervisor->fleet);
+        break;
+    case STOP_REPEATED:
+        break;
+    }
+}
+
+static void tell_all(struct supervisor *supervisor, enum channel_type type) {
+    for (struct process *process = fleet_processes(supervisor->fleet); process;
+         process = process->next) {
+        process_tell(process, type, 0, NULL, NULL, -1);
+    }
+}
+
+static void reopen_log(struct supervisor *supervisor) {
+    struct error err;
+    if (log_reopen(&err)) {
+        log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
+    }
+    tell_all(supervisor, CHANNEL_LOG_REOPEN);
+}
+
+static void signal_ready(void *ctx, uint32_t events) {
+    struct supervisor *supervisor = ctx;
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(supervisor->signals.fd, &info, sizeof info) != sizeof info) {
+        return;
+    }
+    switch (info.ssi_signo) {
+    case SIGTERM:
+    case SIGINT:
+        stop(supervisor, &info);
+        break;
+    case SIGHUP:
+        supervisor_read_config_again(supervisor);
+        break;
+    case SIGUSR1:
+        reopen_log(supervisor);
+        break;
+    case SIGUSR2:
+        tell_all(supervisor, CHANNEL_STACKS);
+        break;
+    case SIGCHLD:
+        fleet_reap(supervisor->fleet);
+        break;
+    default:
+        break;
+    }
+}
+
+static int watch_signals(struct supervisor *supervisor, struct error *err) {
+    sigset_t mask;
+    sigemptyset(&mask);
+    const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+    for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
+        sigaddset(&mask, s_signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &mask, &supervisor->mask_before);
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGCHLD, &action, NULL); /* an ignored one, inherited, would reap for us */
+    supervisor->signals = (struct loop_source){.ready = signal_ready, .ctx = supervisor};
+    supervisor->signals.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (supervisor->signals.fd < 0) {
+        return error_set_errno(err, errno, "signalfd");
+    }
+    return loop_add(supervisor->loop, &supervisor->signals, EPOLLIN, err);
+}
+
+/* ---- The fleet's hooks ---- */
+
+/** A worker's status page wants the whole document. */
+static void answer_worker(void *ctx, uint64_t number, const char *text, size_t bytes) {
+    struct process *process = ctx;
+    struct error err;
+    int fd = channel_make_file(text, bytes, &err);
+    if (fd < 0) {
+        log_line(LOG_WARN, "status.failed", NULL, "%s", err.text);
+    }
+    process_tell(process, CHANNEL_STATUS_WHOLE, number, NULL, NULL, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void status_part(struct supervisor *supervisor, struct process *process,
+                        const struct channel_message *message) {
+    struct error err;
+    size_t bytes;
+    char *text = message->fd >= 0 ? channel_take_file(message->fd, &bytes, &err) : NULL;
+    if (text) {
+        status_round_part(supervisor->round, process, message->number, text);
+    }
+}
+
+static void on_message(void *ctx, struct process *process, const struct channel_message *message) {
+    struct supervisor *supervisor = ctx;
+    switch (message->type) {
+    case CHANNEL_STATUS_REPLY:
+        status_part(supervisor, process, message);
+        return; /* the descriptor has been closed */
+    case CHANNEL_STATUS_ASK:
+        status_round_ask(supervisor->round, answer_worker, process, message->number);
+        break;
+    case CHANNEL_RELOADED:
+        supervisor_reloaded(supervisor, process, message);
+        break;
+    default:
+        break;
+    }
+    if (message->fd >= 0) {
+        close(message->fd);
+    }
+}
+
+static void on_gone(void *ctx, struct process *process) {
+    struct supervisor *supervisor = ctx;
+    status_round_gone(supervisor->round, process);
+    supervisor_reload_process_gone(supervisor, process);
+}
+
+static void on_serving(void *ctx) {
+    (void)ctx;
+    notify_send("READY=1");
+}
+
+static void on_ended(void *ctx, int exit_status) {
+    struct supervisor *supervisor = ctx;
+    supervisor->exit_status = exit_status;
+    loop_stop(supervisor->loop);
+}
+
+/** An application was given up: until its files change. */
+static void on_given_up(void *ctx, const char *file) {
+    struct supervisor *supervisor = ctx;
+    struct error err;
+    if (retry_watch_add(supervisor->retry_watch, file, &err)) {
+        log_line(LOG_WARN, "reload.unavailable", NULL, "%s is not watched: %s", file, err.text);
+    }
+}
+
+static void on_file_changed(void *ctx, const char *path) {
+    struct supervisor *supervisor = ctx;
+    char cause[PATH_MAX + 16];
+    snprintf(cause, sizeof cause, "changed: %s", path);
+    placement_retry(fleet_placement(supervisor->fleet), NULL);
+    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = cause, .slot = -1});
+}
+
+static void in_child(void *ctx) {
+    struct supervisor *supervisor = ctx;
+    loop_close_in_child(supervisor->loop);
+    for (struct process *other = fleet_processes(supervisor->fleet); other; other = other->next) {
+        close(other->last_words_fd);
+        scoreboard_free(other->board);
+    }
+    sigprocmask(SIG_SETMASK, &supervisor->mask_before, NULL);
+}
+
+/* ---- The control socket ---- */
+
+static void answer_client(void *ctx, uint64_t number, const char *text, size_t bytes) {
+    (void)number;
+    control_answer(ctx, text, bytes);
+}
+
+static void on_command(void *ctx, struct control_client *client, const struct string_list *words) {
+    struct supervisor *supervisor = ctx;
+    if (strcmp(words->items[0], "status") == 0) {
+        status_round_ask(supervisor->round, answer_client, client, 0);
+    } else if (strcmp(words->items[0], "reload") == 0) {
+        supervisor_reload(supervisor, client, words);
+    } else {
+        static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
+        control_answer(client, s_unknown, sizeof s_unknown - 1);
+    }
+}
+
+static void on_client_gone(void *ctx, struct control_client *client) {
+    struct supervisor *supervisor = ctx;
+    status_round_forget(supervisor->round, client);
+    supervisor_reload_client_gone(supervisor, client);
+}
+
+/** Serving matters more than being watched: without its socket, the host goes on. */
+static void open_control(struct supervisor *supervisor, const struct config *config) {
+    static const struct control_hooks s_hooks = {.command = on_command, .gone = on_client_gone};
+    struct control_hooks hooks = s_hooks;
+    struct error err;
+    hooks.ctx = supervisor;
+    control_free(supervisor->control);
+    supervisor->control = NULL;
+    if (config->control) {
+        supervisor->control = control_new(supervisor->loop, config->control, &hooks, &err);
+        if (!supervisor->control) {
+            log_line(LOG_ERROR, "control.failed", NULL, "%s", err.text);
+        }
+    }
+}
+
+static bool is_same(const char *one, const char *other) {
+    return one == other || (one && other && strcmp(one, other) == 0);
+}
+
+/** A new configuration is in effect; the one before is still there to compare with. */
+static void on_config_changed(void *ctx, const struct config *before, const struct config *config) {
+    struct supervisor *supervisor = ctx;
+    struct error err;
+    if (!is_same(before->log, config->log) || before->log_level != config->log_level) {
+        if (log_open(config->log, config->log_level, &err)) {
+            log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
+        }
+    }
+    if (!is_same(before->control, config->control)) {
+        open_control(supervisor, config);
+    }
+    if (!is_same(before->listen, config->listen)) {
+        log_line(LOG_WARN, "host.config", NULL, "a changed \"listen\" needs a restart of the host");
+    }
+}
+
+/* ---- Life ---- */
+
+static void ping_watchdog(void *ctx) {
+    struct supervisor *supervisor = ctx;
+    notify_send("WATCHDOG=1");
+    loop_arm(supervisor->loop, &supervisor->watchdog, notify_watchdog_ms());
+}
+
+static int set_up(struct supervisor *supervisor, const struct config *config, int listen_fd,
+                  struct error *err) {
+    const struct fleet_hooks hooks = {
+        .ctx = supervisor,
+        .message = on_message,
+        .gone = on_gone,
+        .serving = on_serving,
+        .config_changed = on_config_changed,
+        .given_up = on_given_up,
+        .ended = on_ended,
+        .in_child = in_child,
+    };
+    supervisor->loop = loop_new(err);
+    if (!supervisor->loop || watch_signals(supervisor, err)) {
+        return -1;
+    }
+    supervisor->round = status_round_new(supervisor->loop, err);
+    supervisor->fleet =
+        supervisor->round ? fleet_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
+    if (!supervisor->fleet) {
+        return -1;
+    }
+    status_round_set_fleet(supervisor->round, supervisor->fleet);
+    supervisor->retry_watch = retry_watch_new(supervisor->loop, on_file_changed, supervisor, err);
+    if (!supervisor->retry_watch) {
+        return -1;
+    }
+    open_control(supervisor, config);
+    supervisor->watchdog = (struct loop_timer){.expired = ping_watchdog, .ctx = supervisor};
+    if (notify_watchdog_ms() > 0) {
+        ping_watchdog(supervisor);
+    }
+    return 0;
+}
+
+static void tear_down(struct supervisor *supervisor) {
+    control_free(supervisor->control);
+    retry_watch_free(supervisor->retry_watch);
+    fleet_free(supervisor->fleet);
+    status_round_free(supervisor->round);
+    if (supervisor->loop && supervisor->signals.fd > 0) {
+        loop_remove(supervisor->loop, &supervisor->signals);
+        close(supervisor->signals.fd);
+    }
+    loop_free(supervisor->loop);
+}
+
+int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv) {
+    struct supervisor supervisor = {
+        .listener = listener,
+        .argc = argc,
+        .argv = argv,
+        .is_spawned = !config->listen,
+        .exit_status = 1,
+    };
+    struct error err;
+    notify_start();
+    if (set_up(&supervisor, config, listener->fd, &err)) {
+        log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
+    } else {
+        fleet_start(supervisor.fleet);
+        if (loop_run(supervisor.loop, &err)) {
+            log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
+        }
+        log_line(LOG_INFO, "host.stopped", NULL, "stopped with status %d", supervisor.exit_status);
+    }
+    tear_down(&supervisor);
+    return supervisor.exit_status;
+}

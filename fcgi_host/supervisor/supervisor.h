@@ -1,0 +1,34 @@
+/**
+ * The supervisor: the process that the spawner sees.  It owns the listening socket, starts
+ * workers (worker.h), replaces and restarts them, and never starts Python itself, so that no
+ * extension module can take it down.
+ *
+ *   - A crashed worker is started again, with a pause that grows when it goes on (backoff.h).
+ *   - A *worker replacement*: a new worker loads every application; when it has, the old one stops
+ *     accepting, finishes what it has and goes.  A new worker that does not come up is ended, and
+ *     the old one stays.
+ *   - What one worker learnt of an application (it must live in the main interpreter, it kills its
+ *     worker) is applied in the next (placement.h).
+ *
+ * Signals: INTERFACE of the command, fcgi_host(8).
+ *
+ * @thread the process's only one
+ * @tstate none; Python is never started in this process
+ */
+#ifndef FCGI_HOST_SUPERVISOR_SUPERVISOR_H
+#define FCGI_HOST_SUPERVISOR_SUPERVISOR_H
+
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/supervisor/listener.h"
+
+/**
+ * Serve until told to stop.  The log must be open.
+ *
+ * @param config    the caller's, valid until this returns
+ * @param listener  the caller's; closed (listener_close()) when the host begins to stop
+ * @param argc, argv  as given to main(): SIGHUP reads the configuration again from them
+ * @return the process's exit status: 0 stopped as asked, 1 could not start or run (already logged)
+ */
+int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv);
+
+#endif

@@ -1,0 +1,136 @@
+#include "fcgi_host/supervisor/worker_process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/link/balance.h"
+#include "fcgi_host/worker/worker.h"
+
+/** In the child. Never returns. */
+static void be_worker(const struct process_start *start, struct process *process, int channel_fd,
+                      pid_t supervisor) {
+    start->in_child(start->ctx);
+    close(process->channel.fd);
+    /* SIGKILL: a spawner that killed the supervisor counts on its being gone. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor) {
+        _exit(1);
+    }
+    const struct worker_options options = {
+        .config = start->config,
+        .placement = start->placement,
+        .opens_log = start->is_candidate,
+        .listen_fd = start->listen_fd,
+        .channel_fd = channel_fd,
+        .board = process->board,
+        .last_words_fd = process->last_words_fd,
+        .is_one_of_many = start->is_one_of_many,
+        .balance = process->balance,
+        .balance_member = process->balance_member,
+    };
+    _exit(worker_run(&options));
+}
+
+struct process *process_start(const struct process_start *start, struct error *err) {
+    int channel[2] = {-1, -1};
+    pid_t supervisor = getpid();
+    struct process *process = calloc(1, sizeof *process);
+    if (!process) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    process->channel.fd = -1;
+    process->last_words_fd = memfd_create("fcgi_host-last-words", MFD_CLOEXEC);
+    if (process->last_words_fd < 0) {
+        error_set_errno(err, errno, "memfd_create");
+        goto fail;
+    }
+    process->board = scoreboard_new(err);
+    if (!process->board || channel_pair(channel, err)) {
+        goto fail;
+    }
+    process->balance_member = start->balance ? balance_join(start->balance) : -1;
+    process->balance = process->balance_member < 0 ? NULL : start->balance;
+    process->channel.fd = channel[0];
+    process->started_ms = loop_now_ms();
+    process->pid = fork();
+    if (process->pid < 0) {
+        error_set_errno(err, errno, "fork");
+        goto fail;
+    }
+    if (process->pid == 0) {
+        be_worker(start, process, channel[1], supervisor);
+    }
+    close(channel[1]);
+    return process;
+fail:
+    if (channel[1] >= 0) {
+        close(channel[1]);
+    }
+    process_free(process);
+    return NULL;
+}
+
+void process_free(struct process *process) {
+    if (!process) {
+        return;
+    }
+    if (process->channel.fd >= 0) {
+        close(process->channel.fd);
+    }
+    if (process->last_words_fd >= 0) {
+        close(process->last_words_fd);
+    }
+    if (process->balance) {
+        balance_leave(process->balance, process->balance_member);
+    }
+    scoreboard_free(process->board);
+    for (size_t i = 0; i < process->failed.count; i++) {
+        free(process->failed.items[i]);
+    }
+    free(process->failed.items);
+    free(process->status_part);
+    free(process);
+}
+
+void process_tell(struct process *process, enum channel_type type, uint64_t number,
+                  const char *name, const char *text, int fd) {
+    struct error err;
+    if (channel_send(process->channel.fd, type, number, name, text, fd, &err) &&
+        err.code != ERR_CLOSED) {
+        log_line(LOG_WARN, "worker.deaf", NULL, "worker %d: %s", (int)process->pid, err.text);
+    }
+}
+
+void process_kill(struct process *process) {
+    process->state = PROCESS_DOOMED;
+    kill(process->pid, SIGKILL);
+}
+
+void process_add_failed(struct process *process, const char *app) {
+    struct string_list *list = &process->failed;
+    char **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    char *copy = strdup(app);
+    if (items) {
+        list->items = items;
+    }
+    if (!items || !copy) {
+        free(copy); /* out of memory: it counts as loaded, which is what it will be tried as */
+        return;
+    }
+    list->items[list->count++] = copy;
+}
+
+bool process_has_failed(const struct process *process, const char *app) {
+    for (size_t i = 0; i < process->failed.count; i++) {
+        if (strcmp(process->failed.items[i], app) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,87 @@
+/**
+ * A worker process as the supervisor sees it: started, told, killed, reaped.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_WORKER_PROCESS_H
+#define FCGI_HOST_SUPERVISOR_WORKER_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/link/channel.h"
+#include "fcgi_host/link/placement.h"
+#include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/supervisor/loop.h"
+#include "pool/base/error.h"
+
+enum process_state {
+    PROCESS_LOADING,  /**< no ACCEPT yet */
+    PROCESS_SERVING,  /**< ACCEPT was sent */
+    PROCESS_DRAINING, /**< STOP was sent */
+    PROCESS_DOOMED,   /**< was killed, or told to go without serving: its end is no crash */
+};
+
+struct process {
+    struct process *next; /**< the fleet's */
+    struct fleet *fleet;
+    pid_t pid;
+    unsigned slot;
+    enum process_state state;
+    bool is_loaded;                  /**< LOADED has come */
+    bool is_refused;                 /**< REFUSED has come: it only served to find that out */
+    bool is_overdue;                 /**< killed because it did not load in time */
+    struct string_list failed;       /**< applications that did not load */
+    uint64_t started_ms, serving_ms; /**< CLOCK_MONOTONIC; 0: not yet */
+    struct loop_source channel;
+    struct loop_timer deadline; /**< to load, or to drain */
+    struct loop_timer patience; /**< until it accepts though something still loads */
+    struct scoreboard *board;
+    int last_words_fd;       /**< a memory file that faulthandler writes to */
+    char *status_part;       /**< status_round.h's */
+    struct balance *balance; /**< of which it is a member, or NULL */
+    int balance_member;
+};
+
+struct process_start {
+    const struct config *config;
+    const struct placement *placement;
+    bool is_candidate; /**< `config` is not in effect yet */
+    int listen_fd;
+    bool is_one_of_many;     /**< wsgi.multiprocess */
+    struct balance *balance; /**< NULL: none */
+    /** In the child: let go what belongs to the supervisor. */
+    void (*in_child)(void *ctx);
+    void *ctx;
+};
+
+/** Fork. @return the process (its channel not watched yet), or NULL: ERR_SYSTEM, ERR_MEMORY
+ *  @owns the caller: process_free(), after it has ended */
+struct process *process_start(const struct process_start *start, struct error *err);
+void process_free(struct process *process);
+
+/** Send a message; one that cannot be sent is logged, and shows later as a missed deadline. */
+void process_tell(struct process *process, enum channel_type type, uint64_t number,
+                  const char *name, const char *text, int fd);
+/** SIGKILL, by intention. */
+void process_kill(struct process *process);
+
+/** Note that an application did not load. */
+void process_add_failed(struct process *process, const char *app);
+bool process_has_failed(const struct process *process, const char *app);
+
+/** The application that it was loading when it ended, or NULL. Valid as long as the process. */
+const char *process_was_loading(const struct process *process);
+
+/**
+ * Log [worker.crashed]: how it ended, what its threads were doing, the Python stack.
+ * @param wait_status  of waitpid()
+ * @param ret_why      one line for the status
+ */
+void process_log_last_words(const struct process *process, int wait_status, char *ret_why,
+                            size_t why_bytes);
+
+#endif

@@ -1,0 +1,299 @@
+#include "fcgi_host/wsgi/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Parts of one write: head, block. */
+enum { MAX_PARTS = 2 };
+
+/* Web servers ignore the body of an authorizer that lets pass; a longer one is left out. */
+enum { DEFERRED_BYTES = 64 << 10 };
+
+struct exchange *exchange_new(struct wsgi_state *state, struct request *request) {
+    struct exchange *exchange = PyObject_New(struct exchange, state->exchange_type);
+    if (exchange) {
+        exchange->vectorcall = exchange_start_response;
+        exchange->request = request;
+        response_init(&exchange->response);
+        exchange->deferred = NULL;
+        exchange->deferred_bytes = 0;
+        exchange->sent = exchange->surplus = 0;
+        exchange->phase = EXCHANGE_HEAD;
+        exchange->is_head = exchange->peer_has_gone = false;
+        exchange->gave_no_status = exchange->closed = exchange->has_last = false;
+        exchange->busy = 0;
+        exchange->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    }
+    return exchange;
+}
+
+static PyThreadState *detach_and_lock(struct exchange *exchange) {
+    exchange->busy++;
+    PyThreadState *tstate = PyEval_SaveThread();
+    pthread_mutex_lock(&exchange->lock);
+    return tstate;
+}
+
+static void unlock_and_attach(struct exchange *exchange, PyThreadState *tstate) {
+    pthread_mutex_unlock(&exchange->lock);
+    PyEval_RestoreThread(tstate);
+    exchange->busy--;
+}
+
+void exchange_close(struct exchange *exchange) {
+    exchange->request = NULL;
+    if (exchange->busy == 0) {
+        exchange->closed = true;
+        return;
+    }
+    PyThreadState *tstate = detach_and_lock(exchange);
+    exchange->closed = true;
+    unlock_and_attach(exchange, tstate);
+}
+
+static int set_finished(struct error *err) {
+    return error_set(err, ERR_FAILED, "the request is finished");
+}
+
+/* A peer that takes nothing for minutes is as good as gone (request.h). */
+static int note_send_failure(struct exchange *exchange, int result, const struct error *err) {
+    if (result < 0 && (err->code == ERR_CLOSED || err->code == ERR_TIMEOUT)) {
+        exchange->peer_has_gone = true;
+    } else if (result < 0 && exchange->request) {
+        exchange->phase = EXCHANGE_CUT;
+    }
+    return result;
+}
+
+/* Wait until what request_send() could not send at once is sent.  Nobody is within a call, so the
+   lock is free, and it is taken before anybody can be: bytes that wait must be sent first. */
+static int flush(struct exchange *exchange, struct request *request, struct error *err) {
+    exchange->busy++;
+    pthread_mutex_lock(&exchange->lock);
+    PyThreadState *tstate = PyEval_SaveThread();
+    int result = request_flush(request, err);
+    unlock_and_attach(exchange, tstate);
+    return result;
+}
+
+/* Another thread is within a call: wait for it.  Threads that wait get the lock in any order: what
+   comes behind the end is left out, as after exchange_end(). */
+static int send_after_it(struct exchange *exchange, struct request *request,
+                         const struct iovec *parts, int count, unsigned flags, struct error *err) {
+    PyThreadState *tstate = detach_and_lock(exchange);
+    int result = 0;
+    if (exchange->closed) {
+        result = set_finished(err);
+    } else if (!exchange->has_last) {
+        exchange->has_last = flags & SEND_LAST;
+        result = request_send(request, parts, count, flags, err);
+    }
+    if (result == 1) {
+        result = request_flush(request, err);
+    }
+    unlock_and_attach(exchange, tstate);
+    return result;
+}
+
+/* A send that need not wait, which is nearly every one, is made attached: giving the GIL away and
+   getting it back would cost more than the system call. */
+static int transmit(struct exchange *exchange, const struct iovec *parts, int count, unsigned flags,
+                    struct error *err) {
+    struct request *request = exchange->request;
+    int result;
+    if (!request) {
+        return set_finished(err);
+    }
+    if (exchange->busy > 0) {
+        result = send_after_it(exchange, request, parts, count, flags, err);
+    } else {
+        exchange->has_last = flags & SEND_LAST;
+        result = request_send(request, parts, count, flags, err);
+        if (result == 1) {
+            result = flush(exchange, request, err);
+        }
+    }
+    return note_send_failure(exchange, result, err);
+}
+
+bool exchange_is_deferred(const struct exchange *exchange) {
+    return exchange->request && exchange->request->role == ROLE_AUTHORIZER &&
+           exchange->response.status == 200;
+}
+
+static bool has_body(const struct exchange *exchange) {
+    return !exchange->is_head && response_status_has_body(exchange->response.status);
+}
+
+/* Send the head if it is still to be sent, a piece of the body, and the end if `flags` says so. */
+static int send_parts(struct exchange *exchange, const void *block, size_t size, unsigned flags,
+                      struct error *err) {
+    struct iovec parts[MAX_PARTS];
+    int count = 0;
+    if (exchange->phase == EXCHANGE_HEAD) {
+        if (response_end_head(&exchange->response, err) < 0) {
+            return -1;
+        }
+        parts[count++] = (struct iovec){exchange->response.head, exchange->response.size};
+        exchange->phase = EXCHANGE_BODY;
+    }
+    if (size > 0) {
+        parts[count++] = (struct iovec){(void *)block, size};
+    }
+    if (count == 0 && !flags) {
+        return 0;
+    }
+    if (flags & SEND_LAST) {
+        exchange->phase = EXCHANGE_ENDED;
+    }
+    return transmit(exchange, parts, count, flags, err);
+}
+
+/* Count a block. @return how much of it may be sent */
+static size_t count_block(struct exchange *exchange, size_t size) {
+    int64_t length = exchange->response.content_length;
+    if (length >= 0 && size > (uint64_t)(length - exchange->sent)) {
+        size_t allowed = (size_t)(length - exchange->sent);
+        exchange->surplus += (int64_t)(size - allowed);
+        size = allowed;
+    }
+    exchange->sent += (int64_t)size;
+    return size;
+}
+
+/* Everything that Content-Length promises was given. */
+static bool is_complete(const struct exchange *exchange) {
+    return exchange->response.content_length == exchange->sent;
+}
+
+static bool is_short(const struct exchange *exchange) {
+    return has_body(exchange) && exchange->sent < exchange->response.content_length;
+}
+
+/* Keep a block until the application is through. */
+static int defer(struct exchange *exchange, const void *block, size_t size, struct error *err) {
+    if (size == 0 || exchange->deferred_bytes + size > DEFERRED_BYTES || !has_body(exchange)) {
+        return 0;
+    }
+    char *all = realloc(exchange->deferred, exchange->deferred_bytes + size);
+    if (!all) {
+        return error_set(err, ERR_MEMORY, "out of memory for a response");
+    }
+    memcpy(all + exchange->deferred_bytes, block, size);
+    exchange->deferred = all;
+    exchange->deferred_bytes += size;
+    return 0;
+}
+
+int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
+                  struct error *err) {
+    if (!exchange->request) {
+        return set_finished(err);
+    }
+    if (size == 0 && !is_last) {
+        return 0; /* PEP 3333: empty strings don't make the head leave */
+    }
+    if (exchange_is_deferred(exchange)) {
+        return defer(exchange, block, size, err);
+    }
+    size_t allowed = count_block(exchange, size);
+    if (exchange->phase >= EXCHANGE_ENDED) {
+        return 0;
+    }
+    if (!has_body(exchange)) {
+        allowed = 0;
+    }
+    if (is_last && is_short(exchange)) {
+        int result = send_parts(exchange, block, allowed, 0, err);
+        exchange->phase = EXCHANGE_CUT;
+        return result;
+    }
+    bool ends = is_last || is_complete(exchange);
+    return send_parts(exchange, block, allowed, ends ? SEND_LAST : 0, err);
+}
+
+int exchange_end(struct exchange *exchange, struct error *err) {
+    if (exchange->phase >= EXCHANGE_ENDED) {
+        return 0;
+    }
+    if (exchange_is_deferred(exchange)) {
+        exchange->response.content_length = (int64_t)exchange->deferred_bytes;
+        return send_parts(exchange, exchange->deferred, exchange->deferred_bytes, SEND_LAST, err);
+    }
+    if (exchange->phase == EXCHANGE_HEAD && exchange->response.content_length < 0 &&
+        has_body(exchange)) {
+        exchange->response.content_length = 0;
+    }
+    return exchange_send(exchange, NULL, 0, true, err);
+}
+
+int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t size,
+                       struct error *err) {
+    if (exchange->response.content_length < 0) {
+        exchange->response.content_length = (int64_t)size + exchange->sent;
+    }
+    if (exchange_is_deferred(exchange)) {
+        return 0; /* its body is nobody's */
+    }
+    size_t allowed = count_block(exchange, size);
+    if (exchange->phase >= EXCHANGE_ENDED) {
+        return 0;
+    }
+    if (!has_body(exchange) || allowed == 0) {
+        return exchange_end(exchange, err);
+    }
+    if (send_parts(exchange, NULL, 0, 0, err) < 0) {
+        return -1;
+    }
+    struct request *request = exchange->request;
+    if (!request) {
+        return set_finished(err);
+    }
+    bool cut = is_short(exchange);
+    PyThreadState *tstate = detach_and_lock(exchange);
+    int result = 0;
+    if (exchange->closed) {
+        result = set_finished(err);
+    } else if (!exchange->has_last) {
+        exchange->has_last = !cut;
+        result = request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
+    }
+    unlock_and_attach(exchange, tstate);
+    exchange->phase = cut ? EXCHANGE_CUT : EXCHANGE_ENDED;
+    return note_send_failure(exchange, result, err);
+}
+
+ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err) {
+    struct request *request = exchange->request;
+    if (!request) {
+        return set_finished(err);
+    }
+    ssize_t result = -1;
+    bool must_wait = exchange->busy > 0;
+    if (!must_wait) {
+        result = request_read_ready(request, buffer, size, err);
+        must_wait = result < 0 && err->code == ERR_BUSY;
+    }
+    if (must_wait) {
+        PyThreadState *tstate = detach_and_lock(exchange);
+        result = exchange->closed ? set_finished(err) : request_read(request, buffer, size, err);
+        unlock_and_attach(exchange, tstate);
+    }
+    if (result < 0 && err->code == ERR_CLOSED) {
+        exchange->peer_has_gone = true;
+    }
+    return result;
+}
+
+void exchange_send_errors(struct exchange *exchange, const char *text, size_t size) {
+    struct request *request = exchange->request;
+    if (!request || exchange->phase >= EXCHANGE_ENDED || exchange->peer_has_gone) {
+        return;
+    }
+    struct error err;
+    PyThreadState *tstate = detach_and_lock(exchange);
+    bool is_over = exchange->closed || exchange->has_last;
+    int result = is_over ? 0 : request_send_stderr(request, text, size, &err);
+    unlock_and_attach(exchange, tstate);
+    note_send_failure(exchange, result, &err);
+}

@@ -1,0 +1,96 @@
+/**
+ * One request as the WSGI side sees it: what was sent, what may still be, and who may touch it.
+ * It is also PEP 3333's start_response callable, so that a request needs one object less.
+ *
+ * The functions here decide what goes out: the head before the first block of the body, no body
+ * where there is none (HEAD, 204, 304), no more than Content-Length says, the end of the stream
+ * with the last block; and, for an authorizer, nothing of a "200" before the application is
+ * through (FastCGI 1.0 §6.3: sending it grants access).
+ *
+ * An application may hand wsgi.input or the write callable to a thread of its own and keep them
+ * for longer than the request lasts: `lock` keeps the two threads apart, exchange_close() ends it.
+ *
+ * @thread any thread of the interpreter  @tstate attached; where a call has to wait it detaches
+ */
+#ifndef FCGI_HOST_WSGI_EXCHANGE_H
+#define FCGI_HOST_WSGI_EXCHANGE_H
+
+#include "pool/python/py_compat.h"
+
+#include <pthread.h>
+
+#include "fcgi_host/cgi/response.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/wsgi/state.h"
+
+enum exchange_phase {
+    EXCHANGE_HEAD,  /**< nothing was sent */
+    EXCHANGE_BODY,  /**< the head was, and maybe some of the body */
+    EXCHANGE_ENDED, /**< all was, with END_REQUEST */
+    EXCHANGE_CUT,   /**< it breaks off: shorter than its Content-Length, or sending failed */
+};
+
+struct exchange {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    struct request *request; /**< NULL after exchange_close() */
+    struct response response;
+    char *deferred; /**< malloc'ed: the body that waits while exchange_is_deferred() */
+    size_t deferred_bytes;
+    int64_t sent;    /**< bytes of the body, also those that HEAD leaves out */
+    int64_t surplus; /**< bytes beyond Content-Length, left out */
+    enum exchange_phase phase;
+    bool is_head;         /**< the request's method is HEAD */
+    bool peer_has_gone;   /**< the web server, or it asked to abort */
+    bool gave_no_status;  /**< the application returned without start_response() */
+    bool closed;          /**< like `request` NULL, but for those who hold the lock */
+    bool has_last;        /**< the end is sent; as `closed`: another thread may have been faster */
+    unsigned busy;        /**< threads that are detached within a call; under the GIL */
+    pthread_mutex_t lock; /**< held while detached within a call, let go before attaching */
+};
+
+/** @return a new reference, or NULL with an exception */
+struct exchange *exchange_new(struct wsgi_state *state, struct request *request);
+
+/** Nobody can reach the request any more; waits for threads that are within a call. */
+void exchange_close(struct exchange *exchange);
+
+/**
+ * Send a block of the body, and before it the head if it is still to be sent.
+ * response_set_status() must have been called.
+ * @param is_last  nothing follows: see exchange_end()
+ * @return 0, or -1: ERR_CLOSED, ERR_TIMEOUT (peer_has_gone is set), ERR_SYSTEM, ERR_MEMORY
+ */
+int exchange_send(struct exchange *exchange, const void *block, size_t size, bool is_last,
+                  struct error *err);
+
+/**
+ * The same from a regular file, and the end with it. Errors also: ERR_SYSTEM (the file)
+ */
+int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t size,
+                       struct error *err);
+
+/**
+ * The body is complete: send what is still to be sent.  When it is shorter than its
+ * Content-Length the phase becomes EXCHANGE_CUT instead.  Errors: as exchange_send()
+ */
+int exchange_end(struct exchange *exchange, struct error *err);
+
+/** Whether the response waits until the application is through: an authorizer that says "200". */
+bool exchange_is_deferred(const struct exchange *exchange);
+
+/**
+ * Read from the request's body; waits for at least one byte.
+ * @return bytes read, 0 at the end of the body, or -1: the errors of request_read()
+ */
+ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err);
+
+/** Send text to the web server's error log; after the end it goes nowhere. */
+void exchange_send_errors(struct exchange *exchange, const char *text, size_t size);
+
+/** Make the type (start_response.c). @return a new reference, or NULL with an exception */
+PyTypeObject *exchange_type_new(PyObject *module);
+/** What calling an exchange does. */
+PyObject *exchange_start_response(PyObject *exchange, PyObject *const *args, size_t nargsf,
+                                  PyObject *kwnames);
+
+#endif

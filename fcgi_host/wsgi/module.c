@@ -1,0 +1,289 @@
+/**
+ * The module `fcgi_host` that applications import, and the state of the WSGI side behind it.
+ *
+ * Multi-phase initialisation, heap types, all state in the module: it can be loaded in any number
+ * of interpreters, with a GIL of their own, too (PEP 489, PEP 630, PEP 684).
+ */
+#include "fcgi_host/wsgi/errors.h"
+#include "fcgi_host/wsgi/exchange.h"
+#include "fcgi_host/wsgi/file_wrapper.h"
+#include "fcgi_host/wsgi/input.h"
+#include "fcgi_host/wsgi/raise.h"
+#include "fcgi_host/wsgi/state.h"
+#include "fcgi_host/wsgi/wsgi.h"
+
+/* The key of the first module instance in the interpreter's own dictionary. */
+static const char s_key[] = "fcgi_host";
+
+static struct wsgi_process s_process = {.multiprocess = false, .version = "0"};
+static struct wsgi_file_hook s_file_hook;
+static _Thread_local struct wsgi_current tl_current;
+
+void wsgi_set_process(const struct wsgi_process *process) {
+    s_process = *process;
+}
+
+void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
+    s_file_hook = *hook;
+}
+
+const char *wsgi_process_version(void) {
+    return s_process.version;
+}
+
+bool wsgi_process_is_multi(void) {
+    return s_process.multiprocess;
+}
+
+struct wsgi_current *wsgi_current(void) {
+    return &tl_current;
+}
+
+struct log_about wsgi_about(const struct wsgi_current *current) {
+    struct log_about about = {NULL, 0, NULL};
+    if (current->application) {
+        about.app = current->application->config->name;
+        about.generation = current->generation;
+    }
+    if (current->exchange && current->exchange->request) {
+        about.request_id = current->exchange->request->id;
+    }
+    return about;
+}
+
+/* The first instance, or NULL (no exception); a borrowed reference. */
+static PyObject *first_instance(void) {
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    return dict ? PyDict_GetItemString(dict, s_key) : NULL;
+}
+
+struct wsgi_state *wsgi_state_get(void) {
+    PyObject *module = first_instance();
+    if (!module) {
+        PyErr_SetString(PyExc_SystemError, "this interpreter was not set up for applications");
+        return NULL;
+    }
+    return PyModule_GetState(module);
+}
+
+static PyObject *info(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    struct wsgi_state *state = wsgi_state_get();
+    if (!state) {
+        return NULL;
+    }
+    const struct application *application = tl_current.application;
+    PyObject *app =
+        application ? PyUnicode_FromString(application->config->name) : Py_NewRef(state->only_app);
+    if (!app) {
+        return NULL;
+    }
+    return Py_BuildValue("{sNsOsOsOsO}", "app", app, "interpreter", state->interpreter,
+                         "generation", state->generation, "gil", state->gil, "version",
+                         state->version);
+}
+
+static PyObject *on_retire(PyObject *module, PyObject *callback) {
+    (void)module;
+    struct wsgi_state *state = wsgi_state_get();
+    if (!state) {
+        return NULL;
+    }
+    if (!PyCallable_Check(callback)) {
+        PyErr_Format(PyExc_TypeError, "on_retire() takes a callable, not %.100s",
+                     Py_TYPE(callback)->tp_name);
+        return NULL;
+    }
+    if (PyList_Append(state->retire_callbacks, callback) < 0) {
+        return NULL;
+    }
+    return Py_NewRef(callback);
+}
+
+/* _log(level, slug, text): for the embedded Python code. */
+static PyObject *log_text(PyObject *module, PyObject *args) {
+    (void)module;
+    int level;
+    const char *slug, *text;
+    if (!PyArg_ParseTuple(args, "iss:_log", &level, &slug, &text)) {
+        return NULL;
+    }
+    struct wsgi_current *current = wsgi_current();
+    struct log_about about = wsgi_about(current);
+    struct wsgi_state *state = current->application ? NULL : wsgi_state_get();
+    if (state && state->only_app != Py_None) {
+        about.app = PyUnicode_AsUTF8(state->only_app);
+        about.generation = PyLong_AsUnsignedLongLong(state->generation);
+    }
+    PyErr_Clear(); /* not set up yet: the line says less */
+    wsgi_log((enum log_level)level, slug, &about, "%s", text);
+    Py_RETURN_NONE;
+}
+
+/* _reads(path): for the import system. */
+static PyObject *reads(PyObject *module, PyObject *path) {
+    (void)module;
+    struct wsgi_state *state = wsgi_state_get();
+    PyObject *bytes = NULL;
+    if (!state || !PyUnicode_FSConverter(path, &bytes)) {
+        return NULL;
+    }
+    if (s_file_hook.reads && state->place) {
+        s_file_hook.reads(s_file_hook.ctx, state->place, state->generation_number,
+                          PyBytes_AS_STRING(bytes));
+    }
+    Py_DECREF(bytes);
+    Py_RETURN_NONE;
+}
+
+/*
+ * _compile(source, path): compile(source, path, "exec", dont_inherit=True) of bytes.
+ *
+ * The built-in function makes the two hundred classes of the syntax tree first, which its caller
+ * might pass in place of the source: 200 KB in each interpreter, and milliseconds.
+ */
+static PyObject *compile_source(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *source, *path;
+    if (!PyArg_ParseTuple(args, "SU:_compile", &source, &path) ||
+        PySys_Audit("compile", "OO", source, path) < 0) {
+        return NULL;
+    }
+    const char *text = PyBytes_AS_STRING(source);
+    if (strlen(text) != (size_t)PyBytes_GET_SIZE(source)) {
+        PyErr_SetString(PyExc_SyntaxError, "source code string cannot contain null bytes");
+        return NULL;
+    }
+    return Py_CompileStringObject(text, path, Py_file_input, NULL, -1);
+}
+
+static PyObject *get_log_fd(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromLong(log_fd());
+}
+
+static int add_types(PyObject *module, struct wsgi_state *state) {
+    state->exchange_type = exchange_type_new(module);
+    state->input_type = state->exchange_type ? wsgi_input_type_new(module) : NULL;
+    state->errors_type = state->input_type ? wsgi_errors_type_new(module) : NULL;
+    state->file_wrapper_type = state->errors_type ? wsgi_file_wrapper_type_new(module) : NULL;
+    return state->file_wrapper_type ? 0 : -1;
+}
+
+static int add_names(struct wsgi_state *state) {
+    state->str_close = PyUnicode_InternFromString("close");
+    state->str_fileno = PyUnicode_InternFromString("fileno");
+    state->str_read = PyUnicode_InternFromString("read");
+    state->str_tell = PyUnicode_InternFromString("tell");
+    return state->str_close && state->str_fileno && state->str_read && state->str_tell ? 0 : -1;
+}
+
+static int add_state(PyObject *module, struct wsgi_state *state) {
+    state->interpreter = Py_NewRef(Py_None);
+    state->generation = PyLong_FromLong(0);
+    state->gil = PyUnicode_InternFromString("shared");
+    state->version = PyUnicode_FromString(s_process.version);
+    state->only_app = Py_NewRef(Py_None);
+    state->retire_callbacks = PyList_New(0);
+    if (!state->generation || !state->gil || !state->version || !state->retire_callbacks) {
+        return -1;
+    }
+    state->environ_cache = environ_cache_new();
+    if (!state->environ_cache || add_names(state) < 0) {
+        return -1;
+    }
+    return PyModule_AddObjectRef(module, "__version__", state->version);
+}
+
+static int exec(PyObject *module) {
+    struct wsgi_state *state = PyModule_GetState(module);
+    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (!dict || add_types(module, state) < 0 || add_state(module, state) < 0) {
+        return -1;
+    }
+    /* An application that drops the module from sys.modules and imports it again gets a new
+       instance; what the host keeps stays with the first. */
+    return first_instance() ? 0 : PyDict_SetItemString(dict, s_key, module);
+}
+
+/* References that can be part of a cycle. */
+#define EACH_CONTAINER(DO)                                                                         \
+    DO(exchange_type)                                                                              \
+    DO(input_type)                                                                                 \
+    DO(errors_type)                                                                                \
+    DO(file_wrapper_type)                                                                          \
+    DO(retire_callbacks)                                                                           \
+    DO(setup)                                                                                      \
+    DO(import)
+
+/* The others, which objects of the types above use up to their end. */
+#define EACH_LEAF(DO)                                                                              \
+    DO(interpreter)                                                                                \
+    DO(generation)                                                                                 \
+    DO(gil)                                                                                        \
+    DO(version)                                                                                    \
+    DO(only_app)                                                                                   \
+    DO(str_close)                                                                                  \
+    DO(str_fileno)                                                                                 \
+    DO(str_read)                                                                                   \
+    DO(str_tell)
+
+#define VISIT(name) Py_VISIT(state->name);
+#define CLEAR(name) Py_CLEAR(state->name);
+
+static int traverse(PyObject *module, visitproc visit, void *arg) {
+    struct wsgi_state *state = PyModule_GetState(module);
+    if (state) {
+        EACH_CONTAINER(VISIT)
+        EACH_LEAF(VISIT)
+    }
+    return 0;
+}
+
+static int clear(PyObject *module) {
+    struct wsgi_state *state = PyModule_GetState(module);
+    if (state) {
+        EACH_CONTAINER(CLEAR)
+    }
+    return 0;
+}
+
+static void free_module(void *module) {
+    struct wsgi_state *state = PyModule_GetState(module);
+    clear(module);
+    if (state) {
+        EACH_LEAF(CLEAR)
+        environ_cache_free(state->environ_cache);
+        state->environ_cache = NULL;
+    }
+}
+
+void *wsgi_module_init(void) {
+    static PyMethodDef methods[] = {
+        {"info", info, METH_NOARGS,
+         "info() -> dict: app, interpreter, generation, gil, version of the caller's place"},
+        {"on_retire", on_retire, METH_O,
+         "on_retire(callable): call it when this generation retires; usable as a decorator"},
+        {"_log", log_text, METH_VARARGS, NULL},
+        {"_reads", reads, METH_O, NULL},
+        {"_compile", compile_source, METH_VARARGS, NULL},
+        {"_log_fd", get_log_fd, METH_NOARGS, NULL},
+        {NULL, NULL, 0, NULL},
+    };
+    static PyModuleDef_Slot slots[] = {
+        {Py_mod_exec, exec},
+        PY_MODULE_SLOTS_ISOLATED{0, NULL},
+    };
+    static PyModuleDef def = {
+        PyModuleDef_HEAD_INIT,
+        .m_name = "fcgi_host",
+        .m_doc = "The host that serves this application.",
+        .m_size = sizeof(struct wsgi_state),
+        .m_methods = methods,
+        .m_slots = slots,
+        .m_traverse = traverse,
+        .m_clear = clear,
+        .m_free = free_module,
+    };
+    return PyModuleDef_Init(&def);
+}

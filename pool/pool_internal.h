@@ -1,0 +1,204 @@
+/**
+ * The pool's own structures, for the files of this layer only (pool.h is for the others).
+ *
+ * Locks, outermost first; whoever holds one may only take those behind it:
+ *   1. the GIL (being attached)   never waited for, by attaching, with a C lock held
+ *   2. pool->lock                 interpreters, generations, their states and threads
+ *   3. queue->lock                one for each application (queue.h)
+ * So a C lock may be taken while attached, for a few instructions; no hook is called, no Python
+ * runs and nothing is allocated from Python with one held.  `pool->changed` is broadcast whenever
+ * something under pool->lock changed that anybody could be waiting for.
+ */
+#ifndef POOL_POOL_INTERNAL_H
+#define POOL_POOL_INTERNAL_H
+
+#include "pool/python/py_compat.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool/base/clock.h"
+#include "pool/pool.h"
+#include "pool/python/main_first.h"
+#include "pool/queue.h"
+#include "pool/turns.h"
+
+struct pool {
+    struct pool_hooks hooks;
+    struct turns turns;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* Guarded by lock: */
+    struct pool_interpreter *interpreters;
+    struct generation *generations; /**< every one whose memory is still there */
+    unsigned zombies;
+    bool is_stopping;
+    bool is_main_set_up;
+};
+
+struct pool_interpreter {
+    struct pool *pool;
+    struct pool_interpreter *next;
+    char *name;
+    struct pool_interpreter_options options;
+    /* Guarded by pool->lock: */
+    struct pool_app **apps; /**< in the order they were added; fixed at the first pool_build() */
+    size_t app_count;
+    struct generation *current;
+    uint64_t generations_made;
+    unsigned gate;
+    bool is_building;
+    bool is_removed;
+};
+
+struct pool_app {
+    struct pool_interpreter *interpreter;
+    char *name;
+    struct pool_app_options options;
+    struct queue queue;
+    struct error *failure; /**< guarded by pool->lock; why queue_push() answers ERR_FAILED */
+};
+
+/** A serving thread of a generation. */
+struct server {
+    struct queue_server waiting; /**< first: the queue's view of it is cast back */
+    struct generation *generation;
+    struct lease lease;
+    PyThreadState *tstate;
+};
+
+/** An application as loaded in a generation. */
+struct loaded_app {
+    struct pool_app *app;
+    void *loaded; /**< what the load hook returned */
+    bool is_loaded;
+    struct queue_server **crew; /**< one for each thread */
+};
+
+struct refusal {
+    struct refusal *next;
+    char *module, *message;
+};
+
+/** A thread of pool_run(). */
+struct runner {
+    struct runner *next; /**< among generation->runners */
+    struct generation *generation;
+    unsigned long ident; /**< 0 until it has started */
+    int (*function)(void *arg, struct error *err);
+    void *arg;
+    int result;
+    bool is_done;
+    bool is_abandoned; /**< nobody waits for it any more */
+    struct error error;
+};
+
+/** Where the home thread of a generation is. */
+enum home_phase {
+    HOME_LOADING,
+    HOME_SERVING, /**< as a serving thread; then waiting for the others to leave */
+    HOME_ENDING,  /**< runs the ending protocol */
+    HOME_PARKED,  /**< the interpreter cannot be ended now; waits for is_retry_wanted */
+    HOME_GONE,
+};
+
+/** Whom interrupter_start() raises SystemExit in. */
+enum interrupt_target {
+    INTERRUPT_HOME = 1,    /**< the home thread, where it runs code of an application */
+    INTERRUPT_JOBS = 2,    /**< serving threads with a job, home's too */
+    INTERRUPT_RUNNERS = 4, /**< threads of pool_run() */
+    INTERRUPT_REST = 8,    /**< all but the home thread: the application's own, too */
+};
+
+struct generation {
+    struct pool_interpreter *interpreter;
+    uint64_t number;
+    struct refusal_sink sink;
+    struct server *servers; /**< all applications' together; [0] is the home thread's */
+    size_t server_count;
+    struct loaded_app *apps;
+    size_t app_count;
+    unsigned long home_ident;
+    PyThreadState *home_tstate;
+    double load_ms;
+    bool takes_turns; /**< turns_load_begin() … turns_load_end(): the home thread's */
+
+    /* Guarded by pool->lock: */
+    struct generation *next; /**< in pool->generations */
+    unsigned references;     /**< its owner (pool_build()'s caller) and each of its threads */
+    enum generation_state state;
+    enum home_phase phase;
+    PyInterpreterState *python; /**< NULL before it was created and after it has ended */
+    bool is_built;              /**< loading is over; build_error tells how */
+    bool is_too_late;           /**< pool_build() gave up on it */
+    bool is_leaving;            /**< pool_retire(): end it when its threads are done */
+    bool is_retry_wanted;       /**< HOME_PARKED: try again */
+    bool is_gate_wanted;        /**< pool_retire_gated(): close the gate just before the end */
+    bool has_closed_gate;       /**< and that has been done */
+    bool is_app_code;           /**< the home thread may be interrupted; changed while attached */
+    bool is_interrupter_alive;
+    bool is_interrupter_forbidden; /**< the interpreter is about to end */
+    unsigned interrupt_targets;    /**< 0: the interrupter shall go */
+    unsigned servers_alive;        /**< without the home thread */
+    unsigned servers_ready;
+    struct runner *runners;
+    struct refusal *refusals, **refusals_tail;
+    struct error build_error;
+};
+
+/* ---- pool.c, submit.c ---- */
+
+void pool_gate_close_locked(struct pool_interpreter *interpreter);
+void pool_interpreter_free(struct pool_interpreter *interpreter);
+/** Take no more jobs (ERR_CLOSED), abandon those that wait. */
+void pool_app_abandon(struct pool_app *app);
+
+/* ---- generation.c ---- */
+
+/** @return a generation in GENERATION_LOADING with one reference, or NULL: ERR_MEMORY, ERR_SYSTEM
+ */
+struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err);
+void generation_ref_locked(struct generation *generation);
+/** Give a reference back; the last one frees.  pool->lock must not be held. */
+void generation_unref(struct generation *generation);
+/** Change the state, count zombies, tell the hook. @tstate none; pool->lock must not be held */
+void generation_set_state(struct generation *generation, enum generation_state state,
+                          const struct error *why);
+
+/** Call it a zombie, unless it has ended just now. */
+void generation_give_up(struct generation *generation);
+
+/* ---- home.c, serving_thread.c: threads ---- */
+
+/** Start a detached thread. @return 0, or -1: ERR_SYSTEM */
+int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err);
+/** Start the home thread, which loads and, once told to, ends. It takes a reference. */
+int home_start(struct generation *generation, struct error *err);
+/** Serve until dismissed. @tstate none; server->tstate is attached for each job */
+void server_serve(struct server *server);
+/** Start the first thread of each application that the home thread does not serve; wait for them.
+ */
+int servers_start(struct generation *generation, struct error *err);
+/** Dismiss the serving threads of a generation that is not published. */
+void servers_dismiss(struct generation *generation);
+
+/* ---- interrupter.c ---- */
+
+/** Raise SystemExit in `targets` (also) now and again, until interrupter_stop(). */
+void interrupter_start(struct generation *generation, unsigned targets);
+void interrupter_stop(struct generation *generation, unsigned targets);
+/** Stop it for good and wait until its thread state is gone. @tstate none */
+void interrupter_join(struct generation *generation);
+
+/* ---- retirement.c ---- */
+
+/** Let a generation go: no more jobs, its threads leave, its home thread ends it. */
+void retirement_begin(struct generation *generation);
+/** Wait for it: RETIRED, FAILED or ZOMBIE. Gives the owner's reference back. */
+enum generation_state retirement_finish(struct generation *generation,
+                                        const struct timespec *drain_deadline);
+/** Ask parked home threads to try again. */
+void retirement_retry_zombies(struct pool *pool);
+
+#endif

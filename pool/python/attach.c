@@ -1,0 +1,117 @@
+#include "pool/python/attach.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "pool/base/clock.h"
+#include "pool/pool_internal.h"
+#include "pool/python/cpython_internals.h"
+
+/** How often to look: CPython's own switch interval.  Waiting takes up to twice as long then. */
+static atomic_uint s_switch_interval_us = 5000;
+/** While nobody has the GIL (all wait for something else) it looks less and less often. */
+enum { LOOK_AT_LEAST_EVERY_US = 40000 };
+/** So long after the last thread has detached it goes to sleep: waking costs a system call. */
+enum { SLEEP_AFTER_US = 100000 };
+
+static atomic_uint s_attached;
+static atomic_bool s_is_asleep;
+static atomic_bool s_is_started;
+static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t s_wake; /* by the monotonic clock */
+
+unsigned attach_switch_interval_us(void) {
+    return atomic_load_explicit(&s_switch_interval_us, memory_order_relaxed);
+}
+
+void attach_note_switch_interval(unsigned us) {
+    atomic_store(&s_switch_interval_us, us);
+}
+
+/** CPython tells nobody that a thread waits for the GIL: there is nothing to wait for but time. */
+static void pause_us(unsigned us) {
+    struct timespec end = clock_deadline_ns((uint64_t)us * 1000);
+    pthread_mutex_lock(&s_lock);
+    while (pthread_cond_timedwait(&s_wake, &s_lock, &end) == 0) {
+    }
+    pthread_mutex_unlock(&s_lock);
+}
+
+/** Until a thread is attached. */
+static void sleep_until_needed(void) {
+    pthread_mutex_lock(&s_lock);
+    atomic_store(&s_is_asleep, true);
+    /* Counted up, then looked whether it sleeps, in attach_note_begin(): one of us sees it. */
+    while (atomic_load(&s_attached) == 0) {
+        pthread_cond_wait(&s_wake, &s_lock);
+    }
+    atomic_store(&s_is_asleep, false);
+    pthread_mutex_unlock(&s_lock);
+}
+
+static void *help(void *arg) {
+    (void)arg;
+    unsigned idle_us = 0, interval_us = attach_switch_interval_us();
+    for (;;) {
+        if (atomic_load(&s_attached) > 0) {
+            idle_us = 0;
+        } else if (idle_us >= SLEEP_AFTER_US) {
+            sleep_until_needed();
+            idle_us = 0;
+            interval_us = attach_switch_interval_us();
+        }
+        pause_us(interval_us);
+        idle_us += interval_us;
+        bool is_taken = cpython_pass_on_gil_request();
+        interval_us = is_taken ? attach_switch_interval_us() : interval_us * 2;
+        if (interval_us > LOOK_AT_LEAST_EVERY_US) {
+            interval_us = LOOK_AT_LEAST_EVERY_US;
+        }
+    }
+    return NULL;
+}
+
+int attach_start_helper(struct error *err) {
+    if (!PY_GIL_REQUESTS_GET_LOST || atomic_exchange(&s_is_started, true)) {
+        return 0;
+    }
+    int failure = clock_cond_init(&s_wake);
+    if (failure) {
+        return error_set_errno(err, failure, "a condition variable");
+    }
+    return thread_start(help, NULL, "gil", err);
+}
+
+void attach_note_begin(void) {
+    if (PY_GIL_REQUESTS_GET_LOST) {
+        atomic_fetch_add(&s_attached, 1);
+        if (atomic_load(&s_is_asleep)) {
+            pthread_mutex_lock(&s_lock);
+            pthread_cond_signal(&s_wake);
+            pthread_mutex_unlock(&s_lock);
+        }
+    }
+}
+
+void attach_note_end(void) {
+    if (PY_GIL_REQUESTS_GET_LOST) {
+        atomic_fetch_sub(&s_attached, 1);
+    }
+}
+
+void attach_begin(PyThreadState *tstate) {
+    attach_note_begin();
+    PyEval_AcquireThread(tstate);
+}
+
+void attach_end(void) {
+    PyEval_SaveThread();
+    attach_note_end();
+}
+
+void attach_end_and_delete(PyThreadState *tstate) {
+    PyThreadState_Clear(tstate);
+    PyThreadState_DeleteCurrent();
+    attach_note_end();
+}

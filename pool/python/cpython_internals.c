@@ -1,0 +1,175 @@
+#define Py_BUILD_CORE 1 /* for the internal headers */
+
+#include "pool/python/cpython_internals.h"
+
+#include <internal/pycore_interp.h>
+#include <internal/pycore_runtime.h>
+#include <pthread.h>
+#include <stdint.h>
+
+/*
+ * asyncio (3.11) and contextvars (3.11, 3.12; so decimal's context) cache by
+ * PyThreadState_GetID() in C variables, and every interpreter counts from 1: one interpreter's
+ * running event loop and decimal context are then used in another (CPython issues 91375, 96336).
+ */
+void cpython_make_thread_ids_unique(PyInterpreterState *interpreter) {
+    interpreter->threads.next_unique_id = (uint64_t)PyInterpreterState_GetID(interpreter) << 32;
+}
+
+/*
+ * From 3.12 on attaching does it (issue 59956).  In 3.11 the first thread state of a thread stays
+ * bound, and PyGILState_Ensure() with another attached waits for a GIL that this thread holds.
+ */
+void cpython_bind_gilstate(PyThreadState *tstate) {
+#if PY_VERSION_HEX < 0x030C0000
+    PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, tstate);
+#else
+    (void)tstate;
+#endif
+}
+
+/*
+ * Later versions refuse threads in an interpreter that is being ended; 3.11 starts them, and they
+ * run in freed memory (issue 104690).
+ */
+void cpython_forbid_threads(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX < 0x030C0000
+    interpreter->config._isolated_interpreter = 1;
+#else
+    (void)interpreter;
+#endif
+}
+
+/*
+ * 3.12.0 to 3.12.6 free an interpreter without unlinking its garbage collector's lists (issues
+ * 90228, 116510): an object that lives on, held by an extension, keeps pointing at the list heads
+ * in the freed memory, and writes there when it goes.  Unlinking the heads must come after the
+ * last collection and before the memory is freed: the only place is the allocator's free().
+ */
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000
+#include <internal/pycore_gc.h>
+
+static PyMemAllocatorEx s_raw_allocator;
+static _Thread_local PyInterpreterState *tl_ending; /* by Py_EndInterpreter() of this thread */
+
+static void unlink_list(PyGC_Head *head) {
+    PyGC_Head *previous = (PyGC_Head *)(head->_gc_prev & _PyGC_PREV_MASK);
+    PyGC_Head *next = (PyGC_Head *)head->_gc_next;
+    if (previous && next) {
+        previous->_gc_next = (uintptr_t)next;
+        next->_gc_prev = (next->_gc_prev & ~_PyGC_PREV_MASK) | (uintptr_t)previous;
+    }
+}
+
+static void free_raw(void *ctx, void *memory) {
+    PyInterpreterState *ending = tl_ending;
+    if (memory && memory == ending) {
+        for (int i = 0; i < NUM_GENERATIONS; i++) {
+            unlink_list(&ending->gc.generations[i].head);
+        }
+        unlink_list(&ending->gc.permanent_generation.head);
+        tl_ending = NULL;
+    }
+    s_raw_allocator.free(ctx, memory);
+}
+
+void cpython_prepare_unlinking(void) {
+    if (!py_unlinks_ended_interpreters()) {
+        PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &s_raw_allocator);
+        PyMemAllocatorEx allocator = s_raw_allocator;
+        allocator.free = free_raw;
+        PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &allocator);
+    }
+}
+
+void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
+    tl_ending = interpreter;
+}
+#else
+void cpython_prepare_unlinking(void) {
+}
+
+void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
+    (void)interpreter;
+}
+#endif
+
+/*
+ * Up to 3.12 a thread that has waited for the GIL for 5 ms asks for it by a flag of *its own*
+ * interpreter, which the thread that has the GIL looks at only if it is in the same one.  Others
+ * wait until it lets go by itself: one application that computes stops all others.  (3.13 asks the
+ * holder.)  So the flag is copied from where it was raised to the holder's interpreter.
+ *
+ * A flag is raised by a waiter and lowered when a thread of its interpreter gets the GIL, both
+ * under gil->mutex; so with that held, a flag means that somebody waits.  That must be certain: a
+ * holder that finds its flag raised lets go of the GIL and waits until another thread has taken it.
+ * A copy is another matter: when the holder lets go by itself before it looks, its flag stays up
+ * though none of its threads wants the GIL.  So a copy whose interpreter has not the GIL any more
+ * is taken down first; should one of its threads really wait, it raises the flag again in 5 ms.
+ * The holder is looked up among the living, and not followed, since its state may have been freed
+ * while its thread kept the GIL (Py_EndInterpreter() does that).  The list of interpreters is
+ * guarded by interpreters.mutex, taken before gil->mutex; CPython never takes it while holding
+ * that.
+ */
+#if PY_GIL_REQUESTS_GET_LOST
+#if PY_VERSION_HEX < 0x030C0000
+#define GIL_OF(interpreter) ((void)(interpreter), &_PyRuntime.ceval.gil)
+#else
+#define GIL_OF(interpreter) ((interpreter)->ceval.gil)
+#endif
+
+static PyInterpreterState *find_interpreter(uintptr_t tstate) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at; at = at->next) {
+        for (PyThreadState *thread = at->threads.head; thread; thread = thread->next) {
+            if ((uintptr_t)thread == tstate) {
+                return at;
+            }
+        }
+    }
+    return NULL;
+}
+
+/** Where the copy is that was made last, an interpreter's id; -1: none. @lock gil->mutex */
+static int64_t s_copied_to = -1;
+
+static void take_down_copy(const PyInterpreterState *holder) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at && s_copied_to >= 0;
+         at = at->next) {
+        if (at->id == s_copied_to && at != holder) {
+            _Py_atomic_store_relaxed(&at->ceval.gil_drop_request, 0);
+            s_copied_to = -1;
+        }
+    }
+}
+
+static bool is_gil_wanted(struct _gil_runtime_state *gil) {
+    for (PyInterpreterState *at = _PyRuntime.interpreters.head; at; at = at->next) {
+        if (GIL_OF(at) == gil && _Py_atomic_load_relaxed(&at->ceval.gil_drop_request)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cpython_pass_on_gil_request(void) {
+    struct _gil_runtime_state *gil = GIL_OF(PyInterpreterState_Main());
+    PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
+    pthread_mutex_lock(&gil->mutex);
+    bool is_taken = _Py_atomic_load_relaxed(&gil->locked) == 1;
+    PyInterpreterState *holder =
+        is_taken ? find_interpreter(_Py_atomic_load_relaxed(&gil->last_holder)) : NULL;
+    take_down_copy(holder);
+    if (holder && is_gil_wanted(gil) && !_Py_atomic_load_relaxed(&holder->ceval.gil_drop_request)) {
+        _Py_atomic_store_relaxed(&holder->ceval.gil_drop_request, 1);
+        _Py_atomic_store_relaxed(&holder->ceval.eval_breaker, 1);
+        s_copied_to = holder->id;
+    }
+    pthread_mutex_unlock(&gil->mutex);
+    PyThread_release_lock(_PyRuntime.interpreters.mutex);
+    return is_taken;
+}
+#else
+bool cpython_pass_on_gil_request(void) {
+    return false;
+}
+#endif

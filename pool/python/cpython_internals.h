@@ -1,0 +1,47 @@
+/**
+ * The few places where CPython's public interface is not enough.  pool/python/cpython_internals.c
+ * is the only file of this layer that includes CPython's internal headers; each function says why.
+ */
+#ifndef POOL_PYTHON_CPYTHON_INTERNALS_H
+#define POOL_PYTHON_CPYTHON_INTERNALS_H
+
+#include "pool/python/py_compat.h"
+
+#include <stdbool.h>
+
+/**
+ * Give an interpreter's future thread states ids that no other interpreter's has.
+ * @tstate attached to it, right after its creation
+ */
+void cpython_make_thread_ids_unique(PyInterpreterState *interpreter);
+
+/**
+ * Make `tstate` the one that the GIL-state API takes for this thread's.  Only 3.11 needs it.
+ * @tstate attached: `tstate`
+ */
+void cpython_bind_gilstate(PyThreadState *tstate);
+
+/**
+ * Let a thread that waits for the GIL be heard by the one that has it, if they are in different
+ * interpreters.  Only needed where PY_GIL_REQUESTS_GET_LOST.
+ * @return whether any thread has the GIL
+ * @thread any  @tstate none
+ */
+bool cpython_pass_on_gil_request(void);
+
+/**
+ * No thread may be started in this interpreter any more.  Only 3.11 needs it.
+ * @tstate attached to it, right before it is ended
+ */
+void cpython_forbid_threads(PyInterpreterState *interpreter);
+
+/**
+ * Be ready to unlink the lists of objects of interpreters that end.  Does nothing where CPython
+ * does it.  @tstate attached to the main interpreter, before any other exists
+ */
+void cpython_prepare_unlinking(void);
+
+/** The calling thread is about to end this interpreter. @tstate attached to it */
+void cpython_unlink_when_freed(PyInterpreterState *interpreter);
+
+#endif

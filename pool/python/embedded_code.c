@@ -1,0 +1,65 @@
+#include "pool/python/embedded_code.h"
+
+#include <marshal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct embedded_bytes {
+    Py_ssize_t size;
+    char bytes[];
+};
+
+enum { FILE_NAME_BYTES = 64 };
+/** As python -OO. */
+enum { WITHOUT_DOCSTRINGS = 2 };
+
+/* Keep a code object for the next time, unless another thread was first. */
+static void keep(struct embedded_code *code, PyObject *object) {
+    PyObject *marshalled = PyMarshal_WriteObjectToString(object, Py_MARSHAL_VERSION);
+    if (!marshalled) {
+        PyErr_Clear(); /* compile it again, then */
+        return;
+    }
+    size_t size = (size_t)PyBytes_GET_SIZE(marshalled);
+    struct embedded_bytes *kept = malloc(sizeof *kept + size), *none = NULL;
+    if (kept) {
+        kept->size = (Py_ssize_t)size;
+        memcpy(kept->bytes, PyBytes_AS_STRING(marshalled), size);
+        if (!atomic_compare_exchange_strong(&code->compiled, &none, kept)) {
+            free(kept);
+        }
+    }
+    Py_DECREF(marshalled);
+}
+
+static PyObject *get_code_object(struct embedded_code *code) {
+    struct embedded_bytes *compiled = atomic_load(&code->compiled);
+    if (compiled) {
+        return PyMarshal_ReadObjectFromString(compiled->bytes, compiled->size);
+    }
+    char file_name[FILE_NAME_BYTES];
+    snprintf(file_name, sizeof file_name, "<fcgi_host %s>", code->name);
+    PyObject *object =
+        Py_CompileStringExFlags(code->source, file_name, Py_file_input, NULL, WITHOUT_DOCSTRINGS);
+    if (object) {
+        keep(code, object);
+    }
+    return object;
+}
+
+PyObject *embedded_code_run(struct embedded_code *code) {
+    PyObject *module = PyModule_New(code->name);
+    PyObject *globals = module ? PyModule_GetDict(module) : NULL; /* borrowed */
+    PyObject *object = globals ? get_code_object(code) : NULL;
+    PyObject *result = NULL;
+    if (object && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
+        result = PyEval_EvalCode(object, globals, globals);
+    }
+    if (!result) {
+        Py_CLEAR(module);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(object);
+    return module;
+}

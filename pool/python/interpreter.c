@@ -1,0 +1,208 @@
+#include "pool/python/py_compat.h"
+
+#include "pool/python/interpreter.h"
+
+#include <stdio.h>
+
+#include "embedded/interpreter_setup_py.h"
+#include "pool/python/attach.h"
+#include "pool/python/cpython_internals.h"
+#include "pool/python/embedded_code.h"
+#include "pool/python/py_error.h"
+
+/** SystemExit is repeated this often: code may catch it and go on. */
+enum { INTERRUPT_AGAIN_MS = 50 };
+
+static struct embedded_code s_setup = {"interpreter_setup", interpreter_setup_py, NULL};
+static const char SETUP_NAMESPACE[] = "fcgi_host.setup";
+
+PyObject *interpreter_run_embedded(struct embedded_code *code) {
+    PyObject *module = embedded_code_run(code);
+    PyObject *globals = module ? PyModule_GetDict(module) : NULL;
+    Py_XINCREF(globals);
+    Py_XDECREF(module);
+    return globals;
+}
+
+int interpreter_keep(const char *name, PyObject *object) {
+    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (!kept) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return PyDict_SetItemString(kept, name, object);
+}
+
+PyObject *interpreter_kept(const char *name) {
+    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    return kept ? PyDict_GetItemString(kept, name) : NULL;
+}
+
+/** Call a function of interpreter_setup.py. @return what it returned, or NULL with an exception */
+static PyObject *call_setup(const char *name, PyObject *args) {
+    PyObject *setup = interpreter_kept(SETUP_NAMESPACE);
+    PyObject *function = setup ? PyDict_GetItemString(setup, name) : NULL;
+    if (!function) {
+        PyErr_Format(PyExc_SystemError, "%s is gone", name);
+        return NULL;
+    }
+    return PyObject_Call(function, args, NULL);
+}
+
+/** The same without arguments. @return 0, or -1 with an exception */
+static int call_setup_plainly(const char *name) {
+    PyObject *no_args = PyTuple_New(0);
+    PyObject *none = no_args ? call_setup(name, no_args) : NULL;
+    int result = none ? 0 : -1;
+    Py_XDECREF(none);
+    Py_XDECREF(no_args);
+    return result;
+}
+
+/** @return 0, or -1 with an exception */
+static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
+    PyObject *setup = interpreter_run_embedded(&s_setup);
+    int result = setup ? interpreter_keep(SETUP_NAMESPACE, setup) : -1;
+    if (result == 0) {
+        result = call_setup_plainly("forbid_fork");
+    }
+    if (result == 0) {
+        result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
+    }
+    if (result == 0 && !is_main) {
+        result = main_first_watch(setup, own_gil, sink);
+    }
+    Py_XDECREF(setup);
+    return result;
+}
+
+int interpreter_prepare_main(struct error *err) {
+    return set_up(true, false, NULL) == 0 ? 0 : py_error_take(err);
+}
+
+/**
+ * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
+ * what the GIL-state API takes for this thread's, for good.
+ */
+static PyThreadState *create(bool own_gil, struct error *err) {
+    PyThreadState *main_tstate = PyThreadState_New(PyInterpreterState_Main());
+    if (!main_tstate) {
+        error_set(err, ERR_MEMORY, "no thread state");
+        return NULL;
+    }
+    attach_begin(main_tstate);
+    PyThreadState *first = NULL;
+    const char *failure = py_new_interpreter(&first, own_gil);
+    if (first) {
+        cpython_make_thread_ids_unique(PyThreadState_GetInterpreter(first));
+        PyThreadState_Swap(main_tstate);
+    }
+    attach_end_and_delete(main_tstate);
+    if (!first) {
+        error_set(err, ERR_PYTHON, "no sub-interpreter: %s", failure);
+        return NULL;
+    }
+
+    PyThreadState *tstate = PyThreadState_New(PyThreadState_GetInterpreter(first));
+    if (!tstate) {
+        Py_FatalError("out of memory"); /* `first` cannot be ended on this thread's behalf */
+    }
+    attach_begin(tstate);
+    PyThreadState_Clear(first);
+    PyThreadState_Delete(first);
+    return tstate;
+}
+
+PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
+                                  struct error *err) {
+    PyThreadState *tstate = create(own_gil, err);
+    if (tstate && set_up(false, own_gil, sink) != 0) {
+        py_error_take(err);
+        error_prefix(err, "setting up a sub-interpreter");
+        interpreter_end(tstate);
+        tstate = NULL;
+    }
+    return tstate;
+}
+
+unsigned interpreter_set_switch_interval(unsigned us) {
+    PyObject *args = Py_BuildValue("(d)", us / 1e6);
+    PyObject *before = args ? call_setup("set_switch_interval", args) : NULL;
+    double seconds = before ? PyFloat_AsDouble(before) : 0;
+    Py_XDECREF(before);
+    Py_XDECREF(args);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        return 0;
+    }
+    attach_note_switch_interval(us);
+    return (unsigned)(seconds * 1e6 + 0.5);
+}
+
+void interpreter_run_exit_functions(void) {
+    if (call_setup_plainly("run_exit_functions") != 0) {
+        PyErr_WriteUnraisable(NULL);
+    }
+}
+
+unsigned interpreter_other_threads(void) {
+    PyThreadState *me = PyThreadState_Get();
+    unsigned count = 0;
+    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
+    for (; other; other = PyThreadState_Next(other)) {
+        count += other != me;
+    }
+    return count;
+}
+
+void interpreter_interrupt(unsigned long thread_ident) {
+    PyThreadState_SetAsyncExc(thread_ident, PyExc_SystemExit);
+}
+
+void interpreter_clear_interrupt(void) {
+    PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), NULL);
+}
+
+/** interrupt(): SystemExit in every other thread. @return how many there are */
+static PyObject *interrupt_others(PyObject *self, PyObject *args) {
+    (void)self, (void)args;
+    PyThreadState *me = PyThreadState_Get();
+    unsigned count = 0;
+    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
+    for (; other; other = PyThreadState_Next(other)) {
+        if (other != me) {
+            interpreter_interrupt(other->thread_id);
+            count++;
+        }
+    }
+    return PyLong_FromUnsignedLong(count);
+}
+
+static PyMethodDef s_interrupt_others = {"interrupt", interrupt_others, METH_NOARGS, NULL};
+
+bool interpreter_stop_threads(unsigned limit_ms) {
+    if (interpreter_other_threads() == 0) {
+        return true;
+    }
+    PyObject *interrupt = PyCFunction_New(&s_interrupt_others, NULL);
+    PyObject *args =
+        interrupt ? Py_BuildValue("(Odd)", interrupt, limit_ms / 1e3, INTERRUPT_AGAIN_MS / 1e3)
+                  : NULL;
+    PyObject *all_gone = args ? call_setup("stop_threads", args) : NULL;
+    if (!all_gone) {
+        PyErr_WriteUnraisable(NULL);
+    }
+    bool result = all_gone == Py_True;
+    Py_XDECREF(all_gone);
+    Py_XDECREF(args);
+    Py_XDECREF(interrupt);
+    return result;
+}
+
+void interpreter_end(PyThreadState *tstate) {
+    PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
+    cpython_forbid_threads(interpreter);
+    cpython_unlink_when_freed(interpreter);
+    py_end_interpreter(tstate);
+    attach_note_end();
+}

@@ -1,0 +1,78 @@
+/**
+ * A CPython sub-interpreter: created, made ready for an application, and ended again.
+ *
+ * Life cycle, all on one thread that never had another interpreter's thread state for long:
+ *   1. interpreter_create()            the thread is attached to it
+ *   2. (applications)                  other threads come with thread states of their own, and go
+ *   3. interpreter_run_exit_functions(), interpreter_stop_threads()
+ *   4. interpreter_end()               or never, when something in it cannot be stopped
+ *
+ * Follows: CPython C API, "Sub-interpreter support".
+ */
+#ifndef POOL_PYTHON_INTERPRETER_H
+#define POOL_PYTHON_INTERPRETER_H
+
+#include "pool/python/py_compat.h"
+
+#include <stdbool.h>
+
+#include "pool/base/error.h"
+#include "pool/python/main_first.h"
+
+/**
+ * Create a sub-interpreter with unique thread-state ids, extension modules created in the main
+ * interpreter first, no fork; `threading` will take this thread for its main thread.
+ * @param sink  told of refusals, also later ones; may be NULL
+ * @return the calling thread's thread state, attached; or NULL: ERR_PYTHON, ERR_MEMORY
+ * @thread one made for it: it had no thread state before  @tstate none
+ */
+PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink, struct error *err);
+
+/** The same for the main interpreter, as far as it applies. @tstate attached to it */
+int interpreter_prepare_main(struct error *err);
+
+/**
+ * Have threads take turns for the GIL after so many µs (sys.setswitchinterval()), of all
+ * interpreters that share it.
+ * @return what it was before; 0: it cannot be changed  @tstate attached
+ */
+unsigned interpreter_set_switch_interval(unsigned us);
+
+/**
+ * Run threading's exit functions (executors wait for their tasks), then atexit's.  Their errors go
+ * to sys.stderr.  May go on for as long as they like.  @tstate attached
+ */
+void interpreter_run_exit_functions(void);
+
+/**
+ * Raise SystemExit in every other thread of this interpreter until none is left.
+ * @return whether none is  @tstate attached; detaches while it waits
+ */
+bool interpreter_stop_threads(unsigned limit_ms);
+
+/** Thread states of this interpreter beside the attached one. @tstate attached */
+unsigned interpreter_other_threads(void);
+
+/** Raise SystemExit in a thread of this interpreter. @tstate attached */
+void interpreter_interrupt(unsigned long thread_ident);
+/** Take back what interpreter_interrupt() asked of this thread and did not happen yet. */
+void interpreter_clear_interrupt(void);
+
+/**
+ * End it.
+ * @pre   interpreter_other_threads() == 0
+ * @tstate attached on entry, none on return
+ */
+void interpreter_end(PyThreadState *tstate);
+
+/* ---- For this layer ---- */
+
+struct embedded_code;
+/** embedded_code_run(). @return the globals (new reference), or NULL with an exception */
+PyObject *interpreter_run_embedded(struct embedded_code *code);
+/** Keep an object as long as the attached interpreter. @return 0, or -1 with an exception */
+int interpreter_keep(const char *name, PyObject *object);
+/** Borrowed reference to a kept object, or NULL without an exception. */
+PyObject *interpreter_kept(const char *name);
+
+#endif

@@ -1,0 +1,174 @@
+#define Py_BUILD_CORE 1
+#include "pool/python/object_layout.h"
+
+#include <internal/pycore_gc.h>
+#include <internal/pycore_interp.h>
+#include <internal/pycore_object.h>
+#include <internal/pycore_runtime.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/**
+ * From both ends: what takes the time is waiting for the next link to come from memory, and so two
+ * are on their way at once.
+ */
+static void each_in_list(PyGC_Head *head, py_object_function function, void *arg) {
+    PyGC_Head *first = _PyGCHead_NEXT(head), *last = _PyGCHead_PREV(head);
+    while (first && first != head) {
+        PyGC_Head *next = _PyGCHead_NEXT(first), *before = _PyGCHead_PREV(last);
+        __builtin_prefetch(next);
+        __builtin_prefetch(before);
+        function((PyObject *)(first + 1), arg);
+        if (first == last) {
+            return;
+        }
+        function((PyObject *)(last + 1), arg);
+        if (next == last) {
+            return;
+        }
+        first = next;
+        last = before;
+    }
+}
+
+void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
+    for (int i = 0; i < NUM_GENERATIONS; i++) {
+        each_in_list(&interpreter->gc.generations[i].head, function, arg);
+    }
+    /* gc.freeze() moves objects here. */
+    each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
+}
+
+enum { GC_FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
+
+uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]) {
+    _Static_assert(sizeof(PyGC_Head) == PY_GC_LINKS * sizeof *links, "CPython's struct");
+    uintptr_t next = links[0] & ~(uintptr_t)GC_FLAGS;
+    /* Debian's 3.13.5 has the head of the list in a structure that is not aligned to words. */
+    bool may_be = next > 1 << 16 && next >> 47 == 0 && links[1] > 1 << 16 && links[1] >> 47 == 0;
+    return may_be ? next + offsetof(PyGC_Head, _gc_prev) : 0;
+}
+
+bool py_gc_leads_back(uintptr_t link, uintptr_t object) {
+    return (link & ~(uintptr_t)GC_FLAGS) == object - sizeof(PyGC_Head);
+}
+
+bool py_shares_gil(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return interpreter == PyInterpreterState_Main() || !interpreter->ceval.own_gil;
+#else
+    (void)interpreter;
+    return true;
+#endif
+}
+
+/* pycore_pystate.h, HEAD_LOCK: the lock of the list of interpreters, and of the ends of them. */
+static void lock_interpreters(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyMutex_Lock(&_PyRuntime.interpreters.mutex);
+#else
+    PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
+#endif
+}
+
+static void unlock_interpreters(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyMutex_Unlock(&_PyRuntime.interpreters.mutex);
+#else
+    PyThread_release_lock(_PyRuntime.interpreters.mutex);
+#endif
+}
+
+static int add_interpreter(struct py_interpreters *list, PyInterpreterState *state) {
+    struct py_interpreter *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items) {
+        return -1;
+    }
+    bool shares_gil = py_shares_gil(state);
+    list->items = items;
+    items[list->count++] = (struct py_interpreter){state, shares_gil && !state->finalizing};
+    list->has_own_gil |= !shares_gil;
+    return 0;
+}
+
+int py_list_interpreters(struct py_interpreters *ret_list) {
+    *ret_list = (struct py_interpreters){0};
+    int result = 0;
+    lock_interpreters();
+    PyInterpreterState *each = _PyRuntime.interpreters.head;
+    for (; result == 0 && each; each = each->next) {
+        result = add_interpreter(ret_list, each);
+    }
+    unlock_interpreters();
+    if (result != 0) {
+        free(ret_list->items);
+        *ret_list = (struct py_interpreters){0};
+    }
+    return result;
+}
+
+PyObject *py_modules(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return interpreter->imports.modules;
+#else
+    return interpreter->modules;
+#endif
+}
+
+bool py_is_immortal(PyObject *object) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return _Py_IsImmortal(object);
+#else
+    (void)object;
+    return false;
+#endif
+}
+
+bool py_str_is_ready(PyObject *str) {
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)str;
+    return true;
+#else
+    return PyUnicode_IS_READY(str);
+#endif
+}
+
+size_t py_type_header_bytes(PyTypeObject *type) {
+    return _PyType_PreHeaderSize(type);
+}
+
+size_t py_block_header_bytes(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    if (!PyType_IS_GC(type) || !PyObject_IS_GC(object)) {
+        return 0;
+    }
+    return _PyType_PreHeaderSize(type);
+}
+
+void py_code_visit(PyObject *object, visitproc visit, void *arg) {
+    PyCodeObject *code = (PyCodeObject *)object;
+    PyObject *held[] = {
+        code->co_consts,          code->co_names,    code->co_exceptiontable,
+        code->co_localsplusnames, code->co_filename, code->co_name,
+        code->co_localspluskinds, code->co_qualname, code->co_linetable,
+    };
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (held[i]) {
+            visit(held[i], arg);
+        }
+    }
+}
+
+void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
+    PyObject *held[] = {
+        type->tp_dict,  type->tp_bases,      type->tp_mro,
+        type->tp_cache, type->tp_subclasses, type->tp_weaklist,
+    };
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        /* 3.12 keeps small numbers in tp_subclasses of its own static types. */
+        if ((uintptr_t)held[i] > 0xFFFF) {
+            visit(held[i], arg);
+        }
+    }
+}

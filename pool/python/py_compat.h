@@ -1,0 +1,134 @@
+/**
+ * What differs between CPython 3.11, 3.12 and 3.13, under the newest version's names.  This is the
+ * only file, beside pool/python/cpython_internals.c, that asks for the version.
+ *
+ * Includes <Python.h>, so include it first.
+ */
+#ifndef POOL_PYTHON_PY_COMPAT_H
+#define POOL_PYTHON_PY_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "CPython 3.11 or newer is needed"
+#endif
+
+/** Interpreters with a GIL of their own work (3.12 has them, but corrupts memory in them). */
+#define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
+
+/** Who waits for the GIL is not heard by a thread of another interpreter (3.13 mended that). */
+#define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
+
+/** Extensions of the standard library that share Python objects between interpreters
+ *  (standard_library.h). */
+#define PY_HAS_SHARED_DATETIME (PY_VERSION_HEX < 0x030D0000)
+#define PY_HAS_SHARED_DECIMAL (PY_VERSION_HEX < 0x030D0000)
+#define PY_HAS_SHARED_ASYNCIO (PY_VERSION_HEX < 0x030C0000) /**< and `_zoneinfo` */
+
+/** Classes made in Python have numbers that count anew in each interpreter, and attributes are
+ *  cached by them: another interpreter's class is taken for one's own. */
+#define PY_CONFUSES_CLASSES (PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000)
+
+#if PY_VERSION_HEX < 0x030C0000
+/** 3.12: the exception that is raised, normalised, with its traceback. New reference or NULL. */
+static inline PyObject *PyErr_GetRaisedException(void) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) {
+        return NULL;
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback && value) {
+        PyException_SetTraceback(value, traceback);
+    }
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
+/** 3.12: raise this exception. Steals the reference. */
+static inline void PyErr_SetRaisedException(PyObject *exception) {
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_DECREF(exception);
+}
+#endif
+
+#if PY_VERSION_HEX < 0x030D0000
+/** 3.13: 1 found (new reference), 0 no such attribute and no exception, -1 with an exception. */
+static inline int PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **result) {
+    return _PyObject_LookupAttr(object, name, result);
+}
+#endif
+
+/** For our own modules, which keep all their state in the module (PEP 489, PEP 684): what they
+ *  can say about it from 3.12 on. */
+#if PY_VERSION_HEX < 0x030C0000
+#define PY_MODULE_SLOTS_ISOLATED
+#else
+#define PY_MODULE_SLOTS_ISOLATED                                                                   \
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+
+/**
+ * Create a sub-interpreter; on success its first thread state is attached instead of the
+ * caller's.
+ *
+ * The process's GIL and memory allocator, any extension, threads: what an ordinary application
+ * expects.  Only os.fork() is refused, since the child of a process with several interpreters
+ * dies.  (3.11 cannot refuse it here: interpreter_setup.py does.)
+ * @return NULL on success, else what went wrong. 3.11 exits the process in some cases.
+ * @tstate attached to the main interpreter
+ */
+static inline const char *py_new_interpreter(PyThreadState **ret_tstate, int own_gil) {
+#if PY_VERSION_HEX < 0x030C0000
+    if (own_gil) {
+        return "CPython 3.11 has one GIL";
+    }
+    *ret_tstate = Py_NewInterpreter();
+    return *ret_tstate ? NULL : "Py_NewInterpreter failed";
+#else
+    PyInterpreterConfig config = {
+        .use_main_obmalloc = !own_gil, /* an allocator is guarded by its GIL */
+        .allow_fork = 0,
+        .allow_exec = 1,
+        .allow_threads = 1,
+        .allow_daemon_threads = 1,
+        .check_multi_interp_extensions = own_gil,
+        .gil = own_gil ? PyInterpreterConfig_OWN_GIL : PyInterpreterConfig_SHARED_GIL,
+    };
+    PyStatus status = Py_NewInterpreterFromConfig(ret_tstate, &config);
+    if (PyStatus_Exception(status)) {
+        return status.err_msg ? status.err_msg : "Py_NewInterpreterFromConfig failed";
+    }
+    return NULL;
+#endif
+}
+
+/**
+ * Py_EndInterpreter(), after which the thread has no thread state and no GIL.
+ * @tstate attached on entry (the interpreter's only thread state), none on return
+ */
+static inline void py_end_interpreter(PyThreadState *tstate) {
+    Py_EndInterpreter(tstate);
+#if PY_VERSION_HEX < 0x030C0000
+    /* 3.11 comes back with the GIL but without a thread state: only one of those can let go. */
+    PyThreadState *main_tstate = PyThreadState_New(PyInterpreterState_Main());
+    if (!main_tstate) {
+        Py_FatalError("out of memory");
+    }
+    PyThreadState_Swap(main_tstate);
+    PyThreadState_Clear(main_tstate);
+    PyThreadState_DeleteCurrent();
+#endif
+}
+
+/**
+ * Whether the running libpython unlinks an ended interpreter's lists of objects.  3.12.0 to 3.12.6
+ * do not: an object that outlives its interpreter there writes into freed memory later.
+ */
+static inline int py_unlinks_ended_interpreters(void) {
+    return Py_Version < 0x030C0000 || Py_Version >= 0x030C0700;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/**
+ * CPython in this process: started once, never restarted, never finalised (the process exits).
+ *
+ * Follows: CPython C API, "Python Initialization Configuration".
+ */
+#ifndef POOL_PYTHON_RUNTIME_H
+#define POOL_PYTHON_RUNTIME_H
+
+#include "pool/base/error.h"
+
+struct runtime_options {
+    const char
+        *python_executable; /**< sets sys.executable and with it sys.prefix; NULL: built in */
+    /** An extension to load as it is, though it would be withheld (standard_library.h); or NULL. */
+    const char *not_withheld;
+    /** Built-in modules to register before the start: name and PyInit function, NULL-ended. */
+    const struct runtime_builtin {
+        const char *name;
+        void *(*init)(void); /**< a PyInit_ function; PyObject * as void * */
+    } * builtins;
+};
+
+/**
+ * Start Python on the calling thread (which must never run a sub-interpreter's code) and detach.
+ * Creates the known single-phase extension modules in the main interpreter, unique ids, and the
+ * main-first import machinery.
+ * @return 0, or -1: ERR_PYTHON, ERR_FAILED
+ * @thread the process's first  @tstate none on return
+ */
+int runtime_start(const struct runtime_options *options, struct error *err);
+
+/** "3.11.2", of the library in this process; Python need not have been started. */
+const char *runtime_python_version(void);
+
+/** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */
+int runtime_can_end_interpreters(void);
+
+#endif

@@ -1,0 +1,194 @@
+#include "pool/python/py_compat.h"
+
+#include "pool/python/standard_library.h"
+
+#include <string.h>
+
+#if PY_HAS_SHARED_DATETIME
+
+/** New reference to `module.name` of the interpreter that runs, or NULL with an exception. */
+static PyObject *import_attribute(const char *module_name, const char *name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *attribute = module ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return attribute;
+}
+
+/** It belongs to no interpreter: it has no contents, and its type is a static one. */
+struct stand_in {
+    PyObject_HEAD
+};
+
+/** The only function that `_datetime` calls of this module. */
+static PyObject *strptime_datetime(PyObject *self, PyObject *args) {
+    PyObject *result = NULL;
+    PyObject *module = PyImport_ImportModule("_strptime");
+    PyObject *function = NULL;
+    if (module == self) {
+        result = Py_NewRef(Py_None); /* the call that puts it into place */
+    } else if (module && (function = PyObject_GetAttrString(module, "_strptime_datetime"))) {
+        result = PyObject_CallObject(function, args);
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    return result;
+}
+
+static PyMethodDef s_strptime_methods[] = {
+    {"_strptime_datetime", strptime_datetime, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyTypeObject s_strptime_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fcgi_host.strptime",
+    .tp_basicsize = sizeof(struct stand_in),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_methods = s_strptime_methods,
+};
+static struct stand_in s_strptime = {PyObject_HEAD_INIT(&s_strptime_type)};
+
+/** `_datetime` imports the module at the first call of strptime(), and keeps it. */
+static int prepare_datetime(void) {
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+    if (PyDict_GetItemString(modules, "_strptime")) {
+        return 0; /* too late: what called it has put the main interpreter's there */
+    }
+    PyObject *type = import_attribute("_datetime", "datetime");
+    PyObject *none = NULL;
+    if (type && PyType_Ready(&s_strptime_type) == 0 &&
+        PyDict_SetItemString(modules, "_strptime", (PyObject *)&s_strptime) == 0) {
+        none = PyObject_CallMethod(type, "strptime", "ss", "", "");
+        PyDict_DelItemString(modules, "_strptime");
+    }
+    Py_XDECREF(none);
+    Py_XDECREF(type);
+    return none ? 0 : -1;
+}
+
+#endif
+#if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
+
+static PyObject *is_rational(PyObject *self, PyObject *instance) {
+    (void)self;
+    PyObject *rational = import_attribute("numbers", "Rational");
+    int answer = rational ? PyObject_IsInstance(instance, rational) : -1;
+    Py_XDECREF(rational);
+    return answer < 0 ? NULL : PyBool_FromLong(answer);
+}
+
+static PyMethodDef s_rational_methods[] = {
+    {"__instancecheck__", is_rational, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyTypeObject s_rational_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fcgi_host.rational",
+    .tp_basicsize = sizeof(struct stand_in),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_methods = s_rational_methods,
+};
+static struct stand_in s_rational = {PyObject_HEAD_INIT(&s_rational_type)};
+
+/** `_decimal` asks isinstance(x, Rational) of the class that it found when it was created. */
+static int prepare_decimal(void) {
+    if (PyDict_GetItemString(PyImport_GetModuleDict(), "_decimal")) {
+        return 0; /* too late */
+    }
+    int result = -1;
+    PyObject *numbers = PyImport_ImportModule("numbers");
+    PyObject *rational = numbers ? PyObject_GetAttrString(numbers, "Rational") : NULL;
+    if (rational && PyType_Ready(&s_rational_type) == 0 &&
+        PyObject_SetAttrString(numbers, "Rational", (PyObject *)&s_rational) == 0) {
+        PyObject *decimal = PyImport_ImportModule("_decimal");
+        PyErr_Clear(); /* it is missing: that is for the application to find out */
+        result = PyObject_SetAttrString(numbers, "Rational", rational);
+        Py_XDECREF(decimal);
+    }
+    Py_XDECREF(rational);
+    Py_XDECREF(numbers);
+    return result;
+}
+
+/** abstract.register(class) */
+static int register_class(const char *module_name, const char *abstract, PyObject *class) {
+    PyObject *base = import_attribute(module_name, abstract);
+    PyObject *registered = base ? PyObject_CallMethod(base, "register", "O", class) : NULL;
+    Py_XDECREF(registered);
+    Py_XDECREF(base);
+    return registered ? 0 : -1;
+}
+
+static int register_decimal(PyObject *module) {
+    PyObject *decimal = PyObject_GetAttrString(module, "Decimal");
+    PyObject *context = decimal ? PyObject_CallMethod(module, "Context", NULL) : NULL;
+    PyObject *flags = context ? PyObject_GetAttrString(context, "flags") : NULL;
+    int result =
+        flags && register_class("numbers", "Number", decimal) == 0 &&
+                register_class("collections.abc", "MutableMapping", (PyObject *)Py_TYPE(flags)) == 0
+            ? 0
+            : -1;
+    Py_XDECREF(flags);
+    Py_XDECREF(context);
+    Py_XDECREF(decimal);
+    return result;
+}
+
+#endif
+
+/**
+ * The empty mapping of contexts is made for the first context and then shared by all interpreters
+ * (up to 3.11 an object like any other, of whoever was first): let it be the main interpreter's.
+ */
+static int prepare_contexts(void) {
+    PyObject *context = PyContext_New();
+    Py_XDECREF(context);
+    return context ? 0 : -1;
+}
+
+static const char *s_not_withheld;
+
+void standard_library_prepare_main(const char *not_withheld) {
+    s_not_withheld = not_withheld;
+    static int (*const s_steps[])(void) = {
+#if PY_HAS_SHARED_DATETIME
+        prepare_datetime,
+#endif
+#if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
+        prepare_decimal,
+#endif
+        prepare_contexts,
+    };
+    for (size_t i = 0; i < sizeof s_steps / sizeof *s_steps; i++) {
+        if (s_steps[i]() != 0) {
+            PyErr_Clear(); /* a Python without the module */
+        }
+    }
+}
+
+bool standard_library_withholds(const char *extension) {
+    static const char *const withheld[] = {
+#if PY_HAS_SHARED_ASYNCIO
+        "_asyncio",
+        "_zoneinfo",
+#endif
+#if PY_HAS_SHARED_DECIMAL && PY_CONFUSES_CLASSES
+        "_decimal", /* the flags of its contexts are of a class made in Python */
+#endif
+        NULL,
+    };
+    for (const char *const *name = withheld; *name; name++) {
+        if (strcmp(*name, extension) == 0 &&
+            !(s_not_withheld && strcmp(*name, s_not_withheld) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int standard_library_register(const char *extension, PyObject *module) {
+#if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
+    if (strcmp(extension, "_decimal") == 0) {
+        return register_decimal(module);
+    }
+#endif
+    (void)extension, (void)module;
+    return 0;
+}

@@ -1,0 +1,312 @@
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "reload/memory/image.h"
+
+#include <elf.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "reload/memory/image_dynamic.h"
+
+/** How many images there were before main(); the dynamic linker lists them first and in order. */
+static size_t s_host_images;
+
+static int count_image(struct dl_phdr_info *info, size_t size, void *arg) {
+    (void)info;
+    (void)size;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+__attribute__((constructor)) static void count_host_images(void) {
+    dl_iterate_phdr(count_image, &s_host_images);
+}
+
+static void image_free(struct image *image) {
+    if (image) {
+        image_symbols_free(image->symbols);
+        free(image->needed);
+        free(image->path);
+        free(image);
+    }
+}
+
+void image_list_clear(struct image_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        image_free(list->items[i]);
+    }
+    for (size_t i = 0; i < list->gone_count; i++) {
+        image_free(list->gone[i]);
+    }
+    free(list->items);
+    free(list->gone);
+    memset(list, 0, sizeof *list);
+}
+
+static void read_build_id(struct image *image, const uint8_t *notes, size_t bytes) {
+    size_t at = 0;
+    while (at + sizeof(ElfW(Nhdr)) <= bytes) {
+        const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(notes + at);
+        size_t name = at + sizeof *note;
+        size_t descriptor = name + ((note->n_namesz + 3u) & ~3u);
+        size_t next = descriptor + ((note->n_descsz + 3u) & ~3u);
+        if (next > bytes) {
+            return;
+        }
+        if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+            memcmp(notes + name, "GNU", 4) == 0) {
+            image->build_id = notes + descriptor;
+            image->build_id_bytes = note->n_descsz;
+            return;
+        }
+        at = next;
+    }
+}
+
+static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
+    uintptr_t start = image->base + segment->p_vaddr;
+    switch (segment->p_type) {
+    case PT_LOAD:
+        if (image->low == 0 || start < image->low) {
+            image->low = start;
+        }
+        if (start + segment->p_memsz > image->high) {
+            image->high = start + segment->p_memsz;
+        }
+        if ((segment->p_flags & PF_W) && (segment->p_flags & PF_R) &&
+            image->writable_count < IMAGE_SEGMENTS_MAX) {
+            image->writable[image->writable_count].start = start;
+            image->writable[image->writable_count++].bytes = segment->p_memsz;
+            image->zeroed.start = start + segment->p_filesz;
+            image->zeroed.bytes = segment->p_memsz - segment->p_filesz;
+        }
+        break;
+    case PT_NOTE:
+        if (!image->build_id) {
+            read_build_id(image, (const uint8_t *)start, segment->p_memsz);
+        }
+        break;
+    case PT_TLS:
+        image->tls_bytes = segment->p_memsz;
+        break;
+    default:
+        break;
+    }
+}
+
+/** Not so when CPython is linked into the program itself, whose variables are the host's. */
+static bool is_python(const struct image *image) {
+    uintptr_t type_of_none = (uintptr_t)Py_TYPE(Py_None);
+    return image->path[0] && type_of_none >= image->low && type_of_none < image->high;
+}
+
+static struct image *image_new(const struct dl_phdr_info *info, bool is_host) {
+    struct image *image = calloc(1, sizeof *image);
+    if (!image || !(image->path = strdup(info->dlpi_name))) {
+        free(image);
+        return NULL;
+    }
+    image->base = info->dlpi_addr;
+    const ElfW(Dyn) *dynamic = NULL;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        read_segment(image, &info->dlpi_phdr[i]);
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+        }
+    }
+    image->tls_module = info->dlpi_tls_modid;
+    image->role = is_python(image) ? IMAGE_PYTHON : IMAGE_HOST;
+    if (!is_host) {
+        struct stat status;
+        if (stat(image->path, &status) == 0) {
+            image->device = status.st_dev;
+            image->inode = status.st_ino;
+        }
+        image->role = IMAGE_LIBRARY;
+        if (image_dynamic_read(image, dynamic) != 0) {
+            image_free(image);
+            return NULL;
+        }
+    }
+    return image;
+}
+
+struct refresh {
+    struct image_list *old;
+    struct image_list new;
+    size_t capacity, seen;
+    bool failed;
+};
+
+/** Take over an image that was known before: same place, same name. */
+static struct image *take_known(struct image_list *old, const struct dl_phdr_info *info) {
+    for (size_t i = 0; i < old->count; i++) {
+        struct image *image = old->items[i];
+        if (image && image->base == info->dlpi_addr && strcmp(image->path, info->dlpi_name) == 0) {
+            old->items[i] = NULL;
+            return image;
+        }
+    }
+    return NULL;
+}
+
+static int add_image(struct dl_phdr_info *info, size_t size, void *arg) {
+    (void)size;
+    struct refresh *refresh = arg;
+    struct image_list *list = &refresh->new;
+    bool is_host = refresh->seen++ < s_host_images;
+    if (list->count == refresh->capacity) {
+        size_t capacity = refresh->capacity ? 2 * refresh->capacity : 64;
+        struct image **items = realloc(list->items, capacity * sizeof *items);
+        if (!items) {
+            refresh->failed = true;
+            return 1;
+        }
+        list->items = items;
+        refresh->capacity = capacity;
+    }
+    struct image *image = take_known(refresh->old, info);
+    if (!image && !(image = image_new(info, is_host))) {
+        refresh->failed = true;
+        return 1;
+    }
+    list->items[list->count++] = image;
+    list->adds = info->dlpi_adds;
+    list->subs = info->dlpi_subs;
+    return 0;
+}
+
+static int by_address(const void *a, const void *b) {
+    const struct image *left = *(struct image *const *)a, *right = *(struct image *const *)b;
+    return (left->low > right->low) - (left->low < right->low);
+}
+
+static int read_counters(struct dl_phdr_info *info, size_t size, void *arg) {
+    (void)size;
+    unsigned long long *counters = arg;
+    counters[0] = info->dlpi_adds;
+    counters[1] = info->dlpi_subs;
+    return 1;
+}
+
+/** Hand the images that are no longer loaded from one list to the next. */
+static int keep_gone(struct image_list *from, struct image_list *to) {
+    size_t most = from->gone_count + from->count;
+    to->gone = calloc(most + 1, sizeof *to->gone);
+    if (!to->gone) {
+        return -1;
+    }
+    for (size_t i = 0; i < most; i++) {
+        bool was_gone = i < from->gone_count;
+        struct image **image = was_gone ? &from->gone[i] : &from->items[i - from->gone_count];
+        if (*image) {
+            to->gone[to->gone_count++] = *image;
+            *image = NULL;
+        }
+    }
+    free(from->gone);
+    from->gone = NULL;
+    from->gone_count = 0;
+    return 0;
+}
+
+int image_list_refresh(struct image_list *list, struct error *err) {
+    unsigned long long counters[2] = {0, 0};
+    dl_iterate_phdr(read_counters, counters);
+    if (list->count && list->adds == counters[0] && list->subs == counters[1]) {
+        return 0;
+    }
+    struct refresh refresh = {.old = list};
+    dl_iterate_phdr(add_image, &refresh);
+    bool failed = keep_gone(list, &refresh.new) != 0 || refresh.failed;
+    free(list->items);
+    *list = refresh.new;
+    if (failed) { /* images that are not listed any more are leaked: findings may point to them */
+        list->adds = 0;
+        return error_set(err, ERR_MEMORY, "out of memory listing the loaded images");
+    }
+    if (list->count > 0) {
+        qsort(list->items, list->count, sizeof *list->items, by_address);
+    }
+    return 0;
+}
+
+struct image *image_list_find(const struct image_list *list, uintptr_t address) {
+    size_t low = 0, high = list->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        struct image *image = list->items[middle];
+        if (address < image->low) {
+            high = middle;
+        } else if (address >= image->high) {
+            low = middle + 1;
+        } else {
+            return image;
+        }
+    }
+    return NULL;
+}
+
+struct image *image_list_find_file(const struct image_list *list, const char *path) {
+    struct stat status;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i]->path, path) == 0) {
+            return list->items[i];
+        }
+    }
+    if (stat(path, &status) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct image *image = list->items[i];
+        if (image->inode == status.st_ino && image->device == status.st_dev && image->inode) {
+            return image;
+        }
+    }
+    return NULL;
+}
+
+bool image_needs(const struct image *image, const struct image *library) {
+    const char *soname = library->soname ? library->soname : image_file_name(library);
+    for (size_t i = 0; i < image->needed_count; i++) {
+        if (strcmp(image->needed[i], soname) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Longer chains of private libraries than any extension brings. */
+enum { NEEDED_DEPTH_MAX = 8 };
+
+static struct image *user_of(const struct image_list *list, const struct image *library,
+                             unsigned depth) {
+    for (size_t i = 0; i < list->count; i++) {
+        struct image *image = list->items[i];
+        if (image->role == IMAGE_EXTENSION && image_needs(image, library)) {
+            return image;
+        }
+    }
+    for (size_t i = 0; depth < NEEDED_DEPTH_MAX && i < list->count; i++) {
+        struct image *image = list->items[i];
+        if (image->role == IMAGE_LIBRARY && image != library && image_needs(image, library)) {
+            struct image *user = user_of(list, image, depth + 1);
+            if (user) {
+                return user;
+            }
+        }
+    }
+    return NULL;
+}
+
+struct image *image_list_user_of(const struct image_list *list, const struct image *library) {
+    return user_of(list, library, 0);
+}
+
+const char *image_file_name(const struct image *image) {
+    const char *slash = strrchr(image->path, '/');
+    return slash ? slash + 1 : image->path;
+}

@@ -1,0 +1,99 @@
+/**
+ * The ELF images of this process: extension modules and the private libraries they brought.
+ *
+ * An extension's C variables live in the writable segments of its image and in the thread-local
+ * block that each thread has of it.  CPython never unloads an extension, so an image, once seen,
+ * stays; libraries may be unloaded (dlclose), and leave the list at the next refresh.
+ *
+ * Left out (role IMAGE_HOST): the executable and everything that was loaded with it before main(),
+ * which are libpython, libc and the host's own libraries.  What they keep is CPython's business.
+ *
+ * @thread one at a time: the list belongs to its owner  @tstate any
+ * Follows: ELF gABI chapter 5 (program headers, dynamic section), glibc's dl_iterate_phdr(3)
+ */
+#ifndef RELOAD_MEMORY_IMAGE_H
+#define RELOAD_MEMORY_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pool/base/error.h"
+
+enum image_role {
+    IMAGE_HOST,      /**< there before main(): not looked at */
+    IMAGE_PYTHON,    /**< CPython's own, with the extensions that are built into it */
+    IMAGE_EXTENSION, /**< exports PyInit_NAME */
+    IMAGE_LIBRARY,   /**< came later, with an extension */
+};
+
+struct image_range {
+    uintptr_t start;
+    size_t bytes;
+};
+
+/** More writable segments than any linker makes; further ones are not looked at. */
+enum { IMAGE_SEGMENTS_MAX = 4 };
+
+struct image_symbols; /* image_symbols.h */
+
+struct image {
+    char *path;     /**< as the dynamic linker knows it */
+    uintptr_t base; /**< load address: what a file's addresses are relative to */
+    uintptr_t low, high;
+    enum image_role role;
+    dev_t device; /**< of the file, 0 when it is gone */
+    ino_t inode;
+    struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
+    size_t writable_count;
+    struct image_range zeroed; /**< the part of the last one that starts as zeros (.bss) */
+    size_t tls_module;         /**< 0: it has no thread-local variables */
+    size_t tls_bytes;
+    bool imports_python;         /**< any Py… or _Py… symbol: its code knows Python objects */
+    bool imports_gilstate;       /**< PyGILState_Ensure */
+    bool imports_pthread_create; /**< starts threads itself */
+    const char *soname;          /**< in the image's memory; NULL: it has none */
+    const char **needed;         /**< names of the libraries that it was linked with */
+    size_t needed_count;
+    const uint8_t *build_id; /**< in the image's memory; NULL: it has none */
+    size_t build_id_bytes;
+    struct image_symbols *symbols; /**< read when first asked for */
+};
+
+struct image_list {
+    struct image **items; /**< ascending addresses */
+    size_t count;
+    struct image **gone; /**< were loaded once */
+    size_t gone_count;
+    unsigned long long adds, subs; /**< the dynamic linker's counters at the last refresh */
+};
+
+/**
+ * Make the list tell what is loaded now.  Nothing is read again when nothing was loaded since.
+ * Pointers to images stay valid until the list is cleared, for those too that were unloaded.
+ * @return 0, or -1: ERR_MEMORY
+ */
+int image_list_refresh(struct image_list *list, struct error *err);
+/** Free what the list holds, not the struct. */
+void image_list_clear(struct image_list *list);
+
+/** The image that an address lies in, or NULL. */
+struct image *image_list_find(const struct image_list *list, uintptr_t address);
+/** The image that was loaded from this file (compared by inode), or NULL. */
+struct image *image_list_find_file(const struct image_list *list, const char *path);
+
+/** Whether an image was itself linked with a library. */
+bool image_needs(const struct image *image, const struct image *library);
+/** An extension that was linked with this library, directly or through others, or NULL. */
+struct image *image_list_user_of(const struct image_list *list, const struct image *library);
+
+/** Whether the check looks at this image's variables. */
+static inline bool image_is_checked(const struct image *image) {
+    return image->role == IMAGE_EXTENSION || image->role == IMAGE_LIBRARY;
+}
+
+/** The file's name without its directory. */
+const char *image_file_name(const struct image *image);
+
+#endif

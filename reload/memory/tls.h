@@ -1,0 +1,24 @@
+/**
+ * Thread-local variables of other threads.
+ *
+ * Each thread has a table (the DTV) from an image's thread-local module number to its block.  Where
+ * it stands in a thread's descriptor is glibc's affair, and the same since 2.3; it is tried on the
+ * calling thread first, whose blocks the dynamic linker tells, and not used if that fails.
+ *
+ * @thread any  @tstate any
+ * Follows: Drepper, "ELF Handling For Thread-Local Storage", 3; glibc sysdeps/x86_64/nptl/tls.h
+ */
+#ifndef RELOAD_MEMORY_TLS_H
+#define RELOAD_MEMORY_TLS_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * A living thread's block of an image.
+ * @return 0: it has none yet (it never used one of these variables), or nobody can tell
+ */
+uintptr_t tls_block(pthread_t thread, size_t module);
+
+#endif

@@ -1,0 +1,168 @@
+#include "reload/objects/living.h"
+
+#include <string.h>
+
+#include "pool/python/object_layout.h"
+#include "reload/memory/safe_read.h"
+
+/** The address lies in memory that an image keeps mapped and writes to, as static types do. */
+static bool is_in_data(const struct image_list *images, uintptr_t address) {
+    const struct image *image = address % sizeof address ? NULL : image_list_find(images, address);
+    for (size_t i = 0; image && i < image->writable_count; i++) {
+        const struct image_range *segment = &image->writable[i];
+        if (address - segment->start < segment->bytes &&
+            segment->bytes - (address - segment->start) >= sizeof(PyTypeObject)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Whether a type object is at an address: one that is tracked, or a static one in an image. */
+static bool is_type(const struct object_map *map, const struct image_list *images,
+                    uintptr_t address) {
+    if (map && (object_map_marks(map, address) & OBJECT_TRACKED)) {
+        return PyType_Check((PyObject *)address);
+    }
+    if (!is_in_data(images, address)) {
+        struct living_head head = {0};
+        if (!map && address > 1 << 16 && address >> 47 == 0 && address % sizeof address == 0) {
+            living_read(&address, 1, &head);
+        }
+        return head.is_tracked && PyType_Check((PyObject *)address);
+    }
+    PyTypeObject *meta = Py_TYPE((PyObject *)address);
+    return meta == &PyType_Type || /* else a static metaclass */
+           ((uintptr_t)meta != address && is_in_data(images, (uintptr_t)meta) &&
+            Py_TYPE((PyObject *)meta) == &PyType_Type &&
+            PyType_FastSubclass(meta, Py_TPFLAGS_TYPE_SUBCLASS));
+}
+
+static size_t least_bytes(PyTypeObject *type) {
+    return type == &PyUnicode_Type ? sizeof(PyASCIIObject) : (size_t)type->tp_basicsize;
+}
+
+/** An object's head with the collector's links before it, read in one go. */
+struct linked_head {
+    uintptr_t links[PY_GC_LINKS];
+    PyObject object;
+    Py_ssize_t items;
+};
+
+enum { PAGE_BYTES_MIN = 4096 };
+
+/** A page of memory may start or end close by, and what lies beyond not be there. */
+static bool read_without_links(uintptr_t address, struct linked_head *head) {
+    memset(head->links, 0, sizeof head->links);
+    return address % PAGE_BYTES_MIN < sizeof head->links &&
+           safe_read(address, &head->object, sizeof *head - sizeof head->links);
+}
+
+static void read_heads(const uintptr_t *addresses, size_t count, struct linked_head *heads,
+                       struct living_head *ret_heads) {
+    uintptr_t starts[SAFE_READ_MAX] = {0};
+    bool was_read[SAFE_READ_MAX];
+    for (size_t i = 0; i < count; i++) {
+        starts[i] = addresses[i] - sizeof heads->links;
+    }
+    safe_read_each(starts, count, heads, sizeof *heads, was_read);
+    for (size_t i = 0; i < count; i++) {
+        bool is_readable = was_read[i] || read_without_links(addresses[i], &heads[i]);
+        ret_heads[i] = (struct living_head){heads[i].object, heads[i].items, is_readable, false};
+    }
+}
+
+void living_read(const uintptr_t *addresses, size_t count, struct living_head *ret_heads) {
+    struct linked_head heads[SAFE_READ_MAX];
+    uintptr_t places[SAFE_READ_MAX], back[SAFE_READ_MAX];
+    size_t of[SAFE_READ_MAX], place_count = 0;
+    bool was_read[SAFE_READ_MAX];
+    read_heads(addresses, count, heads, ret_heads);
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t place = ret_heads[i].is_readable ? py_gc_link_back(heads[i].links) : 0;
+        if (place) {
+            of[place_count] = i;
+            places[place_count++] = place;
+        }
+    }
+    safe_read_each(places, place_count, back, sizeof *back, was_read);
+    for (size_t i = 0; i < place_count; i++) {
+        ret_heads[of[i]].is_tracked = was_read[i] && py_gc_leads_back(back[i], addresses[of[i]]);
+    }
+}
+
+enum living living_object(const struct object_map *map, const struct image_list *images,
+                          uintptr_t address, const struct living_head *head,
+                          PyTypeObject **ret_type) {
+    struct living_head own;
+    if (!head) {
+        living_read(&address, 1, &own);
+        head = &own;
+    }
+    if (!head->is_readable) {
+        /* A small block at the end of a page is less than a head. */
+        bool may_end_here = address % PAGE_BYTES_MIN > PAGE_BYTES_MIN - sizeof(struct linked_head);
+        return may_end_here ? LIVING_NOT : LIVING_NOWHERE;
+    }
+    if (head->is_tracked) {
+        return LIVING_TRACKED;
+    }
+    PyTypeObject *type = head->object.ob_type;
+    if (!is_type(map, images, (uintptr_t)type)) {
+        return LIVING_NOT;
+    }
+    *ret_type = type;
+    if (py_is_immortal((PyObject *)&head->object)) {
+        return LIVING_IMMORTAL;
+    }
+    Py_ssize_t count = Py_REFCNT((PyObject *)&head->object);
+    if (count < 1 || count > 1 << 24) {
+        return LIVING_NOT;
+    }
+    size_t header = py_type_header_bytes(type);
+    size_t bytes = least_bytes(type);
+    if (type == &PyTuple_Type) {
+        if (head->items < 0 || head->items > 1 << 16) {
+            return LIVING_NOT;
+        }
+        bytes += (size_t)head->items * sizeof(PyObject *);
+    }
+    return heap_block_bytes(address - header) >= header + bytes ? LIVING_SURE : LIVING_PROBABLE;
+}
+
+static bool is_leaf_type(const PyTypeObject *type) {
+    return type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyLong_Type ||
+           type == &PyFloat_Type || type == &PyComplex_Type || type == &PyBool_Type ||
+           type == &PyContextVar_Type;
+}
+
+/** Longer tuples are not looked through. */
+enum { LEAF_ITEMS_MAX = 64 };
+
+bool living_is_leaf(const struct object_map *map, const struct image_list *images,
+                    uintptr_t address, PyTypeObject *type) {
+    uintptr_t items[LEAF_ITEMS_MAX];
+    Py_ssize_t count;
+    if (type != &PyTuple_Type) {
+        return is_leaf_type(type);
+    }
+    if (!safe_read(address + offsetof(PyVarObject, ob_size), &count, sizeof count) || count < 0 ||
+        count > LEAF_ITEMS_MAX ||
+        !safe_read(address + offsetof(PyTupleObject, ob_item), items,
+                   (size_t)count * sizeof *items)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyTypeObject *of_item = NULL;
+        bool is_known =
+            (map && object_map_marks(map, items[i])) || image_list_find(images, items[i]);
+        if (is_known) {
+            continue; /* not untracked then: a singleton, a static type */
+        }
+        enum living living = living_object(map, images, items[i], NULL, &of_item);
+        if (living <= LIVING_NOT || living == LIVING_TRACKED || !is_leaf_type(of_item)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,134 @@
+#include "reload/scan/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reload/memory/image_symbols.h"
+#include "reload/memory/safe_read.h"
+#include "reload/memory/tls.h"
+#include "reload/scan/scan_threads.h"
+#include "reload/scan/scan_words.h"
+
+/** Smaller segments are read as they are: asking the kernel about their pages costs more. */
+enum { SPARSE_BYTES_MIN = 1 << 20 };
+
+static void scan_segment(struct scanner *scanner, struct image *image,
+                         const struct image_range *segment) {
+    struct block from = {.image = image, .start = segment->start, .bytes = segment->bytes};
+    uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
+    uintptr_t end = segment->start + segment->bytes;
+    if (segment->bytes < SPARSE_BYTES_MIN) {
+        scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
+                   (end - start) / WORD_BYTES);
+        return;
+    }
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    size_t pages = (end - start / page_bytes * page_bytes + page_bytes - 1) / page_bytes;
+    bool *touched = malloc(pages * sizeof *touched);
+    bool known = touched && touched_pages(start, pages, touched);
+    for (size_t i = 0; i < pages; i++) {
+        uintptr_t next = (start / page_bytes + 1) * page_bytes;
+        uintptr_t stop = next < end ? next : end;
+        if (!known || touched[i]) {
+            scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
+                       (stop - start) / WORD_BYTES);
+        }
+        start = next;
+    }
+    free(touched);
+}
+
+static void scan_block(struct scanner *scanner, const struct block *block) {
+    uintptr_t words[64];
+    for (size_t done = 0; done < block->bytes;) {
+        size_t left = block->bytes - done;
+        size_t bytes = left < sizeof words ? left & ~(size_t)TAG_BITS : sizeof words;
+        if (!bytes || !safe_read(block->start + done, words, bytes)) {
+            return;
+        }
+        scan_words(scanner, block, NULL, block->start + done, words, bytes / WORD_BYTES);
+        done += bytes;
+    }
+}
+
+/**
+ * The states of interpreters and threads are heap blocks too, and lead to everything: an extension
+ * that keeps a pointer to one has it from CPython, whose business they are.
+ */
+static void leave_out_states(struct scanner *scanner, const struct py_interpreters *interpreters) {
+    for (size_t i = 0; i < interpreters->count; i++) {
+        const struct py_interpreter *each = &interpreters->items[i];
+        scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)each->state);
+        PyThreadState *thread = each->is_still ? PyInterpreterState_ThreadHead(each->state) : NULL;
+        for (; thread; thread = PyThreadState_Next(thread)) {
+            scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)thread);
+        }
+    }
+}
+
+/** The thread-local blocks of one image. */
+static void scan_thread_locals(struct scanner *scanner, struct image *image,
+                               const struct thread_list *threads) {
+    for (size_t i = 0; i < threads->count; i++) {
+        uintptr_t start = tls_block(threads->items[i], image->tls_module);
+        if (start) {
+            struct block block = {
+                .image = image, .start = start, .bytes = image->tls_bytes, .is_tls = true};
+            scan_block(scanner, &block);
+        }
+    }
+}
+
+int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
+                unsigned wanted, const struct py_interpreters *interpreters,
+                PyInterpreterState *ending, struct error *err) {
+    const struct image_list *images = use->images;
+    struct thread_list threads;
+    if (scan_threads(&threads, interpreters, ending, err) != 0) {
+        return -1;
+    }
+    struct scanner scanner = {.scan = scan, .images = images, .map = map, .wanted = wanted};
+    scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
+    scanner.out_of_memory = !scanner.blocks;
+    leave_out_states(&scanner, interpreters);
+    for (size_t i = 0; scanner.blocks && i < images->count; i++) {
+        struct image *image = images->items[i];
+        bool is_python = image->role == IMAGE_PYTHON;
+        for (size_t k = 0; use->used[i] && !is_python && k < image->writable_count; k++) {
+            scan_segment(&scanner, image, &image->writable[k]);
+        }
+        if (use->used[i] && is_python) {
+            /* Variables that start with contents are CPython's: its types, frozen modules, and
+             * the states of interpreters (_PyRuntime). */
+            scan_segment(&scanner, image, &image->zeroed);
+        } else if (use->used[i] && image->tls_module) {
+            scan_thread_locals(&scanner, image, &threads);
+        }
+    }
+    for (size_t i = 0; i < scanner.block_count; i++) {
+        struct block block = scanner.blocks[i];
+        scan_block(&scanner, &block);
+    }
+    address_set_clear(&scanner.seen);
+    free(scanner.blocks);
+    free(threads.items);
+    return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
+}
+
+void scan_clear(struct scan *scan) {
+    free(scan->hits);
+    free(scan->copies);
+    free(scan->unclaimed);
+    free(scan->types);
+    *scan = (struct scan){0};
+}
+
+void scan_hit_symbol(const struct scan_hit *hit, char *text, size_t text_bytes) {
+    image_symbols_name(hit->image, hit->location, hit->is_tls, text, text_bytes);
+    size_t used = strlen(text);
+    if (hit->depth) {
+        snprintf(text + used, text_bytes - used, "%s", hit->depth > 1 ? " → → heap" : " → heap");
+    }
+}

@@ -1,0 +1,30 @@
+/**
+ * The threads whose thread-local variables can outlive an interpreter.
+ *
+ * @thread one at a time  @tstate attached, GIL held
+ */
+#ifndef RELOAD_SCAN_SCAN_THREADS_H
+#define RELOAD_SCAN_SCAN_THREADS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <pthread.h>
+
+#include "pool/base/error.h"
+#include "pool/python/object_layout.h"
+
+struct thread_list {
+    pthread_t *items;
+    size_t count, capacity;
+};
+
+/**
+ * Threads with a thread state of any interpreter that is still, but `ending`, and those that
+ * extensions started. Each may end at any time: what is read of it afterwards must be read with
+ * care (safe_read()).
+ * @return 0, or -1: ERR_MEMORY  @owns free(list->items)
+ */
+int scan_threads(struct thread_list *list, const struct py_interpreters *interpreters,
+                 PyInterpreterState *ending, struct error *err);
+
+#endif

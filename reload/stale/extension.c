@@ -1,0 +1,88 @@
+#include "reload/stale/extension.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/python/object_layout.h"
+#include "reload/objects/object_text.h"
+
+/**
+ * How a module was initialised; import.c:_get_extension_kind() of CPython 3.13 decides so.
+ * A module without a definition was copied from the first one's dictionary: single-phase.
+ */
+static bool is_single_phase(PyObject *module) {
+    PyModuleDef *def = PyModule_GetDef(module);
+    PyErr_Clear();
+    if (!def) {
+        return true;
+    }
+    return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+}
+
+static int add_module(struct extension_list *list, PyObject *name, PyObject *module,
+                      const struct image_list *images, struct error *err) {
+    char text[PATH_MAX];
+    PyObject *file =
+        PyModule_Check(module) ? object_dict_entry(PyModule_GetDict(module), "__file__") : NULL;
+    if (!file || !object_str_ends_with(file, ".so")) {
+        return 0;
+    }
+    object_str_text(file, text, sizeof text);
+    struct image *image = image_list_find_file(images, text);
+    if (!image || image->role != IMAGE_EXTENSION) {
+        return 0;
+    }
+    struct extension *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items) {
+        return error_set(err, ERR_MEMORY, "out of memory listing extensions");
+    }
+    list->items = items;
+    struct extension *extension = &items[list->count++];
+    extension->image = image;
+    extension->is_single_phase = is_single_phase(module);
+    extension->file = strdup(text);
+    object_str_text(name, text, sizeof text);
+    extension->module = strdup(text);
+    if (!extension->file || !extension->module) {
+        return error_set(err, ERR_MEMORY, "out of memory listing extensions");
+    }
+    return 0;
+}
+
+int extension_list_read(struct extension_list *list, PyInterpreterState *interpreter,
+                        const struct image_list *images, struct error *err) {
+    PyObject *modules = py_modules(interpreter), *name, *module;
+    Py_ssize_t position = 0;
+    *list = (struct extension_list){0};
+    while (modules && PyDict_Check(modules) && PyDict_Next(modules, &position, &name, &module)) {
+        if (PyUnicode_Check(name) && add_module(list, name, module, images, err) != 0) {
+            extension_list_clear(list);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void extension_list_clear(struct extension_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i].module);
+        free(list->items[i].file);
+    }
+    free(list->items);
+    *list = (struct extension_list){0};
+}
+
+const char *extension_list_module_of(const struct extension_list *list,
+                                     const struct image_list *images, const struct image *image) {
+    if (image->role == IMAGE_LIBRARY) {
+        const struct image *user = image_list_user_of(images, image);
+        image = user ? user : image;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].image == image) {
+            return list->items[i].module;
+        }
+    }
+    return image_file_name(image);
+}

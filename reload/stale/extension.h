@@ -1,0 +1,40 @@
+/**
+ * The extension modules that an interpreter has loaded, and which image each came from.
+ *
+ * Read from sys.modules without running any code of the application: dictionaries are looked
+ * through entry by entry, attributes are never asked for.
+ *
+ * @thread one at a time  @tstate attached, to any interpreter that shares the GIL
+ */
+#ifndef RELOAD_STALE_EXTENSION_H
+#define RELOAD_STALE_EXTENSION_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#include "pool/base/error.h"
+#include "reload/memory/image.h"
+
+struct extension {
+    char *module; /**< its name in sys.modules */
+    char *file;
+    struct image *image;
+    bool is_single_phase; /**< PEP 489: the function PyInit_NAME made the module object itself */
+};
+
+struct extension_list {
+    struct extension *items;
+    size_t count;
+};
+
+/** @return 0, or -1: ERR_MEMORY  @owns extension_list_clear() */
+int extension_list_read(struct extension_list *list, PyInterpreterState *interpreter,
+                        const struct image_list *images, struct error *err);
+void extension_list_clear(struct extension_list *list);
+
+/** The module that an image's variables belong to: its own, or the one that brought it. */
+const char *extension_list_module_of(const struct extension_list *list,
+                                     const struct image_list *images, const struct image *image);
+
+#endif

@@ -1,0 +1,365 @@
+#include "reload/stale/stale.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pool/python/object_layout.h"
+#include "reload/memory/safe_read.h"
+#include "reload/objects/free_watch.h"
+#include "reload/objects/gilstate.h"
+#include "reload/objects/living.h"
+#include "reload/objects/object_text.h"
+#include "reload/stale/stale_known.h"
+#include "reload/stale/stale_words.h"
+
+/** A word that pointed into an interpreter when it was looked at. */
+struct remembered {
+    struct scan_hit hit;
+    uintptr_t root;  /**< what the variable held: itself `word`, or the block that leads to it */
+    uintptr_t block; /**< start of the object's memory block */
+    bool is_harmless_if_kept;
+    bool is_borrowed; /**< known only without a watch */
+    char holds[OBJECT_TEXT_BYTES];
+};
+
+struct stale_check {
+    struct image_list images;
+    struct remembered *before_load; /**< words into the generation that served then */
+    size_t before_load_count;
+    struct remembered *before_end; /**< words into the generation that is being ended */
+    size_t before_end_count;
+    struct stale_memory memory;
+    struct free_watch *watch; /**< on between before_end and after_end, when there are such words */
+};
+
+struct stale_check *stale_check_new(struct error *err) {
+    struct stale_check *check = calloc(1, sizeof *check);
+    if (!check) {
+        error_set(err, ERR_MEMORY, "out of memory for the stale state check");
+    }
+    return check;
+}
+
+static double now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/** The variable does not hold the object itself, but leads to it. */
+static bool is_indirect(const struct scan_hit *hit) {
+    return hit->depth || hit->via;
+}
+
+static void remember_one(const struct scan_hit *hit, struct remembered *word) {
+    word->hit = *hit;
+    word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
+    word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
+    word->root = hit->word;
+    if (is_indirect(hit) && !hit->is_tls &&
+        !safe_read(hit->location, &word->root, sizeof word->root)) {
+        word->root = 0;
+    }
+}
+
+static void remember_unclaimed(const struct scan_hit *hit, struct remembered *word) {
+    word->hit = *hit;
+    word->block = (uintptr_t)hit->object; /* not tracked, but its type may be one that can be */
+    if (PyType_IS_GC(Py_TYPE(hit->object))) {
+        word->block -= py_type_header_bytes(Py_TYPE(hit->object));
+    }
+    word->is_harmless_if_kept = true;
+    object_text(hit->object, word->holds, sizeof word->holds);
+}
+
+/** Whether a word in a heap block may be none, but what stood there before: not worth a watch. */
+static bool is_doubtful(const struct scan_hit *hit) {
+    return stale_words_is_leftover(hit, true);
+}
+
+static int make_room(size_t most, struct remembered **ret_words, size_t *ret_count,
+                     struct error *err) {
+    free(*ret_words);
+    *ret_count = 0;
+    *ret_words = most ? calloc(most, sizeof **ret_words) : NULL;
+    return most && !*ret_words
+               ? error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold")
+               : 0;
+}
+
+/** The words that may hold objects of the generation that serves; leaf values do not matter. */
+static int remember_before_load(struct stale_check *check, const struct stale_view *view,
+                                struct error *err) {
+    if (make_room(view->scan.count, &check->before_load, &check->before_load_count, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        if (!object_is_leaf(hit->object) && !stale_memory_is_of_others(&check->memory, hit)) {
+            remember_one(hit, &check->before_load[check->before_load_count++]);
+        }
+    }
+    return 0;
+}
+
+/** The same of the generation that ends, and unclaimed ones: strings, of who knows whom. */
+static int remember_before_end(struct stale_check *check, const struct stale_view *view,
+                               struct error *err) {
+    size_t most = view->scan.count + view->scan.unclaimed_count;
+    if (make_room(most, &check->before_end, &check->before_end_count, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < view->scan.count; i++) {
+        const struct scan_hit *hit = &view->scan.hits[i];
+        if (!is_doubtful(hit) && !stale_memory_is_of_others(&check->memory, hit) &&
+            !stale_memory_is_of_subject(&check->memory, hit)) {
+            struct remembered *word = &check->before_end[check->before_end_count++];
+            remember_one(hit, word);
+            object_text(hit->object, word->holds, sizeof word->holds);
+        }
+    }
+    for (size_t i = 0; i < view->scan.unclaimed_count; i++) {
+        const struct scan_hit *hit = &view->scan.unclaimed[i];
+        if (!is_indirect(hit)) {
+            remember_unclaimed(hit, &check->before_end[check->before_end_count++]);
+        }
+    }
+    return 0;
+}
+
+/** The words that may hold strings and other untracked objects of `view->old`. */
+static int remember_leaves(struct stale_check *check, const struct stale_view *view,
+                           struct error *err) {
+    address_set_clear(&check->memory.before);
+    for (size_t i = 0; i < view->scan.unclaimed_count + view->scan.count; i++) {
+        bool is_unclaimed = i < view->scan.unclaimed_count;
+        const struct scan_hit *hit = is_unclaimed
+                                         ? &view->scan.unclaimed[i]
+                                         : &view->scan.hits[i - view->scan.unclaimed_count];
+        if (stale_memory_note_before(&check->memory, hit, err) != 0) {
+            return -1;
+        }
+    }
+    check->memory.knows_before = true;
+    return 0;
+}
+
+int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
+    struct stale_view view;
+    check->memory.knows_before = false;
+    if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, &check->memory, err) != 0) {
+        return -1;
+    }
+    int result = remember_before_load(check, &view, err);
+    if (result == 0) {
+        result = remember_leaves(check, &view, err);
+    }
+    stale_view_close(&view);
+    return result;
+}
+
+static void forget_before_load(struct stale_check *check) {
+    free(check->before_load);
+    check->before_load = NULL;
+    check->before_load_count = 0;
+    address_set_clear(&check->memory.before);
+    check->memory.knows_before = false;
+}
+
+static void forget_before_end(struct stale_check *check) {
+    free_watch_stop(check->watch);
+    check->watch = NULL;
+    free(check->before_end);
+    check->before_end = NULL;
+    check->before_end_count = 0;
+}
+
+void stale_check_free(struct stale_check *check) {
+    if (check) {
+        forget_before_load(check);
+        forget_before_end(check);
+        stale_memory_clear(&check->memory);
+        image_list_clear(&check->images);
+        free(check);
+    }
+}
+
+/** Whether the heap block that a word stands in is still what the variable leads to. */
+static bool leads_there(const struct remembered *word) {
+    uintptr_t root;
+    return word->hit.is_tls || !is_indirect(&word->hit) ||
+           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
+}
+
+/** Words that pointed into the old generation and now hold an object of the new one. */
+static int report_reinitialised(struct stale_check *check, struct stale_view *view,
+                                struct stale_report *report, struct error *err) {
+    for (size_t i = 0; i < check->before_load_count; i++) {
+        const struct scan_hit *hit = &check->before_load[i].hit;
+        uintptr_t word;
+        if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word ||
+            !leads_there(&check->before_load[i])) {
+            continue;
+        }
+        uint8_t marks = object_map_marks(view->map, word);
+        if ((marks & OWNER_MASK) != OWNER_NEW) {
+            continue;
+        }
+        struct stale_what what = {.hazard = HAZARD_IDENTITY,
+                                  .verdict = VERDICT_REINITIALISED,
+                                  .holds = (PyObject *)word,
+                                  .owner = "this generation"};
+        if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory reporting");
+        }
+    }
+    return 0;
+}
+
+int stale_check_loaded(struct stale_check *check, void *old, void *new,
+                       struct stale_report **ret_report, struct error *err) {
+    double started = now_ms();
+    struct stale_view view;
+    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL,
+                        &check->memory, err) != 0) {
+        return -1;
+    }
+    int result = -1;
+    struct stale_report *report = stale_report_new(&view.extensions);
+    if (!report) {
+        error_set(err, ERR_MEMORY, "out of memory reporting");
+    } else if (stale_words_report(&view, report, err) == 0 &&
+               stale_edges_report(&view, report, err) == 0 &&
+               stale_types_report(&view, report, err) == 0 &&
+               stale_threads_report(&view, report, err) == 0 &&
+               (!old || report_reinitialised(check, &view, report, err) == 0)) {
+        stale_report_conclude(report);
+        report->took_ms = now_ms() - started;
+        *ret_report = report;
+        report = NULL;
+        result = 0;
+    }
+    stale_report_free(report);
+    stale_view_close(&view);
+    forget_before_load(check);
+    return result;
+}
+
+/** Where nobody can watch, in the presence of an interpreter with its own GIL: count references. */
+static int count_instead(struct stale_check *check, void *old, void *new, struct error *err) {
+    struct stale_view view;
+    struct stale_memory nothing = {0};
+    if (stale_view_open(&view, &check->images, old, new, VIEW_FULL, &nothing, err) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        struct remembered *word = &check->before_end[i];
+        word->is_borrowed = stale_words_is_borrowed(&view, &word->hit);
+    }
+    stale_memory_clear(&nothing);
+    stale_view_close(&view);
+    return 0;
+}
+
+static int watch(struct stale_check *check, struct error *err) {
+    uintptr_t *blocks = calloc(check->before_end_count, sizeof *blocks);
+    if (!blocks) {
+        return error_set(err, ERR_MEMORY, "out of memory for the blocks to watch");
+    }
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        blocks[i] = check->before_end[i].block;
+    }
+    check->watch = free_watch_start(blocks, check->before_end_count, err);
+    free(blocks);
+    return check->watch ? 0 : -1;
+}
+
+int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err) {
+    struct stale_view view;
+    forget_before_end(check);
+    if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, &check->memory, err) != 0) {
+        return -1;
+    }
+    int result = remember_before_end(check, &view, err);
+    stale_view_close(&view);
+    if (result != 0 || !check->before_end_count || watch(check, err) == 0) {
+        return result;
+    }
+    return count_instead(check, old, new, err);
+}
+
+static bool uses_gilstate(uintptr_t starter, void *arg) {
+    const struct image *image = image_list_find(arg, starter);
+    return image && image->imports_gilstate;
+}
+
+bool stale_check_may_end(struct stale_check *check, void *old) {
+    /* Out of memory: the images known so far have to do. */
+    image_list_refresh(&check->images, NULL);
+    return gilstate_may_end(old, uses_gilstate, &check->images);
+}
+
+/** Whether a variable still leads to what it led to before the end. */
+static bool still_holds(const struct remembered *word) {
+    uintptr_t now;
+    return safe_read(word->hit.holder, &now, sizeof now) && now == word->hit.word &&
+           leads_there(word);
+}
+
+/** An interpreter that ends leaves what outlives it in no list of the collector. */
+static bool is_of_the_living(const struct stale_check *check, const struct remembered *word) {
+    PyTypeObject *type;
+    return living_object(NULL, &check->images, (uintptr_t)word->hit.object, NULL, &type) ==
+           LIVING_TRACKED;
+}
+
+static int report_after_end(struct stale_check *check, const struct extension_list *extensions,
+                            struct stale_report *report) {
+    for (size_t i = 0; i < check->before_end_count; i++) {
+        const struct remembered *word = &check->before_end[i];
+        bool was_freed =
+            check->watch ? free_watch_saw(check->watch, word->block) : word->is_borrowed;
+        if (!still_holds(word) ||
+            (!was_freed && (word->is_harmless_if_kept || is_of_the_living(check, word)))) {
+            continue;
+        }
+        struct stale_what what = {.hazard = was_freed ? HAZARD_BORROWED : HAZARD_IDENTITY,
+                                  .verdict = was_freed ? VERDICT_DANGLING : VERDICT_STALE,
+                                  .is_borrowed = was_freed,
+                                  .holds_text = word->holds,
+                                  .owner = "the ended generation"};
+        const char *module = extension_list_module_of(extensions, &check->images, word->hit.image);
+        what.is_note = stale_known_is_harmless(module, &word->hit, &what);
+        if (stale_report_add(report, extensions, &check->images, &word->hit, &what) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
+                          struct error *err) {
+    double started = now_ms();
+    struct extension_list extensions = {0};
+    struct stale_report *report = NULL;
+    int result = -1;
+    if (extension_list_read(&extensions, new, &check->images, err) != 0) {
+        goto out;
+    }
+    report = stale_report_new(&extensions);
+    if (!report || report_after_end(check, &extensions, report) != 0) {
+        error_set(err, ERR_MEMORY, "out of memory reporting");
+        goto out;
+    }
+    stale_report_conclude(report);
+    report->took_ms = now_ms() - started;
+    *ret_report = report;
+    report = NULL;
+    result = 0;
+out:
+    forget_before_end(check);
+    stale_report_free(report);
+    extension_list_clear(&extensions);
+    return result;
+}

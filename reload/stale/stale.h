@@ -1,0 +1,118 @@
+/**
+ * Stale extension state: does any C extension still hold objects of the interpreter before?
+ *
+ * An extension module is initialised once per process as far as its C variables go.  What it keeps
+ * there of one interpreter is still there when that interpreter has been replaced.  This check
+ * finds such variables before the new interpreter gets traffic, and names them.
+ *
+ * One `struct stale_check` serves one named interpreter, generation after generation:
+ *   1. stale_check_before_load(N)    what do extensions hold of N before N+1 is built?  (optional:
+ *                                    without it nothing can be told `reinitialised`)
+ *   2. stale_check_loaded(N, N+1)    N+1 has loaded and N still serves: the report before the
+ * switch stale_check_loaded(NULL, N)   the first generation: would it be recyclable?
+ *   3. stale_check_before_end(N, N+1) N is drained, about to end: remember what points into it
+ *   4. stale_check_after_end(N+1)    N is gone: which of those words still point there?
+ * Between 3 and 4 nothing of N+1 may run (the gate is closed); the check watches which blocks are
+ * freed meanwhile.  2 for N+2 may follow 4; a step may be left out, never repeated out of order.
+ *
+ * The check never runs code of the application: no __repr__, no attribute access, no destructor.
+ * It calls tp_traverse, as the garbage collector does, and reads memory.
+ *
+ * @thread one at a time for one check; two checks must not be between 3 and 4 at once
+ * @tstate attached for all functions but _new and _free: to the generation named, or to any
+ *         interpreter that shares the process's GIL
+ */
+#ifndef RELOAD_STALE_STALE_H
+#define RELOAD_STALE_STALE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pool/base/error.h"
+
+/** From harmless to worst; the last three are the audit's, about loading a second time. */
+enum stale_verdict {
+    VERDICT_CLEAN,         /**< nothing but immutable leaf values with a reference held */
+    VERDICT_REINITIALISED, /**< pointed into N, but loading N+1 replaced the pointer */
+    VERDICT_SHARED,        /**< N+1 is handed objects of another interpreter */
+    VERDICT_STALE,         /**< still holds objects of N */
+    VERDICT_DANGLING,      /**< points at memory of N that is freed when N ends */
+    VERDICT_REFUSES,       /**< raises when it is loaded a second time, and says so on purpose */
+    VERDICT_BREAKS,        /**< fails when it is loaded a second time */
+    VERDICT_CRASHES,       /**< ends the process, or hangs, when it is loaded a second time */
+};
+
+const char *stale_verdict_name(enum stale_verdict verdict);
+/** Whether generation after generation can be built and ended in one process: clean only. */
+bool stale_verdict_is_recyclable(enum stale_verdict verdict);
+
+enum stale_hazard {
+    HAZARD_GILSTATE = 1, /**< simplified GIL-state API: its threads' callbacks land in main */
+    HAZARD_IDENTITY = 2, /**< keeps an object of one interpreter and uses it in another */
+    HAZARD_BORROWED = 3, /**< keeps such an object without owning a reference */
+};
+
+struct stale_finding {
+    enum stale_hazard hazard;
+    enum stale_verdict verdict;
+    char *module;    /**< "psycopg2._psycopg"; of a private library the module that brought it;
+                          of an object in no image the module that leads to it, "": none does */
+    char *image;     /**< path of the image that the variable is in; "" if it is in none */
+    char *symbol;    /**< "cache", "table+0x10", ".bss+0x48", "cache → heap" */
+    uint64_t offset; /**< of the variable in the image (in the thread-local block if is_tls) */
+    bool is_tls;
+    bool is_borrowed; /**< else a reference is held */
+    char *holds;      /**< "<class 'decimal.Decimal'>" */
+    char *owner;      /**< whose object: "the old generation", "the main interpreter", … */
+    /**
+     * Known and harmless for recycling: shown, and counted in no verdict.  Objects of the main
+     * interpreter that standard library modules hold, which is how CPython shares them.
+     */
+    bool is_note;
+};
+
+/** One extension module of the generation under test. */
+struct stale_extension {
+    char *module, *file;
+    bool is_single_phase;
+    bool uses_gilstate; /**< its image calls PyGILState_Ensure */
+    enum stale_verdict verdict;
+    unsigned findings; /**< notes not counted */
+};
+
+struct stale_report {
+    enum stale_verdict verdict; /**< the worst */
+    struct stale_finding *findings;
+    size_t finding_count; /**< notes included */
+    struct stale_extension *extensions;
+    size_t extension_count;
+    double took_ms;
+};
+
+void stale_report_free(struct stale_report *report);
+
+struct stale_check;
+
+/** @return a check, or NULL with ERR_MEMORY  @owns the caller */
+struct stale_check *stale_check_new(struct error *err);
+void stale_check_free(struct stale_check *check);
+
+/* `old` and `new` are PyInterpreterState pointers (generation_interpreter_state()).
+ * All return 0, or -1 with ERR_MEMORY, or ERR_USAGE for an interpreter with a GIL of its own. */
+
+int stale_check_before_load(struct stale_check *check, void *old, struct error *err);
+/** @owns the report is the caller's: stale_report_free() */
+int stale_check_loaded(struct stale_check *check, void *old, void *new,
+                       struct stale_report **ret_report, struct error *err);
+/** @param new  the generation that serves now, or NULL */
+int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err);
+/**
+ * Whether extensions' threads let an interpreter be ended: not while one lives that was started in
+ * it and calls Python through the GIL-state API.  If yes, hold the GIL until it has ended.
+ */
+bool stale_check_may_end(struct stale_check *check, void *old);
+int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
+                          struct error *err);
+
+#endif

@@ -1,0 +1,59 @@
+#include "reload/stale/stale_known.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "reload/objects/object_text.h"
+
+/** One thing that a module keeps on purpose and safely. */
+struct known {
+    const char *module;         /**< NULL: CPython's own image */
+    enum stale_verdict verdict; /**< at most */
+    const char *holds;          /**< start of the text of the object; NULL: any */
+    /* The reason stands beside each entry. */
+};
+
+static const struct known s_known[] = {
+    /* The empty mapping that every context starts with: it cannot be changed, and 3.11 makes it
+     * anew after each interpreter that ends. */
+    {NULL, VERDICT_STALE, "<hamt"},
+    /* POINTER() keeps the types it made, by class.  The cache is created in the main interpreter,
+     * and the Python part empties it at every import and enters its own c_void_p under None. */
+    {"_ctypes", VERDICT_STALE, NULL},
+    /* escape() makes a Markup of the main interpreter: a str with __html__(), by which alone it is
+     * recognised (markupsafe wraps it again where the class matters). */
+    {"markupsafe._speedups", VERDICT_SHARED, "<class 'markupsafe.Markup'>"},
+};
+
+/** Extensions of the standard library live in one directory. */
+static bool is_standard_library(const struct image *image) {
+    return strstr(image->path, "/lib-dynload/") != NULL;
+}
+
+static bool is_of(const struct known *known, const char *module, const struct scan_hit *hit) {
+    return known->module ? strcmp(known->module, module) == 0
+                         : hit && hit->image->role == IMAGE_PYTHON;
+}
+
+bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
+                             const struct stale_what *what) {
+    char holds[OBJECT_TEXT_BYTES] = "";
+    /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a
+     * borrowed pointer, and CPython's own extensions keep none. */
+    if (hit && hit->depth > 0 && what->is_borrowed && is_standard_library(hit->image)) {
+        return true;
+    }
+    if (what->holds) {
+        object_text(what->holds, holds, sizeof holds);
+    } else if (what->holds_text) {
+        snprintf(holds, sizeof holds, "%s", what->holds_text);
+    }
+    for (size_t i = 0; i < sizeof s_known / sizeof s_known[0]; i++) {
+        const struct known *known = &s_known[i];
+        if (is_of(known, module, hit) && what->verdict <= known->verdict &&
+            (!known->holds || strncmp(holds, known->holds, strlen(known->holds)) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,62 @@
+/**
+ * The files a generation was made from, with what they held: tells whether an edit changed
+ * anything.  A file is compared by its content, not by its times: `touch` changes nothing, two
+ * edits of one size within a second are two changes, and so is a symbolic link on its path that
+ * leads elsewhere.
+ *
+ * @thread one at a time (its owner's lock)   @tstate none
+ */
+#ifndef RELOAD_WATCH_FILE_SET_H
+#define RELOAD_WATCH_FILE_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "pool/base/error.h"
+
+struct file_set;
+
+/** @return an empty set or NULL: ERR_MEMORY   @owns the caller: file_set_free() */
+struct file_set *file_set_new(struct error *err);
+void file_set_free(struct file_set *set);
+
+/**
+ * Add a file (absolute path) as it is now; nothing if it is there already.
+ * @param read_at  just before it was read, by CLOCK_REALTIME_COARSE: content newer than that may
+ *                 not be what was read, so it counts as changed until settled.  NULL: trust it
+ * @return 1 added, 0 known, -1 ERR_MEMORY.  A file that does not exist is noted as absent.
+ */
+int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
+                 struct error *err);
+
+/** Whether the file may have been written after it was read, see file_set_add(). */
+bool file_set_is_uncertain(const struct file_set *set, const char *path);
+
+bool file_set_has(const struct file_set *set, const char *path);
+size_t file_set_count(const struct file_set *set);
+void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const char *path),
+                   void *ctx);
+
+/**
+ * Compare every file with what is on disk now, and take that as the state to compare with from
+ * now on.  Unchanged times are trusted, the others are read.
+ * @param[out] ret_first  the first changed path found (may be NULL)
+ * @return how many changed
+ */
+size_t file_set_changed(struct file_set *set, char *ret_first, size_t size);
+
+/**
+ * Settle what a load that began with `before` left open: files noted as possibly newer than what
+ * was read whose content is still that of `before` count as read.
+ */
+void file_set_settle(struct file_set *set, const struct file_set *before);
+
+/** Add to `set` what is only in `other`, as it stands there. Errors: ERR_MEMORY */
+int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err);
+
+/** Content fingerprint of a file (64-bit FNV-1a over its bytes); 0 if it cannot be read. */
+uint64_t file_fingerprint(const char *path);
+
+#endif

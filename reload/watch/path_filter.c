@@ -1,0 +1,209 @@
+#include "reload/watch/path_filter.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct path_filter {
+    char **watch;
+    size_t watch_count;
+    char **ignore;
+    size_t ignore_count;
+};
+
+/* ---- Matching ---- */
+
+static const char *component_end(const char *path) {
+    return path + strcspn(path, "/");
+}
+
+static const char *next_component(const char *path) {
+    const char *end = component_end(path);
+    return end + strspn(end, "/");
+}
+
+static bool component_matches(const char *pattern, const char *path) {
+    char one_pattern[NAME_MAX + 1], one_path[NAME_MAX + 1];
+    size_t pattern_size = (size_t)(component_end(pattern) - pattern);
+    size_t path_size = (size_t)(component_end(path) - path);
+    if (pattern_size > NAME_MAX || path_size > NAME_MAX) {
+        return false;
+    }
+    memcpy(one_pattern, pattern, pattern_size);
+    memcpy(one_path, path, path_size);
+    one_pattern[pattern_size] = one_path[path_size] = '\0';
+    return fnmatch(one_pattern, one_path, 0) == 0;
+}
+
+static bool is_double_star(const char *pattern) {
+    return component_end(pattern) - pattern == 2 && pattern[0] == '*' && pattern[1] == '*';
+}
+
+bool path_matches(const char *pattern, const char *path) {
+    /* The last `**` may be given back one component at a time; earlier ones need not be
+     * (what they match before the next fixed component can only move right). */
+    const char *star_pattern = NULL, *star_path = NULL;
+    pattern += strspn(pattern, "/");
+    path += strspn(path, "/");
+    while (*path) {
+        if (*pattern && is_double_star(pattern)) {
+            star_pattern = pattern = next_component(pattern);
+            star_path = path;
+        } else if (*pattern && component_matches(pattern, path)) {
+            pattern = next_component(pattern);
+            path = next_component(path);
+        } else if (star_pattern) {
+            pattern = star_pattern;
+            path = star_path = next_component(star_path);
+        } else {
+            return false;
+        }
+    }
+    while (*pattern && is_double_star(pattern)) {
+        pattern = next_component(pattern);
+    }
+    return *pattern == '\0';
+}
+
+/* ---- The filter ---- */
+
+static void free_list(char **list, size_t count) {
+    for (size_t i = 0; list && i < count; i++) {
+        free(list[i]);
+    }
+    free(list);
+}
+
+/* `**` at its head makes an `ignore` pattern match anywhere, a `watch` pattern below the base. */
+static char **absolute_list(const char *base, char *const *patterns, size_t count,
+                            bool is_star_anywhere) {
+    char **list = calloc(count ? count : 1, sizeof *list);
+    for (size_t i = 0; list && i < count; i++) {
+        bool is_whole =
+            patterns[i][0] == '/' || (is_star_anywhere && strncmp(patterns[i], "**", 2) == 0);
+        if (asprintf(&list[i], "%s%s%s", is_whole ? "" : base, is_whole ? "" : "/", patterns[i]) <
+            0) {
+            list[i] = NULL;
+            free_list(list, i);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+struct path_filter *path_filter_new(const char *base, char *const *watch, size_t watch_count,
+                                    char *const *ignore, size_t ignore_count, struct error *err) {
+    struct path_filter *filter = calloc(1, sizeof *filter);
+    if (filter) {
+        filter->watch = absolute_list(base, watch, watch_count, false);
+        filter->watch_count = watch_count;
+        filter->ignore = absolute_list(base, ignore, ignore_count, true);
+        filter->ignore_count = ignore_count;
+    }
+    if (!filter || !filter->watch || !filter->ignore) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        path_filter_free(filter);
+        return NULL;
+    }
+    return filter;
+}
+
+void path_filter_free(struct path_filter *filter) {
+    if (filter) {
+        free_list(filter->watch, filter->watch_count);
+        free_list(filter->ignore, filter->ignore_count);
+        free(filter);
+    }
+}
+
+bool path_filter_ignores(const struct path_filter *filter, const char *path) {
+    for (size_t i = 0; i < filter->ignore_count; i++) {
+        if (path_matches(filter->ignore[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool path_filter_watches(const struct path_filter *filter, const char *path) {
+    for (size_t i = 0; i < filter->watch_count; i++) {
+        if (path_matches(filter->watch[i], path)) {
+            return !path_filter_ignores(filter, path);
+        }
+    }
+    return false;
+}
+
+/* ---- Walking ---- */
+
+struct walk {
+    const struct path_filter *filter;
+    const char *pattern;
+    void (*visit)(void *ctx, const char *path, bool is_directory);
+    void *ctx;
+};
+
+/* How many levels below its fixed part a pattern reaches. */
+static int pattern_depth(const char *pattern) {
+    int depth = 0;
+    for (pattern += strspn(pattern, "/"); *pattern; pattern = next_component(pattern)) {
+        if (is_double_star(pattern)) {
+            return PATH_FILTER_DEPTH;
+        }
+        depth++;
+    }
+    return depth;
+}
+
+/* The directory before the first component that holds a wildcard (or the last component). */
+static void fixed_part(const char *pattern, char *ret_directory, size_t size) {
+    size_t wild = strcspn(pattern, "*?[\\");
+    while (wild > 0 && pattern[wild - 1] != '/') {
+        wild--;
+    }
+    if (pattern[wild + strcspn(pattern + wild, "*?[\\")] == '\0') { /* no wildcard at all */
+        wild = (size_t)(strrchr(pattern, '/') - pattern) + 1;
+    }
+    snprintf(ret_directory, size, "%.*s", wild > 1 ? (int)wild - 1 : 1, pattern);
+}
+
+static void walk_directory(const struct walk *walk, const char *directory, int levels) {
+    DIR *stream = opendir(directory);
+    walk->visit(walk->ctx, directory, true);
+    if (!stream) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        char path[PATH_MAX];
+        struct stat info;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            snprintf(path, sizeof path, "%s/%s", strcmp(directory, "/") ? directory : "",
+                     entry->d_name) >= (int)sizeof path ||
+            stat(path, &info) != 0 || path_filter_ignores(walk->filter, path)) {
+            continue;
+        }
+        if (S_ISDIR(info.st_mode)) {
+            if (levels > 1) {
+                walk_directory(walk, path, levels - 1);
+            }
+        } else if (path_matches(walk->pattern, path)) {
+            walk->visit(walk->ctx, path, false);
+        }
+    }
+    closedir(stream);
+}
+
+void path_filter_walk(const struct path_filter *filter,
+                      void (*visit)(void *ctx, const char *path, bool is_directory), void *ctx) {
+    for (size_t i = 0; i < filter->watch_count; i++) {
+        struct walk walk = {filter, filter->watch[i], visit, ctx};
+        char directory[PATH_MAX];
+        fixed_part(walk.pattern, directory, sizeof directory);
+        walk_directory(&walk, directory,
+                       pattern_depth(walk.pattern + (directory[1] ? strlen(directory) : 0)));
+    }
+}

@@ -1,0 +1,232 @@
+/** Lines of the log: their form, what is escaped, and what happens to the file. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_text.h"
+
+static char s_folder[] = "/tmp/fcgi_host-log-XXXXXX";
+static char s_path[64], s_rotated[64];
+static char s_text[1 << 16];
+
+static void setup(void) {
+    struct error err;
+    cr_assert_not_null(mkdtemp(s_folder));
+    snprintf(s_path, sizeof s_path, "%s/log", s_folder);
+    snprintf(s_rotated, sizeof s_rotated, "%s/log.1", s_folder);
+    cr_assert_eq(log_open(s_path, LOG_INFO, &err), 0, "%s", err.text);
+}
+
+static void teardown(void) {
+    unlink(s_path);
+    unlink(s_rotated);
+    rmdir(s_folder);
+}
+
+static const char *read_file(const char *path) {
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file);
+    size_t size = fread(s_text, 1, sizeof s_text - 1, file);
+    s_text[size] = '\0';
+    fclose(file);
+    return s_text;
+}
+
+TestSuite(log, .init = setup, .fini = teardown);
+
+Test(log, a_line_has_time_level_process_subject_slug_and_text) {
+    static const char s_form[] =
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
+        "warn [0-9]+ app=blog gen=3 req=7-1 \\[app.loaded\\] in 5 ms\n$";
+    regex_t form;
+    cr_assert_eq(regcomp(&form, s_form, REG_EXTENDED | REG_NOSUB), 0);
+    log_line(LOG_WARN, "app.loaded",
+             &(struct log_about){.app = "blog", .generation = 3, .request_id = "7-1"}, "in %d ms",
+             5);
+    cr_expect_eq(regexec(&form, read_file(s_path), 0, NULL, 0), 0, "%s", s_text);
+    regfree(&form);
+}
+
+Test(log, what_is_not_known_is_left_out) {
+    char expected[64];
+    log_line(LOG_ERROR, "host.failed", NULL, "text");
+    snprintf(expected, sizeof expected, "Z error %ld [host.failed] text\n", (long)getpid());
+    cr_expect_not_null(strstr(read_file(s_path), expected), "%s", s_text);
+}
+
+Test(log, levels_below_the_least_are_left_out) {
+    log_line(LOG_DEBUG, "a.b", NULL, "debug");
+    log_line(LOG_INFO, "a.b", NULL, "info");
+    read_file(s_path);
+    cr_expect_null(strstr(s_text, "debug"));
+    cr_expect_not_null(strstr(s_text, "info"));
+    cr_expect(log_enabled(LOG_ERROR));
+    cr_expect_not(log_enabled(LOG_OFF));
+}
+
+Test(log, off_lets_nothing_through) {
+    struct error err;
+    cr_assert_eq(log_open(s_path, LOG_OFF, &err), 0);
+    log_line(LOG_ERROR, "a.b", NULL, "error");
+    cr_expect_str_empty(read_file(s_path));
+}
+
+static const struct {
+    const char *text, *logged;
+} escapes[] = {
+    {"plain", "plain"},
+    {"two\nlines", "two\n    lines"},
+    {"ends\n\n", "ends"},
+    {"\n2026-11-24T00:00:00.000Z error 1 [a.b] forged",
+     "\n    2026-11-24T00:00:00.000Z error 1 [a.b] forged"},
+    {"\x1b[31mred", "\\x1b[31mred"},
+    {"a\r\nb", "a\\x0d\n    b"},
+    {"tab\there", "tab\\x09here"},
+    {"\x7f", "\\x7f"},
+    {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8d", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8d"},
+    /* RFC 3629: not UTF-8 */
+    {"\xff", "\\xff"},
+    {"\xc3(", "\\xc3("},
+    {"\xc0\xaf", "\\xc0\\xaf"},
+    {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
+    {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+    {"\xe2\x82", "\\xe2\\x82"},
+    {"\xc2\x9b"
+     "31m",
+     "\\xc2\\x9b"
+     "31m"}, /* CSI as one C1 control character */
+};
+
+Test(log, control_characters_and_bytes_that_are_no_text_are_escaped) {
+    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
+        char buffer[256];
+        size_t size = strlen(escapes[i].text);
+        size_t used = log_text_escape(buffer, sizeof buffer, escapes[i].text, size);
+        cr_expect_str_eq(buffer, escapes[i].logged);
+        cr_expect_eq(used, strlen(escapes[i].logged));
+        cr_expect_lt(used, log_text_escaped_bytes(escapes[i].text, size));
+    }
+}
+
+Test(log, text_that_does_not_fit_is_cut_between_characters) {
+    char buffer[8];
+    cr_expect_eq(log_text_escape(buffer, sizeof buffer, "abcde\x1b", 6), 5);
+    cr_expect_str_eq(buffer, "abcde");
+    cr_expect_eq(log_text_escape(buffer, sizeof buffer, "abcdef\xc3\xa9", 8), 6);
+    cr_expect_eq(log_text_escape(buffer, 1, "abc", 3), 0);
+}
+
+Test(log, a_long_traceback_is_logged_whole) {
+    char *text = malloc(20001);
+    for (int i = 0; i < 20000; i++) {
+        text[i] = i % 50 == 49 ? '\n' : 'x';
+    }
+    text[20000] = '\0';
+    log_line(LOG_INFO, "request.exception", NULL, "%s", text);
+    read_file(s_path);
+    size_t letters = 0, lines = 0;
+    for (const char *c = s_text; *c; c++) {
+        letters += *c == 'x';
+        lines += *c == '\n';
+    }
+    cr_expect_eq(letters, 20000 / 50 * 49 + 1); /* and the one of "exception" */
+    cr_expect_eq(lines, 400);
+    free(text);
+}
+
+Test(log, errno_is_left_alone) {
+    errno = EPROTO;
+    log_line(LOG_INFO, "a.b", NULL, "text");
+    cr_expect_eq(errno, EPROTO);
+}
+
+Test(log, after_a_rotation_lines_go_to_a_new_file_on_the_same_descriptor) {
+    struct error err;
+    int fd = log_fd();
+    log_line(LOG_INFO, "a.b", NULL, "before");
+    cr_assert_eq(rename(s_path, s_rotated), 0);
+    cr_assert_eq(log_reopen(&err), 0, "%s", err.text);
+    log_line(LOG_INFO, "a.b", NULL, "after");
+    cr_expect_not_null(strstr(read_file(s_rotated), "before"));
+    cr_expect_null(strstr(s_text, "after"));
+    cr_expect_not_null(strstr(read_file(s_path), "after"));
+    cr_expect_eq(log_fd(), fd);
+    cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+Test(log, a_file_that_cannot_be_opened_again_leaves_the_old_one) {
+    struct error err;
+    cr_assert_eq(rename(s_path, s_rotated), 0);
+    cr_assert_eq(mkdir(s_path, 0755), 0);
+    cr_expect_eq(log_reopen(&err), -1);
+    cr_expect_eq(err.code, ERR_SYSTEM);
+    cr_expect_not_null(strstr(err.text, s_path));
+    log_line(LOG_INFO, "a.b", NULL, "still");
+    cr_expect_not_null(strstr(read_file(s_rotated), "still"));
+    rmdir(s_path);
+}
+
+Test(log, the_file_is_appended_to_and_not_open_to_everybody) {
+    struct error err;
+    struct stat status;
+    log_line(LOG_INFO, "a.b", NULL, "one");
+    cr_assert_eq(log_open(s_path, LOG_INFO, &err), 0);
+    log_line(LOG_INFO, "a.b", NULL, "two");
+    read_file(s_path);
+    cr_expect(strstr(s_text, "one") && strstr(s_text, "two"));
+    cr_assert_eq(stat(s_path, &status), 0);
+    cr_expect_eq(status.st_mode & 07, 0);
+}
+
+static void *write_lines(void *arg) {
+    for (int i = 0; i < 500; i++) {
+        log_line(LOG_INFO, "a.b", NULL, "%s", (const char *)arg);
+    }
+    return NULL;
+}
+
+Test(log, lines_of_several_threads_do_not_mix_and_none_is_lost_over_reopening) {
+    static char one[200], two[200];
+    struct error err;
+    pthread_t threads[2];
+    memset(one, '1', sizeof one - 1);
+    memset(two, '2', sizeof two - 1);
+    cr_assert_eq(pthread_create(&threads[0], NULL, write_lines, one), 0);
+    cr_assert_eq(pthread_create(&threads[1], NULL, write_lines, two), 0);
+    for (int i = 0; i < 50; i++) {
+        cr_assert_eq(log_reopen(&err), 0);
+    }
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    FILE *file = fopen(s_path, "r");
+    char line[512];
+    int lines = 0;
+    while (fgets(line, sizeof line, file)) {
+        const char *text = strstr(line, "[a.b] ") + 6;
+        text += strspn(text, text[0] == '1' ? "1" : "2");
+        cr_assert_str_eq(text, "\n", "%s", line);
+        lines++;
+    }
+    fclose(file);
+    cr_expect_eq(lines, 1000);
+}
+
+Test(log, level_names_are_those_of_the_option) {
+    enum log_level level;
+    static const char *const names[] = {"debug", "info", "warn", "error", "off"};
+    for (int i = 0; i < 5; i++) {
+        cr_expect_eq(log_level_from_name(names[i], &level), 0);
+        cr_expect_eq((int)level, i);
+        cr_expect_str_eq(log_level_name(level), names[i]);
+    }
+    cr_expect_eq(log_level_from_name("loud", &level), -1);
+}

@@ -1,0 +1,103 @@
+#include "reload/watch/file_set.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char s_base[] = "/tmp/file_set.XXXXXX";
+static char s_path[300];
+
+static void save(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    cr_assert(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void setup(void) {
+    cr_assert(mkdtemp(s_base));
+    snprintf(s_path, sizeof s_path, "%s/a.py", s_base);
+    save(s_path, "one");
+}
+
+TestSuite(file_set, .init = setup);
+
+Test(file_set, touch_and_rewriting_the_same_content_change_nothing) {
+    struct file_set *set = file_set_new(NULL);
+    cr_assert_eq(file_set_add(set, s_path, NULL, NULL), 1);
+    cr_assert_eq(file_set_add(set, s_path, NULL, NULL), 0);
+    utimensat(AT_FDCWD, s_path, NULL, 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    save(s_path, "one");
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    file_set_free(set);
+}
+
+Test(file_set, edits_of_one_size_and_one_mtime_both_count) {
+    struct file_set *set = file_set_new(NULL);
+    struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    utimensat(AT_FDCWD, s_path, times, 0);
+    file_set_add(set, s_path, NULL, NULL);
+    char first[300] = "";
+    save(s_path, "two");
+    utimensat(AT_FDCWD, s_path, times, 0);
+    cr_expect_eq(file_set_changed(set, first, sizeof first), 1);
+    cr_expect_str_eq(first, s_path);
+    save(s_path, "six");
+    utimensat(AT_FDCWD, s_path, times, 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    file_set_free(set);
+}
+
+Test(file_set, files_that_go_and_come_are_changes) {
+    struct file_set *set = file_set_new(NULL);
+    file_set_add(set, s_path, NULL, NULL);
+    unlink(s_path);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    save(s_path, "one");
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    file_set_free(set);
+}
+
+Test(file_set, a_switched_symbolic_link_is_a_change_even_with_the_same_content) {
+    char old_release[310], new_release[310], current[310], file[330];
+    snprintf(old_release, sizeof old_release, "%s/41", s_base);
+    snprintf(new_release, sizeof new_release, "%s/42", s_base);
+    snprintf(current, sizeof current, "%s/current", s_base);
+    mkdir(old_release, 0700);
+    mkdir(new_release, 0700);
+    snprintf(file, sizeof file, "%s/x.py", old_release);
+    save(file, "same");
+    snprintf(file, sizeof file, "%s/x.py", new_release);
+    save(file, "same");
+    cr_assert_eq(symlink("41", current), 0);
+    snprintf(file, sizeof file, "%s/x.py", current);
+    struct file_set *set = file_set_new(NULL);
+    file_set_add(set, file, NULL, NULL);
+    unlink(current);
+    cr_assert_eq(symlink("42", current), 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    file_set_free(set);
+}
+
+Test(file_set, what_was_written_while_it_was_loaded_counts_once_unless_it_was_so_before) {
+    struct timespec long_ago = {.tv_sec = 1};
+    struct file_set *before = file_set_new(NULL), *set = file_set_new(NULL);
+    file_set_add(set, s_path, &long_ago, NULL);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    file_set_free(set);
+
+    file_set_add(before, s_path, NULL, NULL);
+    set = file_set_new(NULL);
+    file_set_add(set, s_path, &long_ago, NULL);
+    file_set_settle(set, before);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    file_set_free(set);
+    file_set_free(before);
+}

@@ -11,6 +11,7 @@
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
 #include "fcgi_host/supervisor/supervisor.h"
+#include "fcgi_host/worker/worker.h"
 #include "pool/python/runtime.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -87,7 +88,15 @@ static int serve(const struct config *config, int argc, char **argv) {
     if (log_open(config->log, config->log_level, &err) == 0) {
         ignore_broken_pipes();
         raise_descriptor_limit();
-        status = supervisor_run(config, &listener, argc, argv);
+        const struct supervisor_options options = {
+            .config = config,
+            .listener = &listener,
+            .argc = argc,
+            .argv = argv,
+            .run_worker = worker_run,
+            .python_version = runtime_python_version(),
+        };
+        status = supervisor_run(&options);
     } else {
         report(&err);
     }

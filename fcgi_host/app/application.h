@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/link/reload_outcome.h"
 #include "pool/pool.h"
 
 /** Response times in powers of two with eight steps each, from 1 µs up to over a minute. */
@@ -19,8 +20,8 @@ enum { LATENCY_BUCKETS = 224 };
 
 /** The last reload, for the status. */
 struct application_reload {
-    char cause[256];  /**< "changed: /srv/blog/views.py"; "": there was none */
-    char outcome[16]; /**< switched, kept, replaced */
+    char cause[256]; /**< "changed: /srv/blog/views.py"; "": there was none */
+    enum reload_outcome outcome;
     char verdict[16]; /**< of the stale state check; "": it was not made */
     double total_ms;
     int64_t at_s; /**< CLOCK_REALTIME */

@@ -16,7 +16,12 @@
 #include "fcgi_host/base/log.h"
 #include "pool/base/error.h"
 
-enum reload_mode { RELOAD_AUTO, RELOAD_INTERPRETER, RELOAD_WORKER, RELOAD_OFF };
+enum reload_mode {
+    RELOAD_MODE_AUTO,
+    RELOAD_MODE_INTERPRETER,
+    RELOAD_MODE_WORKER,
+    RELOAD_MODE_OFF,
+};
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
 /** A list of strings, in the order given. */

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/log.h"
+
 /** On the wire: this, then `name_bytes` and `text_bytes` bytes. */
 struct header {
     uint64_t number;
@@ -27,32 +29,31 @@ static size_t length_within(const char *text, size_t room) {
     return text ? strnlen(text, room - 1) : 0;
 }
 
-int channel_send(int channel_fd, enum channel_type type, uint64_t number, const char *name,
-                 const char *text, int fd, struct error *err) {
+int channel_send(int channel_fd, const struct channel_outgoing *message, struct error *err) {
     struct header header = {
-        .number = number,
-        .type = type,
-        .name_bytes = (uint16_t)length_within(name, CHANNEL_NAME_BYTES),
-        .text_bytes = (uint16_t)length_within(text, CHANNEL_TEXT_BYTES),
+        .number = message->number,
+        .type = message->type,
+        .name_bytes = (uint16_t)length_within(message->name, CHANNEL_NAME_BYTES),
+        .text_bytes = (uint16_t)length_within(message->text, CHANNEL_TEXT_BYTES),
     };
     struct iovec parts[] = {
         {&header, sizeof header},
-        {(void *)name, header.name_bytes},
-        {(void *)text, header.text_bytes},
+        {(void *)message->name, header.name_bytes},
+        {(void *)message->text, header.text_bytes},
     };
     struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 3};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = {0};
-    if (fd >= 0) {
+    if (message->fd && *message->fd >= 0) {
         packet.msg_control = control.bytes;
         packet.msg_controllen = sizeof control.bytes;
         struct cmsghdr *rights = CMSG_FIRSTHDR(&packet);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+        rights->cmsg_len = CMSG_LEN(sizeof *message->fd);
+        memcpy(CMSG_DATA(rights), message->fd, sizeof *message->fd);
     }
     ssize_t sent;
     do {
@@ -68,6 +69,18 @@ int channel_send(int channel_fd, enum channel_type type, uint64_t number, const 
         return error_set(err, ERR_BUSY, "the other process does not read its channel");
     }
     return error_set_errno(err, errno, "channel");
+}
+
+void channel_tell(const struct channel_end *end, const struct channel_outgoing *message) {
+    struct error err;
+    if (channel_send(end->fd, message, &err) == 0 || err.code == ERR_CLOSED) {
+        return;
+    }
+    if (end->worker) {
+        log_line(LOG_WARN, "worker.deaf", NULL, "worker %d: %s", (int)end->worker, err.text);
+    } else {
+        log_line(LOG_WARN, "worker.channel", NULL, "%s", err.text);
+    }
 }
 
 /** The descriptor that came along, or -1. */

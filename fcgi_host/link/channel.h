@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pool/base/error.h"
 
@@ -32,19 +33,19 @@ enum channel_type {
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
-    CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_hooks.h; `text` */
+    CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
-    /** `number`: milliseconds to finish in; `name` CHANNEL_STOP_LAST: nobody accepts after this
-     * one; descriptor: where idle connections are to be sent (CHANNEL_CONNECTION), none: close them
+    /** `number`: milliseconds to finish in; `name` CHANNEL_STOP_LAST: no other worker accepts after
+     *  this one; descriptor: where to send idle connections (CHANNEL_CONNECTION), none: close them
      */
     CHANNEL_STOP,
     CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */
     CHANNEL_STATUS,       /**< `number`: to be given back */
     CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
     CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
-    /** A replacement has ended. `number`: how long it took, ms; `name`: "kept" or "replaced";
-     *  `text`: its cause */
+    /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
+     *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
     CHANNEL_LOG_REOPEN,
     CHANNEL_STACKS, /**< log the Python stack of every thread that serves */
@@ -70,10 +71,28 @@ struct channel_message {
 /** A connected pair, non-blocking and CLOEXEC. Errors: ERR_SYSTEM */
 int channel_pair(int ret_fds[2], struct error *err);
 
-/** `name` and `text` may be NULL and are cut to what fits.  The message's own `fd` stays open.
- *  @return 0, or -1: ERR_CLOSED, ERR_BUSY (the other side does not read), ERR_SYSTEM */
-int channel_send(int channel_fd, enum channel_type type, uint64_t number, const char *name,
-                 const char *text, int fd, struct error *err);
+/** A message to be sent; fields that are not named are absent. */
+struct channel_outgoing {
+    enum channel_type type;
+    uint64_t number;
+    const char *name, *text; /**< NULL: ""; a longer one than fits is cut */
+    const int *fd; /**< a descriptor to go along, which stays open here; NULL or -1: none */
+};
+
+/** @return 0, or -1: ERR_CLOSED, ERR_BUSY (the other side does not read), ERR_SYSTEM */
+int channel_send(int channel_fd, const struct channel_outgoing *message, struct error *err);
+
+/** One process's end of a channel. */
+struct channel_end {
+    int fd;
+    pid_t worker; /**< the process at the other end; 0: the supervisor */
+};
+
+/**
+ * Send a message, and log one that cannot be sent: [worker.channel] in a worker, [worker.deaf] in
+ * the supervisor.  A process that has ended is no reason for a line.
+ */
+void channel_tell(const struct channel_end *end, const struct channel_outgoing *message);
 
 /** @return 0, or -1: ERR_CLOSED (the other process has ended), ERR_BUSY (nothing there),
  *  ERR_PROTOCOL, ERR_SYSTEM */

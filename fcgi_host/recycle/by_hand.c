@@ -34,10 +34,14 @@ static void answered(struct asked *asked, enum reload_step step, const char *why
     bool is_last = --asked->left == 0;
     pthread_mutex_unlock(&asked->lock);
     if (is_last) {
-        const char *outcome = asked->is_kept        ? RELOAD_KEPT
-                              : asked->needs_worker ? RELOAD_NEEDS_WORKER
-                                                    : RELOAD_SWITCHED;
-        worker_tell(asked->worker, CHANNEL_RELOADED, asked->number, outcome, asked->why);
+        enum reload_outcome outcome = asked->is_kept        ? RELOAD_OUTCOME_KEPT
+                                      : asked->needs_worker ? RELOAD_OUTCOME_NEEDS_WORKER
+                                                            : RELOAD_OUTCOME_SWITCHED;
+        channel_tell(&asked->worker->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_RELOADED,
+                                                .number = asked->number,
+                                                .name = reload_outcome_name(outcome),
+                                                .text = asked->why});
         pthread_mutex_destroy(&asked->lock);
         free(asked);
     }
@@ -88,8 +92,12 @@ static void reload(void *ctx, uint64_t number, const char *names) {
     struct recycler *recycler = ctx;
     struct asked *asked = calloc(1, sizeof *asked);
     if (!asked) {
-        worker_tell(recycler->worker, CHANNEL_RELOADED, number, RELOAD_NEEDS_WORKER,
-                    "out of memory");
+        channel_tell(
+            &recycler->worker->supervisor,
+            &(struct channel_outgoing){.type = CHANNEL_RELOADED,
+                                       .number = number,
+                                       .name = reload_outcome_name(RELOAD_OUTCOME_NEEDS_WORKER),
+                                       .text = "out of memory"});
         return;
     }
     *asked = (struct asked){.worker = recycler->worker, .number = number, .left = 1};
@@ -122,7 +130,7 @@ static void write_strategy(void *ctx, const struct application *application,
     const char *why = "it is not loaded", *name = "worker";
     pthread_mutex_lock(&recycler->lock);
     struct recycled *recycled = recycled_of(recycler, application);
-    if (application->config->reload == RELOAD_OFF) {
+    if (application->config->reload == RELOAD_MODE_OFF) {
         name = "off";
         why = "reload = off";
     } else if (recycled &&

@@ -116,7 +116,7 @@ static int join_one(struct joined *joined, const struct app_config *config) {
     if (config->drain_timeout_s > joined->drain_timeout_s) {
         joined->drain_timeout_s = config->drain_timeout_s;
     }
-    joined->is_watched &= config->reload != RELOAD_OFF;
+    joined->is_watched &= config->reload != RELOAD_MODE_OFF;
     return 0;
 }
 

@@ -13,11 +13,6 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/base/json.h"
 
-/* Outcomes of a reload, as CHANNEL_RELOADED names them. */
-#define RELOAD_SWITCHED "switched"
-#define RELOAD_KEPT "kept"
-#define RELOAD_NEEDS_WORKER "worker"
-
 struct reload_hooks {
     void *ctx;
     /**

@@ -50,9 +50,9 @@ enum reload_strategy recycler_strategy(void *ctx, struct reload_target *target,
                                        const char **ret_why) {
     struct recycler *recycler = ctx;
     struct recycled *recycled = reload_target_user(target);
-    bool is_forced = has_mode(recycled, RELOAD_INTERPRETER);
+    bool is_forced = has_mode(recycled, RELOAD_MODE_INTERPRETER);
     *ret_why = NULL;
-    if (has_mode(recycled, RELOAD_WORKER)) {
+    if (has_mode(recycled, RELOAD_MODE_WORKER)) {
         *ret_why = "reload = worker";
     } else if (pool_interpreter_is_main(recycled->interpreter)) {
         *ret_why = "it runs in the main interpreter";
@@ -136,7 +136,8 @@ static void replace(void *ctx, struct reload_target *target, const char *cause, 
     if (atomic_load(&recycled->asked) == 0) { /* else the supervisor, which asked, replaces */
         char text[1024];
         snprintf(text, sizeof text, "%s: %.600s", cause, why);
-        worker_tell(recycler->worker, CHANNEL_REPLACE_ME, 0, NULL, text);
+        channel_tell(&recycler->worker->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .text = text});
     }
 }
 
@@ -150,10 +151,10 @@ static const char *verdict_of(struct recycled *recycled, char *ret_verdict, size
 }
 
 static void note_last(struct recycled *recycled, struct application *application,
-                      const char *outcome, const struct reload_event *event) {
-    struct application_reload last = {.total_ms = event->total_ms, .at_s = time(NULL)};
+                      enum reload_outcome outcome, const struct reload_event *event) {
+    struct application_reload last = {
+        .outcome = outcome, .total_ms = event->total_ms, .at_s = time(NULL)};
     snprintf(last.cause, sizeof last.cause, "%s", event->cause);
-    snprintf(last.outcome, sizeof last.outcome, "%s", outcome);
     verdict_of(recycled, last.verdict, sizeof last.verdict);
     application_set_reload(application, &last);
 }
@@ -168,8 +169,10 @@ static void switched(struct recycled *recycled, struct application *application,
     application_set_failure(application, NULL);
     pool_app_set_failed(application->pool_app, NULL);
     application_set_serving(application, event->generation, load_ms, time(NULL));
-    note_last(recycled, application, "switched", event);
-    worker_tell(recycled->recycler->worker, CHANNEL_APP_LOADED, 0, application->config->name, NULL);
+    note_last(recycled, application, RELOAD_OUTCOME_SWITCHED, event);
+    channel_tell(
+        &recycled->recycler->worker->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_APP_LOADED, .name = application->config->name});
     log_line(LOG_INFO, "reload.switched", about, "%s; %.0f ms, of which loading %.1f ms",
              event->cause, event->total_ms, load_ms);
 }
@@ -177,7 +180,7 @@ static void switched(struct recycled *recycled, struct application *application,
 static void kept(struct recycled *recycled, struct application *application,
                  const struct reload_event *event, const struct log_about *about) {
     bool serves = pool_current(recycled->interpreter) != NULL;
-    note_last(recycled, application, "kept", event);
+    note_last(recycled, application, RELOAD_OUTCOME_KEPT, event);
     if (!serves || application->config->dev) { /* `dev`: the error is shown until it is repaired */
         application_set_failure(application, event->err);
         pool_app_set_failed(application->pool_app, event->err);
@@ -202,7 +205,7 @@ static void tell_one(struct recycled *recycled, struct application *application,
         kept(recycled, application, event, &about);
         break;
     case STEP_REPLACED:
-        note_last(recycled, application, "replaced", event);
+        note_last(recycled, application, RELOAD_OUTCOME_REPLACED, event);
         log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
                  event->err->text);
         break;

@@ -52,7 +52,7 @@ void fleet_accept(struct process *process) {
     }
     process->state = PROCESS_SERVING;
     process->serving_ms = loop_now_ms();
-    process_tell(process, CHANNEL_ACCEPT, 0, NULL, NULL, -1);
+    channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_ACCEPT});
     if (!fleet->has_served) {
         fleet->has_served = true;
         fleet->hooks.serving(fleet->hooks.ctx);
@@ -66,9 +66,10 @@ static void tell_heir(struct process *process, struct process *heir, uint64_t ti
     if (channel_pair(ends, &err)) {
         log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
     } else {
-        process_tell(heir, CHANNEL_ADOPT, 0, NULL, NULL, ends[1]);
+        channel_tell(&heir->end, &(struct channel_outgoing){.type = CHANNEL_ADOPT, .fd = &ends[1]});
     }
-    process_tell(process, CHANNEL_STOP, timeout_ms, NULL, NULL, ends[0]);
+    channel_tell(&process->end, &(struct channel_outgoing){
+                                    .type = CHANNEL_STOP, .number = timeout_ms, .fd = &ends[0]});
     if (ends[0] >= 0) {
         close(ends[0]);
         close(ends[1]);
@@ -81,7 +82,9 @@ void fleet_drain(struct process *process, struct process *heir, uint64_t timeout
     if (heir) {
         tell_heir(process, heir, timeout_ms);
     } else {
-        process_tell(process, CHANNEL_STOP, timeout_ms, CHANNEL_STOP_LAST, NULL, -1);
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STOP,
+                                                               .number = timeout_ms,
+                                                               .name = CHANNEL_STOP_LAST});
     }
     process->deadline.expired = drain_deadline;
     loop_arm(process->fleet->loop, &process->deadline, timeout_ms + GRACE_MS);
@@ -220,6 +223,7 @@ struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struc
         .listen_fd = fleet->listen_fd,
         .is_one_of_many = config->workers > 1,
         .balance = balance_for(fleet, config),
+        .run_worker = fleet->hooks.run_worker,
         .in_child = fleet->hooks.in_child,
         .ctx = fleet->hooks.ctx,
     };

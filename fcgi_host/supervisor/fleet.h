@@ -38,6 +38,7 @@ struct replacement_wish {
 
 struct fleet_hooks {
     void *ctx;
+    worker_run_function *run_worker; /**< a child's main() */
     /** A message that the fleet has no use for: status and reload.  Its descriptor, if it has
      *  one, is to be closed. */
     void (*message)(void *ctx, struct process *process, const struct channel_message *message);

@@ -5,7 +5,7 @@
 
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/recycle/reload_hooks.h"
+#include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/supervisor/notify.h"
 #include "fcgi_host/supervisor/supervisor_internal.h"
 
@@ -33,6 +33,7 @@ static void reload_free(struct reload *reload) {
     free(reload);
 }
 
+/** @param outcome  a reload_outcome_name(), or "unknown" */
 static void answer(struct control_client *client, const char *outcome, const char *why,
                    double total_ms) {
     struct json_writer json = {0};
@@ -49,12 +50,12 @@ static void answer(struct control_client *client, const char *outcome, const cha
     free(json.text);
 }
 
-static void finish(struct reload *reload, const char *outcome, const char *why) {
+static void finish(struct reload *reload, enum reload_outcome outcome, const char *why) {
     struct control_client *client = reload->client;
     double total_ms = (double)(loop_now_ms() - reload->started_ms);
     reload->client = NULL;
     if (client) {
-        answer(client, outcome, why, total_ms);
+        answer(client, reload_outcome_name(outcome), why, total_ms);
     }
     reload_free(reload);
 }
@@ -62,13 +63,15 @@ static void finish(struct reload *reload, const char *outcome, const char *why) 
 static void replaced(void *ctx, const struct replacement_result *result) {
     struct reload *reload = ctx;
     bool is_kept = result->is_kept || reload->is_kept;
-    finish(reload, is_kept ? "kept" : "replaced", result->is_kept ? result->why : reload->why);
+    finish(reload, is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
+           result->is_kept ? result->why : reload->why);
 }
 
 /** Every worker has answered or gone. */
 static void all_answered(struct reload *reload) {
     if (!reload->needs_replacement) {
-        finish(reload, reload->is_kept ? "kept" : "switched", reload->why);
+        finish(reload, reload->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_SWITCHED,
+               reload->why);
         return;
     }
     fleet_replace(
@@ -97,9 +100,10 @@ void supervisor_reloaded(struct supervisor *supervisor, const struct process *pr
         if (reload->number != message->number) {
             continue;
         }
-        if (strcmp(message->name, RELOAD_NEEDS_WORKER) == 0) {
+        enum reload_outcome outcome = reload_outcome_parse(message->name);
+        if (outcome == RELOAD_OUTCOME_NEEDS_WORKER) {
             reload->needs_replacement = true;
-        } else if (strcmp(message->name, RELOAD_KEPT) == 0) {
+        } else if (outcome == RELOAD_OUTCOME_KEPT) {
             reload->is_kept = true;
             snprintf(reload->why, sizeof reload->why, "%s", message->text);
         }
@@ -166,7 +170,9 @@ static bool ask_workers(struct reload *reload, const struct string_list *words) 
     for (struct process *each = fleet_processes(fleet); each; each = each->next) {
         if (each->state == PROCESS_SERVING) {
             reload->asked[reload->asked_count++] = each->pid;
-            process_tell(each, CHANNEL_RELOAD, reload->number, NULL, names, -1);
+            channel_tell(&each->end, &(struct channel_outgoing){.type = CHANNEL_RELOAD,
+                                                                .number = reload->number,
+                                                                .text = names});
         }
     }
     return count > 0;
@@ -230,7 +236,7 @@ void supervisor_read_config_again(struct supervisor *supervisor) {
         return;
     }
     notify_reloading();
-    if (config_load(supervisor->argc, supervisor->argv, &line, &config, &err)) {
+    if (config_load(supervisor->options->argc, supervisor->options->argv, &line, &config, &err)) {
         log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s", err.text);
         notify_send("READY=1");
         return;

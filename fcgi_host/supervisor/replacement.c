@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/supervisor/fleet_internal.h"
 
 /** One crash, one in the main interpreter, and a worker without the culprit: then it must do. */
@@ -45,8 +46,13 @@ static void tell_workers(struct fleet *fleet, const struct replacement *replacem
     for (unsigned i = 0; i < fleet->slot_count; i++) {
         struct process *process = fleet->slots[i].current;
         if (process && (replacement->slot < 0 || (unsigned)replacement->slot == i)) {
-            process_tell(process, CHANNEL_REPLACED, loop_now_ms() - replacement->started_ms,
-                         is_kept ? "kept" : "replaced", replacement->cause, -1);
+            channel_tell(&process->end,
+                         &(struct channel_outgoing){
+                             .type = CHANNEL_REPLACED,
+                             .number = loop_now_ms() - replacement->started_ms,
+                             .name = reload_outcome_name(is_kept ? RELOAD_OUTCOME_KEPT
+                                                                 : RELOAD_OUTCOME_REPLACED),
+                             .text = replacement->cause});
         }
     }
 }

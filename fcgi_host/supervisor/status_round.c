@@ -8,7 +8,7 @@
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/json_time.h"
 #include "fcgi_host/base/log.h"
-#include "pool/python/runtime.h"
+#include "fcgi_host/link/reload_outcome.h"
 
 /** A worker's intake thread never blocks: one that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
@@ -22,6 +22,7 @@ struct asker {
 
 struct status_round {
     struct loop *loop;
+    const char *python_version;
     struct fleet *fleet;
     struct loop_timer timeout;
     uint64_t started_ms; /* of the host */
@@ -33,13 +34,15 @@ struct status_round {
 
 static void round_ended(void *ctx);
 
-struct status_round *status_round_new(struct loop *loop, struct error *err) {
+struct status_round *status_round_new(struct loop *loop, const char *python_version,
+                                      struct error *err) {
     struct status_round *round = calloc(1, sizeof *round);
     if (!round) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
     round->loop = loop;
+    round->python_version = python_version;
     round->timeout = (struct loop_timer){.expired = round_ended, .ctx = round};
     round->started_ms = loop_now_ms();
     return round;
@@ -89,7 +92,8 @@ static void write_last(struct json_writer *json, const struct fleet_last *last) 
     status_format_time(last->at_s, at, sizeof at);
     json_begin_object(json, "last_replacement");
     json_string(json, "cause", last->cause);
-    json_string(json, "outcome", last->is_kept ? "kept" : "replaced");
+    json_string(json, "outcome",
+                reload_outcome_name(last->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED));
     json_string(json, "why", last->why);
     json_number(json, "total_ms", last->total_ms);
     json_string(json, "at", at);
@@ -99,7 +103,7 @@ static void write_last(struct json_writer *json, const struct fleet_last *last) 
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
     json_string(json, "version", FCGI_HOST_VERSION);
-    json_string(json, "python", runtime_python_version());
+    json_string(json, "python", round->python_version);
     json_integer(json, "pid", getpid());
     json_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, fleet_last(round->fleet));
@@ -128,7 +132,8 @@ static void start(struct status_round *round) {
         free(process->status_part);
         process->status_part = NULL;
         if (process->state != PROCESS_DOOMED) {
-            process_tell(process, CHANNEL_STATUS, round->number, NULL, NULL, -1);
+            channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STATUS,
+                                                                   .number = round->number});
         }
     }
     loop_arm(round->loop, &round->timeout, ANSWER_TIMEOUT_MS);

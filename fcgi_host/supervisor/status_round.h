@@ -20,7 +20,9 @@ struct status_round;
 typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t bytes);
 
 /** @return NULL with ERR_MEMORY */
-struct status_round *status_round_new(struct loop *loop, struct error *err);
+/** @param python_version  the workers'; valid as long as the round */
+struct status_round *status_round_new(struct loop *loop, const char *python_version,
+                                      struct error *err);
 /** The fleet to ask, made after it. */
 void status_round_set_fleet(struct status_round *round, struct fleet *fleet);
 void status_round_free(struct status_round *round);

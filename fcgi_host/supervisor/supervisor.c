@@ -42,7 +42,7 @@ static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *i
 static void tell_all(struct supervisor *supervisor, enum channel_type type) {
     for (struct process *process = fleet_processes(supervisor->fleet); process;
          process = process->next) {
-        process_tell(process, type, 0, NULL, NULL, -1);
+        channel_tell(&process->end, &(struct channel_outgoing){.type = type});
     }
 }
 
@@ -112,7 +112,8 @@ static void answer_worker(void *ctx, uint64_t number, const char *text, size_t b
     if (fd < 0) {
         log_line(LOG_WARN, "status.failed", NULL, "%s", err.text);
     }
-    process_tell(process, CHANNEL_STATUS_WHOLE, number, NULL, NULL, fd);
+    channel_tell(&process->end, &(struct channel_outgoing){
+                                    .type = CHANNEL_STATUS_WHOLE, .number = number, .fd = &fd});
     if (fd >= 0) {
         close(fd);
     }
@@ -266,6 +267,7 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
                   struct error *err) {
     const struct fleet_hooks hooks = {
         .ctx = supervisor,
+        .run_worker = supervisor->options->run_worker,
         .message = on_message,
         .gone = on_gone,
         .serving = on_serving,
@@ -278,7 +280,8 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
     if (!supervisor->loop || watch_signals(supervisor, err)) {
         return -1;
     }
-    supervisor->round = status_round_new(supervisor->loop, err);
+    supervisor->round =
+        status_round_new(supervisor->loop, supervisor->options->python_version, err);
     supervisor->fleet =
         supervisor->round ? fleet_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
     if (!supervisor->fleet) {
@@ -309,17 +312,16 @@ static void tear_down(struct supervisor *supervisor) {
     loop_free(supervisor->loop);
 }
 
-int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv) {
+int supervisor_run(const struct supervisor_options *options) {
     struct supervisor supervisor = {
-        .listener = listener,
-        .argc = argc,
-        .argv = argv,
-        .is_spawned = !config->listen,
+        .options = options,
+        .listener = options->listener,
+        .is_spawned = !options->config->listen,
         .exit_status = 1,
     };
     struct error err;
     notify_start();
-    if (set_up(&supervisor, config, listener->fd, &err)) {
+    if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {
         fleet_start(supervisor.fleet);

@@ -19,16 +19,23 @@
 #define FCGI_HOST_SUPERVISOR_SUPERVISOR_H
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/supervisor/listener.h"
+
+/** All is the caller's, valid until supervisor_run() returns. */
+struct supervisor_options {
+    const struct config *config;
+    struct listener *listener; /**< closed (listener_close()) when the host begins to stop */
+    int argc;                  /**< as given to main(): SIGHUP reads the configuration again */
+    char **argv;
+    worker_run_function *run_worker; /**< what a forked worker runs */
+    const char *python_version;      /**< for the status: the workers' Python */
+};
 
 /**
  * Serve until told to stop.  The log must be open.
- *
- * @param config    the caller's, valid until this returns
- * @param listener  the caller's; closed (listener_close()) when the host begins to stop
- * @param argc, argv  as given to main(): SIGHUP reads the configuration again from them
  * @return the process's exit status: 0 stopped as asked, 1 could not start or run (already logged)
  */
-int supervisor_run(const struct config *config, struct listener *listener, int argc, char **argv);
+int supervisor_run(const struct supervisor_options *options);
 
 #endif

@@ -14,8 +14,10 @@
 #include "fcgi_host/supervisor/retry_watch.h"
 #include "fcgi_host/supervisor/status_round.h"
 #include "fcgi_host/supervisor/stop_signal.h"
+#include "fcgi_host/supervisor/supervisor.h"
 
 struct supervisor {
+    const struct supervisor_options *options;
     struct loop *loop;
     struct listener *listener;
     struct fleet *fleet;
@@ -26,8 +28,6 @@ struct supervisor {
     struct loop_timer watchdog;
     struct stop_signal stop;
     sigset_t mask_before;
-    int argc;
-    char **argv;
     bool is_spawned; /**< the listening socket was inherited */
     int exit_status;
     struct reload *reloads; /**< asked for over the control socket, not answered yet */

@@ -10,7 +10,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/balance.h"
-#include "fcgi_host/worker/worker.h"
+#include "fcgi_host/link/worker_start.h"
 
 /** In the child. Never returns. */
 static void be_worker(const struct process_start *start, struct process *process, int channel_fd,
@@ -21,7 +21,7 @@ static void be_worker(const struct process_start *start, struct process *process
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor) {
         _exit(1);
     }
-    const struct worker_options options = {
+    const struct worker_start worker = {
         .config = start->config,
         .placement = start->placement,
         .opens_log = start->is_candidate,
@@ -33,7 +33,7 @@ static void be_worker(const struct process_start *start, struct process *process
         .balance = process->balance,
         .balance_member = process->balance_member,
     };
-    _exit(worker_run(&options));
+    _exit(start->run_worker(&worker));
 }
 
 struct process *process_start(const struct process_start *start, struct error *err) {
@@ -66,6 +66,7 @@ struct process *process_start(const struct process_start *start, struct error *e
     if (process->pid == 0) {
         be_worker(start, process, channel[1], supervisor);
     }
+    process->end = (struct channel_end){.fd = channel[0], .worker = process->pid};
     close(channel[1]);
     return process;
 fail:
@@ -96,15 +97,6 @@ void process_free(struct process *process) {
     free(process->failed.items);
     free(process->status_part);
     free(process);
-}
-
-void process_tell(struct process *process, enum channel_type type, uint64_t number,
-                  const char *name, const char *text, int fd) {
-    struct error err;
-    if (channel_send(process->channel.fd, type, number, name, text, fd, &err) &&
-        err.code != ERR_CLOSED) {
-        log_line(LOG_WARN, "worker.deaf", NULL, "worker %d: %s", (int)process->pid, err.text);
-    }
 }
 
 void process_kill(struct process *process) {

@@ -15,6 +15,7 @@
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/supervisor/loop.h"
 #include "pool/base/error.h"
 
@@ -37,6 +38,7 @@ struct process {
     struct string_list failed;       /**< applications that did not load */
     uint64_t started_ms, serving_ms; /**< CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
+    struct channel_end end;     /**< to tell it something: channel_tell() */
     struct loop_timer deadline; /**< to load, or to drain */
     struct loop_timer patience; /**< until it accepts though something still loads */
     struct scoreboard *board;
@@ -53,6 +55,7 @@ struct process_start {
     int listen_fd;
     bool is_one_of_many;     /**< wsgi.multiprocess */
     struct balance *balance; /**< NULL: none */
+    worker_run_function *run_worker;
     /** In the child: let go what belongs to the supervisor. */
     void (*in_child)(void *ctx);
     void *ctx;
@@ -63,9 +66,6 @@ struct process_start {
 struct process *process_start(const struct process_start *start, struct error *err);
 void process_free(struct process *process);
 
-/** Send a message; one that cannot be sent is logged, and shows later as a missed deadline. */
-void process_tell(struct process *process, enum channel_type type, uint64_t number,
-                  const char *name, const char *text, int fd);
 /** SIGKILL, by intention. */
 void process_kill(struct process *process);
 

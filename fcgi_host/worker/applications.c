@@ -34,7 +34,7 @@ static struct pool_interpreter *find_interpreter(const struct worker *worker, co
 static struct pool_interpreter *interpreter_for(struct worker *worker, const char *wanted,
                                                 bool owns_gil, struct error *err) {
     bool is_main =
-        strcmp(wanted, MAIN) == 0 || placement_main_reason(worker->options->placement, wanted);
+        strcmp(wanted, MAIN) == 0 || placement_main_reason(worker->start->placement, wanted);
     const char *name = is_main ? MAIN : wanted;
     struct pool_interpreter *interpreter = find_interpreter(worker, name);
     if (interpreter) {
@@ -75,8 +75,7 @@ static int add_to_pool(struct worker *worker, struct application *application,
 
 /** One that killed its workers is known, shown and not loaded. */
 static bool is_given_up(struct worker *worker, struct application *application) {
-    const char *why =
-        placement_failed_reason(worker->options->placement, application->config->name);
+    const char *why = placement_failed_reason(worker->start->placement, application->config->name);
     if (why) {
         struct error err;
         error_set(&err, ERR_FAILED, "not loaded: the worker %s", why);
@@ -106,7 +105,7 @@ static int add_application(struct worker *worker, const struct app_config *confi
 /** Scripts that must live in the main interpreter are loaded with it: it is built only once. */
 static int add_moved_scripts(struct worker *worker, struct error *err) {
     const char *name;
-    for (size_t i = 0; (name = placement_moved(worker->options->placement, i)); i++) {
+    for (size_t i = 0; (name = placement_moved(worker->start->placement, i)); i++) {
         struct application *application =
             name[0] == '/' ? script_pool_add_fixed(worker->scripts, name, err) : NULL;
         if (!application) {
@@ -149,7 +148,9 @@ void worker_application_failed(struct worker *worker, struct application *applic
     if (application->pool_app) {
         pool_app_set_failed(application->pool_app, err);
     }
-    worker_tell(worker, CHANNEL_FAILED, 0, application->config->name, err->text);
+    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_FAILED,
+                                                                 .name = application->config->name,
+                                                                 .text = err->text});
     if (err->code != ERR_REFUSED) { /* that one is tried again elsewhere, and logged then */
         log_line(LOG_ERROR, "app.failed", &about, "%s", err->text);
     }
@@ -164,7 +165,9 @@ void worker_application_loaded(struct worker *worker, struct application *applic
     double load_ms = generation_load_ms(generation);
     application_set_failure(application, NULL);
     application_set_serving(application, about.generation, load_ms, time(NULL));
-    worker_tell(worker, CHANNEL_APP_LOADED, 0, application->config->name, NULL);
+    channel_tell(
+        &worker->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_APP_LOADED, .name = application->config->name});
     log_line(LOG_INFO, "app.loaded", &about, "%s in interpreter %s, %.1f ms",
              application->config->file, pool_interpreter_name(generation_interpreter(generation)),
              load_ms);

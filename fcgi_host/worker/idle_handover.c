@@ -15,7 +15,8 @@ bool worker_hand_over(void *ctx, int fd) {
     if (worker->heir_fd < 0) {
         return false;
     }
-    while (channel_send(worker->heir_fd, CHANNEL_CONNECTION, 0, NULL, NULL, fd, &err)) {
+    const struct channel_outgoing connection = {.type = CHANNEL_CONNECTION, .fd = &fd};
+    while (channel_send(worker->heir_fd, &connection, &err)) {
         struct pollfd wanted = {.fd = worker->heir_fd, .events = POLLOUT};
         if (err.code != ERR_BUSY || poll(&wanted, 1, HAND_OVER_TIMEOUT_MS) != 1) {
             return false;

@@ -130,7 +130,10 @@ void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
 static void tell_outcome(struct worker *worker, struct pool_interpreter *interpreter,
                          struct generation *generation, const struct error *err) {
     if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
-        worker_tell(worker, CHANNEL_REFUSED, 0, pool_interpreter_name(interpreter), err->text);
+        channel_tell(&worker->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_REFUSED,
+                                                .name = pool_interpreter_name(interpreter),
+                                                .text = err->text});
     }
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
@@ -225,7 +228,7 @@ static void *load_all(void *arg) {
         await_started(loading, NEXT_LOAD_MS);
     }
     await_started(loading, 0);
-    worker_tell(worker, CHANNEL_LOADED, 0, NULL, NULL);
+    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_LOADED});
     for (size_t i = 0; i < worker->interpreter_count && worker->recycler; i++) {
         recycler_loaded(worker->recycler, worker->interpreters[i]);
     }

@@ -8,23 +8,16 @@
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/worker_internal.h"
 
-void worker_tell(const struct worker *worker, enum channel_type type, uint64_t number,
-                 const char *name, const char *text) {
-    struct error err;
-    if (channel_send(worker->options->channel_fd, type, number, name, text, -1, &err) &&
-        err.code != ERR_CLOSED) {
-        log_line(LOG_WARN, "worker.channel", NULL, "%s", err.text);
-    }
-}
-
 /** Our part of the status. */
 static void send_status(struct worker *worker, uint64_t number) {
     struct error err;
     char *text = status_worker_part(worker);
     int fd = text ? channel_make_file(text, strlen(text), &err) : -1;
     if (fd >= 0) {
-        channel_send(worker->options->channel_fd, CHANNEL_STATUS_REPLY, number, NULL, NULL, fd,
-                     NULL);
+        channel_send(
+            worker->supervisor.fd,
+            &(struct channel_outgoing){.type = CHANNEL_STATUS_REPLY, .number = number, .fd = &fd},
+            NULL);
         close(fd);
     }
     free(text); /* on an error the supervisor waits its second, and goes without */
@@ -41,19 +34,26 @@ static void reload(struct worker *worker, const struct channel_message *message)
     if (worker->reloader) {
         worker->reloader->reload(worker->reloader->ctx, message->number, message->text);
     } else {
-        worker_tell(worker, CHANNEL_RELOADED, message->number, RELOAD_NEEDS_WORKER, NULL);
+        channel_tell(
+            &worker->supervisor,
+            &(struct channel_outgoing){.type = CHANNEL_RELOADED,
+                                       .number = message->number,
+                                       .name = reload_outcome_name(RELOAD_OUTCOME_NEEDS_WORKER)});
     }
 }
 
 /** How the replacement ended by which we came, or that we survived. */
 static void note_replacement(struct worker *worker, const struct channel_message *message) {
-    struct application_reload outcome = {.total_ms = (double)message->number, .at_s = time(NULL)};
+    struct application_reload outcome = {
+        .outcome = reload_outcome_parse(message->name),
+        .total_ms = (double)message->number,
+        .at_s = time(NULL),
+    };
     snprintf(outcome.cause, sizeof outcome.cause, "%s", message->text);
-    snprintf(outcome.outcome, sizeof outcome.outcome, "%s", message->name);
     for (size_t i = 0; i < worker->application_count; i++) {
         application_set_reload(worker->applications[i], &outcome);
     }
-    if (strcmp(message->name, RELOAD_KEPT) == 0) {
+    if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
         limits_replacement_kept(worker->limits);
     }
 }
@@ -111,7 +111,7 @@ void worker_read_channel(struct worker *worker) {
     struct channel_message message;
     struct error err;
     for (;;) {
-        if (channel_receive(worker->options->channel_fd, &message, &err) == 0) {
+        if (channel_receive(worker->supervisor.fd, &message, &err) == 0) {
             handle(worker, &message);
         } else if (err.code == ERR_BUSY) {
             return;

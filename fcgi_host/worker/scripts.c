@@ -243,7 +243,7 @@ static struct script *find(struct script_pool *pool, const char *path) {
 }
 
 static struct script *make_script(struct script_pool *pool, const char *path, struct error *err) {
-    const char *why = placement_failed_reason(pool->worker->options->placement, path);
+    const char *why = placement_failed_reason(pool->worker->start->placement, path);
     if (why) {
         error_set(err, ERR_FAILED, "not loaded: the worker %s", why);
         return NULL;
@@ -280,7 +280,7 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
 /** It did not load, and nobody watches its files: have they changed since? */
 static bool may_load_now(const struct script *script) {
     struct stat now;
-    if (script->pool->worker->recycler && script->application->config->reload != RELOAD_OFF) {
+    if (script->pool->worker->recycler && script->application->config->reload != RELOAD_MODE_OFF) {
         return false;
     }
     const struct error *failure = atomic_load(&script->application->failure);

@@ -41,7 +41,7 @@ static void write_last(struct json_writer *json, struct application *application
     }
     json_begin_object(json, "last");
     json_string(json, "cause", last.cause);
-    json_string(json, "outcome", last.outcome);
+    json_string(json, "outcome", reload_outcome_name(last.outcome));
     json_number(json, "total_ms", last.total_ms);
     json_string(json, "verdict", last.verdict[0] ? last.verdict : NULL);
     write_time(json, "at", last.at_s);
@@ -50,7 +50,7 @@ static void write_last(struct json_writer *json, struct application *application
 
 /** Where there is no reloader in the process. */
 static void write_plain_strategy(struct json_writer *json, const struct application *application) {
-    if (application->config->reload == RELOAD_OFF) {
+    if (application->config->reload == RELOAD_MODE_OFF) {
         json_string(json, "strategy", "off");
         json_string(json, "why", "reload = off");
     } else {
@@ -147,7 +147,7 @@ static void write_connections(struct json_writer *json, const struct worker *wor
 
 /** What the threads do at this moment. */
 static void write_running(struct json_writer *json, const struct worker *worker) {
-    const struct scoreboard *board = worker->options->board;
+    const struct scoreboard *board = worker->start->board;
     uint64_t now_ns = clock_now_ns();
     unsigned used = atomic_load(&board->used), listed = 0;
     json_begin_array(json, "running");

@@ -50,7 +50,8 @@ void worker_status_request(struct worker *worker, struct request *request) {
         .format = format_of(request),
     };
     requests->first = each;
-    worker_tell(worker, CHANNEL_STATUS_ASK, each->number, NULL, NULL);
+    channel_tell(&worker->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_STATUS_ASK, .number = each->number});
 }
 
 static void answer(struct request *request, enum format format, const char *text, size_t bytes) {

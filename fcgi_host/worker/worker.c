@@ -54,7 +54,9 @@ static void leave_signals_to_supervisor(void) {
 /* ---- Start ---- */
 
 static void replace(void *ctx, const char *why, bool is_urgent) {
-    worker_tell(ctx, CHANNEL_REPLACE_ME, is_urgent, NULL, why);
+    channel_tell(
+        &((struct worker *)ctx)->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .number = is_urgent, .text = why});
 }
 
 /**
@@ -80,7 +82,7 @@ static int start_python(const struct worker *worker, struct error *err) {
                                                         {NULL, NULL}};
     const struct runtime_options options = {.builtins = s_builtins};
     const struct wsgi_process process = {
-        .multiprocess = worker->options->is_one_of_many,
+        .multiprocess = worker->start->is_one_of_many,
         .version = FCGI_HOST_VERSION,
     };
     if (runtime_start(&options, err)) {
@@ -88,9 +90,8 @@ static int start_python(const struct worker *worker, struct error *err) {
     }
     leave_signals_to_supervisor();
     wsgi_set_process(&process);
-    scoreboard_use(worker->options->board);
-    return crash_start(worker->options->board, worker->options->last_words_fd, err) ||
-                   stacks_start(err)
+    scoreboard_use(worker->start->board);
+    return crash_start(worker->start->board, worker->start->last_words_fd, err) || stacks_start(err)
                ? -1
                : 0;
 }
@@ -110,13 +111,12 @@ static void start_recycler(struct worker *worker) {
 static int set_up(struct worker *worker, struct error *err) {
     struct pool_hooks hooks;
     const struct limits_options limits = {
-        .board = worker->options->board,
+        .board = worker->start->board,
         .max_rss_mb = worker->config->max_rss_mb,
         .replace = replace,
         .ctx = worker,
     };
-    if (worker->options->opens_log &&
-        log_open(worker->config->log, worker->config->log_level, err)) {
+    if (worker->start->opens_log && log_open(worker->config->log, worker->config->log_level, err)) {
         return -1;
     }
     worker->stop_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -140,7 +140,7 @@ static int set_up(struct worker *worker, struct error *err) {
 /** Until the supervisor says that it is our turn. @return whether it is, not the end */
 static bool await_accept(struct worker *worker) {
     while (!worker->has_accept && !worker->is_stopping) {
-        struct pollfd wanted = {.fd = worker->options->channel_fd, .events = POLLIN};
+        struct pollfd wanted = {.fd = worker->supervisor.fd, .events = POLLIN};
         if (poll(&wanted, 1, -1) == 1) {
             worker_read_channel(worker);
         }
@@ -187,8 +187,8 @@ static void stop_accepting(struct worker *worker) {
         intake_accept_waiting(worker->intake);
     }
     intake_stop_accepting(worker->intake);
-    close(worker->options->listen_fd);
-    worker_tell(worker, CHANNEL_STOPPED, 0, NULL, NULL);
+    close(worker->start->listen_fd);
+    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_STOPPED});
 }
 
 static int serve(struct worker *worker, struct error *err) {
@@ -201,9 +201,9 @@ static int serve(struct worker *worker, struct error *err) {
     };
     unsigned connections = max_connections();
     const struct intake_options options = {
-        .listen_fd = worker->options->listen_fd,
-        .balance = worker->options->balance,
-        .balance_member = worker->options->balance_member,
+        .listen_fd = worker->start->listen_fd,
+        .balance = worker->start->balance,
+        .balance_member = worker->start->balance_member,
         .max_connections = connections,
         .max_requests = connections,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
@@ -212,7 +212,7 @@ static int serve(struct worker *worker, struct error *err) {
     };
     worker->intake = intake_new(&options, &hooks, err);
     if (!worker->intake ||
-        intake_add_fd(worker->intake, worker->options->channel_fd, channel_ready, worker, err) ||
+        intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
         intake_add_fd(worker->intake, worker->stop_timer_fd, stop_timer_ready, worker, err)) {
         return -1;
     }
@@ -250,11 +250,12 @@ static unsigned left_ms(const struct worker *worker) {
     return left > LEAST_END_MS ? (unsigned)left : LEAST_END_MS;
 }
 
-int worker_run(const struct worker_options *options) {
+int worker_run(const struct worker_start *start) {
     static struct worker s_worker; /* threads may outlive this call, until the process ends */
     struct error err;
-    s_worker.options = options;
-    s_worker.config = options->config;
+    s_worker.start = start;
+    s_worker.supervisor = (struct channel_end){.fd = start->channel_fd};
+    s_worker.config = start->config;
     s_worker.heir_fd = s_worker.legacy_fd = -1;
     if (set_up(&s_worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);

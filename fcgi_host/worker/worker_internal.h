@@ -16,12 +16,15 @@
 #include "fcgi_host/cgi/route.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/channel.h"
+#include "fcgi_host/link/placement.h"
+#include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/reload_hooks.h"
 #include "fcgi_host/worker/worker.h"
 #include "pool/pool.h"
 
 struct worker {
-    const struct worker_options *options;
+    const struct worker_start *start;
+    struct channel_end supervisor; /**< to tell it something: channel_tell() */
     const struct config *config;
     struct pool *pool;
     struct limits *limits;
@@ -82,9 +85,6 @@ void worker_reply_failed(struct request *request, const struct application *appl
 
 /** Read all that the supervisor has sent. @thread intake */
 void worker_read_channel(struct worker *worker);
-/** Send a message to the supervisor; one that cannot be sent is logged. @thread any */
-void worker_tell(const struct worker *worker, enum channel_type type, uint64_t number,
-                 const char *name, const char *text);
 
 /* ---- worker.c ---- */
 

@@ -21,7 +21,7 @@ ROOMS = {
     "reload": BASE + ("pool", "reload/watch"),
     "fcgi_host/base": BASE,
     "fcgi_host/config": BASE + ("fcgi_host/base",),
-    "fcgi_host/link": BASE,
+    "fcgi_host/link": BASE + ("fcgi_host/base",),
     "fcgi_host/app": PYTHON + ("pool", "fcgi_host/base", "fcgi_host/config", "fcgi_host/link"),
     "fcgi_host/fastcgi": BASE,
     "fcgi_host/intake": BASE + ("fcgi_host/fastcgi", "fcgi_host/link"),
@@ -40,8 +40,8 @@ ROOMS = {
                                     "fcgi_host/link", "fcgi_host/status"),
     "fcgi_host/commands": PYTHON + ("pool", "reload/stale", "fcgi_host/base", "fcgi_host/config",
                                     "fcgi_host/status", "fcgi_host/app", "fcgi_host/wsgi"),
-    "fcgi_host": BASE + ("fcgi_host/base", "fcgi_host/config", "fcgi_host/supervisor",
-                         "fcgi_host/worker", "fcgi_host/commands"),
+    "fcgi_host": PYTHON + ("fcgi_host/base", "fcgi_host/config", "fcgi_host/intake",
+                           "fcgi_host/supervisor", "fcgi_host/worker", "fcgi_host/commands"),
 }
 LIBRARY_OF = {  # system header → rooms that may include it
     "fastcgi.h": ("fcgi_host/fastcgi", "fcgi_host/intake"),
@@ -58,10 +58,9 @@ LIBRARY_OF = {  # system header → rooms that may include it
 }
 # Arrows up that are still to be cut.
 NOT_YET = {
-    ("fcgi_host/cgi", "fcgi_host/app"), ("fcgi_host", "fcgi_host/intake"),
-    ("fcgi_host", "pool/python"), ("fcgi_host/recycle", "fcgi_host/worker"),
-    ("fcgi_host/supervisor", "fcgi_host/recycle"), ("fcgi_host/supervisor", "pool/python"),
-    ("fcgi_host/supervisor", "fcgi_host/worker"), ("pool/python", "pool"),
+    ("fcgi_host/cgi", "fcgi_host/app"),
+    ("fcgi_host/recycle", "fcgi_host/worker"),
+    ("pool/python", "pool"),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 LIBRARY = re.compile(r"add_library\((\w+) STATIC")

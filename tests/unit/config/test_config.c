@@ -42,7 +42,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_not(app->gil_own);
     cr_expect_eq(app->threads, 4);
     cr_expect_eq(app->queue, 128);
-    cr_expect_eq(app->reload, RELOAD_AUTO);
+    cr_expect_eq(app->reload, RELOAD_MODE_AUTO);
     cr_expect_eq(app->watch.count, 0);
     cr_assert_eq(app->ignore.count, 1);
     cr_expect_str_eq(app->ignore.items[0], "**/__pycache__/**");
@@ -103,7 +103,7 @@ Test(config, every_key_of_an_application_is_read) {
     cr_expect_str_eq(app->env.items[0], "A=1 2");
     cr_expect_str_eq(app->env.items[1], "URL=http://x/;y=1");
     cr_expect_str_eq(app->env.items[2], "EMPTY=");
-    cr_expect_eq(app->reload, RELOAD_WORKER);
+    cr_expect_eq(app->reload, RELOAD_MODE_WORKER);
     cr_assert_eq(app->watch.count, 2);
     cr_expect_str_eq(app->watch.items[1], "b/**");
     cr_expect_eq(app->ignore.count, 0, "an empty list replaces the default");
@@ -128,7 +128,7 @@ Test(config, scripts_have_a_root_and_the_keys_of_applications) {
     cr_assert_eq(config->scripts_suffix.count, 2);
     cr_expect_str_eq(config->scripts_suffix.items[1], ".fcgi");
     cr_expect_eq(config->script_defaults.threads, 2);
-    cr_expect_eq(config->script_defaults.reload, RELOAD_OFF);
+    cr_expect_eq(config->script_defaults.reload, RELOAD_MODE_OFF);
     cr_expect_str_eq(config->script_defaults.env.items[0], "X=y");
     cr_expect(config->script_defaults.dev);
     config_free(config);

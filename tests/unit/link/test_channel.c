@@ -25,7 +25,12 @@ static enum error_code receive(void) {
 }
 
 Test(channel, a_message_arrives_as_it_was_sent) {
-    cr_assert_eq(channel_send(s_ends[0], CHANNEL_FAILED, 42, "blog", "no such module", -1, NULL),
+    cr_assert_eq(channel_send(s_ends[0],
+                              &(struct channel_outgoing){.type = CHANNEL_FAILED,
+                                                         .number = 42,
+                                                         .name = "blog",
+                                                         .text = "no such module"},
+                              NULL),
                  0);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_eq(s_message.type, CHANNEL_FAILED);
@@ -36,7 +41,7 @@ Test(channel, a_message_arrives_as_it_was_sent) {
 }
 
 Test(channel, name_and_text_may_be_absent) {
-    channel_send(s_ends[0], CHANNEL_LOADED, 0, NULL, NULL, -1, NULL);
+    channel_send(s_ends[0], &(struct channel_outgoing){.type = CHANNEL_LOADED}, NULL);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_str_eq(s_message.name, "");
     cr_assert_str_eq(s_message.text, "");
@@ -44,7 +49,9 @@ Test(channel, name_and_text_may_be_absent) {
 
 Test(channel, messages_keep_their_order_and_their_bounds) {
     for (uint64_t i = 0; i < 20; i++) {
-        channel_send(s_ends[0], CHANNEL_STATUS, i, NULL, "x", -1, NULL);
+        channel_send(s_ends[0],
+                     &(struct channel_outgoing){.type = CHANNEL_STATUS, .number = i, .text = "x"},
+                     NULL);
     }
     for (uint64_t i = 0; i < 20; i++) {
         cr_assert_eq(receive(), ERR_NONE);
@@ -57,7 +64,11 @@ Test(channel, what_is_too_long_is_cut) {
     char *text = malloc(100000);
     memset(text, 'x', 99999);
     text[99999] = '\0';
-    cr_assert_eq(channel_send(s_ends[0], CHANNEL_FAILED, 0, text, text, -1, NULL), 0);
+    cr_assert_eq(
+        channel_send(s_ends[0],
+                     &(struct channel_outgoing){.type = CHANNEL_FAILED, .name = text, .text = text},
+                     NULL),
+        0);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_eq(strlen(s_message.name), CHANNEL_NAME_BYTES - 1);
     cr_assert_eq(strlen(s_message.text), CHANNEL_TEXT_BYTES - 1);
@@ -65,19 +76,22 @@ Test(channel, what_is_too_long_is_cut) {
 }
 
 Test(channel, the_end_of_the_other_side_is_seen_after_its_last_message) {
-    channel_send(s_ends[0], CHANNEL_LOADED, 0, NULL, NULL, -1, NULL);
+    channel_send(s_ends[0], &(struct channel_outgoing){.type = CHANNEL_LOADED}, NULL);
     close(s_ends[0]);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_eq(receive(), ERR_CLOSED);
     struct error err = {0};
-    channel_send(s_ends[1], CHANNEL_STOP, 0, NULL, NULL, -1, &err);
+    channel_send(s_ends[1], &(struct channel_outgoing){.type = CHANNEL_STOP}, &err);
     cr_assert_eq(err.code, ERR_CLOSED);
 }
 
 Test(channel, a_reader_that_does_not_read_is_busy_and_blocks_nobody) {
     struct error err = {0};
     for (int i = 0; i < 100000 && !err.code; i++) {
-        channel_send(s_ends[0], CHANNEL_FAILED, 0, "name", "text", -1, &err);
+        channel_send(
+            s_ends[0],
+            &(struct channel_outgoing){.type = CHANNEL_FAILED, .name = "name", .text = "text"},
+            &err);
     }
     cr_assert_eq(err.code, ERR_BUSY);
 }
@@ -86,7 +100,7 @@ Test(channel, a_packet_of_the_wrong_size_is_a_protocol_error) {
     const char garbage[] = "not a message";
     send(s_ends[0], garbage, sizeof garbage, 0);
     cr_assert_eq(receive(), ERR_PROTOCOL);
-    channel_send(s_ends[0], CHANNEL_LOADED, 0, NULL, NULL, -1, NULL);
+    channel_send(s_ends[0], &(struct channel_outgoing){.type = CHANNEL_LOADED}, NULL);
     cr_assert_eq(receive(), ERR_NONE);
 }
 
@@ -98,7 +112,9 @@ Test(channel, a_file_of_any_size_goes_along_and_is_private_to_the_receiver) {
     }
     int fd = channel_make_file(sent, bytes, NULL);
     cr_assert_geq(fd, 0);
-    channel_send(s_ends[0], CHANNEL_STATUS_REPLY, 1, NULL, NULL, fd, NULL);
+    channel_send(s_ends[0],
+                 &(struct channel_outgoing){.type = CHANNEL_STATUS_REPLY, .number = 1, .fd = &fd},
+                 NULL);
     close(fd);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_geq(s_message.fd, 0);

@@ -1,7 +1,8 @@
 #include "pool/pool_internal.h"
 
-#include <string.h>
+#include <stdio.h>
 
+#include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/interpreter.h"
 #include "pool/python/py_error.h"

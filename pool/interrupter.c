@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/interpreter.h"
 

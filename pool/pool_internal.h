@@ -171,8 +171,6 @@ void generation_give_up(struct generation *generation);
 
 /* ---- home.c, serving_thread.c: threads ---- */
 
-/** Start a detached thread. @return 0, or -1: ERR_SYSTEM */
-int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err);
 /** Start the home thread, which loads and, once told to, ends. It takes a reference. */
 int home_start(struct generation *generation, struct error *err);
 /** Serve until dismissed. @tstate none; server->tstate is attached for each job */

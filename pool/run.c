@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/py_error.h"
 

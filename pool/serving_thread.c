@@ -4,20 +4,8 @@
 #include <string.h>
 
 #include "pool/base/clock.h"
+#include "pool/base/thread.h"
 #include "pool/python/attach.h"
-
-int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err) {
-    pthread_t thread;
-    int failure = pthread_create(&thread, NULL, function, arg);
-    if (failure) {
-        return error_set_errno(err, failure, "a thread");
-    }
-    char short_name[16]; /* Linux takes no more */
-    snprintf(short_name, sizeof short_name, "%s", name);
-    pthread_setname_np(thread, short_name);
-    pthread_detach(thread);
-    return 0;
-}
 
 /** Who has waited for nearly as long as the switch interval has interrupted somebody. */
 static uint64_t interrupts_after_ns(void) {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "pool/base/clock.h"
-#include "pool/pool_internal.h"
+#include "pool/base/thread.h"
 #include "pool/python/cpython_internals.h"
 
 /** How often to look: CPython's own switch interval.  Waiting takes up to twice as long then. */

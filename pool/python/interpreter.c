@@ -8,6 +8,7 @@
 #include "pool/python/attach.h"
 #include "pool/python/cpython_internals.h"
 #include "pool/python/embedded_code.h"
+#include "pool/python/kept.h"
 #include "pool/python/py_error.h"
 
 /** SystemExit is repeated this often: code may catch it and go on. */
@@ -16,31 +17,9 @@ enum { INTERRUPT_AGAIN_MS = 50 };
 static struct embedded_code s_setup = {"interpreter_setup", interpreter_setup_py, NULL};
 static const char SETUP_NAMESPACE[] = "fcgi_host.setup";
 
-PyObject *interpreter_run_embedded(struct embedded_code *code) {
-    PyObject *module = embedded_code_run(code);
-    PyObject *globals = module ? PyModule_GetDict(module) : NULL;
-    Py_XINCREF(globals);
-    Py_XDECREF(module);
-    return globals;
-}
-
-int interpreter_keep(const char *name, PyObject *object) {
-    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    if (!kept) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return PyDict_SetItemString(kept, name, object);
-}
-
-PyObject *interpreter_kept(const char *name) {
-    PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    return kept ? PyDict_GetItemString(kept, name) : NULL;
-}
-
 /** Call a function of interpreter_setup.py. @return what it returned, or NULL with an exception */
 static PyObject *call_setup(const char *name, PyObject *args) {
-    PyObject *setup = interpreter_kept(SETUP_NAMESPACE);
+    PyObject *setup = kept_get(SETUP_NAMESPACE);
     PyObject *function = setup ? PyDict_GetItemString(setup, name) : NULL;
     if (!function) {
         PyErr_Format(PyExc_SystemError, "%s is gone", name);
@@ -61,18 +40,14 @@ static int call_setup_plainly(const char *name) {
 
 /** @return 0, or -1 with an exception */
 static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
-    PyObject *setup = interpreter_run_embedded(&s_setup);
-    int result = setup ? interpreter_keep(SETUP_NAMESPACE, setup) : -1;
-    if (result == 0) {
-        result = call_setup_plainly("forbid_fork");
-    }
+    PyObject *setup = kept_run(SETUP_NAMESPACE, &s_setup);
+    int result = setup ? call_setup_plainly("forbid_fork") : -1;
     if (result == 0) {
         result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
     }
     if (result == 0 && !is_main) {
         result = main_first_watch(setup, own_gil, sink);
     }
-    Py_XDECREF(setup);
     return result;
 }
 

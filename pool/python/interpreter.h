@@ -65,14 +65,4 @@ void interpreter_clear_interrupt(void);
  */
 void interpreter_end(PyThreadState *tstate);
 
-/* ---- For this layer ---- */
-
-struct embedded_code;
-/** embedded_code_run(). @return the globals (new reference), or NULL with an exception */
-PyObject *interpreter_run_embedded(struct embedded_code *code);
-/** Keep an object as long as the attached interpreter. @return 0, or -1 with an exception */
-int interpreter_keep(const char *name, PyObject *object);
-/** Borrowed reference to a kept object, or NULL without an exception. */
-PyObject *interpreter_kept(const char *name);
-
 #endif

@@ -9,7 +9,7 @@
 #include "embedded/main_first_py.h"
 #include "pool/python/cpython_internals.h"
 #include "pool/python/embedded_code.h"
-#include "pool/python/interpreter.h"
+#include "pool/python/kept.h"
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
 
@@ -18,13 +18,7 @@ static const char MAIN_NAMESPACE[] = "fcgi_host.main_first";
 static const char SINK_CAPSULE[] = "fcgi_host.refusal_sink";
 
 int main_first_prepare(struct error *err) {
-    PyObject *globals = interpreter_run_embedded(&s_code);
-    if (!globals) {
-        return py_error_take(err);
-    }
-    int failed = interpreter_keep(MAIN_NAMESPACE, globals);
-    Py_DECREF(globals);
-    return failed ? py_error_take(err) : 0;
+    return kept_run(MAIN_NAMESPACE, &s_code) ? 0 : py_error_take(err);
 }
 
 /** What crosses over to the main interpreter: no object of the sub-interpreter's. */
@@ -83,7 +77,7 @@ static int request_init(struct request *request, PyObject *name, PyObject *path,
 /** @tstate attached to the main interpreter. @return 0, or -1 with an exception there */
 static int create_here(const struct request *request) {
     int result = -1;
-    PyObject *globals = interpreter_kept(MAIN_NAMESPACE); /* borrowed */
+    PyObject *globals = kept_get(MAIN_NAMESPACE); /* borrowed */
     PyObject *create = globals ? PyDict_GetItemString(globals, "create") : NULL;
     PyObject *search_path = create ? PyList_New(0) : NULL;
     for (char **entry = request->search_path; search_path && *entry; entry++) {

@@ -60,7 +60,6 @@ LIBRARY_OF = {  # system header → rooms that may include it
 NOT_YET = {
     ("fcgi_host/cgi", "fcgi_host/app"),
     ("fcgi_host/recycle", "fcgi_host/worker"),
-    ("pool/python", "pool"),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 LIBRARY = re.compile(r"add_library\((\w+) STATIC")

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** What an extension module said when it refused to be loaded. */
+struct refusal {
+    struct refusal *next;
+    char *module, *message;
+};
+
 static void note_refusal(void *ctx, const char *module, const char *message) {
     struct generation *generation = ctx;
     struct refusal *refusal = calloc(1, sizeof *refusal);
@@ -26,9 +32,9 @@ static void note_refusal(void *ctx, const char *module, const char *message) {
 }
 
 static void generation_free(struct generation *generation) {
-    for (size_t i = 0; generation->servers && i < generation->server_count; i++) {
-        if (generation->servers[i].waiting.queue) {
-            queue_server_destroy(&generation->servers[i].waiting);
+    for (size_t i = 0; generation->threads && i < generation->thread_count; i++) {
+        if (generation->threads[i].waiting.queue) {
+            queue_thread_destroy(&generation->threads[i].waiting);
         }
     }
     for (size_t i = 0; generation->apps && i < generation->app_count; i++) {
@@ -42,12 +48,12 @@ static void generation_free(struct generation *generation) {
         free(refusal);
     }
     free(generation->apps);
-    free(generation->servers);
+    free(generation->threads);
     free(generation);
 }
 
-static int init_servers(struct generation *generation, struct error *err) {
-    struct server *server = generation->servers;
+static int init_threads(struct generation *generation, struct error *err) {
+    struct serving_thread *thread = generation->threads;
     for (size_t i = 0; i < generation->app_count; i++) {
         struct loaded_app *loaded = &generation->apps[i];
         unsigned threads = loaded->app->options.threads;
@@ -55,16 +61,16 @@ static int init_servers(struct generation *generation, struct error *err) {
         if (!loaded->crew) {
             return error_set(err, ERR_MEMORY, "no memory for a generation");
         }
-        for (unsigned thread = 0; thread < threads; thread++, server++) {
-            int failure = queue_server_init(&server->waiting, &loaded->app->queue);
+        for (unsigned index = 0; index < threads; index++, thread++) {
+            int failure = queue_thread_init(&thread->waiting, &loaded->app->queue);
             if (failure) {
-                server->waiting.queue = NULL;
+                thread->waiting.queue = NULL;
                 return error_set_errno(err, failure, "a semaphore");
             }
-            loaded->crew[thread] = &server->waiting;
-            server->generation = generation;
-            server->lease = (struct lease){
-                .generation = generation, .app = loaded->app, .thread_index = thread};
+            loaded->crew[index] = &thread->waiting;
+            thread->generation = generation;
+            thread->lease =
+                (struct lease){.generation = generation, .app = loaded->app, .thread_index = index};
         }
     }
     return 0;
@@ -86,23 +92,23 @@ struct generation *generation_new(struct pool_interpreter *interpreter, struct e
     generation->apps = calloc(interpreter->app_count + 1, sizeof *generation->apps);
     for (size_t i = 0; generation->apps && i < interpreter->app_count; i++) {
         generation->apps[i].app = interpreter->apps[i];
-        generation->server_count += interpreter->apps[i]->options.threads;
+        generation->thread_count += interpreter->apps[i]->options.threads;
     }
-    generation->servers = calloc(generation->server_count + 1, sizeof *generation->servers);
-    if (!generation->apps || !generation->servers) {
+    generation->threads = calloc(generation->thread_count + 1, sizeof *generation->threads);
+    if (!generation->apps || !generation->threads) {
         error_set(err, ERR_MEMORY, "no memory for a generation");
-    } else if (init_servers(generation, err) == 0) {
+    } else if (init_threads(generation, err) == 0) {
         return generation;
     }
     generation_free(generation);
     return NULL;
 }
 
-void generation_ref_locked(struct generation *generation) {
+void generation_hold_locked(struct generation *generation) {
     generation->references++;
 }
 
-void generation_unref(struct generation *generation) {
+void generation_let_go(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     assert(generation->references > 0);

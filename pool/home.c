@@ -133,19 +133,19 @@ static int load(struct generation *generation, struct error *err) {
         name_refusal(generation, err);
         return -1;
     }
-    for (size_t i = 0; i < generation->server_count; i++) {
-        struct server *server = &generation->servers[i];
+    for (size_t i = 0; i < generation->thread_count; i++) {
+        struct serving_thread *thread = &generation->threads[i];
         for (size_t app = 0; app < generation->app_count; app++) {
-            if (generation->apps[app].app == server->lease.app) {
-                server->lease.loaded = generation->apps[app].loaded;
+            if (generation->apps[app].app == thread->lease.app) {
+                thread->lease.loaded = generation->apps[app].loaded;
             }
         }
     }
-    if (generation->server_count > 0) {
-        generation->servers[0].tstate = generation->home_tstate;
-        generation->servers[0].lease.thread_ident = generation->home_ident;
+    if (generation->thread_count > 0) {
+        generation->threads[0].tstate = generation->home_tstate;
+        generation->threads[0].lease.thread_ident = generation->home_ident;
     }
-    return servers_start(generation, err);
+    return serving_threads_start(generation, err);
 }
 
 /** @return whether it is to serve */
@@ -174,7 +174,7 @@ static bool tell_built(struct generation *generation, const struct error *failur
 static void wait_until_alone(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
-    while (!generation->is_leaving || generation->servers_alive > 0 || generation->runners) {
+    while (!generation->is_leaving || generation->threads_alive > 0 || generation->runners) {
         pthread_cond_wait(&pool->changed, &pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -301,10 +301,10 @@ static void *home_main(void *arg) {
     struct error err = {0};
     bool has_failed = load(generation, &err) != 0;
     bool is_serving = tell_built(generation, has_failed ? &err : NULL);
-    if (is_serving && generation->server_count > 0) {
-        server_serve(&generation->servers[0]);
+    if (is_serving && generation->thread_count > 0) {
+        serving_thread_serve(&generation->threads[0]);
     } else if (!is_serving) {
-        servers_dismiss(generation);
+        serving_threads_dismiss(generation);
     }
     wait_until_alone(generation);
     if (generation->home_tstate) {
@@ -316,19 +316,19 @@ static void *home_main(void *arg) {
         generation_set_state(generation, GENERATION_FAILED, &generation->build_error);
     }
     set_phase(generation, HOME_GONE);
-    generation_unref(generation);
+    generation_let_go(generation);
     return NULL;
 }
 
 int home_start(struct generation *generation, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
-    generation_ref_locked(generation);
+    generation_hold_locked(generation);
     pthread_mutex_unlock(&pool->lock);
     char name[64];
     snprintf(name, sizeof name, "home:%s", generation->interpreter->name);
     if (thread_start(home_main, generation, name, err) != 0) {
-        generation_unref(generation);
+        generation_let_go(generation);
         return -1;
     }
     return 0;

@@ -25,7 +25,7 @@ static unsigned long *find_targets(struct generation *generation, PyThreadState 
     size_t count = 0;
     pthread_mutex_lock(&pool->lock);
     unsigned targets = generation->interrupt_targets;
-    size_t room = generation->server_count + 1;
+    size_t room = generation->thread_count + 1;
     for (struct runner *runner = generation->runners; runner; runner = runner->next) {
         room++;
     }
@@ -38,9 +38,9 @@ static unsigned long *find_targets(struct generation *generation, PyThreadState 
         idents[count++] = generation->home_ident;
     }
     if (idents && targets & INTERRUPT_JOBS) {
-        for (size_t i = 0; i < generation->server_count; i++) {
-            if (queue_server_is_busy(&generation->servers[i].waiting)) {
-                idents[count++] = generation->servers[i].lease.thread_ident;
+        for (size_t i = 0; i < generation->thread_count; i++) {
+            if (queue_thread_is_busy(&generation->threads[i].waiting)) {
+                idents[count++] = generation->threads[i].lease.thread_ident;
             }
         }
     }
@@ -117,7 +117,7 @@ static void *interrupter_main(void *arg) {
     generation->is_interrupter_alive = false;
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
-    generation_unref(generation);
+    generation_let_go(generation);
     return NULL;
 }
 
@@ -132,14 +132,14 @@ void interrupter_start(struct generation *generation, unsigned targets) {
     }
     if (is_needed) {
         generation->is_interrupter_alive = true;
-        generation_ref_locked(generation);
+        generation_hold_locked(generation);
     }
     pthread_mutex_unlock(&pool->lock);
     if (is_needed && thread_start(interrupter_main, generation, "interrupter", NULL) != 0) {
         pthread_mutex_lock(&pool->lock);
         generation->is_interrupter_alive = false;
         pthread_mutex_unlock(&pool->lock);
-        generation_unref(generation);
+        generation_let_go(generation);
     }
 }
 

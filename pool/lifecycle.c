@@ -74,7 +74,7 @@ static int finish_loading(struct generation *generation, unsigned timeout_ms, st
         retirement_finish(generation, &now);
     } else {
         generation_give_up(generation);
-        generation_unref(generation);
+        generation_let_go(generation);
     }
     if (err) {
         *err = failure;
@@ -92,7 +92,7 @@ int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
     int rc = home_start(generation, err);
     if (rc != 0) {
         generation_set_state(generation, GENERATION_FAILED, err);
-        generation_unref(generation);
+        generation_let_go(generation);
     } else {
         rc = finish_loading(generation, timeout_ms, err);
     }
@@ -117,14 +117,14 @@ static struct generation *make_current(struct generation *generation) {
     } else {
         interpreter->current = generation;
         generation->state = GENERATION_SERVING;
-        generation_ref_locked(generation);
+        generation_hold_locked(generation);
         for (size_t i = 0; i < generation->app_count; i++) {
             struct loaded_app *loaded = &generation->apps[i];
             queue_set_crew(&loaded->app->queue, loaded->crew, loaded->app->options.threads);
         }
         if (before) {
             before->state = GENERATION_DRAINING;
-            generation_ref_locked(before);
+            generation_hold_locked(before);
         }
     }
     pthread_mutex_unlock(&pool->lock);
@@ -147,9 +147,9 @@ int pool_publish(struct generation *generation, struct error *err) {
             pool->hooks.state_changed(pool->hooks.ctx, before, GENERATION_DRAINING, NULL);
         }
     }
-    generation_unref(generation);
+    generation_let_go(generation);
     if (before) {
-        generation_unref(before);
+        generation_let_go(before);
     }
     return 0;
 }
@@ -165,12 +165,8 @@ struct generation *pool_hold_current(struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&interpreter->pool->lock);
     struct generation *current = interpreter->current;
     if (current) {
-        generation_ref_locked(current);
+        generation_hold_locked(current);
     }
     pthread_mutex_unlock(&interpreter->pool->lock);
     return current;
-}
-
-void generation_let_go(struct generation *generation) {
-    generation_unref(generation);
 }

@@ -204,10 +204,6 @@ const char *pool_interpreter_name(const struct pool_interpreter *interpreter) {
     return interpreter->name;
 }
 
-void *pool_interpreter_user(const struct pool_interpreter *interpreter) {
-    return interpreter->options.user;
-}
-
 bool pool_interpreter_is_main(const struct pool_interpreter *interpreter) {
     return interpreter->options.is_main;
 }

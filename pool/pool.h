@@ -95,7 +95,6 @@ struct pool_interpreter_options {
     bool is_main;     /**< generations live in the main interpreter: there is only ever one */
     enum pool_gil gil;
     unsigned stop_threads_ms; /**< how long stragglers (threads the application started) may take */
-    void *user;               /**< pool_interpreter_user() */
 };
 
 struct pool_app_options {
@@ -185,9 +184,12 @@ enum generation_state pool_retire_gated(struct generation *generation, unsigned 
  * generation was retired.
  */
 struct generation *pool_current(struct pool_interpreter *interpreter);
-/** The same, for a thread that does not keep it from being retired. @owns generation_let_go() */
+/**
+ * The same with a reference, for a caller that cannot prevent its retirement: the pointer stays
+ * valid until generation_let_go().
+ */
 struct generation *pool_hold_current(struct pool_interpreter *interpreter);
-/** It may be freed when it has been retired. */
+/** Give a reference back; the last one frees the generation. @lock none of the pool's held */
 void generation_let_go(struct generation *generation);
 
 /**
@@ -251,7 +253,6 @@ bool generation_refusal(const struct generation *generation, size_t index, const
 void *generation_interpreter_state(const struct generation *generation);
 
 const char *pool_interpreter_name(const struct pool_interpreter *interpreter);
-void *pool_interpreter_user(const struct pool_interpreter *interpreter);
 bool pool_interpreter_is_main(const struct pool_interpreter *interpreter);
 /** Its applications, in the order they were added (none is added after the first pool_build()). */
 size_t pool_interpreter_app_count(const struct pool_interpreter *interpreter);

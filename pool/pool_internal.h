@@ -61,8 +61,8 @@ struct pool_app {
 };
 
 /** A serving thread of a generation. */
-struct server {
-    struct queue_server waiting; /**< first: the queue's view of it is cast back */
+struct serving_thread {
+    struct queue_thread waiting; /**< first: the queue's view of it is cast back */
     struct generation *generation;
     struct lease lease;
     PyThreadState *tstate;
@@ -73,13 +73,10 @@ struct loaded_app {
     struct pool_app *app;
     void *loaded; /**< what the load hook returned */
     bool is_loaded;
-    struct queue_server **crew; /**< one for each thread */
+    struct queue_thread **crew; /**< one for each thread */
 };
 
-struct refusal {
-    struct refusal *next;
-    char *module, *message;
-};
+struct refusal; /* generation.c */
 
 /** A thread of pool_run(). */
 struct runner {
@@ -115,8 +112,8 @@ struct generation {
     struct pool_interpreter *interpreter;
     uint64_t number;
     struct refusal_sink sink;
-    struct server *servers; /**< all applications' together; [0] is the home thread's */
-    size_t server_count;
+    struct serving_thread *threads; /**< all applications' together; [0] is the home thread's */
+    size_t thread_count;
     struct loaded_app *apps;
     size_t app_count;
     unsigned long home_ident;
@@ -140,8 +137,8 @@ struct generation {
     bool is_interrupter_alive;
     bool is_interrupter_forbidden; /**< the interpreter is about to end */
     unsigned interrupt_targets;    /**< 0: the interrupter shall go */
-    unsigned servers_alive;        /**< without the home thread */
-    unsigned servers_ready;
+    unsigned threads_alive;        /**< without the home thread */
+    unsigned threads_ready;
     struct runner *runners;
     struct refusal *refusals, **refusals_tail;
     struct error build_error;
@@ -159,9 +156,8 @@ void pool_app_abandon(struct pool_app *app);
 /** @return a generation in GENERATION_LOADING with one reference, or NULL: ERR_MEMORY, ERR_SYSTEM
  */
 struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err);
-void generation_ref_locked(struct generation *generation);
-/** Give a reference back; the last one frees.  pool->lock must not be held. */
-void generation_unref(struct generation *generation);
+/** Take a reference; generation_let_go() (pool.h) gives it back. @lock pool->lock held */
+void generation_hold_locked(struct generation *generation);
 /** Change the state, count zombies, tell the hook. @tstate none; pool->lock must not be held */
 void generation_set_state(struct generation *generation, enum generation_state state,
                           const struct error *why);
@@ -173,13 +169,13 @@ void generation_give_up(struct generation *generation);
 
 /** Start the home thread, which loads and, once told to, ends. It takes a reference. */
 int home_start(struct generation *generation, struct error *err);
-/** Serve until dismissed. @tstate none; server->tstate is attached for each job */
-void server_serve(struct server *server);
+/** Serve until dismissed. @tstate none; thread->tstate is attached for each job */
+void serving_thread_serve(struct serving_thread *thread);
 /** Start the first thread of each application that the home thread does not serve; wait for them.
  */
-int servers_start(struct generation *generation, struct error *err);
+int serving_threads_start(struct generation *generation, struct error *err);
 /** Dismiss the serving threads of a generation that is not published. */
-void servers_dismiss(struct generation *generation);
+void serving_threads_dismiss(struct generation *generation);
 
 /* ---- interrupter.c ---- */
 

@@ -18,52 +18,52 @@ void queue_destroy(struct queue *queue) {
 }
 
 /** Rule 1 of queue.h. @return whom to wake once the lock is released, or NULL */
-static struct queue_server *next_in_line_locked(struct queue *queue) {
-    struct queue_server *server = queue->idle;
-    if (!server || !queue->head || queue->gate || queue->in_line) {
+static struct queue_thread *next_in_line_locked(struct queue *queue) {
+    struct queue_thread *thread = queue->idle;
+    if (!thread || !queue->head || queue->gate || queue->in_line) {
         return NULL;
     }
-    queue->idle = server->next_idle;
-    queue->in_line = server;
-    server->is_woken = true;
-    return server;
+    queue->idle = thread->next_idle;
+    queue->in_line = thread;
+    thread->is_woken = true;
+    return thread;
 }
 
 /** Not under the lock, which the woken thread wants first of all.  Its memory lasts: it does not
  *  leave before it has taken the post that `is_woken` announced. */
-static void wake(struct queue_server *server) {
-    if (server) {
-        sem_post(&server->wake);
+static void wake(struct queue_thread *thread) {
+    if (thread) {
+        sem_post(&thread->wake);
     }
 }
 
-static void sleep_locked(struct queue_server *server) {
-    server->next_idle = server->queue->idle;
-    server->queue->idle = server;
+static void sleep_locked(struct queue_thread *thread) {
+    thread->next_idle = thread->queue->idle;
+    thread->queue->idle = thread;
 }
 
-static void append_locked(struct queue_server **list, struct queue_server *server) {
+static void append_locked(struct queue_thread **list, struct queue_thread *thread) {
     while (*list) {
         list = &(*list)->next_idle;
     }
-    server->next_idle = NULL;
-    *list = server;
+    thread->next_idle = NULL;
+    *list = thread;
 }
 
 /** Whom to start, because nobody is left for the next job; NULL: nobody. */
-static struct queue_server *next_to_start_locked(struct queue *queue) {
-    struct queue_server *server = queue->idle ? NULL : queue->postponed;
-    if (server) {
-        queue->postponed = server->next_idle;
-        server->is_postponed = false;
+static struct queue_thread *next_to_start_locked(struct queue *queue) {
+    struct queue_thread *thread = queue->idle ? NULL : queue->postponed;
+    if (thread) {
+        queue->postponed = thread->next_idle;
+        thread->is_postponed = false;
     }
-    return server;
+    return thread;
 }
 
-static struct job *take_locked(struct queue *queue, struct queue_server *server) {
+static struct job *take_locked(struct queue *queue, struct queue_thread *thread) {
     struct job *job = queue->head;
     if (!job || queue->gate) {
-        sleep_locked(server);
+        sleep_locked(thread);
         return NULL;
     }
     queue->head = job->next;
@@ -74,7 +74,7 @@ static struct job *take_locked(struct queue *queue, struct queue_server *server)
     queue->queued--;
     queue->busy++;
     queue->in_flight++;
-    server->is_busy = true;
+    thread->is_busy = true;
     return job;
 }
 
@@ -85,7 +85,7 @@ static void note_drained_locked(struct queue *queue) {
 }
 
 enum error_code queue_push(struct queue *queue, struct job *job, bool wake_now) {
-    struct queue_server *next = NULL;
+    struct queue_thread *next = NULL;
     pthread_mutex_lock(&queue->lock);
     enum error_code code = queue->refusing;
     if (code == ERR_NONE && queue->busy + queue->queued >= queue->threads + queue->limit) {
@@ -106,7 +106,7 @@ enum error_code queue_push(struct queue *queue, struct job *job, bool wake_now) 
 
 void queue_wake(struct queue *queue) {
     pthread_mutex_lock(&queue->lock);
-    struct queue_server *next = next_in_line_locked(queue);
+    struct queue_thread *next = next_in_line_locked(queue);
     pthread_mutex_unlock(&queue->lock);
     wake(next);
 }
@@ -136,20 +136,20 @@ void queue_gate_open(struct queue *queue) {
     pthread_mutex_lock(&queue->lock);
     assert(queue->gate > 0);
     queue->gate--;
-    struct queue_server *next = next_in_line_locked(queue);
+    struct queue_thread *next = next_in_line_locked(queue);
     pthread_mutex_unlock(&queue->lock);
     wake(next);
 }
 
 /** @return whom to wake, as a list; all are dismissed and know that a post will come */
-static struct queue_server *dismiss_crew_locked(struct queue *queue) {
+static struct queue_thread *dismiss_crew_locked(struct queue *queue) {
     for (size_t i = 0; i < queue->crew_count; i++) {
         queue->crew[i]->is_dismissed = true;
     }
     /* Who sleeps is woken to leave; who is in line or busy will look before it sleeps again. */
-    struct queue_server *asleep = queue->idle;
-    for (struct queue_server *server = asleep; server; server = server->next_idle) {
-        server->is_woken = true;
+    struct queue_thread *asleep = queue->idle;
+    for (struct queue_thread *thread = asleep; thread; thread = thread->next_idle) {
+        thread->is_woken = true;
     }
     queue->crew = NULL;
     queue->crew_count = 0;
@@ -160,17 +160,17 @@ static struct queue_server *dismiss_crew_locked(struct queue *queue) {
     return asleep;
 }
 
-static void wake_all(struct queue_server *asleep) {
+static void wake_all(struct queue_thread *asleep) {
     while (asleep) {
-        struct queue_server *server = asleep;
-        asleep = server->next_idle; /* once woken it may be gone */
-        wake(server);
+        struct queue_thread *thread = asleep;
+        asleep = thread->next_idle; /* once woken it may be gone */
+        wake(thread);
     }
 }
 
-void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t count) {
+void queue_set_crew(struct queue *queue, struct queue_thread **crew, size_t count) {
     pthread_mutex_lock(&queue->lock);
-    struct queue_server *leaving = dismiss_crew_locked(queue);
+    struct queue_thread *leaving = dismiss_crew_locked(queue);
     queue->crew = crew;
     queue->crew_count = count;
     for (size_t i = count; i-- > 0;) {
@@ -183,14 +183,14 @@ void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t coun
             append_locked(&queue->postponed, crew[i]);
         }
     }
-    struct queue_server *next = next_in_line_locked(queue);
+    struct queue_thread *next = next_in_line_locked(queue);
     pthread_mutex_unlock(&queue->lock);
     wake(next); /* first: a job may be waiting for it */
     wake_all(leaving);
 }
 
-void queue_clear_crew(struct queue *queue, struct queue_server **crew) {
-    struct queue_server *leaving = NULL;
+void queue_clear_crew(struct queue *queue, struct queue_thread **crew) {
+    struct queue_thread *leaving = NULL;
     pthread_mutex_lock(&queue->lock);
     if (queue->crew == crew) {
         leaving = dismiss_crew_locked(queue);
@@ -210,81 +210,93 @@ bool queue_wait_drained(struct queue *queue, const struct timespec *deadline) {
     return is_drained;
 }
 
-int queue_server_init(struct queue_server *server, struct queue *queue) {
-    *server = (struct queue_server){.queue = queue};
-    return sem_init(&server->wake, 0, 0) == 0 ? 0 : errno;
-}
-
-void queue_server_destroy(struct queue_server *server) {
-    sem_destroy(&server->wake);
-}
-
-void queue_server_postpone(struct queue_server *server) {
-    struct queue *queue = server->queue;
+struct queue_counts queue_counts(struct queue *queue) {
     pthread_mutex_lock(&queue->lock);
-    server->is_postponed = true;
+    struct queue_counts counts = {
+        .finished = queue->finished,
+        .rejected = queue->rejected,
+        .in_flight = queue->in_flight,
+        .queued = queue->queued,
+    };
+    pthread_mutex_unlock(&queue->lock);
+    return counts;
+}
+
+int queue_thread_init(struct queue_thread *thread, struct queue *queue) {
+    *thread = (struct queue_thread){.queue = queue};
+    return sem_init(&thread->wake, 0, 0) == 0 ? 0 : errno;
+}
+
+void queue_thread_destroy(struct queue_thread *thread) {
+    sem_destroy(&thread->wake);
+}
+
+void queue_thread_postpone(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
+    pthread_mutex_lock(&queue->lock);
+    thread->is_postponed = true;
     bool is_in_crew = false;
     for (size_t i = 0; i < queue->crew_count; i++) {
-        is_in_crew |= queue->crew[i] == server;
+        is_in_crew |= queue->crew[i] == thread;
     }
     if (is_in_crew) {
-        append_locked(&queue->postponed, server);
+        append_locked(&queue->postponed, thread);
     }
     pthread_mutex_unlock(&queue->lock);
 }
 
-void queue_server_join(struct queue_server *server) {
-    struct queue *queue = server->queue;
-    struct queue_server *next = NULL;
+void queue_thread_join(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
+    struct queue_thread *next = NULL;
     pthread_mutex_lock(&queue->lock);
-    if (!server->is_dismissed) {
-        append_locked(&queue->idle, server); /* its caches are cold */
+    if (!thread->is_dismissed) {
+        append_locked(&queue->idle, thread); /* its caches are cold */
         next = next_in_line_locked(queue);
     }
     pthread_mutex_unlock(&queue->lock);
     wake(next);
 }
 
-void queue_server_dismiss(struct queue_server *server) {
-    pthread_mutex_lock(&server->queue->lock);
-    bool is_asleep = !server->is_dismissed;
-    server->is_dismissed = true;
-    server->is_woken |= is_asleep;
-    pthread_mutex_unlock(&server->queue->lock);
+void queue_thread_dismiss(struct queue_thread *thread) {
+    pthread_mutex_lock(&thread->queue->lock);
+    bool is_asleep = !thread->is_dismissed;
+    thread->is_dismissed = true;
+    thread->is_woken |= is_asleep;
+    pthread_mutex_unlock(&thread->queue->lock);
     if (is_asleep) {
-        wake(server);
+        wake(thread);
     }
 }
 
-bool queue_server_is_busy(struct queue_server *server) {
-    pthread_mutex_lock(&server->queue->lock);
-    bool is_busy = server->is_busy;
-    pthread_mutex_unlock(&server->queue->lock);
+bool queue_thread_is_busy(struct queue_thread *thread) {
+    pthread_mutex_lock(&thread->queue->lock);
+    bool is_busy = thread->is_busy;
+    pthread_mutex_unlock(&thread->queue->lock);
     return is_busy;
 }
 
 /** @return whether a post will come, or nobody knows yet; false: it may leave */
-static bool is_post_due(struct queue_server *server) {
-    pthread_mutex_lock(&server->queue->lock);
-    bool is_due = server->is_woken || !server->is_dismissed;
-    pthread_mutex_unlock(&server->queue->lock);
+static bool is_post_due(struct queue_thread *thread) {
+    pthread_mutex_lock(&thread->queue->lock);
+    bool is_due = thread->is_woken || !thread->is_dismissed;
+    pthread_mutex_unlock(&thread->queue->lock);
     return is_due;
 }
 
-bool queue_wait(struct queue_server *server) {
-    struct queue *queue = server->queue;
-    while (is_post_due(server)) {
-        while (sem_wait(&server->wake) != 0) {
+bool queue_wait(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
+    while (is_post_due(thread)) {
+        while (sem_wait(&thread->wake) != 0) {
             assert(errno == EINTR);
         }
         bool has_work = false;
         pthread_mutex_lock(&queue->lock);
-        server->is_woken = false;
-        if (!server->is_dismissed) {
+        thread->is_woken = false;
+        if (!thread->is_dismissed) {
             has_work = queue->head && !queue->gate;
             if (!has_work) { /* another thread was faster: no need to ask for the GIL */
                 queue->in_line = NULL;
-                sleep_locked(server);
+                sleep_locked(thread);
             }
         }
         pthread_mutex_unlock(&queue->lock);
@@ -295,50 +307,50 @@ bool queue_wait(struct queue_server *server) {
     return false;
 }
 
-uint64_t queue_finished(struct queue_server *server) {
-    pthread_mutex_lock(&server->queue->lock);
-    uint64_t finished = server->queue->finished;
-    pthread_mutex_unlock(&server->queue->lock);
+uint64_t queue_finished(struct queue_thread *thread) {
+    pthread_mutex_lock(&thread->queue->lock);
+    uint64_t finished = thread->queue->finished;
+    pthread_mutex_unlock(&thread->queue->lock);
     return finished;
 }
 
-bool queue_gives_way(struct queue_server *server, uint64_t finished) {
-    struct queue *queue = server->queue;
+bool queue_gives_way(struct queue_thread *thread, uint64_t finished) {
+    struct queue *queue = thread->queue;
     pthread_mutex_lock(&queue->lock);
-    bool gives_way = !server->is_dismissed && queue->busy > 0 && queue->finished != finished;
+    bool gives_way = !thread->is_dismissed && queue->busy > 0 && queue->finished != finished;
     pthread_mutex_unlock(&queue->lock);
     return gives_way;
 }
 
-struct job *queue_first(struct queue_server *server) {
-    struct queue *queue = server->queue;
+struct job *queue_first(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
     struct job *job = NULL;
-    struct queue_server *next = NULL;
+    struct queue_thread *next = NULL;
     pthread_mutex_lock(&queue->lock);
-    if (!server->is_dismissed) {
+    if (!thread->is_dismissed) {
         queue->in_line = NULL;
-        job = take_locked(queue, server);
+        job = take_locked(queue, thread);
         next = next_in_line_locked(queue);
-        server->to_start = job ? next_to_start_locked(queue) : NULL;
+        thread->to_start = job ? next_to_start_locked(queue) : NULL;
     }
     pthread_mutex_unlock(&queue->lock);
     wake(next);
     return job;
 }
 
-struct job *queue_next(struct queue_server *server) {
-    struct queue *queue = server->queue;
+struct job *queue_next(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
     struct job *job = NULL;
-    struct queue_server *next = NULL;
+    struct queue_thread *next = NULL;
     pthread_mutex_lock(&queue->lock);
-    server->is_busy = false;
+    thread->is_busy = false;
     queue->in_flight--;
     queue->finished++;
-    if (!server->is_dismissed) {
+    if (!thread->is_dismissed) {
         queue->busy--;
-        job = take_locked(queue, server);
+        job = take_locked(queue, thread);
         next = next_in_line_locked(queue);
-        server->to_start = job ? next_to_start_locked(queue) : NULL;
+        thread->to_start = job ? next_to_start_locked(queue) : NULL;
     }
     if (!job) {
         note_drained_locked(queue);

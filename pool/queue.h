@@ -41,12 +41,12 @@
 struct queue;
 
 /** A serving thread as the queue sees it.  Memory: the generation's. */
-struct queue_server {
+struct queue_thread {
     struct queue *queue;
-    struct queue_server *next_idle; /**< or next of the postponed */
+    struct queue_thread *next_idle; /**< or next of the postponed */
     sem_t wake;                     /**< posted once for each time it is woken */
     /** After queue_first() and queue_next(): whom to start before the job is run, or NULL. */
-    struct queue_server *to_start;
+    struct queue_thread *to_start;
     /* Guarded by the queue's lock: */
     bool is_woken;     /**< a post has come or is about to */
     bool is_dismissed; /**< takes no more jobs, for ever */
@@ -62,11 +62,11 @@ struct queue {
     unsigned threads, limit;
     unsigned gate;              /**< closed while > 0 */
     enum error_code refusing;   /**< ERR_NONE, or what queue_push() answers */
-    struct queue_server **crew; /**< who serves; NULL: nobody */
+    struct queue_thread **crew; /**< who serves; NULL: nobody */
     size_t crew_count;
-    struct queue_server *idle;      /**< the crew's, last to sleep first */
-    struct queue_server *in_line;   /**< the crew's */
-    struct queue_server *postponed; /**< the crew's, in their order */
+    struct queue_thread *idle;      /**< the crew's, last to sleep first */
+    struct queue_thread *in_line;   /**< the crew's */
+    struct queue_thread *postponed; /**< the crew's, in their order */
     unsigned busy;                  /**< of the crew */
     unsigned in_flight;             /**< of any crew */
     uint64_t finished, rejected;
@@ -99,46 +99,53 @@ void queue_gate_open(struct queue *queue);
 
 /**
  * Let these threads serve, all of them asleep or about to be, and dismiss those that did.
- * @param crew  `count` servers, the first will be woken first; must outlive its time as the crew.
+ * @param crew  `count` threads, the first will be woken first; must outlive its time as the crew.
  *              NULL: nobody serves
  */
-void queue_set_crew(struct queue *queue, struct queue_server **crew, size_t count);
+void queue_set_crew(struct queue *queue, struct queue_thread **crew, size_t count);
 
 /** queue_set_crew(queue, NULL, 0), if it is this crew that serves. */
-void queue_clear_crew(struct queue *queue, struct queue_server **crew);
+void queue_clear_crew(struct queue *queue, struct queue_thread **crew);
 
 /** Wait until nothing waits or runs, or until `deadline` (CLOCK_MONOTONIC). @return whether so */
 bool queue_wait_drained(struct queue *queue, const struct timespec *deadline);
 
+/** A consistent copy of the queue's counters. */
+struct queue_counts {
+    uint64_t finished, rejected; /**< jobs that have ended; ERR_BUSY answers */
+    unsigned in_flight, queued;
+};
+struct queue_counts queue_counts(struct queue *queue);
+
 /* ---- Called by the serving threads ---- */
 
 /** @return 0, or an errno */
-int queue_server_init(struct queue_server *server, struct queue *queue);
-void queue_server_destroy(struct queue_server *server);
+int queue_thread_init(struct queue_thread *thread, struct queue *queue);
+void queue_thread_destroy(struct queue_thread *thread);
 /** It has no thread yet.  Also of one that was to be started, when that failed. */
-void queue_server_postpone(struct queue_server *server);
+void queue_thread_postpone(struct queue_thread *thread);
 /** Its thread has been started: let it serve with the crew that it was postponed in. */
-void queue_server_join(struct queue_server *server);
+void queue_thread_join(struct queue_thread *thread);
 /** Dismiss a thread that is in no crew.  Nothing happens to one that was dismissed already. */
-void queue_server_dismiss(struct queue_server *server);
-bool queue_server_is_busy(struct queue_server *server);
+void queue_thread_dismiss(struct queue_thread *thread);
+bool queue_thread_is_busy(struct queue_thread *thread);
 
 /**
  * Sleep until there is something to do.
  * @return true: in line, attach and call queue_first(); false: dismissed
  * @tstate none: it blocks
  */
-bool queue_wait(struct queue_server *server);
+bool queue_wait(struct queue_thread *thread);
 /** How many jobs have ended. */
-uint64_t queue_finished(struct queue_server *server);
+uint64_t queue_finished(struct queue_thread *thread);
 /**
  * In line, and attached by interrupting a thread that has ended a job since `finished`: whether to
  * let it go on, because it is quick enough to do what waits.
  */
-bool queue_gives_way(struct queue_server *server, uint64_t finished);
+bool queue_gives_way(struct queue_thread *thread, uint64_t finished);
 /** Attached after queue_wait(): leave the line, take a job. @return NULL: none left, asleep */
-struct job *queue_first(struct queue_server *server);
+struct job *queue_first(struct queue_thread *thread);
 /** The job is done: take the next. @return NULL: none waits, asleep (or dismissed) */
-struct job *queue_next(struct queue_server *server);
+struct job *queue_next(struct queue_thread *thread);
 
 #endif

@@ -48,7 +48,7 @@ void retirement_begin(struct generation *generation) {
     generation->is_leaving = true;
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
-    servers_dismiss(generation);
+    serving_threads_dismiss(generation);
 }
 
 /**
@@ -82,7 +82,7 @@ enum generation_state retirement_finish(struct generation *generation,
         generation_give_up(generation);
     }
     enum generation_state state = generation_state(generation);
-    generation_unref(generation);
+    generation_let_go(generation);
     return state;
 }
 
@@ -114,7 +114,7 @@ enum generation_state pool_retire_gated(struct generation *generation, unsigned 
     /* From here on it does not close the gate any more, should it end after all. */
     *ret_gate_is_closed = set_gate_wanted(generation, false);
     enum generation_state state = generation_state(generation);
-    generation_unref(generation);
+    generation_let_go(generation);
     return state;
 }
 

@@ -49,7 +49,7 @@ static void *runner_main(void *arg) {
     if (is_abandoned) {
         free(runner);
     }
-    generation_unref(generation);
+    generation_let_go(generation);
     return NULL;
 }
 
@@ -67,7 +67,7 @@ static struct runner *begin(struct generation *generation, struct error *err) {
     if (is_open) {
         runner->next = generation->runners;
         generation->runners = runner;
-        generation_ref_locked(generation);
+        generation_hold_locked(generation);
     }
     pthread_mutex_unlock(&pool->lock);
     if (!is_open) {
@@ -117,7 +117,7 @@ int pool_run_timed(struct generation *generation, unsigned timeout_ms,
         unlink_locked(runner);
         pthread_cond_broadcast(&pool->changed);
         pthread_mutex_unlock(&pool->lock);
-        generation_unref(generation);
+        generation_let_go(generation);
         free(runner);
         return -1;
     }

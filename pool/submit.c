@@ -99,13 +99,11 @@ void pool_app_abandon(struct pool_app *app) {
 }
 
 void pool_app_stats(struct pool_app *app, struct pool_app_stats *ret_stats) {
-    struct queue *queue = &app->queue;
-    pthread_mutex_lock(&queue->lock);
+    struct queue_counts counts = queue_counts(&app->queue);
     *ret_stats = (struct pool_app_stats){
-        .requests = queue->finished,
-        .rejected = queue->rejected,
-        .in_flight = queue->in_flight,
-        .queued = queue->queued,
+        .requests = counts.finished,
+        .rejected = counts.rejected,
+        .in_flight = counts.in_flight,
+        .queued = counts.queued,
     };
-    pthread_mutex_unlock(&queue->lock);
 }

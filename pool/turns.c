@@ -117,8 +117,8 @@ static bool must_wait_locked(struct turns *turns) {
     return true;
 }
 
-static void wait_for_turn(struct server *server) {
-    struct turns *turns = &server->generation->interpreter->pool->turns;
+static void wait_for_turn(struct serving_thread *thread) {
+    struct turns *turns = &thread->generation->interpreter->pool->turns;
     bool is_attached = true;
     pthread_mutex_lock(&turns->lock);
     while (must_wait_locked(turns)) {
@@ -135,22 +135,22 @@ static void wait_for_turn(struct server *server) {
     }
     pthread_mutex_unlock(&turns->lock);
     if (!is_attached) {
-        attach_begin(server->tstate);
+        attach_begin(thread->tstate);
     }
 }
 
-uint64_t turns_job_begin(struct server *server) {
-    struct turns *turns = &server->generation->interpreter->pool->turns;
+uint64_t turns_job_begin(struct serving_thread *thread) {
+    struct turns *turns = &thread->generation->interpreter->pool->turns;
     if (!atomic_load_explicit(&turns->loads, memory_order_relaxed) ||
-        has_own_gil(server->generation)) {
+        has_own_gil(thread->generation)) {
         return 0;
     }
-    wait_for_turn(server);
+    wait_for_turn(thread);
     return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-void turns_job_end(struct server *server, uint64_t begun) {
-    struct turns *turns = &server->generation->interpreter->pool->turns;
+void turns_job_end(struct serving_thread *thread, uint64_t begun) {
+    struct turns *turns = &thread->generation->interpreter->pool->turns;
     if (begun) {
         uint64_t took_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
         pthread_mutex_lock(&turns->lock);

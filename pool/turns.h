@@ -27,7 +27,7 @@
 #include <time.h>
 
 struct generation;
-struct server;
+struct serving_thread;
 
 struct turns {
     atomic_uint loads;           /**< under way, beside others that serve */
@@ -56,7 +56,7 @@ void turns_load_end(struct generation *generation);
  * @return for turns_job_end()
  * @tstate attached; detaches while it waits
  */
-uint64_t turns_job_begin(struct server *server);
-void turns_job_end(struct server *server, uint64_t begun);
+uint64_t turns_job_begin(struct serving_thread *thread);
+void turns_job_end(struct serving_thread *thread, uint64_t begun);
 
 #endif

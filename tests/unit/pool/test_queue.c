@@ -9,14 +9,14 @@
 enum { CREW = 3, HANG_MS = 20000 };
 
 static struct queue s_queue;
-static struct queue_server s_servers[CREW];
-static struct queue_server *s_crew[CREW] = {&s_servers[0], &s_servers[1], &s_servers[2]};
+static struct queue_thread s_servers[CREW];
+static struct queue_thread *s_crew[CREW] = {&s_servers[0], &s_servers[1], &s_servers[2]};
 static struct job s_jobs[8];
 
 static void set_up(unsigned threads, unsigned limit) {
     cr_assert(eq(int, queue_init(&s_queue, threads, limit), 0));
     for (int i = 0; i < CREW; i++) {
-        cr_assert(eq(int, queue_server_init(&s_servers[i], &s_queue), 0));
+        cr_assert(eq(int, queue_thread_init(&s_servers[i], &s_queue), 0));
     }
 }
 
@@ -217,8 +217,8 @@ Test(queue, clearing_another_crew_changes_nothing) {
 
 Test(queue, a_server_that_never_was_in_a_crew_can_be_dismissed) {
     set_up(1, 10);
-    queue_server_dismiss(&s_servers[2]);
-    queue_server_dismiss(&s_servers[2]);
+    queue_thread_dismiss(&s_servers[2]);
+    queue_thread_dismiss(&s_servers[2]);
     cr_expect(not(queue_wait(&s_servers[2])));
     cr_expect(eq(int, wakes(2), 0));
 }
@@ -274,7 +274,7 @@ static void *push_many(void *arg) {
 }
 
 static void *serve(void *arg) {
-    struct queue_server *server = arg;
+    struct queue_thread *server = arg;
     while (queue_wait(server)) {
         struct job *job = queue_first(server);
         while (job) {
@@ -286,8 +286,8 @@ static void *serve(void *arg) {
 }
 
 Test(queue, no_job_is_forgotten_while_crews_come_and_go, .timeout = 100) {
-    static struct queue_server servers[CREWS][SERVERS];
-    static struct queue_server *crews[CREWS][SERVERS];
+    static struct queue_thread servers[CREWS][SERVERS];
+    static struct queue_thread *crews[CREWS][SERVERS];
     static pthread_t threads[CREWS][SERVERS];
     pthread_t pushers[PUSHERS];
     s_counted = calloc((size_t)PUSHERS * PUSHED, sizeof *s_counted);
@@ -298,7 +298,7 @@ Test(queue, no_job_is_forgotten_while_crews_come_and_go, .timeout = 100) {
     }
     for (int crew = 0; crew < CREWS; crew++) {
         for (int i = 0; i < SERVERS; i++) {
-            queue_server_init(&servers[crew][i], &s_queue);
+            queue_thread_init(&servers[crew][i], &s_queue);
             crews[crew][i] = &servers[crew][i];
             pthread_create(&threads[crew][i], NULL, serve, crews[crew][i]);
         }

@@ -8,18 +8,18 @@
 enum { CREW = 3 };
 
 static struct queue s_queue;
-static struct queue_server s_servers[CREW];
-static struct queue_server *s_crew[CREW] = {&s_servers[0], &s_servers[1], &s_servers[2]};
+static struct queue_thread s_servers[CREW];
+static struct queue_thread *s_crew[CREW] = {&s_servers[0], &s_servers[1], &s_servers[2]};
 static struct job s_jobs[4];
 
 /** Two of three have no thread yet. */
 static void set_up(void) {
     cr_assert(eq(int, queue_init(&s_queue, CREW, 10), 0));
     for (int i = 0; i < CREW; i++) {
-        cr_assert(eq(int, queue_server_init(&s_servers[i], &s_queue), 0));
+        cr_assert(eq(int, queue_thread_init(&s_servers[i], &s_queue), 0));
     }
-    queue_server_postpone(&s_servers[1]);
-    queue_server_postpone(&s_servers[2]);
+    queue_thread_postpone(&s_servers[1]);
+    queue_thread_postpone(&s_servers[2]);
     queue_set_crew(&s_queue, s_crew, CREW);
 }
 
@@ -49,7 +49,7 @@ Test(queue_postponed, who_leaves_nobody_idle_starts_a_postponed_thread) {
     cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
     cr_expect(
         eq(int, wakes(0) + wakes(1) + wakes(2), 0)); /* it has no thread that could be woken */
-    queue_server_join(&s_servers[1]);
+    queue_thread_join(&s_servers[1]);
     cr_expect(eq(int, wakes(1), 1)); /* a job waits for it */
     expect_first(1, 1);
     cr_expect(eq(ptr, s_servers[1].to_start, &s_servers[2]));
@@ -64,7 +64,7 @@ Test(queue_postponed, no_thread_is_started_as_long_as_one_is_idle) {
     expect_first(0, 0);
     cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
     cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
-    queue_server_join(&s_servers[1]);
+    queue_thread_join(&s_servers[1]);
     for (int i = 1; i < 4; i++) {
         push(i);
         cr_expect(eq(int, wakes(1), 0)); /* the one that has served before takes it */
@@ -80,7 +80,7 @@ Test(queue_postponed, a_thread_that_could_not_be_started_is_tried_again) {
     push(1);
     expect_first(0, 0);
     cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[1]));
-    queue_server_postpone(&s_servers[1]);
+    queue_thread_postpone(&s_servers[1]);
     cr_expect(eq(ptr, queue_next(&s_servers[0]), &s_jobs[1])); /* with the threads there are */
     cr_expect(eq(ptr, s_servers[0].to_start, &s_servers[2]));
 }
@@ -90,9 +90,9 @@ Test(queue_postponed, a_postponed_thread_of_a_crew_that_was_dismissed_leaves) {
     push(0);
     expect_first(0, 0);
     queue_set_crew(&s_queue, NULL, 0);
-    queue_server_join(&s_servers[1]); /* it was about to be started */
+    queue_thread_join(&s_servers[1]); /* it was about to be started */
     cr_expect(not(queue_wait(&s_servers[1])));
-    queue_server_postpone(&s_servers[1]);
+    queue_thread_postpone(&s_servers[1]);
     cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
     push(1);
     cr_expect(eq(int, wakes(0) + wakes(1) + wakes(2), 0));

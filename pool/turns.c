@@ -129,8 +129,7 @@ static void wait_for_turn(struct serving_thread *thread) {
             pthread_mutex_lock(&turns->lock);
             continue;
         }
-        uint64_t now_ns = clock_now_ns(), until_ns = turns->rest_until_ns;
-        struct timespec until = clock_deadline_ns(until_ns > now_ns ? until_ns - now_ns : 0);
+        struct timespec until = clock_timespec(turns->rest_until_ns);
         pthread_cond_timedwait(&turns->ended, &turns->lock, &until);
     }
     pthread_mutex_unlock(&turns->lock);

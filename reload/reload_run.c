@@ -5,23 +5,24 @@
 
 #include "reload/reloader_internal.h"
 
-struct run {
+struct reload_run {
     struct reload_target *target;
     struct reloader *reloader;
     const struct reloader_hooks *hooks;
     char cause[512];
     bool is_forced;
-    uint64_t first_event_ms;
-    struct reload_event last; /* what waiters are told */
+    uint64_t first_event_ns;
+    struct reload_event last; /* waiters are told this one */
     struct error err;
 };
 
-static void tell(struct run *run, enum reload_step step, uint64_t generation,
+static void tell(struct reload_run *run, enum reload_step step, uint64_t generation,
                  const struct error *err) {
     struct reload_event event = {.step = step,
                                  .cause = run->cause,
                                  .generation = generation,
-                                 .total_ms = (double)(reload_now_ms() - run->first_event_ms),
+                                 .total_ms = (double)(clock_now_ns() - run->first_event_ns) /
+                                             CLOCK_NS_PER_MS,
                                  .err = err};
     run->last = event;
     run->hooks->event(run->hooks->ctx, run->target, &event);
@@ -44,11 +45,11 @@ static void add_newcomer(void *ctx, const char *path, bool is_directory) {
 }
 
 /* Whether there is something to reload for; fills run->cause. @lock held */
-static bool look_locked(struct run *run) {
+static bool look_locked(struct reload_run *run) {
     struct reload_target *target = run->target;
     char first[256] = "";
     struct newcomers newcomers = {.set = target->serving};
-    reloader_take_notes_locked(target);
+    reload_target_take_notes_locked(target);
     size_t changed = file_set_changed(target->serving, first, sizeof first);
     path_filter_walk(target->filter, add_newcomer, &newcomers);
     if (changed == 0) {
@@ -59,7 +60,7 @@ static bool look_locked(struct run *run) {
         snprintf(first, sizeof first, "%.255s", target->dirty_path);
         changed = 1; /* a module that was missing may have appeared */
     }
-    run->first_event_ms = target->is_dirty ? target->first_event_ms : reload_now_ms();
+    run->first_event_ns = target->is_dirty ? target->first_event_ns : clock_now_ns();
     target->is_dirty = false;
     run->is_forced = target->forced_cause != NULL;
     if (run->is_forced) {
@@ -78,14 +79,14 @@ static bool look_locked(struct run *run) {
 
 /* The candidate's files become what the target compares with. @lock held */
 static void adopt_files_locked(struct reload_target *target, bool has_loaded) {
-    reloader_take_notes_locked(target);
+    reload_target_take_notes_locked(target);
     if (has_loaded) {
         /* the WSGI files and the pattern files stay, whether or not the code reads them */
         struct file_set *old = target->serving;
         struct newcomers newcomers = {.set = target->candidate};
         path_filter_walk(target->filter, add_newcomer, &newcomers);
-        for (size_t i = 0; i < target->file_count; i++) {
-            file_set_add(target->candidate, target->files[i], NULL, NULL);
+        for (size_t i = 0; i < target->files.count; i++) {
+            file_set_add(target->candidate, target->files.items[i], NULL, NULL);
         }
         target->serving = target->candidate;
         file_set_free(old);
@@ -104,8 +105,8 @@ static void drop_candidate_locked(struct reload_target *target) {
 
 /* Whether files changed while they were loaded; then what was built may be a mix. @lock held */
 static bool is_outdated_locked(struct reload_target *target) {
-    reloader_take_notes_locked(target);
-    watch_read(target->reloader->watch, reloader_on_event, target->reloader);
+    reload_target_take_notes_locked(target);
+    reload_targets_read_events_locked(target->reloader);
     file_set_settle(target->candidate, target->serving);
     return file_set_changed(target->candidate, NULL, 0) > 0 ||
            (target->is_dirty && file_set_changed(target->serving, NULL, 0) > 0);
@@ -113,10 +114,10 @@ static bool is_outdated_locked(struct reload_target *target) {
 
 /* Until the files rest again; the reloader's thread notes the events meanwhile. @lock held */
 static void wait_for_quiet_locked(struct reload_target *target) {
-    uint64_t due;
-    while (target->is_dirty && (due = reload_due_ms_locked(target)) > reload_now_ms()) {
-        struct timespec until = {.tv_sec = (time_t)(due / 1000),
-                                 .tv_nsec = (long)(due % 1000) * 1000000};
+    uint64_t quiet_ns;
+    while (target->is_dirty &&
+           (quiet_ns = reload_target_quiet_ns_locked(target)) > clock_now_ns()) {
+        struct timespec until = clock_timespec(quiet_ns);
         pthread_cond_timedwait(&target->reloader->idle, &target->reloader->lock, &until);
     }
     target->is_dirty = false;
@@ -124,7 +125,7 @@ static void wait_for_quiet_locked(struct reload_target *target) {
 }
 
 /* Build until the files rest. @return 0 with a generation and its files as the candidate */
-static int build(struct run *run, struct generation **ret_next) {
+static int build(struct reload_run *run, struct generation **ret_next) {
     struct reload_target *target = run->target;
     for (int tries = 1;; tries++) {
         pthread_mutex_lock(&run->reloader->lock);
@@ -157,13 +158,13 @@ static int build(struct run *run, struct generation **ret_next) {
 /* ---- The old generation ---- */
 
 struct retirement {
-    struct run run; /* a copy: cause and times */
+    struct reload_run run; /* a copy: cause and times */
     struct generation *old;
 };
 
 /* The gate is closed; open it if nothing speaks against that. */
 static void look_after_end(struct retirement *retirement, enum generation_state state) {
-    struct run *run = &retirement->run;
+    struct reload_run *run = &retirement->run;
     struct reload_target *target = run->target;
     /* Reloads may have gone on: not always the one that followed on the old one. */
     struct generation *serving = pool_hold_current(target->interpreter);
@@ -175,7 +176,7 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
     } else {
         /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
         run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
-        tell(run, STEP_REPLACED, serving ? generation_number(serving) : 0, &run->err);
+        tell(run, RELOAD_STEP_REPLACED, serving ? generation_number(serving) : 0, &run->err);
     }
     if (serving) {
         generation_let_go(serving);
@@ -185,14 +186,14 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
 /* Thread body: a long response may take its time while the next reload goes on. */
 static void *retire(void *arg) {
     struct retirement *retirement = arg;
-    struct run *run = &retirement->run;
+    struct reload_run *run = &retirement->run;
     struct reload_target *target = run->target;
     uint64_t number = generation_number(retirement->old);
     bool is_gate_closed = false;
     enum generation_state state =
         pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
-    tell(run, STEP_DRAINED, number, NULL);
-    tell(run, state == GENERATION_RETIRED ? STEP_RETIRED : STEP_ZOMBIE, number, NULL);
+    tell(run, RELOAD_STEP_DRAINED, number, NULL);
+    tell(run, state == GENERATION_RETIRED ? RELOAD_STEP_RETIRED : RELOAD_STEP_ZOMBIE, number, NULL);
     if (is_gate_closed) {
         look_after_end(retirement, state);
     }
@@ -204,7 +205,7 @@ static void *retire(void *arg) {
     return NULL;
 }
 
-static void start_retirement(const struct run *run, struct generation *old) {
+static void start_retirement(const struct reload_run *run, struct generation *old) {
     struct retirement *retirement = malloc(sizeof *retirement);
     pthread_t thread;
     if (!retirement) {
@@ -223,57 +224,60 @@ static void start_retirement(const struct run *run, struct generation *old) {
 
 /* ---- Strategies ---- */
 
-static void replace_worker(struct run *run, const char *why) {
-    error_set(&run->err, ERR_REFUSED, "%s", why);
-    run->hooks->replace(run->hooks->ctx, run->target, run->cause, why);
-    tell(run, STEP_REPLACED, 0, &run->err);
+/* run->err says why. */
+static void replace_worker(struct reload_run *run) {
+    run->hooks->replace(run->hooks->ctx, run->target, run->cause, run->err.text);
+    tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
 }
 
-static void keep(struct run *run) {
-    tell(run, STEP_KEPT, 0, &run->err);
+/* run->err says why. */
+static void keep(struct reload_run *run) {
+    tell(run, RELOAD_STEP_KEPT, 0, &run->err);
 }
 
-static void switch_to(struct run *run, struct generation *next) {
-    struct reload_target *target = run->target;
-    struct generation *old = pool_current(target->interpreter);
-    if (run->hooks->before_switch(run->hooks->ctx, target, next, &run->err) != 0) {
-        pool_discard(next);
-        if (run->err.code == ERR_REFUSED) {
-            char why[512];
-            snprintf(why, sizeof why, "%.511s", run->err.text);
-            replace_worker(run, why);
-        } else {
-            keep(run);
-        }
-        return;
-    }
+static void publish(struct reload_run *run, struct generation *next) {
+    struct generation *old = pool_current(run->target->interpreter);
     uint64_t number = generation_number(next);
     if (pool_publish(next, &run->err) != 0) {
         pool_discard(next);
         keep(run);
         return;
     }
-    tell(run, STEP_SWITCHED, number, NULL);
+    tell(run, RELOAD_STEP_SWITCHED, number, NULL);
     if (old) {
         start_retirement(run, old);
     }
 }
 
-static void reload_in_process(struct run *run) {
+static void decide(struct reload_run *run, struct generation *next) {
+    switch (run->hooks->before_switch(run->hooks->ctx, run->target, next, &run->err)) {
+    case DECISION_SWITCH:
+        publish(run, next);
+        break;
+    case DECISION_KEEP:
+        pool_discard(next);
+        keep(run);
+        break;
+    case DECISION_REPLACE_WORKER:
+        pool_discard(next);
+        replace_worker(run);
+        break;
+    }
+}
+
+static void reload_in_process(struct reload_run *run) {
     struct generation *next = NULL;
     int failed = build(run, &next);
     pthread_mutex_lock(&run->reloader->lock);
     if (run->target->candidate) {
         adopt_files_locked(run->target, !failed);
     }
-    reloader_watch_locked(run->target);
+    reload_target_watch_locked(run->target);
     pthread_mutex_unlock(&run->reloader->lock);
     if (!failed) {
-        switch_to(run, next);
-    } else if (run->err.code == ERR_REFUSED) {
-        char why[512];
-        snprintf(why, sizeof why, "%.511s", run->err.text);
-        replace_worker(run, why);
+        decide(run, next);
+    } else if (run->err.code == ERR_REFUSED) { /* a module that wants the main interpreter */
+        replace_worker(run);
     } else {
         keep(run);
     }
@@ -281,7 +285,7 @@ static void reload_in_process(struct run *run) {
 
 /* ---- The thread ---- */
 
-static void finish(struct run *run, struct waiter *waiters) {
+static void finish_run(struct reload_run *run, struct waiter *waiters) {
     struct reloader *reloader = run->reloader;
     for (struct waiter *next; waiters; waiters = next) {
         next = waiters->next;
@@ -292,12 +296,12 @@ static void finish(struct run *run, struct waiter *waiters) {
     run->target->is_busy = false;
     pthread_cond_broadcast(&reloader->idle);
     pthread_mutex_unlock(&reloader->lock);
-    reloader_wake(reloader); /* edits or requests may have come meanwhile */
+    reload_targets_wake(reloader); /* edits or requests may have come meanwhile */
 }
 
 void *reload_run(void *arg) {
     struct reload_target *target = arg;
-    struct run run = {
+    struct reload_run run = {
         .target = target, .reloader = target->reloader, .hooks = &target->reloader->hooks};
     const char *why = "";
     pthread_mutex_lock(&run.reloader->lock);
@@ -306,15 +310,16 @@ void *reload_run(void *arg) {
     target->waiters = NULL;
     pthread_mutex_unlock(&run.reloader->lock);
     if (!is_needed) {
-        tell(&run, STEP_UNCHANGED, 0, NULL);
+        tell(&run, RELOAD_STEP_UNCHANGED, 0, NULL);
     } else {
-        tell(&run, STEP_DETECTED, 0, NULL);
+        tell(&run, RELOAD_STEP_DETECTED, 0, NULL);
         if (run.hooks->strategy(run.hooks->ctx, target, &why) == STRATEGY_INTERPRETER) {
             reload_in_process(&run);
-        } else { /* STRATEGY_OFF gets here by request only: its files are not watched */
-            replace_worker(&run, why);
+        } else {
+            error_set(&run.err, ERR_NONE, "%s", why); /* no failure, but the configured way */
+            replace_worker(&run);
         }
     }
-    finish(&run, waiters);
+    finish_run(&run, waiters);
     return NULL;
 }

@@ -3,7 +3,7 @@
  *
  * Life of a reload (all of it told through hooks->event):
  *   1. files change → quiet for the debounce time → compared with what was loaded → `detected`
- *   2. hooks->strategy: in this process, by a worker replacement, or not at all
+ *   2. hooks->strategy: in this process, or by a worker replacement
  *   3. in this process: pool_build() the next generation beside the serving one;
  *      it fails → `kept`: the old one goes on, the next edit tries again
  *   4. hooks->before_switch: readiness and stale extension state; then pool_publish() → `switched`
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "pool/base/error.h"
+#include "pool/base/string_list.h"
 #include "pool/pool.h"
 
 struct reloader;
@@ -31,19 +32,24 @@ struct reload_target;
 enum reload_strategy {
     STRATEGY_INTERPRETER, /**< next generation in this process */
     STRATEGY_WORKER,      /**< a new worker process */
-    STRATEGY_OFF,         /**< files are not watched; a request by hand replaces the worker */
 };
 
 enum reload_step {
-    STEP_DETECTED,
-    STEP_SWITCHED, /**< `total_ms` from the first change */
-    STEP_KEPT,     /**< `err` says why; the old generation serves on */
-    STEP_REPLACED, /**< a worker replacement was asked for; `err` says why */
-    STEP_DRAINED,
-    STEP_RETIRED,
-    STEP_ZOMBIE,
-    STEP_UNCHANGED,   /**< asked by events, but every file holds what was loaded */
-    STEP_WATCH_LIMIT, /**< out of inotify watches: polling every RELOAD_POLL_MS from now on */
+    RELOAD_STEP_DETECTED,
+    RELOAD_STEP_SWITCHED, /**< `total_ms` from the first change */
+    RELOAD_STEP_KEPT,     /**< `err` says why; the old generation serves on */
+    RELOAD_STEP_REPLACED, /**< a worker replacement was asked for; `err` says why */
+    RELOAD_STEP_DRAINED,
+    RELOAD_STEP_RETIRED,
+    RELOAD_STEP_ZOMBIE,
+    RELOAD_STEP_UNCHANGED,   /**< there were events, but every file holds what was loaded */
+    RELOAD_STEP_WATCH_LIMIT, /**< no inotify watches are left: polling (RELOAD_POLL_MS) begins */
+};
+
+enum reload_decision {
+    DECISION_SWITCH,         /**< the new generation serves from now on */
+    DECISION_KEEP,           /**< the old one serves on; the next edit tries again */
+    DECISION_REPLACE_WORKER, /**< a new worker process is needed */
 };
 
 struct reload_event {
@@ -61,43 +67,39 @@ struct reloader_hooks {
     /** The next generation is about to be built beside `serving` (NULL: none). Optional. */
     void (*before_load)(void *ctx, struct reload_target *target, struct generation *serving);
     /**
-     * Last word on a built generation before it serves.
-     * @return 0 switch; -1 with ERR_REFUSED: the worker must be replaced, else keep the old one
+     * Decide about a generation that was built and does not serve yet.
+     * @param[out] err  why, unless the decision is DECISION_SWITCH
      */
-    int (*before_switch)(void *ctx, struct reload_target *target, struct generation *next,
-                         struct error *err);
+    enum reload_decision (*before_switch)(void *ctx, struct reload_target *target,
+                                          struct generation *next, struct error *err);
     /**
      * The old generation has ended (not called for a zombie); the gate has been closed since just
      * before (pool_hooks.ending).
-     * @param serving  who serves now, held for the time of the call: later reloads may retire it
-     *                 meanwhile; NULL: nobody
+     * @param serving  the current generation, held for the time of the call: later reloads may
+     *                 retire it meanwhile; NULL: there is none
      * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,
                      struct error *err);
     /** Ask the supervisor for a new worker. */
     void (*replace)(void *ctx, struct reload_target *target, const char *cause, const char *why);
-    /** `target` is NULL for STEP_WATCH_LIMIT, which concerns all. */
+    /** `target` is NULL for RELOAD_STEP_WATCH_LIMIT, which concerns all. */
     void (*event)(void *ctx, struct reload_target *target, const struct reload_event *event);
 };
 
 struct reload_target_options {
     struct pool_interpreter *interpreter;
-    const char *base; /**< directory that relative patterns start from */
-    char *const *watch;
-    size_t watch_count;
-    char *const *ignore;
-    size_t ignore_count;
-    char *const *files; /**< the WSGI files: watched whatever else happens */
-    size_t file_count;
+    const char *base;                 /**< directory that relative patterns start from */
+    struct string_list watch, ignore; /**< patterns (path_filter.h); copied */
+    struct string_list files;         /**< the WSGI files: always watched; copied */
     unsigned debounce_ms, startup_timeout_ms, drain_ms;
-    bool is_watched; /**< false: only reloader_request() reloads it */
-    void *user;
+    bool is_watched; /**< false: only reload_target_request() reloads it */
+    void *user;      /**< reload_target_user() */
 };
 
 enum {
     RELOAD_SINGLE_MS = 5,          /**< one saved file needs no longer quiet than this */
-    RELOAD_DEBOUNCE_MAX_MS = 5000, /**< files that never rest must not put a reload off for ever */
+    RELOAD_DEBOUNCE_MAX_MS = 5000, /**< a reload is put off no longer than this */
     RELOAD_POLL_MS = 1000,         /**< where the kernel has no watches left */
     RELOAD_REBUILDS_MAX = 5,       /**< generations thrown away because files changed meanwhile */
 };
@@ -114,25 +116,29 @@ int reloader_add(struct reloader *reloader, const struct reload_target_options *
 /** Forget a target (an evicted script); waits for its reload. */
 void reloader_remove(struct reloader *reloader, struct reload_target *target);
 
+/* ---- One target (target.c) ---- */
+
 /**
- * A generation is about to read a file (call it just before: what is written later was not read).
+ * A generation is about to read a file.  Call it just before: what is written later was not read.
  * Cheap; the reloader's thread does the rest.
- * @thread any   @tstate any (attached is fine: takes one short lock)
+ * @thread any   @tstate any: takes one short lock
  */
-void reloader_note_file(struct reload_target *target, uint64_t generation, const char *path);
-
-/** The first load is over: `err` NULL when it serves, else an edit (or request) tries again.
- *  Edits before this call, and requests, wait for it. */
-void reloader_loaded(struct reload_target *target, const struct error *err);
+void reload_target_note_file(struct reload_target *target, const char *path);
 
 /**
- * Reload now, whatever the files say.  `done` is called once, on a thread of the reloader, with
- * the last step (switched, kept, replaced) and its error.  May be NULL.
+ * The first load is over.  Until this call edits and requests wait.
+ * @param err  NULL: it serves; else the next edit or request tries again
  */
-void reloader_request(struct reload_target *target, const char *cause,
-                      void (*done)(void *ctx, const struct reload_event *event), void *ctx);
+void reload_target_loaded(struct reload_target *target, const struct error *err);
+
+/**
+ * Reload now, whether or not files have changed.
+ * @param done  NULL, or called once, on a thread of the reloader, with the last step (switched,
+ *              kept, replaced) and its error
+ */
+void reload_target_request(struct reload_target *target, const char *cause,
+                           void (*done)(void *ctx, const struct reload_event *event), void *ctx);
 
 void *reload_target_user(const struct reload_target *target);
-struct pool_interpreter *reload_target_interpreter(const struct reload_target *target);
 
 #endif

@@ -1,9 +1,26 @@
-#include "reload/reloader.h"
-
+/* One target: the files of one interpreter, what happened to them, and when to reload. */
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reload/reloader_internal.h"
+
+/** A file that a generation has read, or is about to. */
+struct note {
+    struct note *next;
+    struct timespec read_at; /* CLOCK_REALTIME_COARSE, just before the file was read */
+    char path[];
+};
+
+void reload_targets_wake(struct reloader *reloader) {
+    uint64_t one = 1;
+    ssize_t written = write(reloader->wake_fd, &one, sizeof one);
+    assert(written == sizeof one || errno == EAGAIN); /* EAGAIN: it is awake anyway */
+}
 
 /* ---- Watching ---- */
 
@@ -14,7 +31,7 @@ static void watch_one_locked(struct reload_target *target, const char *path, boo
         err.code == ERR_BUSY && !reloader->is_polling) {
         reloader->is_polling = reloader->is_limit_news = true;
         reloader->limit = err;
-        reloader_wake(reloader);
+        reload_targets_wake(reloader);
     }
 }
 
@@ -29,9 +46,9 @@ static void watch_walked(void *ctx, const char *path, bool is_directory) {
     }
 }
 
-void reloader_watch_locked(struct reload_target *target) {
-    for (size_t i = 0; i < target->file_count; i++) {
-        watch_one_locked(target, target->files[i], false);
+void reload_target_watch_locked(struct reload_target *target) {
+    for (size_t i = 0; i < target->files.count; i++) {
+        watch_one_locked(target, target->files.items[i], false);
     }
     file_set_each(target->serving, watch_file, target);
     if (target->candidate) {
@@ -40,7 +57,103 @@ void reloader_watch_locked(struct reload_target *target) {
     path_filter_walk(target->filter, watch_walked, target);
 }
 
-void reloader_take_notes_locked(struct reload_target *target) {
+/* ---- Making and freeing ---- */
+
+static void add_walked(void *ctx, const char *path, bool is_directory) {
+    struct reload_target *target = ctx;
+    if (!is_directory) {
+        file_set_add(target->serving, path, NULL, NULL);
+    }
+}
+
+/* Copy the WSGI files and put them into the set. @return 0, or -1: ERR_MEMORY */
+static int add_files(struct reload_target *target, const struct string_list *files) {
+    target->files.items = calloc(files->count + 1, sizeof *target->files.items);
+    for (size_t i = 0; target->files.items && i < files->count; i++) {
+        char *file = strdup(files->items[i]);
+        if (!file) {
+            return -1;
+        }
+        target->files.items[target->files.count++] = file;
+        if (file_set_add(target->serving, file, NULL, NULL) < 0) {
+            return -1;
+        }
+    }
+    return target->files.items ? 0 : -1;
+}
+
+struct reload_target *reload_target_new(struct reloader *reloader,
+                                        const struct reload_target_options *options,
+                                        struct error *err) {
+    struct reload_target *target = calloc(1, sizeof *target);
+    if (!target) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    pthread_mutex_init(&target->notes_lock, NULL);
+    target->reloader = reloader;
+    target->interpreter = options->interpreter;
+    target->user = options->user;
+    target->debounce_ms = options->debounce_ms;
+    target->startup_timeout_ms = options->startup_timeout_ms;
+    target->drain_ms = options->drain_ms;
+    target->is_watched = options->is_watched;
+    target->filter = path_filter_new(options->base, &options->watch, &options->ignore, err);
+    target->serving = file_set_new(err);
+    if (!target->filter || !target->serving || add_files(target, &options->files) != 0) {
+        reload_target_free(target);
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    path_filter_walk(target->filter, add_walked, target);
+    return target;
+}
+
+void reload_target_free(struct reload_target *target) {
+    if (!target) {
+        return;
+    }
+    for (struct note *note = target->notes, *next; note; note = next) {
+        next = note->next;
+        free(note);
+    }
+    for (size_t i = 0; i < target->files.count; i++) {
+        free(target->files.items[i]);
+    }
+    free(target->files.items);
+    file_set_free(target->serving);
+    file_set_free(target->candidate);
+    path_filter_free(target->filter);
+    free(target->forced_cause);
+    pthread_mutex_destroy(&target->notes_lock);
+    free(target);
+}
+
+void *reload_target_user(const struct reload_target *target) {
+    return target->user;
+}
+
+/* ---- What a generation reads ---- */
+
+void reload_target_note_file(struct reload_target *target, const char *path) {
+    size_t bytes = strlen(path) + 1;
+    struct note *note = malloc(sizeof *note + bytes);
+    if (!note) {
+        return; /* out of memory: this file is not watched, nothing else is lost */
+    }
+    clock_gettime(CLOCK_REALTIME_COARSE, &note->read_at); /* the clock that st_ctim follows */
+    memcpy(note->path, path, bytes);
+    pthread_mutex_lock(&target->notes_lock);
+    bool was_empty = target->notes == NULL;
+    note->next = target->notes;
+    target->notes = note;
+    pthread_mutex_unlock(&target->notes_lock);
+    if (was_empty) {
+        reload_targets_wake(target->reloader);
+    }
+}
+
+void reload_target_take_notes_locked(struct reload_target *target) {
     pthread_mutex_lock(&target->notes_lock);
     struct note *notes = target->notes;
     target->notes = NULL;
@@ -52,110 +165,25 @@ void reloader_take_notes_locked(struct reload_target *target) {
             file_set_add(set, notes->path, &notes->read_at, NULL) == 1) {
             watch_one_locked(target, notes->path, false);
             if (set == target->serving && file_set_is_uncertain(set, notes->path)) {
-                reloader_mark_dirty_locked(target, notes->path);
+                reload_target_mark_dirty_locked(target, notes->path);
             }
         }
         free(notes);
     }
 }
 
-void reload_target_free(struct reload_target *target) {
-    if (!target) {
-        return;
-    }
-    for (struct note *note = target->notes, *next; note; note = next) {
-        next = note->next;
-        free(note);
-    }
-    for (size_t i = 0; target->files && i < target->file_count; i++) {
-        free(target->files[i]);
-    }
-    free(target->files);
-    file_set_free(target->serving);
-    file_set_free(target->candidate);
-    path_filter_free(target->filter);
-    free(target->forced_cause);
-    pthread_mutex_destroy(&target->notes_lock);
-    free(target);
-}
-
-static void add_walked(void *ctx, const char *path, bool is_directory) {
-    struct reload_target *target = ctx;
-    if (!is_directory) {
-        file_set_add(target->serving, path, NULL, NULL);
-    }
-}
-
-int reloader_add(struct reloader *reloader, const struct reload_target_options *options,
-                 struct reload_target **ret_target, struct error *err) {
-    struct reload_target *target = calloc(1, sizeof *target);
-    if (!target) {
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    pthread_mutex_init(&target->notes_lock, NULL);
-    target->reloader = reloader;
-    target->interpreter = options->interpreter;
-    target->user = options->user;
-    target->debounce_ms = options->debounce_ms;
-    target->startup_timeout_ms = options->startup_timeout_ms;
-    target->drain_ms = options->drain_ms;
-    target->is_watched = options->is_watched;
-    target->filter = path_filter_new(options->base, options->watch, options->watch_count,
-                                     options->ignore, options->ignore_count, err);
-    target->serving = file_set_new(err);
-    target->files = calloc(options->file_count + 1, sizeof *target->files);
-    int failed = !target->filter || !target->serving || !target->files;
-    for (size_t i = 0; !failed && i < options->file_count; i++) {
-        target->files[i] = strdup(options->files[i]);
-        target->file_count = i + 1;
-        failed =
-            !target->files[i] || file_set_add(target->serving, options->files[i], NULL, err) < 0;
-    }
-    if (failed) {
-        reload_target_free(target);
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    path_filter_walk(target->filter, add_walked, target);
-    pthread_mutex_lock(&reloader->lock);
-    target->next = reloader->targets;
-    reloader->targets = target;
-    reloader_watch_locked(target);
-    pthread_mutex_unlock(&reloader->lock);
-    *ret_target = target;
-    return 0;
-}
-
-void reloader_note_file(struct reload_target *target, uint64_t generation, const char *path) {
-    size_t bytes = strlen(path) + 1;
-    struct note *note = malloc(sizeof *note + bytes);
-    if (!note) {
-        return; /* out of memory: this file is not watched, nothing else is lost */
-    }
-    (void)generation; /* one generation of a target loads at a time, or the serving one */
-    clock_gettime(CLOCK_REALTIME_COARSE, &note->read_at); /* the clock that st_ctim follows */
-    memcpy(note->path, path, bytes);
-    pthread_mutex_lock(&target->notes_lock);
-    bool was_empty = target->notes == NULL;
-    note->next = target->notes;
-    target->notes = note;
-    pthread_mutex_unlock(&target->notes_lock);
-    if (was_empty) {
-        reloader_wake(target->reloader);
-    }
-}
-
-void reloader_loaded(struct reload_target *target, const struct error *err) {
+void reload_target_loaded(struct reload_target *target, const struct error *err) {
     struct reloader *reloader = target->reloader;
     pthread_mutex_lock(&reloader->lock);
-    reloader_take_notes_locked(target);
+    reload_target_take_notes_locked(target);
     target->has_failed = err != NULL;
     target->is_loaded = true;
     pthread_mutex_unlock(&reloader->lock);
-    reloader_wake(reloader);
+    reload_targets_wake(reloader);
 }
 
-void reloader_request(struct reload_target *target, const char *cause,
-                      void (*done)(void *ctx, const struct reload_event *event), void *ctx) {
+void reload_target_request(struct reload_target *target, const char *cause,
+                           void (*done)(void *ctx, const struct reload_event *event), void *ctx) {
     struct reloader *reloader = target->reloader;
     struct waiter *waiter = done ? malloc(sizeof *waiter) : NULL;
     pthread_mutex_lock(&reloader->lock);
@@ -166,13 +194,104 @@ void reloader_request(struct reload_target *target, const char *cause,
     free(target->forced_cause);
     target->forced_cause = strdup(cause);
     pthread_mutex_unlock(&reloader->lock);
-    reloader_wake(reloader);
+    reload_targets_wake(reloader);
 }
 
-void *reload_target_user(const struct reload_target *target) {
-    return target->user;
+/* ---- Events ---- */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-struct pool_interpreter *reload_target_interpreter(const struct reload_target *target) {
-    return target->interpreter;
+static bool concerns_locked(const struct reload_target *target, const char *path) {
+    /* A load that failed, or may yet fail, may have missed the module that has appeared. */
+    bool may_be_missing = target->has_failed || !target->is_loaded || target->candidate;
+    return file_set_has(target->serving, path) ||
+           (target->candidate && file_set_has(target->candidate, path)) ||
+           path_filter_watches(target->filter, path) ||
+           (may_be_missing && ends_with(path, ".py") && !path_filter_ignores(target->filter, path));
+}
+
+void reload_target_mark_dirty_locked(struct reload_target *target, const char *path) {
+    uint64_t now_ns = clock_now_ns();
+    size_t size = strlen(path);
+    const char *tail =
+        size < sizeof target->dirty_path ? path : path + size - sizeof target->dirty_path + 1;
+    if (!target->is_dirty) {
+        target->is_dirty = true;
+        target->first_event_ns = now_ns;
+        target->dirty_paths = 1;
+        snprintf(target->dirty_path, sizeof target->dirty_path, "%s", tail);
+    } else if (strcmp(target->dirty_path, tail) != 0) {
+        target->dirty_paths = 2;
+    }
+    target->last_event_ns = now_ns;
+}
+
+static void on_event_locked(void *ctx, const char *path, bool is_structure) {
+    struct reloader *reloader = ctx;
+    for (struct reload_target *target = reloader->targets; target; target = target->next) {
+        if (!target->is_watched) {
+            continue;
+        }
+        if (!path || is_structure) {
+            reload_target_watch_locked(target);
+            reload_target_mark_dirty_locked(target, path ? path : "");
+            target->dirty_paths = 2; /* no single save */
+        } else if (concerns_locked(target, path)) {
+            reload_target_mark_dirty_locked(target, path);
+        }
+    }
+}
+
+void reload_targets_read_events_locked(struct reloader *reloader) {
+    watch_read(reloader->watch, on_event_locked, reloader);
+}
+
+/* ---- Timing ---- */
+
+/* git holds this lock while it writes a work tree: what is there now is a mix of two versions. */
+static bool is_git_busy(const char *file) {
+    static const char lock[] = "/.git/index.lock";
+    char path[PATH_MAX + sizeof lock];
+    snprintf(path, PATH_MAX, "%s", file);
+    for (char *slash; (slash = strrchr(path, '/'));) {
+        memcpy(slash, lock, sizeof lock);
+        if (access(path, F_OK) == 0) {
+            return true;
+        }
+        *slash = '\0';
+    }
+    return false;
+}
+
+static uint64_t latest_ns(const struct reload_target *target) {
+    return target->first_event_ns + (uint64_t)RELOAD_DEBOUNCE_MAX_MS * CLOCK_NS_PER_MS;
+}
+
+uint64_t reload_target_quiet_ns_locked(const struct reload_target *target) {
+    if (target->forced_cause) {
+        return 0;
+    }
+    uint64_t quiet_ms = target->dirty_paths == 1 && target->debounce_ms > RELOAD_SINGLE_MS
+                            ? RELOAD_SINGLE_MS
+                            : target->debounce_ms;
+    uint64_t quiet_ns = target->last_event_ns + quiet_ms * CLOCK_NS_PER_MS;
+    return quiet_ns < latest_ns(target) ? quiet_ns : latest_ns(target);
+}
+
+uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_ns) {
+    if (!target->is_loaded || target->is_busy || target->is_removed ||
+        !(target->is_dirty || target->forced_cause)) {
+        return UINT64_MAX;
+    }
+    uint64_t due_ns = reload_target_quiet_ns_locked(target);
+    if (due_ns <= now_ns && !target->forced_cause && target->files.count > 0 &&
+        now_ns < latest_ns(target) && is_git_busy(target->files.items[0])) {
+        target->dirty_paths = 2;
+        target->last_event_ns = now_ns;
+        due_ns = reload_target_quiet_ns_locked(target);
+    }
+    return due_ns;
 }

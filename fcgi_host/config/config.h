@@ -15,6 +15,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "pool/base/error.h"
+#include "pool/base/string_list.h"
 
 enum reload_mode {
     RELOAD_MODE_AUTO,
@@ -23,12 +24,6 @@ enum reload_mode {
     RELOAD_MODE_OFF,
 };
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
-
-/** A list of strings, in the order given. */
-struct string_list {
-    char **items;
-    size_t count;
-};
 
 /** One [app NAME] section, or one APP of the command line. */
 struct app_config {

@@ -26,8 +26,8 @@ struct asked_one {
 
 static void answered(struct asked *asked, enum reload_step step, const char *why) {
     pthread_mutex_lock(&asked->lock);
-    asked->is_kept |= step == STEP_KEPT;
-    asked->needs_worker |= step == STEP_REPLACED;
+    asked->is_kept |= step == RELOAD_STEP_KEPT;
+    asked->needs_worker |= step == RELOAD_STEP_REPLACED;
     if (why && !asked->why[0]) {
         snprintf(asked->why, sizeof asked->why, "%.1023s", why);
     }
@@ -80,12 +80,12 @@ static void ask_one(struct asked *asked, struct recycled *recycled) {
     if (!one ||
         recycler_strategy(recycled->recycler, recycled->target, &why) != STRATEGY_INTERPRETER) {
         free(one);
-        answered(asked, STEP_REPLACED, one ? why : "out of memory");
+        answered(asked, RELOAD_STEP_REPLACED, one ? why : "out of memory");
         return;
     }
     *one = (struct asked_one){asked, recycled};
     atomic_fetch_add(&recycled->asked, 1);
-    reloader_request(recycled->target, "asked for: fcgi_host reload", done, one);
+    reload_target_request(recycled->target, "asked for: fcgi_host reload", done, one);
 }
 
 static void reload(void *ctx, uint64_t number, const char *names) {
@@ -112,7 +112,7 @@ static void reload(void *ctx, uint64_t number, const char *names) {
     }
     pthread_mutex_unlock(&recycler->lock);
     /* A name that this worker does not load (it was given up): a new worker may. */
-    answered(asked, is_any ? STEP_SWITCHED : STEP_REPLACED, NULL);
+    answered(asked, is_any ? RELOAD_STEP_SWITCHED : RELOAD_STEP_REPLACED, NULL);
 }
 
 /* ---- Status ---- */

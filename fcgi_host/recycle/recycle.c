@@ -12,10 +12,11 @@
 static void file_read(void *ctx, struct pool_interpreter *interpreter, uint64_t generation,
                       const char *path) {
     struct recycler *recycler = ctx;
+    (void)generation; /* of one interpreter one generation loads at a time, or the serving one */
     pthread_mutex_lock(&recycler->lock);
     struct recycled *recycled = recycler_find(recycler, interpreter);
     if (recycled) {
-        reloader_note_file(recycled->target, generation, path);
+        reload_target_note_file(recycled->target, path);
     }
     pthread_mutex_unlock(&recycler->lock);
 }
@@ -153,12 +154,9 @@ static int add_target(struct recycled *recycled, const struct joined *joined, st
     const struct reload_target_options options = {
         .interpreter = recycled->interpreter,
         .base = joined->base,
-        .watch = joined->watch,
-        .watch_count = joined->watch_count,
-        .ignore = joined->ignore,
-        .ignore_count = joined->ignore_count,
-        .files = joined->files,
-        .file_count = joined->file_count,
+        .watch = {joined->watch, joined->watch_count},
+        .ignore = {joined->ignore, joined->ignore_count},
+        .files = {joined->files, joined->file_count},
         .debounce_ms = joined->debounce_ms,
         .startup_timeout_ms = recycled->recycler->worker->config->startup_timeout_s * 1000,
         .drain_ms = joined->drain_timeout_s * 1000,
@@ -227,7 +225,7 @@ void recycler_loaded(struct recycler *recycler, struct pool_interpreter *interpr
         bool serves = pool_current(interpreter) != NULL;
         error_set(&failure, ERR_FAILED, "it did not load");
         atomic_store(&recycler->base_rss_kb, recycler_rss_kb());
-        reloader_loaded(recycled->target, serves ? NULL : &failure);
+        reload_target_loaded(recycled->target, serves ? NULL : &failure);
     }
 }
 

@@ -59,7 +59,8 @@ void recycler_fill_reload_hooks(struct recycler *recycler);
 
 void recycler_check_before_load(struct recycled *recycled, struct generation *serving);
 /** @param serving  NULL: the first generation.
- *  @return 0, or -1 with ERR_REFUSED when on_stale asks for it */
+ *  @return 0, or -1 when on_stale forbids to go on or the check could not be made: `err` says which
+ */
 int recycler_check_loaded(struct recycled *recycled, struct generation *serving,
                           struct generation *next, struct error *err);
 int recycler_check_after_end(struct recycled *recycled, struct generation *serving,

@@ -83,7 +83,7 @@ static bool name_worst(const struct stale_report *report, char *ret_text, size_t
 
 /**
  * Keep a report for the status, log it, and apply on_stale.
- * @return 0 go on, -1 with ERR_REFUSED
+ * @return 0 go on, or -1 with ERR_FAILED: the worker must be replaced
  */
 static int judge(struct recycled *recycled, struct stale_report *report, uint64_t generation,
                  struct error *err) {
@@ -109,7 +109,7 @@ static int judge(struct recycled *recycled, struct stale_report *report, uint64_
     pthread_mutex_unlock(&recycled->lock);
     stale_report_free(before);
     if (is_bad && config->on_stale != ON_STALE_WARN) {
-        return error_set(err, ERR_REFUSED, "%s", worst);
+        return error_set(err, ERR_FAILED, "%s", worst);
     }
     return 0;
 }
@@ -118,7 +118,6 @@ static int judge(struct recycled *recycled, struct stale_report *report, uint64_
 static int unknown(const struct recycled *recycled, struct error *err) {
     const struct log_about about = {.app = first_config(recycled)->name};
     error_prefix(err, "the check for stale extension state failed");
-    err->code = ERR_REFUSED;
     log_line(LOG_WARN, "stale.unknown", &about, "%s", err->text);
     return -1;
 }

@@ -94,9 +94,6 @@ static int check_pages(const struct recycled *recycled, struct generation *next,
         struct page_check check = {generation_loaded(next, application->pool_app),
                                    application->config->check};
         if (check.path && check.loaded && pool_run(next, check_page, &check, err) != 0) {
-            if (err->code == ERR_REFUSED) {
-                err->code = ERR_FAILED;
-            }
             return -1;
         }
     }
@@ -111,16 +108,18 @@ static void before_load(void *ctx, struct reload_target *target, struct generati
     }
 }
 
-static int before_switch(void *ctx, struct reload_target *target, struct generation *next,
-                         struct error *err) {
+static enum reload_decision before_switch(void *ctx, struct reload_target *target,
+                                          struct generation *next, struct error *err) {
     (void)ctx;
     struct recycled *recycled = reload_target_user(target);
     if (check_pages(recycled, next, err) != 0) {
-        return -1;
+        return DECISION_KEEP;
     }
-    return recycled->check
-               ? recycler_check_loaded(recycled, pool_current(recycled->interpreter), next, err)
-               : 0;
+    struct generation *serving = pool_current(recycled->interpreter);
+    if (recycled->check && recycler_check_loaded(recycled, serving, next, err) != 0) {
+        return DECISION_REPLACE_WORKER;
+    }
+    return DECISION_SWITCH;
 }
 
 static int after_end(void *ctx, struct reload_target *target, struct generation *serving,
@@ -195,44 +194,44 @@ static void tell_one(struct recycled *recycled, struct application *application,
     const struct log_about about = {.app = application->config->name,
                                     .generation = event->generation};
     switch (event->step) {
-    case STEP_DETECTED:
+    case RELOAD_STEP_DETECTED:
         log_line(LOG_INFO, "reload.detected", &about, "%s", event->cause);
         break;
-    case STEP_SWITCHED:
+    case RELOAD_STEP_SWITCHED:
         switched(recycled, application, event, &about);
         break;
-    case STEP_KEPT:
+    case RELOAD_STEP_KEPT:
         kept(recycled, application, event, &about);
         break;
-    case STEP_REPLACED:
+    case RELOAD_STEP_REPLACED:
         note_last(recycled, application, RELOAD_OUTCOME_REPLACED, event);
         log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
                  event->err->text);
         break;
-    case STEP_DRAINED:
+    case RELOAD_STEP_DRAINED:
         log_line(LOG_INFO, "reload.drained", &about, "its last request has ended");
         break;
-    case STEP_RETIRED:
+    case RELOAD_STEP_RETIRED:
         log_line(LOG_INFO, "reload.retired", &about, "its interpreter has ended");
         break;
-    case STEP_UNCHANGED:
+    case RELOAD_STEP_UNCHANGED:
         log_line(LOG_DEBUG, "reload.unchanged", &about, "its files hold what was loaded");
         break;
-    case STEP_ZOMBIE: /* the pool tells of every one, not only of those that reloads leave */
-    case STEP_WATCH_LIMIT:
+    case RELOAD_STEP_ZOMBIE: /* the pool tells of every one, not only of those that reloads leave */
+    case RELOAD_STEP_WATCH_LIMIT:
         break;
     }
 }
 
 static void event(void *ctx, struct reload_target *target, const struct reload_event *event) {
     struct recycler *recycler = ctx;
-    if (event->step == STEP_WATCH_LIMIT) {
+    if (event->step == RELOAD_STEP_WATCH_LIMIT) {
         log_line(LOG_WARN, "reload.watch_limit", NULL, "%s; polling every %d ms", event->err->text,
                  RELOAD_POLL_MS);
         return;
     }
     struct recycled *recycled = reload_target_user(target);
-    if (event->step == STEP_RETIRED) {
+    if (event->step == RELOAD_STEP_RETIRED) {
         atomic_store(&recycler->rss_kb, recycler_rss_kb());
     }
     for (size_t i = 0; i < application_count(recycled); i++) {

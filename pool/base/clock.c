@@ -1,6 +1,5 @@
 #include "pool/base/clock.h"
 
-enum { NS_PER_MS = 1000000 };
 static const uint64_t NS_PER_S = 1000000000;
 
 uint64_t clock_read_ns(clockid_t clock) {
@@ -13,13 +12,20 @@ uint64_t clock_now_ns(void) {
     return clock_read_ns(CLOCK_MONOTONIC);
 }
 
+double clock_now_ms(void) {
+    return (double)clock_now_ns() / CLOCK_NS_PER_MS;
+}
+
+struct timespec clock_timespec(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
 struct timespec clock_deadline_ns(uint64_t ns) {
-    uint64_t at = clock_now_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+    return clock_timespec(clock_now_ns() + ns);
 }
 
 struct timespec clock_deadline(uint64_t ms) {
-    return clock_deadline_ns(ms * NS_PER_MS);
+    return clock_deadline_ns(ms * CLOCK_NS_PER_MS);
 }
 
 uint64_t clock_left_ns(const struct timespec *deadline) {

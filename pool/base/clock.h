@@ -10,10 +10,16 @@
 #include <stdint.h>
 #include <time.h>
 
+enum { CLOCK_NS_PER_MS = 1000000 };
+
 /** CLOCK_MONOTONIC now, in nanoseconds. */
 uint64_t clock_now_ns(void);
+/** The same in milliseconds, with fractions: for durations that people read. */
+double clock_now_ms(void);
 /** The same of any clock, such as a thread's CPU time; 0: there is none. */
 uint64_t clock_read_ns(clockid_t clock);
+/** A point of any clock as the kernel takes it. */
+struct timespec clock_timespec(uint64_t ns);
 /** The point `ms` milliseconds, or `ns` nanoseconds, from now. */
 struct timespec clock_deadline(uint64_t ms);
 struct timespec clock_deadline_ns(uint64_t ns);

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "pool/base/clock.h"
 #include "pool/python/object_layout.h"
 #include "reload/memory/safe_read.h"
 #include "reload/objects/free_watch.h"
@@ -39,12 +39,6 @@ struct stale_check *stale_check_new(struct error *err) {
         error_set(err, ERR_MEMORY, "out of memory for the stale state check");
     }
     return check;
-}
-
-static double now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 /** The variable does not hold the object itself, but leads to it. */
@@ -219,7 +213,7 @@ static int report_reinitialised(struct stale_check *check, struct stale_view *vi
 
 int stale_check_loaded(struct stale_check *check, void *old, void *new,
                        struct stale_report **ret_report, struct error *err) {
-    double started = now_ms();
+    double started = clock_now_ms();
     struct stale_view view;
     if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL,
                         &check->memory, err) != 0) {
@@ -235,7 +229,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                stale_threads_report(&view, report, err) == 0 &&
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
-        report->took_ms = now_ms() - started;
+        report->took_ms = clock_now_ms() - started;
         *ret_report = report;
         report = NULL;
         result = 0;
@@ -340,7 +334,7 @@ static int report_after_end(struct stale_check *check, const struct extension_li
 
 int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
                           struct error *err) {
-    double started = now_ms();
+    double started = clock_now_ms();
     struct extension_list extensions = {0};
     struct stale_report *report = NULL;
     int result = -1;
@@ -353,7 +347,7 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
         goto out;
     }
     stale_report_conclude(report);
-    report->took_ms = now_ms() - started;
+    report->took_ms = clock_now_ms() - started;
     *ret_report = report;
     report = NULL;
     result = 0;

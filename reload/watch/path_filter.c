@@ -9,10 +9,7 @@
 #include <sys/stat.h>
 
 struct path_filter {
-    char **watch;
-    size_t watch_count;
-    char **ignore;
-    size_t ignore_count;
+    struct string_list watch, ignore; /* owned */
 };
 
 /* ---- Matching ---- */
@@ -71,40 +68,37 @@ bool path_matches(const char *pattern, const char *path) {
 
 /* ---- The filter ---- */
 
-static void free_list(char **list, size_t count) {
-    for (size_t i = 0; list && i < count; i++) {
-        free(list[i]);
+static void clear_list(struct string_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i]);
     }
-    free(list);
+    free(list->items);
 }
 
-/* `**` at its head makes an `ignore` pattern match anywhere, a `watch` pattern below the base. */
-static char **absolute_list(const char *base, char *const *patterns, size_t count,
-                            bool is_star_anywhere) {
-    char **list = calloc(count ? count : 1, sizeof *list);
-    for (size_t i = 0; list && i < count; i++) {
-        bool is_whole =
-            patterns[i][0] == '/' || (is_star_anywhere && strncmp(patterns[i], "**", 2) == 0);
-        if (asprintf(&list[i], "%s%s%s", is_whole ? "" : base, is_whole ? "" : "/", patterns[i]) <
-            0) {
-            list[i] = NULL;
-            free_list(list, i);
-            return NULL;
+/*
+ * `**` at its head makes an `ignore` pattern match anywhere, a `watch` pattern below the base.
+ * @return 0, or -1 out of memory
+ */
+static int copy_absolute(struct string_list *list, const char *base,
+                         const struct string_list *patterns, bool is_star_anywhere) {
+    list->items = calloc(patterns->count + 1, sizeof *list->items);
+    for (size_t i = 0; list->items && i < patterns->count; i++) {
+        const char *pattern = patterns->items[i];
+        bool is_whole = pattern[0] == '/' || (is_star_anywhere && strncmp(pattern, "**", 2) == 0);
+        if (asprintf(&list->items[i], "%s%s%s", is_whole ? "" : base, is_whole ? "" : "/",
+                     pattern) < 0) {
+            return -1;
         }
+        list->count = i + 1;
     }
-    return list;
+    return list->items ? 0 : -1;
 }
 
-struct path_filter *path_filter_new(const char *base, char *const *watch, size_t watch_count,
-                                    char *const *ignore, size_t ignore_count, struct error *err) {
+struct path_filter *path_filter_new(const char *base, const struct string_list *watch,
+                                    const struct string_list *ignore, struct error *err) {
     struct path_filter *filter = calloc(1, sizeof *filter);
-    if (filter) {
-        filter->watch = absolute_list(base, watch, watch_count, false);
-        filter->watch_count = watch_count;
-        filter->ignore = absolute_list(base, ignore, ignore_count, true);
-        filter->ignore_count = ignore_count;
-    }
-    if (!filter || !filter->watch || !filter->ignore) {
+    if (!filter || copy_absolute(&filter->watch, base, watch, false) != 0 ||
+        copy_absolute(&filter->ignore, base, ignore, true) != 0) {
         error_set(err, ERR_MEMORY, "out of memory");
         path_filter_free(filter);
         return NULL;
@@ -114,15 +108,15 @@ struct path_filter *path_filter_new(const char *base, char *const *watch, size_t
 
 void path_filter_free(struct path_filter *filter) {
     if (filter) {
-        free_list(filter->watch, filter->watch_count);
-        free_list(filter->ignore, filter->ignore_count);
+        clear_list(&filter->watch);
+        clear_list(&filter->ignore);
         free(filter);
     }
 }
 
 bool path_filter_ignores(const struct path_filter *filter, const char *path) {
-    for (size_t i = 0; i < filter->ignore_count; i++) {
-        if (path_matches(filter->ignore[i], path)) {
+    for (size_t i = 0; i < filter->ignore.count; i++) {
+        if (path_matches(filter->ignore.items[i], path)) {
             return true;
         }
     }
@@ -130,8 +124,8 @@ bool path_filter_ignores(const struct path_filter *filter, const char *path) {
 }
 
 bool path_filter_watches(const struct path_filter *filter, const char *path) {
-    for (size_t i = 0; i < filter->watch_count; i++) {
-        if (path_matches(filter->watch[i], path)) {
+    for (size_t i = 0; i < filter->watch.count; i++) {
+        if (path_matches(filter->watch.items[i], path)) {
             return !path_filter_ignores(filter, path);
         }
     }
@@ -199,8 +193,8 @@ static void walk_directory(const struct walk *walk, const char *directory, int l
 
 void path_filter_walk(const struct path_filter *filter,
                       void (*visit)(void *ctx, const char *path, bool is_directory), void *ctx) {
-    for (size_t i = 0; i < filter->watch_count; i++) {
-        struct walk walk = {filter, filter->watch[i], visit, ctx};
+    for (size_t i = 0; i < filter->watch.count; i++) {
+        struct walk walk = {filter, filter->watch.items[i], visit, ctx};
         char directory[PATH_MAX];
         fixed_part(walk.pattern, directory, sizeof directory);
         walk_directory(&walk, directory,

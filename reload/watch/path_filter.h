@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "pool/base/error.h"
+#include "pool/base/string_list.h"
 
 struct path_filter;
 
@@ -23,8 +24,8 @@ struct path_filter;
  * @return the filter, or NULL: ERR_MEMORY
  * @owns the caller: path_filter_free()
  */
-struct path_filter *path_filter_new(const char *base, char *const *watch, size_t watch_count,
-                                    char *const *ignore, size_t ignore_count, struct error *err);
+struct path_filter *path_filter_new(const char *base, const struct string_list *watch,
+                                    const struct string_list *ignore, struct error *err);
 void path_filter_free(struct path_filter *filter);
 
 /** Whether an absolute path matches a `watch` pattern and no `ignore` pattern. */

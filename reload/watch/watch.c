@@ -31,7 +31,6 @@ enum { BUCKETS = 256 };
 
 struct watch {
     int fd;
-    size_t count;
     struct place *by_wd[BUCKETS];
 };
 
@@ -68,10 +67,6 @@ int watch_fd(const struct watch *watch) {
     return watch->fd;
 }
 
-size_t watch_count(const struct watch *watch) {
-    return watch->count;
-}
-
 /* ---- Adding ---- */
 
 static struct place **bucket(struct watch *watch, int wd) {
@@ -80,14 +75,10 @@ static struct place **bucket(struct watch *watch, int wd) {
 
 /* Remember that `wd` is at `path`. @return -1 out of memory */
 static int note_place(struct watch *watch, int wd, const char *path, uint32_t mask) {
-    bool is_new_wd = true;
     for (struct place *place = *bucket(watch, wd); place; place = place->next) {
-        if (place->wd == wd) {
-            is_new_wd = false;
-            if (strcmp(place->path, path) == 0) {
-                place->mask |= mask;
-                return 0;
-            }
+        if (place->wd == wd && strcmp(place->path, path) == 0) {
+            place->mask |= mask;
+            return 0;
         }
     }
     size_t bytes = strlen(path) + 1;
@@ -98,7 +89,6 @@ static int note_place(struct watch *watch, int wd, const char *path, uint32_t ma
     *place = (struct place){.next = *bucket(watch, wd), .wd = wd, .mask = mask};
     memcpy(place->path, path, bytes);
     *bucket(watch, wd) = place;
-    watch->count += is_new_wd;
     return 0;
 }
 
@@ -197,18 +187,15 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
 /* ---- Reading ---- */
 
 static void forget(struct watch *watch, int wd) {
-    bool was_known = false;
     for (struct place **at = bucket(watch, wd); *at;) {
         struct place *place = *at;
         if (place->wd == wd) {
             *at = place->next;
             free(place);
-            was_known = true;
         } else {
             at = &place->next;
         }
     }
-    watch->count -= was_known;
 }
 
 static void tell(struct watch *watch, const struct inotify_event *raw,

@@ -47,7 +47,4 @@ int watch_path(struct watch *watch, const char *path, bool is_directory, struct 
 void watch_read(struct watch *watch, void (*event)(void *ctx, const char *path, bool is_structure),
                 void *ctx);
 
-/** How many kernel watches are held. */
-size_t watch_count(const struct watch *watch);
-
 #endif

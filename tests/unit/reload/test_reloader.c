@@ -14,9 +14,10 @@
 /* Steps are counted by the hook and awaited, never slept for. */
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_changed = PTHREAD_COND_INITIALIZER;
-static unsigned s_steps[STEP_WATCH_LIMIT + 1];
+static unsigned s_steps[RELOAD_STEP_WATCH_LIMIT + 1];
 static char s_cause[600], s_error[600];
-static int s_before_switch_code, s_after_end_code, s_replacements;
+static enum reload_decision s_decision = DECISION_SWITCH;
+static int s_after_end_code, s_replacements;
 static bool s_after_end_outlasts, s_has_waited, s_is_still_there;
 static enum reload_strategy s_strategy = STRATEGY_INTERPRETER;
 
@@ -36,12 +37,13 @@ static enum reload_strategy strategy(void *ctx, struct reload_target *target,
     return s_strategy;
 }
 
-static int before_switch(void *ctx, struct reload_target *target, struct generation *next,
-                         struct error *err) {
+static enum reload_decision before_switch(void *ctx, struct reload_target *target,
+                                          struct generation *next, struct error *err) {
     (void)ctx;
     (void)target;
     cr_assert_eq(generation_state(next), GENERATION_LOADING);
-    return s_before_switch_code ? error_set(err, (enum error_code)s_before_switch_code, "no") : 0;
+    error_set(err, ERR_FAILED, "no");
+    return s_decision;
 }
 
 static void await_step(enum reload_step step, unsigned count);
@@ -57,10 +59,10 @@ static int after_end(void *ctx, struct reload_target *target, struct generation 
         s_has_waited = true;
         pthread_cond_broadcast(&s_changed);
         pthread_mutex_unlock(&s_lock);
-        await_step(STEP_RETIRED, 2);
+        await_step(RELOAD_STEP_RETIRED, 2);
         s_is_still_there = generation_number(serving) == number;
     }
-    return s_after_end_code ? error_set(err, ERR_REFUSED, "stale") : 0;
+    return s_after_end_code ? error_set(err, ERR_FAILED, "stale") : 0;
 }
 
 static void replace(void *ctx, struct reload_target *target, const char *cause, const char *why) {
@@ -125,17 +127,15 @@ static void setup(void) {
     char *watch[] = {(char *)"templates/*.html"};
     struct reload_target_options options = {.interpreter = pool_app_interpreter(s_app),
                                             .base = s_base,
-                                            .watch = watch,
-                                            .watch_count = 1,
-                                            .files = files,
-                                            .file_count = 1,
+                                            .watch = {watch, 1},
+                                            .files = {files, 1},
                                             .debounce_ms = 30,
                                             .startup_timeout_ms = 10000,
                                             .drain_ms = 5000,
                                             .is_watched = true};
     cr_assert_eq(reloader_add(s_reloader, &options, &s_target, NULL), 0);
     fixture_reload(s_app);
-    reloader_loaded(s_target, NULL);
+    reload_target_loaded(s_target, NULL);
 }
 
 static void teardown(void) {
@@ -148,29 +148,29 @@ TestSuite(reloader, .init = setup, .fini = teardown);
 
 Test(reloader, a_saved_file_is_served_and_the_old_generation_ends) {
     save("def name(): return 'two'");
-    await_step(STEP_SWITCHED, 1);
+    await_step(RELOAD_STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "two");
-    await_step(STEP_RETIRED, 1);
+    await_step(RELOAD_STEP_RETIRED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "two");
     cr_expect(strstr(s_cause, s_file), "%s", s_cause);
 }
 
 Test(reloader, a_broken_edit_keeps_the_old_code_and_the_repair_is_picked_up) {
     save("def name( return 'two'");
-    await_step(STEP_KEPT, 1);
+    await_step(RELOAD_STEP_KEPT, 1);
     cr_expect(strstr(s_error, "SyntaxError"), "%s", s_error);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     save("def name(): return 'three'");
-    await_step(STEP_SWITCHED, 1);
+    await_step(RELOAD_STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "three");
-    cr_expect_eq(s_steps[STEP_KEPT], 1);
+    cr_expect_eq(s_steps[RELOAD_STEP_KEPT], 1);
 }
 
 Test(reloader, touching_a_file_or_saving_it_unchanged_reloads_nothing) {
     utimensat(AT_FDCWD, s_file, NULL, 0);
     save("def name(): return 'one'");
-    await_step(STEP_UNCHANGED, 1);
-    cr_expect_eq(s_steps[STEP_DETECTED], 0);
+    await_step(RELOAD_STEP_UNCHANGED, 1);
+    cr_expect_eq(s_steps[RELOAD_STEP_DETECTED], 0);
 }
 
 Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {
@@ -182,17 +182,17 @@ Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {
     cr_assert(file);
     fputs("<p>", file);
     fclose(file);
-    await_step(STEP_SWITCHED, 1);
+    await_step(RELOAD_STEP_SWITCHED, 1);
     cr_expect(strstr(s_cause, "a.html"), "%s", s_cause);
 }
 
 Test(reloader, an_edit_while_the_code_loads_leads_to_the_newest_code_only) {
     save("import time; time.sleep(0.5)\ndef name(): return 'two'");
-    await_step(STEP_DETECTED, 1);
+    await_step(RELOAD_STEP_DETECTED, 1);
     save("def name(): return 'three'");
-    await_step(STEP_SWITCHED, 1);
+    await_step(RELOAD_STEP_SWITCHED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "three");
-    cr_expect_eq(s_steps[STEP_SWITCHED], 1);
+    cr_expect_eq(s_steps[RELOAD_STEP_SWITCHED], 1);
 }
 
 static void asked(void *ctx, const struct reload_event *event) {
@@ -200,26 +200,26 @@ static void asked(void *ctx, const struct reload_event *event) {
 }
 
 Test(reloader, a_request_reloads_unchanged_files_and_tells_how_it_went) {
-    enum reload_step told = STEP_WATCH_LIMIT;
-    reloader_request(s_target, "asked", asked, &told);
-    await_step(STEP_RETIRED, 1);
+    enum reload_step told = RELOAD_STEP_WATCH_LIMIT;
+    reload_target_request(s_target, "asked", asked, &told);
+    await_step(RELOAD_STEP_RETIRED, 1);
     reloader_free(s_reloader);
     s_reloader = NULL;
-    cr_expect_eq(told, STEP_SWITCHED);
+    cr_expect_eq(told, RELOAD_STEP_SWITCHED);
 }
 
 Test(reloader, a_refusing_check_asks_for_a_new_worker_and_the_old_code_serves_on) {
-    s_before_switch_code = ERR_REFUSED;
+    s_decision = DECISION_REPLACE_WORKER;
     save("def name(): return 'two'");
-    await_step(STEP_REPLACED, 1);
+    await_step(RELOAD_STEP_REPLACED, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     cr_expect_eq(s_replacements, 1);
 }
 
 Test(reloader, a_failed_readiness_check_keeps_the_old_code) {
-    s_before_switch_code = ERR_FAILED;
+    s_decision = DECISION_KEEP;
     save("def name(): return 'two'");
-    await_step(STEP_KEPT, 1);
+    await_step(RELOAD_STEP_KEPT, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
     cr_expect_eq(s_replacements, 0);
 }
@@ -227,7 +227,7 @@ Test(reloader, a_failed_readiness_check_keeps_the_old_code) {
 Test(reloader, stale_state_after_the_end_keeps_the_gate_closed) {
     s_after_end_code = 1;
     save("def name(): return 'two'");
-    await_step(STEP_REPLACED, 1);
+    await_step(RELOAD_STEP_REPLACED, 1);
     struct fixture_job job;
     fixture_job_init(&job, "name");
     cr_assert_eq(pool_submit(s_app, &job.job, NULL), 0);
@@ -242,7 +242,7 @@ Test(reloader, stale_state_after_the_end_keeps_the_gate_closed) {
 Test(reloader, strategy_worker_asks_for_a_new_worker_at_once) {
     s_strategy = STRATEGY_WORKER;
     save("def name(): return 'two'");
-    await_step(STEP_REPLACED, 1);
+    await_step(RELOAD_STEP_REPLACED, 1);
     cr_expect_eq(s_replacements, 1);
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
 }
@@ -256,7 +256,7 @@ Test(reloader, reloads_in_quick_succession_leave_the_generation_that_is_looked_a
     }
     pthread_mutex_unlock(&s_lock);
     save("def name(): return 'three'");
-    await_step(STEP_RETIRED, 2); /* "two" has come and gone meanwhile */
+    await_step(RELOAD_STEP_RETIRED, 2); /* "two" has come and gone meanwhile */
     cr_expect_str_eq(fixture_call(s_app, "name"), "three");
     reloader_free(s_reloader); /* waits for those that look */
     s_reloader = NULL;

@@ -40,7 +40,8 @@ Test(path_filter, patterns_match_as_glob_and_gitignore_do) {
 Test(path_filter, ignore_wins_over_watch_and_relative_patterns_start_at_the_base) {
     char *watch[] = {(char *)"templates/**/*.html", (char *)"**/*.po"};
     char *ignore[] = {(char *)"**/cache/**", (char *)"templates/tmp.html"};
-    struct path_filter *filter = path_filter_new("/srv/app", watch, 2, ignore, 2, NULL);
+    const struct string_list watched = {watch, 2}, ignored = {ignore, 2};
+    struct path_filter *filter = path_filter_new("/srv/app", &watched, &ignored, NULL);
     cr_assert(filter);
     cr_expect(path_filter_watches(filter, "/srv/app/templates/a.html"));
     cr_expect(path_filter_watches(filter, "/srv/app/locale/de/x.po"));
@@ -82,7 +83,8 @@ Test(path_filter, walk_visits_matching_files_and_the_directories_that_could_hold
     make(base, "t/sub/b.html");
     make(base, "t/sub/c.txt");
     char *watch[] = {(char *)"t/*/*.html", (char *)"t/a.html"};
-    struct path_filter *filter = path_filter_new(base, watch, 2, NULL, 0, NULL);
+    const struct string_list watched = {watch, 2}, ignored = {NULL, 0};
+    struct path_filter *filter = path_filter_new(base, &watched, &ignored, NULL);
     struct found found = {""};
     path_filter_walk(filter, note, &found);
     cr_expect(strstr(found.text, "/t/sub/b.html\n"));

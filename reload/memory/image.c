@@ -234,20 +234,25 @@ int image_list_refresh(struct image_list *list, struct error *err) {
     return 0;
 }
 
-struct image *image_list_find(const struct image_list *list, uintptr_t address) {
+size_t image_list_index(const struct image_list *list, uintptr_t address) {
     size_t low = 0, high = list->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        struct image *image = list->items[middle];
+        const struct image *image = list->items[middle];
         if (address < image->low) {
             high = middle;
         } else if (address >= image->high) {
             low = middle + 1;
         } else {
-            return image;
+            return middle;
         }
     }
-    return NULL;
+    return list->count;
+}
+
+struct image *image_list_find(const struct image_list *list, uintptr_t address) {
+    size_t index = image_list_index(list, address);
+    return index < list->count ? list->items[index] : NULL;
 }
 
 struct image *image_list_find_file(const struct image_list *list, const char *path) {
@@ -304,9 +309,4 @@ static struct image *user_of(const struct image_list *list, const struct image *
 
 struct image *image_list_user_of(const struct image_list *list, const struct image *library) {
     return user_of(list, library, 0);
-}
-
-const char *image_file_name(const struct image *image) {
-    const char *slash = strrchr(image->path, '/');
-    return slash ? slash + 1 : image->path;
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "pool/base/error.h"
@@ -78,6 +79,8 @@ int image_list_refresh(struct image_list *list, struct error *err);
 /** Free what the list holds, not the struct. */
 void image_list_clear(struct image_list *list);
 
+/** The index of the image that an address lies in; list->count: it lies in none. */
+size_t image_list_index(const struct image_list *list, uintptr_t address);
 /** The image that an address lies in, or NULL. */
 struct image *image_list_find(const struct image_list *list, uintptr_t address);
 /** The image that was loaded from this file (compared by inode), or NULL. */
@@ -94,6 +97,9 @@ static inline bool image_is_checked(const struct image *image) {
 }
 
 /** The file's name without its directory. */
-const char *image_file_name(const struct image *image);
+static inline const char *image_file_name(const struct image *image) {
+    const char *slash = strrchr(image->path, '/');
+    return slash ? slash + 1 : image->path;
+}
 
 #endif

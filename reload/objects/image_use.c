@@ -1,28 +1,13 @@
 #include "reload/objects/image_use.h"
 
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pool/python/object_layout.h"
-#include "reload/objects/object_text.h"
-
-static size_t index_of(const struct image_list *images, const struct image *image) {
-    size_t low = 0, high = images->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (images->items[middle]->low < image->low) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
+#include "reload/objects/module_image.h"
 
 /** Mark an image, and the libraries that it was linked with. */
 static void mark(struct image_use *use, const struct image *image) {
-    size_t index = index_of(use->images, image);
+    size_t index = image_list_index(use->images, image->low);
     if (use->used[index]) {
         return;
     }
@@ -42,26 +27,14 @@ static void mark_address(struct image_use *use, const void *address) {
     }
 }
 
-/** A copy that CPython makes of a module that initialises once has no definition, but a file. */
-static void mark_file(struct image_use *use, PyObject *module) {
-    char path[PATH_MAX];
-    PyObject *file = object_dict_entry(PyModule_GetDict(module), "__file__");
-    if (!file || !object_str_ends_with(file, ".so")) {
-        return;
-    }
-    object_str_text(file, path, sizeof path);
-    const struct image *image = image_list_find_file(use->images, path);
-    if (image && image_is_checked(image)) {
-        mark(use, image);
-    }
-}
-
 static void mark_module(struct image_use *use, PyObject *module) {
     PyModuleDef *def = PyModule_GetDef(module);
+    char file[PATH_MAX];
+    const struct image *image = def ? NULL : module_image(use->images, module, file);
     if (def) {
         mark_address(use, def);
-    } else {
-        mark_file(use, module);
+    } else if (image && image_is_checked(image)) {
+        mark(use, image);
     }
 }
 

@@ -110,20 +110,18 @@ static void track_one(PyObject *object, void *arg) {
     }
 }
 
-static int track(struct object_map *map, PyInterpreterState *interpreter, enum object_owner owner,
-                 py_object_function each, py_object_function also, void *also_arg,
-                 struct error *err) {
-    map->owner = (uint8_t)owner;
-    map->also = also;
-    map->also_arg = also_arg;
-    py_gc_each(interpreter, each, map);
+static int track(struct object_map *map, const struct object_source *source,
+                 py_object_function each, struct error *err) {
+    map->owner = (uint8_t)source->owner;
+    map->also = source->also;
+    map->also_arg = source->also_arg;
+    py_gc_each(source->interpreter, each, map);
     return result(map, err);
 }
 
-int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
-                     enum object_owner owner, py_object_function also, void *also_arg,
+int object_map_track(struct object_map *map, const struct object_source *source,
                      struct error *err) {
-    return track(map, interpreter, owner, track_one, also, also_arg, err);
+    return track(map, source, track_one, err);
 }
 
 static void add_edge(struct object_map *map, PyObject *to, uint8_t to_owner) {
@@ -288,11 +286,10 @@ static void track_and_reach_from(PyObject *object, void *arg) {
     reach_from(object, arg);
 }
 
-int object_map_track_last(struct object_map *map, PyInterpreterState *interpreter,
-                          enum object_owner owner, py_object_function also, void *also_arg,
+int object_map_track_last(struct object_map *map, const struct object_source *source,
                           struct error *err) {
     start_finding_edges(map, false);
-    return track(map, interpreter, owner, track_and_reach_from, also, also_arg, err);
+    return track(map, source, track_and_reach_from, err);
 }
 
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,

@@ -55,14 +55,16 @@ struct object_edge {
 struct object_map *object_map_new(const struct image_list *images, struct error *err);
 void object_map_free(struct object_map *map);
 
-/**
- * Mark every object that the collector tracks for this interpreter.
- * @param also  NULL, or called for each of them
- * Errors: ERR_MEMORY
- */
-int object_map_track(struct object_map *map, PyInterpreterState *interpreter,
-                     enum object_owner owner, py_object_function also, void *also_arg,
-                     struct error *err);
+/** The objects that the collector tracks for an interpreter. */
+struct object_source {
+    PyInterpreterState *interpreter;
+    enum object_owner owner;
+    py_object_function also; /**< NULL, or called for each of them, with also_arg */
+    void *also_arg;
+};
+
+/** Mark every object of a source. Errors: ERR_MEMORY */
+int object_map_track(struct object_map *map, const struct object_source *source, struct error *err);
 
 /** Its dictionary, mro and the descriptors in it are nobody's. Errors: ERR_MEMORY */
 int object_map_add_static_type(struct object_map *map, PyTypeObject *type, struct error *err);
@@ -87,8 +89,7 @@ int object_map_find_edges(struct object_map *map, PyInterpreterState *interprete
  * object_map_track() and object_map_find_edges() in one go, for an interpreter that comes last:
  * all others have been tracked.
  */
-int object_map_track_last(struct object_map *map, PyInterpreterState *interpreter,
-                          enum object_owner owner, py_object_function also, void *also_arg,
+int object_map_track_last(struct object_map *map, const struct object_source *source,
                           struct error *err);
 bool object_map_has_strangers(const struct object_map *map);
 void object_map_name_strangers(struct object_map *map);

@@ -1,8 +1,9 @@
 /**
  * A byte for each 16 bytes of memory, where one is needed: what object stands there.
  *
- * In regions of 1 MiB found through a small hash table.  Objects lie in few of them, and a cache
- * answers nearly every question: a few nanoseconds.
+ * Bytes stand in regions of 1 MiB of memory, which a small hash table finds.  Objects lie in few
+ * regions, and a cache answers nearly every question: a few nanoseconds.  The inner loop of
+ * object_map.c, in a header so that the compiler inlines it.
  *
  * @thread one at a time
  */
@@ -34,8 +35,25 @@ struct object_marks {
 };
 
 /** Find a region through the hash table; with `make` it is made if absent. @return NULL: none */
-struct marks_region *object_marks_region(struct object_marks *marks, uintptr_t key, bool make);
-void object_marks_clear(struct object_marks *marks);
+static inline struct marks_region *object_marks_region(struct object_marks *marks, uintptr_t key,
+                                                       bool make) {
+    struct address_entry *entry = address_set_find(&marks->regions, key);
+    if (!entry && make) {
+        struct marks_region *region = scratch_take(&marks->scratch, sizeof *region);
+        entry = region ? address_set_add(&marks->regions, key) : NULL;
+        if (entry) {
+            entry->value = (uintptr_t)region;
+        }
+        marks->out_of_memory |= !entry;
+    }
+    return entry ? (struct marks_region *)entry->value : NULL;
+}
+
+static inline void object_marks_clear(struct object_marks *marks) {
+    scratch_clear(&marks->scratch);
+    address_set_clear(&marks->regions);
+    *marks = (struct object_marks){0};
+}
 
 /** Objects of the heap are aligned so; one that is not stands within something else. */
 static inline bool object_marks_aligned(uintptr_t address) {

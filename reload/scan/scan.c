@@ -16,12 +16,12 @@ enum { SPARSE_BYTES_MIN = 1 << 20 };
 
 static void scan_segment(struct scanner *scanner, struct image *image,
                          const struct image_range *segment) {
-    struct block from = {.image = image, .start = segment->start, .bytes = segment->bytes};
+    struct block from = {
+        .image = image, .segment = segment, .start = segment->start, .bytes = segment->bytes};
     uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
     uintptr_t end = segment->start + segment->bytes;
     if (segment->bytes < SPARSE_BYTES_MIN) {
-        scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
-                   (end - start) / WORD_BYTES);
+        scan_words(scanner, &from, start, (const uintptr_t *)start, (end - start) / WORD_BYTES);
         return;
     }
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -32,7 +32,7 @@ static void scan_segment(struct scanner *scanner, struct image *image,
         uintptr_t next = (start / page_bytes + 1) * page_bytes;
         uintptr_t stop = next < end ? next : end;
         if (!known || touched[i]) {
-            scan_words(scanner, &from, segment, start, (const uintptr_t *)start,
+            scan_words(scanner, &from, start, (const uintptr_t *)start,
                        (stop - start) / WORD_BYTES);
         }
         start = next;
@@ -48,7 +48,7 @@ static void scan_block(struct scanner *scanner, const struct block *block) {
         if (!bytes || !safe_read(block->start + done, words, bytes)) {
             return;
         }
-        scan_words(scanner, block, NULL, block->start + done, words, bytes / WORD_BYTES);
+        scan_words(scanner, block, block->start + done, words, bytes / WORD_BYTES);
         done += bytes;
     }
 }
@@ -81,18 +81,18 @@ static void scan_thread_locals(struct scanner *scanner, struct image *image,
     }
 }
 
-int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
-                unsigned wanted, const struct py_interpreters *interpreters,
-                PyInterpreterState *ending, struct error *err) {
+int scan_images(struct scan *scan, const struct scan_options *options, struct error *err) {
+    const struct image_use *use = options->use;
     const struct image_list *images = use->images;
     struct thread_list threads;
-    if (scan_threads(&threads, interpreters, ending, err) != 0) {
+    if (scan_threads(&threads, options->interpreters, options->ending, err) != 0) {
         return -1;
     }
-    struct scanner scanner = {.scan = scan, .images = images, .map = map, .wanted = wanted};
+    struct scanner scanner = {
+        .scan = scan, .images = images, .map = options->map, .wanted = options->wanted};
     scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
     scanner.out_of_memory = !scanner.blocks;
-    leave_out_states(&scanner, interpreters);
+    leave_out_states(&scanner, options->interpreters);
     for (size_t i = 0; scanner.blocks && i < images->count; i++) {
         struct image *image = images->items[i];
         bool is_python = image->role == IMAGE_PYTHON;

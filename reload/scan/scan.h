@@ -58,17 +58,22 @@ struct scan {
     size_t type_count;
 };
 
+struct scan_options {
+    const struct image_use *use;  /**< the images to look at */
+    const struct object_map *map; /**< NULL: owners do not matter, each tracked object is a hit */
+    unsigned wanted; /**< enum object_owner bits: objects that belong to these *only* are hits */
+    const struct py_interpreters *interpreters; /**< all of the process */
+    /** Threads that Python knows of in this one are not looked at: they end with it. */
+    PyInterpreterState *ending;
+};
+
 /**
- * Scan the images in use, and their thread-local blocks of all threads that outlive `ending`: its
- * own threads, as Python knows them, go with it.  Of CPython's own image, the variables of the
- * extensions that are built into it; no heap blocks are followed from there.
- * @param map     NULL: not asked whose objects they are, each tracked one is a hit
- * @param wanted  owners (enum object_owner bits): objects that belong to these *only* are hits
+ * Scan the images in use, and their thread-local blocks of all threads that outlive
+ * `options->ending`.  Of CPython's own image only the variables of built-in extensions are looked
+ * at, and no heap blocks are followed from there.
  * Errors: ERR_MEMORY
  */
-int scan_images(struct scan *scan, const struct image_use *use, const struct object_map *map,
-                unsigned wanted, const struct py_interpreters *interpreters,
-                PyInterpreterState *ending, struct error *err);
+int scan_images(struct scan *scan, const struct scan_options *options, struct error *err);
 void scan_clear(struct scan *scan);
 
 /** "cache", "table+0x10", "registry→0x8" (in the heap block that it points to). */

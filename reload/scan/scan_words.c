@@ -37,16 +37,15 @@ static void append(struct scanner *scanner, struct scan_hit **list, size_t *coun
     (*list)[(*count)++] = hit;
 }
 
-static void add_hit(struct scanner *scanner, const struct block *from, uintptr_t holder,
-                    uintptr_t word, PyObject *object, PyObject *via) {
-    append(scanner, &scanner->scan->hits, &scanner->scan->count,
-           make_hit(from, holder, word, object, via));
+static void add_hit(struct scanner *scanner, struct scan_hit hit) {
+    append(scanner, &scanner->scan->hits, &scanner->scan->count, hit);
 }
 
 /** Whether a word is the m_copy field of a PyModuleDef. */
-static bool is_module_copy(const struct image_range *segment, uintptr_t location) {
+static bool is_module_copy(const struct block *from, uintptr_t location) {
     uintptr_t start = location - offsetof(PyModuleDef, m_base.m_copy);
-    return start >= segment->start && Py_TYPE((PyObject *)start) == &PyModuleDef_Type;
+    return from->segment && start >= from->segment->start &&
+           Py_TYPE((PyObject *)start) == &PyModuleDef_Type;
 }
 
 static void add_copy(struct scanner *scanner, const struct block *from, uintptr_t holder,
@@ -56,15 +55,17 @@ static void add_copy(struct scanner *scanner, const struct block *from, uintptr_
 }
 
 /** Whether CPython keeps this word: part of a static type's furniture. */
-static bool is_furniture(const struct image_range *segment, uintptr_t location) {
+static bool is_furniture(const struct block *from, uintptr_t location) {
     static const size_t s_type_fields[] = {
         offsetof(PyTypeObject, tp_dict),       offsetof(PyTypeObject, tp_bases),
         offsetof(PyTypeObject, tp_mro),        offsetof(PyTypeObject, tp_cache),
         offsetof(PyTypeObject, tp_subclasses), offsetof(PyTypeObject, tp_weaklist),
     };
-    for (size_t i = 0; i < sizeof s_type_fields / sizeof s_type_fields[0]; i++) {
+    size_t count = from->segment ? sizeof s_type_fields / sizeof s_type_fields[0] : 0;
+    for (size_t i = 0; i < count; i++) {
         uintptr_t start = location - s_type_fields[i];
-        if (scan_is_static_type(segment, start) && Py_TYPE((PyObject *)start) == &PyType_Type) {
+        if (scan_is_static_type(from->segment, start) &&
+            Py_TYPE((PyObject *)start) == &PyType_Type) {
             return true;
         }
     }
@@ -83,13 +84,14 @@ static bool is_wanted(const struct scanner *scanner, PyObject *object) {
                : PyObject_GC_IsTracked(object);
 }
 
+/** Queue memory that a word at `holder` leads to. @param via  NULL, or the object that it is of */
 static struct block *queue_block(struct scanner *scanner, const struct block *from,
-                                 uintptr_t holder, uintptr_t start, size_t bytes, PyObject *via) {
+                                 uintptr_t holder, struct image_range memory, PyObject *via) {
     if (scanner->block_count == SCAN_BLOCKS_MAX ||
-        scanner->block_bytes + bytes > SCAN_BLOCK_BYTES_MAX) {
+        scanner->block_bytes + memory.bytes > SCAN_BLOCK_BYTES_MAX) {
         return NULL;
     }
-    struct address_entry *entry = address_set_add(&scanner->seen, start);
+    struct address_entry *entry = address_set_add(&scanner->seen, memory.start);
     if (!entry || entry->value) {
         scanner->out_of_memory |= !entry;
         return NULL;
@@ -100,12 +102,13 @@ static struct block *queue_block(struct scanner *scanner, const struct block *fr
     if (from->depth == 0 && !from->via) {
         block->location = from->is_tls ? holder - from->start : holder;
     }
-    block->start = start;
-    block->bytes = bytes;
+    block->segment = NULL;
+    block->start = memory.start;
+    block->bytes = memory.bytes;
     block->depth = from->depth + (via ? 0 : 1);
     block->via = via ? via : from->via;
     block->is_exact = via != NULL;
-    scanner->block_bytes += bytes;
+    scanner->block_bytes += memory.bytes;
     return block;
 }
 
@@ -120,8 +123,9 @@ struct container {
 static int look_into(PyObject *item, void *arg) {
     const struct container *container = arg;
     if (is_wanted(container->scanner, item)) {
-        add_hit(container->scanner, container->from, container->holder,
-                (uintptr_t)container->object, item, container->object);
+        add_hit(container->scanner,
+                make_hit(container->from, container->holder, (uintptr_t)container->object, item,
+                         container->object));
     }
     return 0;
 }
@@ -139,18 +143,20 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
                         type == &PyFrozenSet_Type;
     Py_ssize_t items;
     if (is_wanted(scanner, (PyObject *)type)) {
-        add_hit(scanner, from, holder, (uintptr_t)object, object, from->via);
+        add_hit(scanner, make_hit(from, holder, (uintptr_t)object, object, from->via));
     } else if (is_container) {
         struct container container = {scanner, from, holder, object};
         type->tp_traverse(object, look_into, &container);
     } else if (type == &PyTuple_Type) {
         /* One that was moved when it was resized leaves its head behind: read with care. */
         if (safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items)) {
-            queue_block(scanner, from, holder, (uintptr_t)object,
-                        (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES, object);
+            size_t bytes = (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES;
+            queue_block(scanner, from, holder, (struct image_range){(uintptr_t)object, bytes},
+                        object);
         }
     } else if (has_c_fields(scanner, type)) {
-        queue_block(scanner, from, holder, (uintptr_t)object, (size_t)type->tp_basicsize, object);
+        size_t bytes = (size_t)type->tp_basicsize;
+        queue_block(scanner, from, holder, (struct image_range){(uintptr_t)object, bytes}, object);
     }
 }
 
@@ -179,7 +185,7 @@ static bool may_be_tagged(uintptr_t word) {
 
 /** Whether a word may point at a heap block, or an object that the map does not know. */
 static bool may_be_address(const struct scanner *scanner, const struct block *from,
-                           const struct image_range *segment, uintptr_t holder, uintptr_t word) {
+                           uintptr_t holder, uintptr_t word) {
     uintptr_t value = word & ~(uintptr_t)TAG_BITS;
     bool has_objects_only = from->image->role == IMAGE_PYTHON || value != word;
     if (scanner->map ? has_objects_only || !from->image->imports_python
@@ -189,18 +195,19 @@ static bool may_be_address(const struct scanner *scanner, const struct block *fr
     return value >> 47 == 0 && (value == word || may_be_tagged(word)) &&
            from->depth < SCAN_DEPTH_MAX && scanner->block_count < SCAN_BLOCKS_MAX &&
            !address_set_find(&scanner->seen, value) && !image_list_find(scanner->images, value) &&
-           !(segment && is_furniture(segment, holder));
+           !is_furniture(from, holder);
 }
 
 static void meet_tracked(struct scanner *scanner, const struct block *from,
-                         const struct image_range *segment, const struct candidate *candidate) {
+                         const struct candidate *candidate) {
     uintptr_t value = candidate->word & ~(uintptr_t)TAG_BITS;
     if (scanner->map) {
         scanner->scan->strangers++;
-    } else if (segment && is_module_copy(segment, candidate->holder)) {
+    } else if (is_module_copy(from, candidate->holder)) {
         add_copy(scanner, from, candidate->holder, candidate->word);
     } else {
-        add_hit(scanner, from, candidate->holder, candidate->word, (PyObject *)value, from->via);
+        add_hit(scanner,
+                make_hit(from, candidate->holder, candidate->word, (PyObject *)value, from->via));
     }
 }
 
@@ -209,9 +216,9 @@ static void follow_block(struct scanner *scanner, const struct block *from,
     uintptr_t start = candidate->word;
     size_t bytes = heap_block_bytes(start);
     bool is_vector = candidate->next > start && candidate->next - start < bytes;
-    struct block *block = bytes ? queue_block(scanner, from, candidate->holder, start,
-                                              is_vector ? candidate->next - start : bytes, NULL)
-                                : NULL;
+    struct image_range memory = {start, is_vector ? candidate->next - start : bytes};
+    struct block *block =
+        bytes ? queue_block(scanner, from, candidate->holder, memory, NULL) : NULL;
     if (block) {
         block->is_exact = is_vector;
     }
@@ -219,13 +226,12 @@ static void follow_block(struct scanner *scanner, const struct block *from,
 
 /** A word that points into no image and at no known object: a heap block, or an object of C's. */
 static void follow(struct scanner *scanner, const struct block *from,
-                   const struct image_range *segment, const struct candidate *candidate,
-                   const struct living_head *head) {
+                   const struct candidate *candidate, const struct living_head *head) {
     uintptr_t value = candidate->word & ~(uintptr_t)TAG_BITS;
     PyTypeObject *type;
     enum living living = living_object(scanner->map, scanner->images, value, head, &type);
     if (living == LIVING_TRACKED) {
-        meet_tracked(scanner, from, segment, candidate);
+        meet_tracked(scanner, from, candidate);
     }
     if (living == LIVING_NOWHERE || living == LIVING_TRACKED || living == LIVING_IMMORTAL ||
         value != candidate->word || from->image->role == IMAGE_PYTHON ||
@@ -242,8 +248,7 @@ static void follow(struct scanner *scanner, const struct block *from,
     }
 }
 
-static void follow_candidates(struct scanner *scanner, const struct block *from,
-                              const struct image_range *segment) {
+static void follow_candidates(struct scanner *scanner, const struct block *from) {
     uintptr_t addresses[SAFE_READ_MAX] = {0};
     struct living_head heads[SAFE_READ_MAX];
     size_t count = scanner->candidate_count;
@@ -252,33 +257,32 @@ static void follow_candidates(struct scanner *scanner, const struct block *from,
     }
     living_read(addresses, count, heads);
     for (size_t i = 0; i < count; i++) {
-        follow(scanner, from, segment, &scanner->candidates[i], &heads[i]);
+        follow(scanner, from, &scanner->candidates[i], &heads[i]);
     }
     scanner->candidate_count = 0;
 }
 
 static void add_candidate(struct scanner *scanner, const struct block *from,
-                          const struct image_range *segment, struct candidate candidate) {
+                          struct candidate candidate) {
     scanner->candidates[scanner->candidate_count++] = candidate;
     if (scanner->candidate_count == SAFE_READ_MAX) {
-        follow_candidates(scanner, from, segment);
+        follow_candidates(scanner, from);
     }
 }
 
 /** A word that points at an object which the map knows. */
-static void meet_known(struct scanner *scanner, const struct block *from,
-                       const struct image_range *segment, uintptr_t holder, uintptr_t word,
-                       uint8_t marks) {
-    if (segment && is_module_copy(segment, holder)) {
+static void meet_known(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                       uintptr_t word, uint8_t marks) {
+    if (is_module_copy(from, holder)) {
         add_copy(scanner, from, holder, word);
-    } else if (has_wanted_owner(scanner, marks) && !(segment && is_furniture(segment, holder))) {
-        add_hit(scanner, from, holder, word, (PyObject *)(word & ~(uintptr_t)TAG_BITS), from->via);
+    } else if (has_wanted_owner(scanner, marks) && !is_furniture(from, holder)) {
+        PyObject *object = (PyObject *)(word & ~(uintptr_t)TAG_BITS);
+        add_hit(scanner, make_hit(from, holder, word, object, from->via));
     }
 }
 
-void scan_words(struct scanner *scanner, const struct block *from,
-                const struct image_range *segment, uintptr_t start, const uintptr_t *words,
-                size_t count) {
+void scan_words(struct scanner *scanner, const struct block *from, uintptr_t start,
+                const uintptr_t *words, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uintptr_t word = words[i], holder = start + i * WORD_BYTES;
         if (word < 1 << 16) {
@@ -287,11 +291,11 @@ void scan_words(struct scanner *scanner, const struct block *from,
         uint8_t marks =
             scanner->map ? object_map_marks(scanner->map, word & ~(uintptr_t)TAG_BITS) : 0;
         if (marks & (uint8_t)~OBJECT_COUNTED) {
-            meet_known(scanner, from, segment, holder, word, marks);
-        } else if (may_be_address(scanner, from, segment, holder, word)) {
-            add_candidate(scanner, from, segment,
+            meet_known(scanner, from, holder, word, marks);
+        } else if (may_be_address(scanner, from, holder, word)) {
+            add_candidate(scanner, from,
                           (struct candidate){holder, word, i + 1 < count ? words[i + 1] : 0});
         }
     }
-    follow_candidates(scanner, from, segment);
+    follow_candidates(scanner, from);
 }

@@ -17,6 +17,7 @@ enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
 struct block {
     uintptr_t start;
     size_t bytes;
+    const struct image_range *segment; /**< it is part of this one; NULL: of none */
     PyObject *via;
     unsigned depth;
     struct image *image;
@@ -45,13 +46,11 @@ struct scanner {
 };
 
 /**
- * Look at the words of `from`.
- * @param segment  what they are part of; NULL: a heap block, or thread-local variables
- * @param start    where they stand
- * @param words    their contents: in place, or a copy
+ * Look at words of `from`.
+ * @param start  where they stand
+ * @param words  their contents: in place, or a copy
  */
-void scan_words(struct scanner *scanner, const struct block *from,
-                const struct image_range *segment, uintptr_t start, const uintptr_t *words,
-                size_t count);
+void scan_words(struct scanner *scanner, const struct block *from, uintptr_t start,
+                const uintptr_t *words, size_t count);
 
 #endif

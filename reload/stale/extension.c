@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pool/python/object_layout.h"
+#include "reload/objects/module_image.h"
 #include "reload/objects/object_text.h"
 
 /**
@@ -23,13 +24,7 @@ static bool is_single_phase(PyObject *module) {
 static int add_module(struct extension_list *list, PyObject *name, PyObject *module,
                       const struct image_list *images, struct error *err) {
     char text[PATH_MAX];
-    PyObject *file =
-        PyModule_Check(module) ? object_dict_entry(PyModule_GetDict(module), "__file__") : NULL;
-    if (!file || !object_str_ends_with(file, ".so")) {
-        return 0;
-    }
-    object_str_text(file, text, sizeof text);
-    struct image *image = image_list_find_file(images, text);
+    struct image *image = PyModule_Check(module) ? module_image(images, module, text) : NULL;
     if (!image || image->role != IMAGE_EXTENSION) {
         return 0;
     }

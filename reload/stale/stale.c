@@ -41,6 +41,14 @@ struct stale_check *stale_check_new(struct error *err) {
     return check;
 }
 
+/** With the check's images and, unless others are given, its memory. */
+static int open_view(struct stale_check *check, struct stale_view *view,
+                     struct stale_view_options options, struct error *err) {
+    options.images = &check->images;
+    options.memory = options.memory ? options.memory : &check->memory;
+    return stale_view_open(view, &options, err);
+}
+
 /** The variable does not hold the object itself, but leads to it. */
 static bool is_indirect(const struct scan_hit *hit) {
     return hit->depth || hit->via;
@@ -142,7 +150,8 @@ static int remember_leaves(struct stale_check *check, const struct stale_view *v
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err) {
     struct stale_view view;
     check->memory.knows_before = false;
-    if (stale_view_open(&view, &check->images, old, NULL, VIEW_WORDS, &check->memory, err) != 0) {
+    if (open_view(check, &view, (struct stale_view_options){.old = old, .use = VIEW_WORDS}, err) !=
+        0) {
         return -1;
     }
     int result = remember_before_load(check, &view, err);
@@ -215,8 +224,9 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                        struct stale_report **ret_report, struct error *err) {
     double started = clock_now_ms();
     struct stale_view view;
-    if (stale_view_open(&view, &check->images, old ? old : new, old ? new : NULL, VIEW_FULL,
-                        &check->memory, err) != 0) {
+    const struct stale_view_options options = {
+        .old = old ? old : new, .new = old ? new : NULL, .use = VIEW_FULL};
+    if (open_view(check, &view, options, err) != 0) {
         return -1;
     }
     int result = -1;
@@ -244,7 +254,9 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
 static int count_instead(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
     struct stale_memory nothing = {0};
-    if (stale_view_open(&view, &check->images, old, new, VIEW_FULL, &nothing, err) != 0) {
+    const struct stale_view_options options = {
+        .old = old, .new = new, .use = VIEW_FULL, .memory = &nothing};
+    if (open_view(check, &view, options, err) != 0) {
         return -1;
     }
     for (size_t i = 0; i < check->before_end_count; i++) {
@@ -271,8 +283,9 @@ static int watch(struct stale_check *check, struct error *err) {
 
 int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
+    const struct stale_view_options options = {.old = old, .new = new, .use = VIEW_WORDS};
     forget_before_end(check);
-    if (stale_view_open(&view, &check->images, old, new, VIEW_WORDS, &check->memory, err) != 0) {
+    if (open_view(check, &view, options, err) != 0) {
         return -1;
     }
     int result = remember_before_end(check, &view, err);

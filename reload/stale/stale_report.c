@@ -89,17 +89,23 @@ static struct stale_finding *next_finding(struct stale_report *report) {
     return finding;
 }
 
-static int fill(struct stale_report *report, struct stale_finding *finding, const char *module,
-                const char *image, const char *symbol, const struct stale_what *what) {
+/** Where a finding is. */
+struct place {
+    const char *module, *image, *symbol;
+};
+
+/** Complete the finding that next_finding() gave. @return 0, or -1: out of memory */
+static int fill(struct stale_report *report, struct stale_finding *finding,
+                const struct place *place, const struct stale_what *what) {
     char holds[OBJECT_TEXT_BYTES];
     holds_text(what, holds);
     finding->hazard = what->hazard;
     finding->verdict = what->verdict;
     finding->is_borrowed = what->is_borrowed;
     finding->is_note = what->is_note;
-    finding->module = strdup(module);
-    finding->image = strdup(image);
-    finding->symbol = strdup(symbol);
+    finding->module = strdup(place->module);
+    finding->image = strdup(place->image);
+    finding->symbol = strdup(place->symbol);
     finding->holds = strdup(holds);
     finding->owner = strdup(what->owner);
     if (!finding->module || !finding->image || !finding->symbol || !finding->holds ||
@@ -150,13 +156,15 @@ int stale_report_add(struct stale_report *report, const struct extension_list *e
     finding->is_tls = hit->is_tls;
     finding->offset = hit->location - (hit->is_tls ? 0 : hit->image->base);
     const char *module = extension_list_module_of(extensions, images, hit->image);
-    return fill(report, finding, module, hit->image->path, symbol, what);
+    const struct place place = {module, hit->image->path, symbol};
+    return fill(report, finding, &place, what);
 }
 
 int stale_report_add_nowhere(struct stale_report *report, const char *module, const char *where,
                              const struct stale_what *what) {
     struct stale_finding *finding = next_finding(report);
-    return finding ? fill(report, finding, module, "", where, what) : -1;
+    const struct place place = {module, "", where};
+    return finding ? fill(report, finding, &place, what) : -1;
 }
 
 void stale_report_conclude(struct stale_report *report) {

@@ -40,22 +40,30 @@ static bool has_others(const struct stale_view *view) {
     return false;
 }
 
+static int track(struct stale_view *view, PyInterpreterState *interpreter, enum object_owner owner,
+                 struct error *err) {
+    const struct object_source source = {.interpreter = interpreter, .owner = owner};
+    return object_map_track(view->map, &source, err);
+}
+
 /**
  * List the objects of all that may hold anything of `old`, and see by them which images `subject`
  * uses.  Its own come last, so that its edges are found in the same go; not beside strangers.
  */
 static int list_objects(struct stale_view *view, struct error *err) {
     PyInterpreterState *main = PyInterpreterState_Main();
-    struct object_map *map = view->map;
     view->has_listed = true;
-    if ((!view->is_first && view->old != main &&
-         object_map_track(map, view->old, OWNER_OLD, NULL, NULL, err) != 0) ||
-        (view->subject != main && object_map_track(map, main, OWNER_MAIN, NULL, NULL, err) != 0)) {
+    if ((!view->is_first && view->old != main && track(view, view->old, OWNER_OLD, err) != 0) ||
+        (view->subject != main && track(view, main, OWNER_MAIN, err) != 0)) {
         return -1;
     }
     view->has_edges_of_new = !view->is_first && !has_others(view);
-    return (view->has_edges_of_new ? object_map_track_last : object_map_track)(
-        map, view->subject, owner_of(view, view->subject), image_use_look, &view->use, err);
+    const struct object_source subject = {.interpreter = view->subject,
+                                          .owner = owner_of(view, view->subject),
+                                          .also = image_use_look,
+                                          .also_arg = &view->use};
+    return view->has_edges_of_new ? object_map_track_last(view->map, &subject, err)
+                                  : object_map_track(view->map, &subject, err);
 }
 
 /** Which images `old` uses: known from when it was new, but for what it has imported since. */
@@ -95,18 +103,22 @@ static int find_use(struct stale_view *view, struct stale_memory *memory, struct
 static int track_others(struct stale_view *view, struct error *err) {
     for (size_t i = 0; i < view->interpreters.count; i++) {
         const struct py_interpreter *each = &view->interpreters.items[i];
-        if (is_other(view, each) &&
-            object_map_track(view->map, each->state, OWNER_OTHER, NULL, NULL, err) != 0) {
+        if (is_other(view, each) && track(view, each->state, OWNER_OTHER, err) != 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int scan_again(struct stale_view *view, struct error *err) {
+/** @param map  NULL: which variables hold tracked objects, whoever owns them */
+static int scan_with(struct stale_view *view, const struct object_map *map, struct error *err) {
+    const struct scan_options options = {.use = &view->use,
+                                         .map = map,
+                                         .wanted = OWNER_MASK,
+                                         .interpreters = &view->interpreters,
+                                         .ending = view->old};
     scan_clear(&view->scan);
-    return scan_images(&view->scan, &view->use, view->map, OWNER_MASK, &view->interpreters,
-                       view->old, err);
+    return scan_images(&view->scan, &options, err);
 }
 
 /** Whether an untracked object may be stale, or borrowed: references must be followed to know. */
@@ -190,7 +202,7 @@ static int answer(struct stale_view *view, struct stale_memory *memory, struct e
         object_map_reach(view->map, PyInterpreterState_Main(), OWNER_MAIN, err) != 0 ||
         (owner_of(view, view->old) == OWNER_OLD &&
          object_map_reach(view->map, view->old, OWNER_OLD, err) != 0) ||
-        scan_again(view, err) != 0) {
+        scan_with(view, view->map, err) != 0) {
         goto out;
     }
     for (size_t i = 0; i < before.unclaimed_count; i++) {
@@ -263,11 +275,11 @@ static int remember_owners(const struct stale_view *view, struct stale_memory *m
 }
 
 static int look_fully(struct stale_view *view, struct stale_memory *memory, struct error *err) {
-    if (scan_again(view, err) != 0) {
+    if (scan_with(view, view->map, err) != 0) {
         return -1;
     }
     if (view->scan.strangers && has_others(view) &&
-        (track_others(view, err) != 0 || scan_again(view, err) != 0)) {
+        (track_others(view, err) != 0 || scan_with(view, view->map, err) != 0)) {
         return -1;
     }
     if (remember_owners(view, memory, err) != 0 || scan_types(&view->scan, &view->use, err) != 0 ||
@@ -286,16 +298,14 @@ static int look_fully(struct stale_view *view, struct stale_memory *memory, stru
 static int look_at_words(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     mark_use_of_old(view, memory);
     image_use_end(&view->use);
-    return scan_images(&view->scan, &view->use, NULL, OWNER_MASK, &view->interpreters, view->old,
-                       err);
+    return scan_with(view, NULL, err);
 }
 
 /** Whether nothing new is in the variables of the extensions that are in use. */
 static int has_new_words(struct stale_view *view, const struct stale_memory *memory, bool *ret_has,
                          struct error *err) {
     *ret_has = false;
-    int result =
-        scan_images(&view->scan, &view->use, NULL, OWNER_MASK, &view->interpreters, view->old, err);
+    int result = scan_with(view, NULL, err);
     for (size_t i = 0; i < view->scan.count; i++) {
         *ret_has |= !stale_memory_is_of_others(memory, &view->scan.hits[i]);
     }
@@ -333,16 +343,17 @@ static int look(struct stale_view *view, enum stale_view_use use, struct stale_m
     return view->has_listed || list_objects(view, err) == 0 ? look_fully(view, memory, err) : -1;
 }
 
-int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, enum stale_view_use use, struct stale_memory *memory,
+int stale_view_open(struct stale_view *view, const struct stale_view_options *options,
                     struct error *err) {
-    *view = (struct stale_view){
-        .images = images, .old = old, .subject = new ? new : old, .is_first = !new};
+    *view = (struct stale_view){.images = options->images,
+                                .old = options->old,
+                                .subject = options->new ? options->new : options->old,
+                                .is_first = !options->new};
     if (!py_shares_gil(view->old) || !py_shares_gil(view->subject)) {
         return error_set(err, ERR_USAGE,
                          "an interpreter with a GIL of its own cannot be checked from outside");
     }
-    if (look(view, use, memory, err) != 0) {
+    if (look(view, options->use, options->memory, err) != 0) {
         stale_view_close(view);
         return -1;
     }

@@ -40,15 +40,19 @@ enum stale_view_use {
     VIEW_FULL,  /**< whose they are, who owns a reference, edges between interpreters */
 };
 
+struct stale_view_options {
+    struct image_list *images;
+    PyInterpreterState *old; /**< whose objects are looked for */
+    PyInterpreterState *new; /**< the generation after it, or NULL */
+    enum stale_view_use use;
+    struct stale_memory *memory; /**< read; added to by a full view */
+};
+
 /**
- * Map all objects and scan all images.
- * @param old     whose objects are looked for
- * @param new     NULL, or the generation after it
- * @param memory  read; added to by a full view
+ * Look: map objects and scan images, as far as the use needs it.
  * Errors: ERR_MEMORY, ERR_USAGE (an interpreter with its own GIL)
  */
-int stale_view_open(struct stale_view *view, struct image_list *images, PyInterpreterState *old,
-                    PyInterpreterState *new, enum stale_view_use use, struct stale_memory *memory,
+int stale_view_open(struct stale_view *view, const struct stale_view_options *options,
                     struct error *err);
 void stale_view_close(struct stale_view *view);
 

@@ -98,7 +98,12 @@ Test(living, an_interpreter_uses_the_extensions_of_its_modules) {
     for (size_t i = 0; i < 2; i++) {
         bool is_used = false;
         cr_assert_eq(image_use_start(&use, &s_images, &s_err), 0);
-        cr_assert_eq(object_map_track(s_map, users[i], OWNER_MAIN, image_use_look, &use, &s_err),
+        cr_assert_eq(object_map_track(s_map,
+                                      &(struct object_source){.interpreter = users[i],
+                                                              .owner = OWNER_MAIN,
+                                                              .also = image_use_look,
+                                                              .also_arg = &use},
+                                      &s_err),
                      0);
         image_use_end(&use);
         for (size_t k = 0; k < s_images.count; k++) {

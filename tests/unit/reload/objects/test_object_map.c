@@ -47,8 +47,12 @@ static PyInterpreterState *interpreter_of(PyThreadState *tstate) {
 }
 
 static void map_into(struct object_map *map) {
-    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, NULL, NULL, &s_err);
-    object_map_track(map, interpreter_of(s_sub), OWNER_OLD, NULL, NULL, &s_err);
+    object_map_track(
+        map, &(struct object_source){.interpreter = interpreter_of(s_main), .owner = OWNER_MAIN},
+        &s_err);
+    object_map_track(
+        map, &(struct object_source){.interpreter = interpreter_of(s_sub), .owner = OWNER_OLD},
+        &s_err);
     object_map_reach(map, interpreter_of(s_main), OWNER_MAIN, &s_err);
     object_map_reach(map, interpreter_of(s_sub), OWNER_OLD, &s_err);
 }
@@ -134,7 +138,9 @@ Test(object_map, references_from_outside_are_what_is_not_counted_inside) {
 Test(object_map, every_tracked_object_is_in_one_list_only) {
     run(s_sub, "import json");
     struct object_map *map = object_map_new(&s_images, &s_err);
-    object_map_track(map, interpreter_of(s_main), OWNER_MAIN, NULL, NULL, &s_err);
+    object_map_track(
+        map, &(struct object_source){.interpreter = interpreter_of(s_main), .owner = OWNER_MAIN},
+        &s_err);
     PyThreadState_Swap(s_sub);
     PyObject *objects = PyObject_CallMethod(PyImport_ImportModule("gc"), "get_objects", NULL);
     size_t of_main = 0;

@@ -10,4 +10,5 @@ set(FCGI_HOST_PYTHON_EXECUTABLE "${PYTHON_EXEC_PREFIX}/bin/python${PYTHON_VERSIO
 
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(ELF REQUIRED IMPORTED_TARGET libelf)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_package(Threads REQUIRED)

@@ -7,15 +7,20 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-static const uint64_t FNV_BASIS = 0xcbf29ce484222325u, FNV_PRIME = 0x100000001b3u;
+/* XXH3 of 128 bits: two different contents do not have the same one by accident. */
+struct fingerprint {
+    bool is_there; /* false: the file is absent or unreadable */
+    XXH128_hash_t hash;
+};
 
 struct file {
     struct file *next; /* in its bucket */
     struct stat seen;  /* when `content` was taken */
-    uint64_t content;  /* 0: absent or unreadable */
-    uint64_t place;    /* of the resolved path: a switched symbolic link changes it */
-    bool is_uncertain; /* may be newer than what was read: counts as changed until settled */
+    struct fingerprint content;
+    struct fingerprint place; /* of the resolved path: a switched symbolic link changes it */
+    bool is_uncertain;        /* may be newer than what was read: counts as changed until settled */
     char path[];
 };
 
@@ -23,42 +28,51 @@ enum { BUCKETS = 512 }; /* applications load tens to a few thousand files */
 
 struct file_set {
     struct file *buckets[BUCKETS];
-    size_t count;
 };
 
-static uint64_t fnv(uint64_t hash, const void *bytes, size_t size) {
-    const unsigned char *byte = bytes;
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ byte[i]) * FNV_PRIME;
-    }
-    return hash;
+static bool is_same(const struct fingerprint *a, const struct fingerprint *b) {
+    return a->is_there == b->is_there && (!a->is_there || XXH128_isEqual(a->hash, b->hash));
 }
 
-uint64_t file_fingerprint(const char *path) {
+/* @return whether all of it was read */
+static bool hash_file(XXH3_state_t *state, int fd) {
+    char buffer[16384];
+    ssize_t got;
+    XXH3_128bits_reset(state);
+    while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+        XXH3_128bits_update(state, buffer, (size_t)got);
+    }
+    return got == 0;
+}
+
+static struct fingerprint content_of(const char *path) {
+    struct fingerprint content = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return 0;
+        return content;
     }
-    char buffer[16384];
-    uint64_t hash = FNV_BASIS;
-    ssize_t got;
-    while ((got = read(fd, buffer, sizeof buffer)) > 0) {
-        hash = fnv(hash, buffer, (size_t)got);
+    XXH3_state_t *state = XXH3_createState(); /* NULL: out of memory, as if it were unreadable */
+    if (state && hash_file(state, fd)) {
+        content = (struct fingerprint){true, XXH3_128bits_digest(state)};
     }
+    XXH3_freeState(state);
     close(fd);
-    return got < 0 ? 0 : hash ? hash : 1;
+    return content;
 }
 
-static uint64_t resolved_place(const char *path) {
+static struct fingerprint place_of(const char *path) {
+    struct fingerprint place = {0};
     char *real = realpath(path, NULL);
-    uint64_t hash = real ? fnv(FNV_BASIS, real, strlen(real)) : 0;
+    if (real) {
+        place = (struct fingerprint){true, XXH3_128bits(real, strlen(real))};
+    }
     free(real);
-    return hash;
+    return place;
 }
 
-static struct file **slot(const struct file_set *set, const char *path) {
-    uint64_t hash = fnv(FNV_BASIS, path, strlen(path));
-    struct file **at = (struct file **)&set->buckets[(hash ^ hash >> 32) % BUCKETS];
+/* Where the file of this path stands in its bucket, or is to be put. */
+static struct file **find(const struct file_set *set, const char *path) {
+    struct file **at = (struct file **)&set->buckets[XXH3_64bits(path, strlen(path)) % BUCKETS];
     while (*at && strcmp((*at)->path, path) != 0) {
         at = &(*at)->next;
     }
@@ -102,14 +116,14 @@ static void stat_or_zero(const char *path, struct stat *ret_info) {
 /* Take the file as it is now. */
 static void refresh(struct file *file) {
     stat_or_zero(file->path, &file->seen); /* before the content: a write in between shows later */
-    file->content = file_fingerprint(file->path);
-    file->place = resolved_place(file->path);
+    file->content = content_of(file->path);
+    file->place = place_of(file->path);
     file->is_uncertain = false;
 }
 
 int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
                  struct error *err) {
-    struct file **at = slot(set, path);
+    struct file **at = find(set, path);
     if (*at) {
         return 0;
     }
@@ -122,21 +136,16 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
     refresh(file);
     file->is_uncertain = read_at && !is_before(file->seen.st_ctim, *read_at);
     *at = file;
-    set->count++;
     return 1;
 }
 
 bool file_set_is_uncertain(const struct file_set *set, const char *path) {
-    const struct file *file = *slot(set, path);
+    const struct file *file = *find(set, path);
     return file && file->is_uncertain;
 }
 
 bool file_set_has(const struct file_set *set, const char *path) {
-    return *slot(set, path) != NULL;
-}
-
-size_t file_set_count(const struct file_set *set) {
-    return set->count;
+    return *find(set, path) != NULL;
 }
 
 void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const char *path),
@@ -150,15 +159,15 @@ void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const ch
 
 static bool is_changed(struct file *file) {
     struct stat now;
-    uint64_t content = file->content, place = file->place;
+    struct fingerprint content = file->content, place = file->place, place_now;
     bool was_uncertain = file->is_uncertain;
     stat_or_zero(file->path, &now);
-    if (!was_uncertain && is_same_stat(&now, &file->seen) &&
-        resolved_place(file->path) == file->place) {
+    place_now = place_of(file->path);
+    if (!was_uncertain && is_same_stat(&now, &file->seen) && is_same(&place_now, &place)) {
         return false;
     }
     refresh(file);
-    return was_uncertain || file->content != content || file->place != place;
+    return was_uncertain || !is_same(&file->content, &content) || !is_same(&file->place, &place);
 }
 
 size_t file_set_changed(struct file_set *set, char *ret_first, size_t size) {
@@ -176,8 +185,9 @@ size_t file_set_changed(struct file_set *set, char *ret_first, size_t size) {
 void file_set_settle(struct file_set *set, const struct file_set *before) {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct file *file = set->buckets[i]; file; file = file->next) {
-            const struct file *earlier = file->is_uncertain ? *slot(before, file->path) : NULL;
-            if (earlier && earlier->content == file->content && earlier->place == file->place) {
+            const struct file *earlier = file->is_uncertain ? *find(before, file->path) : NULL;
+            if (earlier && is_same(&earlier->content, &file->content) &&
+                is_same(&earlier->place, &file->place)) {
                 file->is_uncertain = false;
             }
         }
@@ -187,7 +197,7 @@ void file_set_settle(struct file_set *set, const struct file_set *before) {
 int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err) {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct file *file = other->buckets[i]; file; file = file->next) {
-            struct file **at = slot(set, file->path);
+            struct file **at = find(set, file->path);
             if (*at) {
                 continue;
             }
@@ -199,7 +209,6 @@ int file_set_merge(struct file_set *set, const struct file_set *other, struct er
             memcpy(copy, file, bytes);
             copy->next = NULL;
             *at = copy;
-            set->count++;
         }
     }
     return 0;

@@ -1,8 +1,8 @@
 /**
  * The files a generation was made from, with what they held: tells whether an edit changed
- * anything.  A file is compared by its content, not by its times: `touch` changes nothing, two
- * edits of one size within a second are two changes, and so is a symbolic link on its path that
- * leads elsewhere.
+ * anything.  A file is compared by a fingerprint of its content, not by its times: `touch` changes
+ * nothing, and two edits within a second that keep the size are two changes.  A symbolic link on
+ * its path that leads elsewhere is a change, too.
  *
  * @thread one at a time (its owner's lock)   @tstate none
  */
@@ -35,13 +35,12 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
 bool file_set_is_uncertain(const struct file_set *set, const char *path);
 
 bool file_set_has(const struct file_set *set, const char *path);
-size_t file_set_count(const struct file_set *set);
 void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const char *path),
                    void *ctx);
 
 /**
  * Compare every file with what is on disk now, and take that as the state to compare with from
- * now on.  Unchanged times are trusted, the others are read.
+ * now on.  A file is read again only when its times have changed.
  * @param[out] ret_first  the first changed path found (may be NULL)
  * @return how many changed
  */
@@ -55,8 +54,5 @@ void file_set_settle(struct file_set *set, const struct file_set *before);
 
 /** Add to `set` what is only in `other`, as it stands there. Errors: ERR_MEMORY */
 int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err);
-
-/** Content fingerprint of a file (64-bit FNV-1a over its bytes); 0 if it cannot be read. */
-uint64_t file_fingerprint(const char *path);
 
 #endif

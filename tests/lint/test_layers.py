@@ -52,6 +52,7 @@ LIBRARY_OF = {  # system header → rooms that may include it
     "gelf.h": ("reload/memory",),
     "elfutils/libdw.h": (),
     "sys/inotify.h": ("reload/watch",),
+    "xxhash.h": ("reload/watch",),
     # The rooms that need no Python.
     "Python.h": tuple(room for room, below in ROOMS.items()
                       if "pool/python" in below or room == "pool/python") + ("reload/memory",),

@@ -6,7 +6,7 @@
 
 #include "pool/base/clock.h"
 #include "pool/base/thread.h"
-#include "pool/python/cpython_internals.h"
+#include "pool/python/cpython_repairs.h"
 
 /** How often to look: CPython's own switch interval.  Waiting takes up to twice as long then. */
 static atomic_uint s_switch_interval_us = 5000;

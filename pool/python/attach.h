@@ -3,7 +3,7 @@
  * the others.
  *
  * Up to CPython 3.12 a thread that computes gives the GIL only to threads of its own interpreter
- * (cpython_internals.c says why).  While any thread of the host is attached, a helper thread looks
+ * (cpython_repairs.c says why).  While any thread of the host is attached, a helper thread looks
  * every few milliseconds whether somebody waits in vain, and passes the request on.  It sleeps when
  * no thread of the host is attached, and does not exist where CPython needs no help.
  */

@@ -6,7 +6,7 @@
 
 #include "embedded/interpreter_setup_py.h"
 #include "pool/python/attach.h"
-#include "pool/python/cpython_internals.h"
+#include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "embedded/main_first_py.h"
-#include "pool/python/cpython_internals.h"
+#include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"

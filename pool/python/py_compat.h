@@ -1,6 +1,7 @@
 /**
- * What differs between CPython 3.11, 3.12 and 3.13, under the newest version's names.  This is the
- * only file, beside pool/python/cpython_internals.c, that asks for the version.
+ * What differs between CPython 3.11, 3.12 and 3.13, under the newest version's names.
+ *
+ * Only this file, cpython_repairs.c and cpython_inspect.c ask for the version of CPython.
  *
  * Includes <Python.h>, so include it first.
  */
@@ -17,7 +18,7 @@
 /** Interpreters with a GIL of their own work (3.12 has them, but corrupts memory in them). */
 #define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
 
-/** Who waits for the GIL is not heard by a thread of another interpreter (3.13 mended that). */
+/** A thread that has the GIL does not see that one of another interpreter waits (up to 3.12). */
 #define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
 
 /** Extensions of the standard library that share Python objects between interpreters
@@ -26,8 +27,8 @@
 #define PY_HAS_SHARED_DECIMAL (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_ASYNCIO (PY_VERSION_HEX < 0x030C0000) /**< and `_zoneinfo` */
 
-/** Classes made in Python have numbers that count anew in each interpreter, and attributes are
- *  cached by them: another interpreter's class is taken for one's own. */
+/** Attributes are cached by the number of a class, and each interpreter counts its classes from 1:
+ *  a class of one interpreter is taken for one of another. */
 #define PY_CONFUSES_CLASSES (PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000)
 
 #if PY_VERSION_HEX < 0x030C0000

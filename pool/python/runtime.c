@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "pool/python/cpython_internals.h"
+#include "pool/python/cpython_repairs.h"
 #include "pool/python/interpreter.h"
 #include "pool/python/main_first.h"
 #include "pool/python/py_error.h"

@@ -14,10 +14,29 @@ static PyObject *import_attribute(const char *module_name, const char *name) {
     return attribute;
 }
 
-/** It belongs to no interpreter: it has no contents, and its type is a static one. */
+/** An object of no interpreter: it has one method and no contents, and its type is a static one. */
 struct stand_in {
-    PyObject_HEAD
+    const char *type_name;
+    PyMethodDef methods[2];
+    PyTypeObject type;
+    struct {
+        PyObject_HEAD
+    } object;
 };
+
+/** Complete a stand-in. @return borrowed: the object; or NULL with an exception */
+static PyObject *stand_in_object(struct stand_in *stand_in) {
+    stand_in->type = (PyTypeObject){
+        PyVarObject_HEAD_INIT(NULL, 0).tp_name = stand_in->type_name,
+        .tp_basicsize = sizeof stand_in->object,
+        .tp_flags = Py_TPFLAGS_DEFAULT,
+        .tp_methods = stand_in->methods,
+    };
+    if (PyType_Ready(&stand_in->type) != 0) {
+        return NULL;
+    }
+    return PyObject_Init((PyObject *)&stand_in->object, &stand_in->type);
+}
 
 /** The only function that `_datetime` calls of this module. */
 static PyObject *strptime_datetime(PyObject *self, PyObject *args) {
@@ -34,17 +53,10 @@ static PyObject *strptime_datetime(PyObject *self, PyObject *args) {
     return result;
 }
 
-static PyMethodDef s_strptime_methods[] = {
-    {"_strptime_datetime", strptime_datetime, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+static struct stand_in s_strptime = {
+    .type_name = "fcgi_host.strptime",
+    .methods = {{"_strptime_datetime", strptime_datetime, METH_VARARGS, NULL}},
 };
-static PyTypeObject s_strptime_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fcgi_host.strptime",
-    .tp_basicsize = sizeof(struct stand_in),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_methods = s_strptime_methods,
-};
-static struct stand_in s_strptime = {PyObject_HEAD_INIT(&s_strptime_type)};
 
 /** `_datetime` imports the module at the first call of strptime(), and keeps it. */
 static int prepare_datetime(void) {
@@ -53,9 +65,9 @@ static int prepare_datetime(void) {
         return 0; /* too late: what called it has put the main interpreter's there */
     }
     PyObject *type = import_attribute("_datetime", "datetime");
+    PyObject *stand_in = type ? stand_in_object(&s_strptime) : NULL; /* borrowed */
     PyObject *none = NULL;
-    if (type && PyType_Ready(&s_strptime_type) == 0 &&
-        PyDict_SetItemString(modules, "_strptime", (PyObject *)&s_strptime) == 0) {
+    if (stand_in && PyDict_SetItemString(modules, "_strptime", stand_in) == 0) {
         none = PyObject_CallMethod(type, "strptime", "ss", "", "");
         PyDict_DelItemString(modules, "_strptime");
     }
@@ -75,17 +87,10 @@ static PyObject *is_rational(PyObject *self, PyObject *instance) {
     return answer < 0 ? NULL : PyBool_FromLong(answer);
 }
 
-static PyMethodDef s_rational_methods[] = {
-    {"__instancecheck__", is_rational, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
+static struct stand_in s_rational = {
+    .type_name = "fcgi_host.rational",
+    .methods = {{"__instancecheck__", is_rational, METH_O, NULL}},
 };
-static PyTypeObject s_rational_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "fcgi_host.rational",
-    .tp_basicsize = sizeof(struct stand_in),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_methods = s_rational_methods,
-};
-static struct stand_in s_rational = {PyObject_HEAD_INIT(&s_rational_type)};
 
 /** `_decimal` asks isinstance(x, Rational) of the class that it found when it was created. */
 static int prepare_decimal(void) {
@@ -95,8 +100,8 @@ static int prepare_decimal(void) {
     int result = -1;
     PyObject *numbers = PyImport_ImportModule("numbers");
     PyObject *rational = numbers ? PyObject_GetAttrString(numbers, "Rational") : NULL;
-    if (rational && PyType_Ready(&s_rational_type) == 0 &&
-        PyObject_SetAttrString(numbers, "Rational", (PyObject *)&s_rational) == 0) {
+    PyObject *stand_in = rational ? stand_in_object(&s_rational) : NULL; /* borrowed */
+    if (stand_in && PyObject_SetAttrString(numbers, "Rational", stand_in) == 0) {
         PyObject *decimal = PyImport_ImportModule("_decimal");
         PyErr_Clear(); /* it is missing: that is for the application to find out */
         result = PyObject_SetAttrString(numbers, "Rational", rational);

@@ -28,18 +28,11 @@ void safe_read_each(const uintptr_t *addresses, size_t count, void *ret_buffers,
 enum { SAFE_READ_MAX = 64 };
 
 /**
- * The size of the heap block that starts at an address: one of malloc's (glibc) or of CPython's
- * small-object allocator, recognised by the bookkeeping around it.
- * @return 0 when nothing says that a block in use starts there
- */
-size_t heap_block_bytes(uintptr_t address);
-
-/**
  * Tell which pages of a mapped range were ever written (are in memory or swapped out), so that
  * scanning a large zeroed array does not bring it into memory.
  * @param[out] ret_touched  one for each page from the page of `start` on
  * @return false when the kernel does not tell
  */
-bool touched_pages(uintptr_t start, size_t page_count, bool *ret_touched);
+bool safe_read_touched(uintptr_t start, size_t page_count, bool *ret_touched);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/address_set.h"
 
 enum { DOMAINS = 2 };

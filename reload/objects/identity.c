@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/objects/object_text.h"
 
 enum { NAME_BYTES = 256 };

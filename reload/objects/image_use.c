@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/objects/module_image.h"
 
 /** Mark an image, and the libraries that it was linked with. */

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/safe_read.h"
+#include "reload/objects/heap_block.h"
 
 /** The address lies in memory that an image keeps mapped and writes to, as static types do. */
 static bool is_in_data(const struct image_list *images, uintptr_t address) {

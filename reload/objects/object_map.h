@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "pool/base/error.h"
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/image.h"
 
 /** Owners, a bit each: an object that is not tracked can have several. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 
 void object_str_text(PyObject *str, char *text, size_t text_bytes) {
     size_t at = 0;

@@ -27,7 +27,7 @@ static void scan_segment(struct scanner *scanner, struct image *image,
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     size_t pages = (end - start / page_bytes * page_bytes + page_bytes - 1) / page_bytes;
     bool *touched = malloc(pages * sizeof *touched);
-    bool known = touched && touched_pages(start, pages, touched);
+    bool known = touched && safe_read_touched(start, pages, touched);
     for (size_t i = 0; i < pages; i++) {
         uintptr_t next = (start / page_bytes + 1) * page_bytes;
         uintptr_t stop = next < end ? next : end;

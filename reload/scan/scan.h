@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "pool/base/error.h"
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/image.h"
 #include "reload/objects/image_use.h"
 #include "reload/objects/object_map.h"

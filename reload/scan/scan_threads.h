@@ -11,7 +11,7 @@
 #include <pthread.h>
 
 #include "pool/base/error.h"
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 
 struct thread_list {
     pthread_t *items;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "reload/objects/heap_block.h"
 #include "reload/objects/living.h"
 #include "reload/scan/scan_types.h"
 
@@ -56,14 +57,8 @@ static void add_copy(struct scanner *scanner, const struct block *from, uintptr_
 
 /** Whether CPython keeps this word: part of a static type's furniture. */
 static bool is_furniture(const struct block *from, uintptr_t location) {
-    static const size_t s_type_fields[] = {
-        offsetof(PyTypeObject, tp_dict),       offsetof(PyTypeObject, tp_bases),
-        offsetof(PyTypeObject, tp_mro),        offsetof(PyTypeObject, tp_cache),
-        offsetof(PyTypeObject, tp_subclasses), offsetof(PyTypeObject, tp_weaklist),
-    };
-    size_t count = from->segment ? sizeof s_type_fields / sizeof s_type_fields[0] : 0;
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t start = location - s_type_fields[i];
+    for (size_t i = 0; from->segment && i < PY_TYPE_FURNITURE; i++) {
+        uintptr_t start = location - py_type_furniture[i];
         if (scan_is_static_type(from->segment, start) &&
             Py_TYPE((PyObject *)start) == &PyType_Type) {
             return true;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/objects/module_image.h"
 #include "reload/objects/object_text.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pool/base/clock.h"
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/safe_read.h"
 #include "reload/objects/free_watch.h"
 #include "reload/objects/gilstate.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan_types.h"
 #include "reload/stale/stale_words.h"

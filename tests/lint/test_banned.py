@@ -23,11 +23,11 @@ BANNED = [
      ("reload/objects/gilstate.c",)),  # stands in for it, to count who calls it
     (r"(^|\bstatic\s+|^_Thread_local\s+)(PyTypeObject|PyObject\s*\*)\s*\w+\s*(=|;|\[)",
      "module state and heap types: this host's module passes its own audit",
-     ("pool/python/standard_library.c",)),  # objects that belong to no interpreter are its purpose
-    (r"\bPy_BUILD_CORE\b", "the public API; what nothing else gives is in one file",
-     ("pool/python/cpython_internals.c", "pool/python/object_layout.c")),
-    (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/python/py_compat.h, the only place that knows versions",
-     ("pool/python/py_compat.h", "pool/python/cpython_internals.c", "pool/python/object_layout.c")),
+     ()),
+    (r"\bPy_BUILD_CORE\b", "the public API; what it does not give is in two files",
+     ("pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c")),
+    (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/python/, the only room that knows versions",
+     ("pool/python/py_compat.h", "pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c")),
 ]
 # The lower layers never log; what happens is told through callbacks.
 BANNED_BELOW = [

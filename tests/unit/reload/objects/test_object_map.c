@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/image.h"
 #include "reload/objects/free_watch.h"
 #include "reload/objects/object_map.h"

@@ -1,5 +1,5 @@
 #define Py_BUILD_CORE 1
-#include "pool/python/object_layout.h"
+#include "pool/python/cpython_inspect.h"
 
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /**
  * From both ends: what takes the time is waiting for the next link to come from memory, and so two
@@ -125,6 +126,35 @@ bool py_is_immortal(PyObject *object) {
 #endif
 }
 
+/* Objects/obmalloc.c (3.11), pycore_obmalloc.h (3.12): a pool is 16 KiB, aligned, starts with this
+ * header, and is cut into blocks of one size. */
+struct pool_header {
+    uint32_t used, padding;
+    uintptr_t free_block, next_pool, previous_pool;
+    uint32_t arena_index, size_class, next_offset, last_offset;
+};
+enum { POOL_BYTES = 1 << 14, SIZE_CLASSES = 32, SIZE_CLASS_BYTES = 16 };
+_Static_assert(sizeof(struct pool_header) == sizeof(struct py_pool_header), "CPython's struct");
+
+uintptr_t py_pool_of(uintptr_t address) {
+    return address & ~(uintptr_t)(POOL_BYTES - 1);
+}
+
+size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
+    struct pool_header pool;
+    uintptr_t start = py_pool_of(address);
+    memcpy(&pool, header, sizeof pool);
+    if (address - start < sizeof pool || pool.size_class >= SIZE_CLASSES) {
+        return 0;
+    }
+    size_t bytes = (pool.size_class + 1) * SIZE_CLASS_BYTES;
+    bool is_pool = pool.used > 0 && pool.used <= (POOL_BYTES - sizeof pool) / bytes &&
+                   pool.arena_index < 1 << 20 && pool.last_offset == POOL_BYTES - bytes &&
+                   pool.next_offset <= POOL_BYTES + bytes &&
+                   (pool.free_block == 0 || pool.free_block - start < POOL_BYTES);
+    return is_pool && (address - start - sizeof pool) % bytes == 0 ? bytes : 0;
+}
+
 bool py_str_is_ready(PyObject *str) {
 #if PY_VERSION_HEX >= 0x030C0000
     (void)str;
@@ -160,15 +190,18 @@ void py_code_visit(PyObject *object, visitproc visit, void *arg) {
     }
 }
 
+const size_t py_type_furniture[PY_TYPE_FURNITURE] = {
+    offsetof(PyTypeObject, tp_dict),       offsetof(PyTypeObject, tp_bases),
+    offsetof(PyTypeObject, tp_mro),        offsetof(PyTypeObject, tp_cache),
+    offsetof(PyTypeObject, tp_subclasses), offsetof(PyTypeObject, tp_weaklist),
+};
+
 void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
-    PyObject *held[] = {
-        type->tp_dict,  type->tp_bases,      type->tp_mro,
-        type->tp_cache, type->tp_subclasses, type->tp_weaklist,
-    };
-    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+    for (size_t i = 0; i < PY_TYPE_FURNITURE; i++) {
+        PyObject *held = *(PyObject **)((char *)type + py_type_furniture[i]);
         /* 3.12 keeps small numbers in tp_subclasses of its own static types. */
-        if ((uintptr_t)held[i] > 0xFFFF) {
-            visit(held[i], arg);
+        if ((uintptr_t)held > 0xFFFF) {
+            visit(held, arg);
         }
     }
 }

@@ -1,9 +1,12 @@
 /**
- * The few places where CPython's public interface is not enough.  pool/python/cpython_internals.c
- * is the only file of this layer that includes CPython's internal headers; each function says why.
+ * Repairs of CPython: faults between the interpreters of one process that only its private fields
+ * can mend.  These functions change CPython's state; cpython_inspect.h reads it.
+ *
+ * Each repair names CPython's issue in cpython_repairs.c and ends with the version that needs it no
+ * more: there the function is empty.
  */
-#ifndef POOL_PYTHON_CPYTHON_INTERNALS_H
-#define POOL_PYTHON_CPYTHON_INTERNALS_H
+#ifndef POOL_PYTHON_CPYTHON_REPAIRS_H
+#define POOL_PYTHON_CPYTHON_REPAIRS_H
 
 #include "pool/python/py_compat.h"
 

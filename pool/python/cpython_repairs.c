@@ -1,6 +1,6 @@
 #define Py_BUILD_CORE 1 /* for the internal headers */
 
-#include "pool/python/cpython_internals.h"
+#include "pool/python/cpython_repairs.h"
 
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>

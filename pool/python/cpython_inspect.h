@@ -1,0 +1,103 @@
+/**
+ * Looking into CPython: its interpreters, their lists of objects and how an object lies in memory,
+ * as the stale state check needs it.  Nothing here changes CPython's state; cpython_repairs.h does.
+ *
+ * Why not by public functions: `gc.get_objects()` allocates, raises an audit event that an
+ * application may hook, and has to run *in* the interpreter that is asked about;
+ * PyUnstable_GC_VisitObjects() (3.12) needs a thread state of that interpreter, too.  The check
+ * reads the lists of several interpreters from one thread, while the GIL that they share keeps all
+ * of them still.
+ *
+ * @thread any  @tstate attached to an interpreter that shares the process's GIL, for all of it
+ */
+#ifndef POOL_PYTHON_CPYTHON_INSPECT_H
+#define POOL_PYTHON_CPYTHON_INSPECT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef void (*py_object_function)(PyObject *object, void *arg);
+
+/**
+ * Call `function` for every object in the garbage collector's lists of an interpreter.
+ * It must neither create nor destroy objects.
+ */
+void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg);
+
+/** Whether an interpreter shares the process's GIL, so that holding that keeps it still. */
+bool py_shares_gil(PyInterpreterState *interpreter);
+
+struct py_interpreter {
+    PyInterpreterState *state; /**< not to be followed unless is_still */
+    /**
+     * It shares the GIL and is not ending: as long as the GIL is held it stays, and its objects
+     * and threads stay still.  Another thread takes an ending interpreter apart, from 3.12 on in
+     * part without the GIL.
+     */
+    bool is_still;
+};
+
+struct py_interpreters {
+    struct py_interpreter *items;
+    size_t count;
+    bool has_own_gil; /**< at least one of them has a GIL of its own */
+};
+
+/**
+ * List all interpreters of the process.  May let go of the GIL for a moment.
+ * @return 0, or -1 out of memory  @owns free(ret_list->items)
+ */
+int py_list_interpreters(struct py_interpreters *ret_list);
+
+/** sys.modules of an interpreter. @return borrowed; NULL before it was made */
+PyObject *py_modules(PyInterpreterState *interpreter);
+
+/** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
+bool py_is_immortal(PyObject *object);
+
+/** The words that stand before an object which the garbage collector can track. */
+enum { PY_GC_LINKS = 2 };
+/**
+ * An object that is in a list of the garbage collector has a neighbour there that points back at
+ * it.  Find where the neighbour's pointer is.
+ * @param links  the words before the object
+ * @return an address that need not be readable; 0: the object is in no list
+ */
+uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]);
+/** Whether the word at that address points back at the object. */
+bool py_gc_leads_back(uintptr_t link, uintptr_t object);
+
+/** A copy of what CPython's small-object allocator keeps at the start of each of its pools. */
+struct py_pool_header {
+    uintptr_t words[6];
+};
+/** Where the header stands of the pool that an address is in, if it is in one. */
+uintptr_t py_pool_of(uintptr_t address);
+/**
+ * The size of the small object's block that starts at an address.
+ * @param header  copied from py_pool_of(address), whatever stands there
+ * @return 0: it is no pool's header, or no block of it starts at the address
+ */
+size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
+
+/** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
+bool py_str_is_ready(PyObject *str);
+
+/** How far before an object the memory block that holds it starts, by the object's type alone. */
+size_t py_type_header_bytes(PyTypeObject *type);
+/** The same by the object: one of a type that can be tracked need not be. */
+size_t py_block_header_bytes(PyObject *object);
+
+/** Visit what a code object holds: it has no tp_traverse. */
+void py_code_visit(PyObject *code, visitproc visit, void *arg);
+
+/** The fields of a type object that CPython fills by itself: bases, mro, dictionary … */
+enum { PY_TYPE_FURNITURE = 6 };
+/** Their offsets. */
+extern const size_t py_type_furniture[PY_TYPE_FURNITURE];
+/** Visit what these fields hold. */
+void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);
+
+#endif

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct connection *connection_new(struct returns *returns, const struct input_limits *limits) {
+struct connection *connection_new(struct returns *returns, const struct reader_limits *limits) {
     struct connection *c = calloc(1, sizeof *c);
     if (!c) {
         return NULL;
@@ -20,7 +20,7 @@ struct connection *connection_new(struct returns *returns, const struct input_li
     c->fd = -1;
     c->request.connection = c;
     body_spool_init(&c->spool);
-    if (input_init(&c->input, limits) < 0) {
+    if (record_reader_init(&c->reader, limits) < 0) {
         free(c);
         return NULL;
     }
@@ -32,7 +32,7 @@ void connection_free(struct connection *connection) {
         if (connection->fd >= 0) {
             close(connection->fd);
         }
-        input_destroy(&connection->input);
+        record_reader_destroy(&connection->reader);
         body_spool_clear(&connection->spool);
         free(connection->owned_content);
         free(connection);
@@ -40,13 +40,13 @@ void connection_free(struct connection *connection) {
 }
 
 void connection_reset_request(struct connection *c) {
-    input_reset(&c->input);
+    record_reader_reset(&c->reader);
     if (c->spool.end > 0) {
         body_spool_clear(&c->spool);
     }
     free(c->owned_content);
     c->owned_content = NULL;
-    c->output.stream_bytes = c->output.sent = c->output.trailer_bytes = 0;
+    c->writer.stream_bytes = c->writer.sent = c->writer.trailer_bytes = 0;
     c->has_lost_body = false;
     c->has_sent = c->has_sent_stderr = c->has_ended_stream = c->has_ended = false;
     c->app_status = 0;
@@ -56,12 +56,7 @@ void connection_reset_request(struct connection *c) {
 }
 
 void connection_open(struct connection *c, int fd) {
-    /* What a connection before it left half-read is not this one's. */
-    c->input.raw_begin = c->input.raw_end = 0;
-    c->input.content_left = 0;
-    c->input.padding_left = 0;
-    c->input.is_broken = false;
-    c->input.reply_bytes = 0;
+    record_reader_restart(&c->reader);
     connection_reset_request(c);
     c->fd = fd;
     atomic_store_explicit(&c->owner, OWNER_INTAKE, memory_order_relaxed);
@@ -71,16 +66,16 @@ void connection_open(struct connection *c, int fd) {
 }
 
 bool connection_has_to_send(const struct connection *c) {
-    return c->input.reply_bytes > 0 || output_is_pending(&c->output);
+    return c->reader.reply_bytes > 0 || record_writer_is_pending(&c->writer);
 }
 
 /* Account for `sent` bytes: the replies first when they were in this write, then the output. */
 static void note_sent(struct connection *c, size_t sent, bool replies_first) {
-    size_t replies = c->input.reply_bytes;
+    size_t replies = c->reader.reply_bytes;
     size_t of_replies = !replies_first ? 0 : sent < replies ? sent : replies;
-    memmove(c->input.replies, c->input.replies + of_replies, replies - of_replies);
-    c->input.reply_bytes -= of_replies;
-    output_sent(&c->output, sent - of_replies);
+    memmove(c->reader.replies, c->reader.replies + of_replies, replies - of_replies);
+    c->reader.reply_bytes -= of_replies;
+    record_writer_sent(&c->writer, sent - of_replies);
 }
 
 int connection_send(struct connection *c) {
@@ -88,14 +83,14 @@ int connection_send(struct connection *c) {
         return -1;
     }
     while (connection_has_to_send(c)) {
-        struct output_vectors vectors;
+        struct writer_vectors vectors;
         vectors.count = 0;
-        bool replies = c->input.reply_bytes > 0 && output_is_between_records(&c->output);
+        bool replies = c->reader.reply_bytes > 0 && record_writer_is_between_records(&c->writer);
         if (replies) {
             vectors.items[vectors.count++] =
-                (struct iovec){.iov_base = c->input.replies, .iov_len = c->input.reply_bytes};
+                (struct iovec){.iov_base = c->reader.replies, .iov_len = c->reader.reply_bytes};
         }
-        output_fill(&c->output, &vectors);
+        record_writer_fill(&c->writer, &vectors);
         size_t size = 0;
         for (int i = 0; i < vectors.count; i++) {
             size += vectors.items[i].iov_len;
@@ -121,19 +116,19 @@ int connection_send(struct connection *c) {
 }
 
 void connection_end_streams(struct connection *c) {
-    output_add_end_of_stream(&c->output, FCGI_STDOUT);
+    record_writer_add_end_of_stream(&c->writer, FCGI_STDOUT);
     if (c->has_sent_stderr) {
-        output_add_end_of_stream(&c->output, FCGI_STDERR);
+        record_writer_add_end_of_stream(&c->writer, FCGI_STDERR);
     }
     c->has_ended_stream = true;
 }
 
 void connection_end_response(struct connection *c) {
-    output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
+    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, NULL, 0);
     if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
         connection_end_streams(c);
     }
-    output_add_end_request(&c->output, c->app_status, c->protocol_status);
+    record_writer_add_end_request(&c->writer, c->app_status, c->protocol_status);
     c->has_ended = true;
 }
 
@@ -190,7 +185,7 @@ void connection_close(struct connection *c) {
 
 void connection_give_back(struct connection *c, bool attend) {
     struct returns *returns = c->returns;
-    attend = attend || c->is_eof || c->input.raw_begin < c->input.raw_end ||
+    attend = attend || c->is_eof || record_reader_has_raw(&c->reader) ||
              connection_has_to_send(c) || atomic_load(&returns->is_stopping);
     if (!attend && !c->is_registered) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c};

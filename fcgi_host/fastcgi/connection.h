@@ -44,8 +44,8 @@
 
 #include "fcgi_host/fastcgi/body_spool.h"
 #include "fcgi_host/fastcgi/deference.h"
-#include "fcgi_host/fastcgi/input.h"
-#include "fcgi_host/fastcgi/output.h"
+#include "fcgi_host/fastcgi/record_reader.h"
+#include "fcgi_host/fastcgi/record_writer.h"
 #include "fcgi_host/fastcgi/request.h"
 
 /** What epoll's data points to: the first member of each kind of thing that is waited for. */
@@ -89,9 +89,9 @@ struct connection {
     bool is_eof;        /**< the peer sends nothing more (it may still read) */
     bool is_gone;       /**< nothing can be sent */
 
-    struct input input;
-    struct output output;
-    void *owned_content; /**< malloc'ed: what `output` points to, when no caller keeps it */
+    struct record_reader reader;
+    struct record_writer writer;
+    void *owned_content; /**< malloc'ed: what `writer` points to, when no caller keeps it */
     struct body_spool spool;
     bool has_lost_body; /**< some of it could not be kept (disk full): reading it fails */
 
@@ -100,7 +100,7 @@ struct connection {
     bool has_sent;         /**< some of FCGI_STDOUT */
     bool has_sent_stderr;  /**< the stream must be ended */
     bool has_ended_stream; /**< FCGI_STDOUT is at its end */
-    bool has_ended;        /**< FCGI_END_REQUEST is sent, or in `output` */
+    bool has_ended;        /**< FCGI_END_REQUEST is sent, or in `writer` */
     uint32_t app_status;   /**< for END_REQUEST after MODE_DRAIN */
     uint8_t protocol_status;
 
@@ -122,7 +122,7 @@ struct connection {
 };
 
 /** @return a connection without a socket, or NULL: out of memory @owns connection_free() */
-struct connection *connection_new(struct returns *returns, const struct input_limits *limits);
+struct connection *connection_new(struct returns *returns, const struct reader_limits *limits);
 void connection_free(struct connection *connection);
 /** Begin with a connected non-blocking socket, which the connection owns from now on. */
 void connection_open(struct connection *connection, int fd);
@@ -135,7 +135,7 @@ static inline struct connection *connection_of(struct request *request) {
 /* ---- The socket. @thread owner ---- */
 
 /**
- * Send what waits: replies, then the output; without blocking.
+ * Send what waits: replies, then the writer; without blocking.
  * @return 0 nothing waits any more, 1 the socket is full, -1 the peer is gone (is_gone is set)
  */
 int connection_send(struct connection *connection);
@@ -144,7 +144,7 @@ bool connection_has_to_send(const struct connection *connection);
 enum receive_result { RECEIVE_SOME, RECEIVE_NONE_YET, RECEIVE_NOTHING_MORE, RECEIVE_NO_ROOM };
 /**
  * Receive once, without blocking: first into `direct` (NULL allowed) as many body bytes as must
- * come next, the rest into the input's buffer.
+ * come next, the rest into the reader's buffer.
  * @param[out] ret_direct  bytes in `direct`
  * @param[out] ret_is_short  less came than there was room for: the socket is empty
  */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/fastcgi/params.h"
 
 enum {
     RECORD_HEADER_BYTES = 8,

@@ -9,27 +9,26 @@
 #include <sys/socket.h>
 
 #include "fcgi_host/fastcgi/connection.h"
-#include "fcgi_host/fastcgi/input_params.h"
 #include "fcgi_host/fastcgi/request_internal.h"
 
 const struct param *request_param(const struct request *request, const char *name) {
-    return input_params_find(request->params, request->param_count, name, strlen(name));
+    return params_find(request->params, request->param_count, name, strlen(name));
 }
 
 bool request_is_aborted(struct request *request) {
     struct connection *c = connection_of(request);
-    if (!c->input.is_aborted && !c->is_gone) {
+    if (!c->reader.is_aborted && !c->is_gone) {
         request_look(c);
     }
     if (c->is_eof && !c->is_gone) {
         struct pollfd wanted = {.fd = c->fd, .events = 0};
         c->is_gone = poll(&wanted, 1, 0) > 0 && (wanted.revents & (POLLHUP | POLLERR));
     }
-    return c->input.is_aborted || c->is_gone;
+    return c->reader.is_aborted || c->is_gone;
 }
 
 static bool is_stdin_over(const struct connection *c) {
-    return c->input.phase == INPUT_ENDED || c->input.is_broken || c->is_eof;
+    return c->reader.phase == READER_ENDED || c->reader.is_broken || c->is_eof;
 }
 
 /* Add what the response still lacks.  On a connection that is kept FCGI_END_REQUEST waits for the
@@ -38,15 +37,15 @@ static bool is_stdin_over(const struct connection *c) {
  * fastcgi_keep_conn it does not look at the rest of a short response before the end of file. */
 static void complete(struct connection *c) {
     connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
-    if (is_stdin_over(c) || !c->input.keep_connection) {
+    if (is_stdin_over(c) || !c->reader.keep_connection) {
         connection_end_response(c);
     } else if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
-        output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
+        record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, NULL, 0);
         connection_end_streams(c);
     }
 }
 
-/* Send all of the output; on the intake thread, which must not wait, leave the rest to it.
+/* Send all of the writer; on the intake thread, which must not wait, leave the rest to it.
  * @return 0, 1 some is left, -1 the peer is gone */
 static int send_all(struct connection *c) {
     int result = connection_send(c);
@@ -66,7 +65,7 @@ static void hand_back(struct connection *c) {
     } else if (connection_has_to_send(c) || !is_stdin_over(c)) {
         c->mode = MODE_END; /* and there MODE_LINGER while the body still arrives */
         connection_give_back(c, true);
-    } else if (c->input.keep_connection && !c->input.is_broken && !c->is_eof) {
+    } else if (c->reader.keep_connection && !c->reader.is_broken && !c->is_eof) {
         connection_reset_request(c);
         connection_give_back(c, false);
     } else {
@@ -84,14 +83,14 @@ static void close_visibly_cut(struct connection *c) {
                    .contentLengthB0 = sizeof s_unasked.body},
         .body = {.type = FCGI_STDOUT},
     };
-    if (c->has_sent && !c->is_gone && output_is_between_records(&c->output)) {
+    if (c->has_sent && !c->is_gone && record_writer_is_between_records(&c->writer)) {
         send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     if (c->is_gone || is_stdin_over(c) || connection_has_to_send(c)) {
         connection_close(c);
         return;
     }
-    c->input.keep_connection = false;
+    c->reader.keep_connection = false;
     c->mode = MODE_END; /* the peer still sends: a reset could take away what it has not read */
     connection_give_back(c, true);
 }
@@ -107,8 +106,8 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
     }
     c->app_status = app_status;
     c->protocol_status = end == REQUEST_OVERLOADED ? FCGI_OVERLOADED : FCGI_REQUEST_COMPLETE;
-    if (output_is_pending(&c->output)) {
-        if (c->input.is_aborted) {
+    if (record_writer_is_pending(&c->writer)) {
+        if (c->reader.is_aborted) {
             request_cut(c);
         }
         if (send_all(c) < 0) {
@@ -116,7 +115,7 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
             return;
         }
     }
-    if (!c->has_ended && !output_is_pending(&c->output)) {
+    if (!c->has_ended && !record_writer_is_pending(&c->writer)) {
         complete(c);
         if (send_all(c) < 0) {
             connection_close(c);
@@ -128,5 +127,5 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
 
 bool request_finish_is_quick(const struct request *request) {
     const struct connection *c = request->connection;
-    return c->is_gone || (c->has_ended_stream && !output_is_pending(&c->output));
+    return c->is_gone || (c->has_ended_stream && !record_writer_is_pending(&c->writer));
 }

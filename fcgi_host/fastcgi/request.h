@@ -24,27 +24,12 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "fcgi_host/fastcgi/params.h"
 #include "pool/base/error.h"
 #include "pool/base/job.h"
 
 struct application;
 struct connection;
-
-/** One name-value pair (FastCGI 1.0 §3.4); not NUL-terminated, any bytes. */
-struct param {
-    const char *name;
-    const char *value;
-    uint32_t name_bytes;
-    uint32_t value_bytes;
-};
-
-/** A piece of a parameter, or of a static string. */
-struct slice {
-    const char *bytes;
-    size_t size;
-};
-
-enum request_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
 
 struct request {
     struct job job;

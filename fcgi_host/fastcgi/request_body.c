@@ -17,26 +17,13 @@ enum body_status {
     BODY_LOST,
 };
 
-/* Kept in the buffer by the intake thread; then in the spool, while writing was blocked. */
-static size_t take_kept(struct connection *c, uint8_t *buffer, size_t size) {
-    struct input *input = &c->input;
-    size_t kept = input->body_end - input->body_begin;
-    size_t take = kept < size ? kept : size;
-    memcpy(buffer, input->bytes + input->body_begin, take);
-    input->body_begin += take;
-    if (input->body_begin == input->body_end) {
-        input->body_begin = input->body_end = input->params_end;
-    }
-    return take;
-}
-
 static enum body_status at_end(const struct connection *c) {
-    const struct input *input = &c->input;
-    if (input->is_aborted) {
+    const struct record_reader *reader = &c->reader;
+    if (reader->is_aborted) {
         return BODY_ABORTED;
     }
-    bool early =
-        input->content_length >= 0 && input->body_received < (uint64_t)input->content_length;
+    bool early = reader->params.content_length >= 0 &&
+                 reader->body_received < (uint64_t)reader->params.content_length;
     return early ? BODY_ENDED_EARLY : BODY_BYTES;
 }
 
@@ -47,16 +34,16 @@ static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size
     while (*total < size) {
         size_t available;
         const uint8_t *bytes;
-        switch (input_next(&c->input)) {
-        case INPUT_BODY:
-            bytes = input_body(&c->input, &available);
+        switch (record_reader_next(&c->reader)) {
+        case READER_BODY:
+            bytes = record_reader_body(&c->reader, &available);
             available = available < size - *total ? available : size - *total;
             memcpy(buffer + *total, bytes, available);
-            input_drop(&c->input, available);
+            record_reader_drop(&c->reader, available);
             *total += available;
             break;
-        case INPUT_MORE:
-            if (input_body_is_complete(&c->input)) {
+        case READER_MORE:
+            if (record_reader_body_is_complete(&c->reader)) {
                 return BODY_BYTES;
             }
             if (is_empty) {
@@ -73,13 +60,13 @@ static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size
                 return BODY_GONE;
             }
             break;
-        case INPUT_END:
+        case READER_END:
             return at_end(c);
-        case INPUT_ABORT:
+        case READER_ABORT:
             return BODY_ABORTED;
-        case INPUT_ERROR:
-        case INPUT_HEADER:
-        case INPUT_REFUSED:
+        case READER_ERROR:
+        case READER_HEADER:
+        case READER_REFUSED:
             return BODY_BROKEN;
         }
     }
@@ -89,10 +76,11 @@ static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size
 static enum body_status take(struct connection *c, void *buffer, size_t size, size_t *total,
                              struct error *err) {
     *total = 0;
-    if (c->input.is_aborted) {
+    if (c->reader.is_aborted) {
         return BODY_ABORTED;
     }
-    *total = take_kept(c, buffer, size);
+    /* Kept in the buffer by the intake thread; then in the spool, while writing was blocked. */
+    *total = record_reader_take_kept(&c->reader, buffer, size);
     if (*total == size) {
         return BODY_BYTES;
     }
@@ -124,8 +112,8 @@ static ssize_t report(const struct connection *c, enum body_status status, size_
         return error_set(err, ERR_PROTOCOL, "the web server sent what is not FastCGI");
     case BODY_ENDED_EARLY:
         return error_set(err, ERR_PROTOCOL, "the request body ended after %llu of %lld bytes",
-                         (unsigned long long)c->input.body_received,
-                         (long long)c->input.content_length);
+                         (unsigned long long)c->reader.body_received,
+                         (long long)c->reader.params.content_length);
     case BODY_LOST:
         break;
     }

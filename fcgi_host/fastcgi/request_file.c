@@ -12,7 +12,7 @@
 /* The header of a record whose content sendfile() brings. */
 static int send_header(struct connection *c, size_t content, struct error *err) {
     uint8_t header[RECORD_HEADER_BYTES];
-    record_encode_header(header, FCGI_STDOUT, c->input.id, (uint16_t)content);
+    record_encode_header(header, FCGI_STDOUT, c->reader.id, (uint16_t)content);
     size_t done = 0;
     while (done < sizeof header) {
         ssize_t n = send(c->fd, header + done, sizeof header - done,
@@ -77,7 +77,7 @@ static int send_records(struct connection *c, int fd, off_t offset, size_t lengt
     while (length > 0) {
         size_t content = length < RECORD_SEND_BYTES ? length : RECORD_SEND_BYTES;
         request_look(c);
-        if (c->is_gone || c->input.is_aborted || c->has_ended_stream) {
+        if (c->is_gone || c->reader.is_aborted || c->has_ended_stream) {
             return error_set(err, ERR_CLOSED, "the web server closed the connection");
         }
         c->has_sent = true;

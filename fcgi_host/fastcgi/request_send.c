@@ -9,14 +9,16 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/fastcgi/request_internal.h"
 
+_Static_assert((int)REQUEST_SEND_PARTS == (int)WRITER_PARTS, "one request_send() is one output");
+
 static int report_closed(const struct connection *c, struct error *err) {
     return error_set(err, ERR_CLOSED,
-                     c->input.is_aborted ? "the web server aborted the request"
-                                         : "the web server closed the connection");
+                     c->reader.is_aborted ? "the web server aborted the request"
+                                          : "the web server closed the connection");
 }
 
 static bool is_closed(const struct connection *c) {
-    return c->is_gone || c->input.is_aborted;
+    return c->is_gone || c->reader.is_aborted;
 }
 
 void request_look(struct connection *c) {
@@ -29,7 +31,7 @@ void request_look(struct connection *c) {
  * something arrive, and from the second send on (a single one is over before it matters). */
 static void look_before_sending(struct connection *c, unsigned flags) {
     if (flags & SEND_LAST) {
-        if (c->input.phase != INPUT_ENDED) {
+        if (c->reader.phase != READER_ENDED) {
             connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
         }
     } else if (c->has_sent ||
@@ -41,17 +43,17 @@ static void look_before_sending(struct connection *c, unsigned flags) {
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
                  struct error *err) {
     struct connection *c = connection_of(request);
-    assert(!output_is_pending(&c->output));
+    assert(!record_writer_is_pending(&c->writer));
     look_before_sending(c, flags);
     if (is_closed(c) || c->has_ended_stream) {
         return report_closed(c, err);
     }
-    output_start(&c->output, FCGI_STDOUT, c->input.id, parts, part_count);
-    c->has_sent = c->has_sent || c->output.content > 0 || (flags & SEND_LAST);
+    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, parts, part_count);
+    c->has_sent = c->has_sent || c->writer.content > 0 || (flags & SEND_LAST);
     if (flags & SEND_LAST) {
         connection_end_streams(c);
-        if (c->input.phase == INPUT_ENDED) {
-            output_add_end_request(&c->output, 0, FCGI_REQUEST_COMPLETE);
+        if (c->reader.phase == READER_ENDED) {
+            record_writer_add_end_request(&c->writer, 0, FCGI_REQUEST_COMPLETE);
             c->has_ended = true;
         }
     }
@@ -60,9 +62,9 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
 }
 
 void request_cut(struct connection *c) {
-    size_t trailer = c->output.trailer_bytes;
-    output_cut(&c->output);
-    if (c->output.trailer_bytes < trailer) {
+    size_t trailer = c->writer.trailer_bytes;
+    record_writer_cut(&c->writer);
+    if (c->writer.trailer_bytes < trailer) {
         c->has_ended = c->has_ended_stream = false;
     }
 }
@@ -93,7 +95,7 @@ int request_wait_writable(struct connection *c, struct error *err) {
 
 int request_wait_sent(struct connection *c, struct error *err) {
     for (;;) {
-        if (c->input.is_aborted) {
+        if (c->reader.is_aborted) {
             request_cut(c);
         }
         int result = connection_send(c);
@@ -111,7 +113,7 @@ int request_flush(struct request *request, struct error *err) {
     if (request_wait_sent(c, err) < 0) {
         return -1;
     }
-    return c->input.is_aborted ? report_closed(c, err) : 0;
+    return c->reader.is_aborted ? report_closed(c, err) : 0;
 }
 
 int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err) {
@@ -123,29 +125,29 @@ int request_send_stderr(struct request *request, const void *text, size_t size, 
         return report_closed(c, err);
     }
     struct iovec part = {.iov_base = (void *)text, .iov_len = size};
-    output_start(&c->output, FCGI_STDERR, c->input.id, &part, 1);
+    record_writer_start(&c->writer, FCGI_STDERR, c->reader.id, &part, 1);
     c->has_sent_stderr = c->has_sent_stderr || size > 0;
     return request_flush(request, err);
 }
 
 int request_own_output(struct connection *c) {
-    struct output *output = &c->output;
-    if (output->content == 0) {
+    struct record_writer *writer = &c->writer;
+    if (writer->content == 0) {
         return 0;
     }
-    uint8_t *content = malloc(output->content);
+    uint8_t *content = malloc(writer->content);
     if (!content) {
         c->is_gone = true;
         return -1;
     }
     size_t used = 0;
-    for (int i = 0; i < output->part_count; i++) {
-        memcpy(content + used, output->parts[i].iov_base, output->parts[i].iov_len);
-        used += output->parts[i].iov_len;
+    for (int i = 0; i < writer->part_count; i++) {
+        memcpy(content + used, writer->parts[i].iov_base, writer->parts[i].iov_len);
+        used += writer->parts[i].iov_len;
     }
     free(c->owned_content);
     c->owned_content = content;
-    output->parts[0] = (struct iovec){.iov_base = content, .iov_len = output->content};
-    output->part_count = 1;
+    writer->parts[0] = (struct iovec){.iov_base = content, .iov_len = writer->content};
+    writer->part_count = 1;
     return 0;
 }

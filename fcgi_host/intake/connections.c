@@ -38,8 +38,7 @@ void intake_set_events(struct intake *intake, struct connection *c, bool to_send
 }
 
 static bool is_empty(const struct connection *c) {
-    return c->mode == MODE_RECEIVE && c->input.phase == INPUT_IDLE &&
-           c->input.raw_begin == c->input.raw_end && c->input.content_left == 0;
+    return c->mode == MODE_RECEIVE && record_reader_is_idle(&c->reader);
 }
 
 static bool is_idle(const struct connection *c) {
@@ -72,7 +71,7 @@ static void wait(struct intake *intake, struct connection *c) {
         deadline_stop(c);
     } else {
         enum intake_deadline which = by_mode[c->mode];
-        if (c->mode == MODE_RECEIVE && c->input.phase == INPUT_STDIN) {
+        if (c->mode == MODE_RECEIVE && c->reader.phase == READER_STDIN) {
             which = DEADLINE_BODY;
         }
         deadline_start(&intake->deadlines[which], c);
@@ -91,7 +90,7 @@ static bool receive(struct intake *intake, struct connection *c, size_t *turn_by
         return true;
     }
     if (n <= 0 || (c->mode != MODE_LINGER &&
-                   input_append(&c->input, intake->receive_buffer, (size_t)n) < 0)) {
+                   record_reader_append(&c->reader, intake->receive_buffer, (size_t)n) < 0)) {
         intake_close(intake, c);
         return false;
     }

@@ -44,7 +44,7 @@ static void set_tcp_options(int listen_fd) {
 static void init(struct intake *intake, const struct intake_options *options,
                  const struct intake_hooks *hooks) {
     intake->hooks = *hooks;
-    intake->limits = (struct input_limits){
+    intake->limits = (struct reader_limits){
         .values = {options->max_connections, options->max_requests},
         .max_header_bytes = options->max_header_bytes,
     };

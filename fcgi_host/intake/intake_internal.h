@@ -66,7 +66,7 @@ struct watcher {
 
 struct intake {
     struct intake_hooks hooks;
-    struct input_limits limits;
+    struct reader_limits limits;
     struct returns returns;
     struct source wake_source;
     atomic_bool is_told_to_leave;

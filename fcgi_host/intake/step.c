@@ -24,13 +24,13 @@ static void make_id(struct intake *intake, char *ret) {
 
 static void fill_request(struct intake *intake, struct connection *c) {
     struct request *request = &c->request;
-    const struct input *input = &c->input;
-    request->params = input->params;
-    request->param_count = input->param_count;
-    request->role = input->role;
-    request->fcgi_id = input->id;
-    request->keep_connection = input->keep_connection;
-    request->content_length = input->content_length;
+    const struct record_reader *reader = &c->reader;
+    request->params = reader->params.items;
+    request->param_count = reader->params.count;
+    request->role = reader->role;
+    request->fcgi_id = reader->id;
+    request->keep_connection = reader->keep_connection;
+    request->content_length = reader->params.content_length;
     request->accepted_ns = deadline_now_ns();
     request->application = NULL;
     request->script_name = request->path_info = (struct slice){NULL, 0};
@@ -40,7 +40,7 @@ static void fill_request(struct intake *intake, struct connection *c) {
 
 static enum intake_step hand_over(struct intake *intake, struct connection *c) {
     deadline_stop(c);
-    bool body_follows = !input_body_is_complete(&c->input);
+    bool body_follows = !record_reader_body_is_complete(&c->reader);
     if (body_follows && c->is_registered) {
         /* Each piece of the body would wake this thread for nothing. */
         epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
@@ -52,7 +52,7 @@ static enum intake_step hand_over(struct intake *intake, struct connection *c) {
         }
     }
     size_t room = body_follows ? INTAKE_SERVING_ROOM_BYTES : INTAKE_ABORT_ROOM_BYTES;
-    if (input_reserve(&c->input, room) < 0) {
+    if (record_reader_reserve(&c->reader, room) < 0) {
         intake_close(intake, c);
         return STEP_GONE;
     }
@@ -71,9 +71,9 @@ static enum intake_step hand_over(struct intake *intake, struct connection *c) {
 
 /* ---- One look at the buffer, by mode ---- */
 
-static bool awaits_body_here(const struct input *input) {
-    return input->phase == INPUT_STDIN && input->content_length <= INTAKE_BODY_BYTES &&
-           !input_body_is_complete(input) && input->content_length > 0;
+static bool awaits_body_here(const struct record_reader *reader) {
+    return reader->phase == READER_STDIN && reader->params.content_length <= INTAKE_BODY_BYTES &&
+           !record_reader_body_is_complete(reader) && reader->params.content_length > 0;
 }
 
 enum intake_step intake_linger(struct connection *c) {
@@ -84,8 +84,8 @@ enum intake_step intake_linger(struct connection *c) {
 
 /* FCGI_ABORT_REQUEST before anyone was called (§5.4). */
 static enum intake_step answer_abort(struct connection *c) {
-    output_start(&c->output, FCGI_STDOUT, c->input.id, NULL, 0);
-    output_add_end_request(&c->output, 0, FCGI_REQUEST_COMPLETE);
+    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, NULL, 0);
+    record_writer_add_end_request(&c->writer, 0, FCGI_REQUEST_COMPLETE);
     c->has_ended = true;
     c->mode = MODE_END;
     return STEP_AGAIN;
@@ -97,7 +97,7 @@ static enum intake_step answer_bad_request(struct connection *c) {
                                    "Content-Type: text/plain\r\n\r\n"
                                    "Bad Request: Content-Length is not a number\n";
     const struct iovec part = {.iov_base = (void *)response, .iov_len = sizeof response - 1};
-    output_start(&c->output, FCGI_STDOUT, c->input.id, &part, 1);
+    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, &part, 1);
     connection_end_streams(c);
     c->mode = MODE_DRAIN;
     return STEP_AGAIN;
@@ -105,10 +105,10 @@ static enum intake_step answer_bad_request(struct connection *c) {
 
 /* The header is there and all of the body that is awaited here. */
 static enum intake_step receive_rest(struct intake *intake, struct connection *c) {
-    switch (input_next(&c->input)) { /* often the end of FCGI_STDIN is here as well */
-    case INPUT_ABORT:
+    switch (record_reader_next(&c->reader)) { /* often the end of FCGI_STDIN is here as well */
+    case READER_ABORT:
         return answer_abort(c);
-    case INPUT_ERROR:
+    case READER_ERROR:
         intake_close(intake, c);
         return STEP_GONE;
     default:
@@ -117,41 +117,41 @@ static enum intake_step receive_rest(struct intake *intake, struct connection *c
 }
 
 static enum intake_step receive_request(struct intake *intake, struct connection *c) {
-    struct input *input = &c->input;
+    struct record_reader *reader = &c->reader;
     for (;;) {
-        switch (input_next(input)) {
-        case INPUT_HEADER:
-            if (input->has_bad_length) {
+        switch (record_reader_next(reader)) {
+        case READER_HEADER:
+            if (reader->params.has_bad_length) {
                 return answer_bad_request(c);
             }
-            if (!awaits_body_here(input)) {
+            if (!awaits_body_here(reader)) {
                 return receive_rest(intake, c);
             }
             break;
-        case INPUT_BODY:
-            input_keep(input);
-            if (input_body_is_complete(input)) {
+        case READER_BODY:
+            record_reader_keep(reader);
+            if (record_reader_body_is_complete(reader)) {
                 return receive_rest(intake, c);
             }
             break;
-        case INPUT_END:
+        case READER_END:
             return hand_over(intake, c);
-        case INPUT_ABORT:
+        case READER_ABORT:
             return answer_abort(c);
-        case INPUT_REFUSED:
+        case READER_REFUSED:
             c->mode = MODE_END;
             return STEP_AGAIN;
-        case INPUT_ERROR:
+        case READER_ERROR:
             intake_close(intake, c);
             return STEP_GONE;
-        case INPUT_MORE:
+        case READER_MORE:
             return STEP_MORE;
         }
     }
 }
 
 enum intake_step intake_end_drained(struct connection *c) {
-    if (output_is_pending(&c->output)) {
+    if (record_writer_is_pending(&c->writer)) {
         return STEP_SEND;
     }
     connection_end_response(c);
@@ -162,19 +162,19 @@ enum intake_step intake_end_drained(struct connection *c) {
 static enum intake_step drain(struct intake *intake, struct connection *c) {
     for (;;) {
         size_t size;
-        switch (input_next(&c->input)) {
-        case INPUT_BODY:
-            input_body(&c->input, &size);
-            input_drop(&c->input, size);
+        switch (record_reader_next(&c->reader)) {
+        case READER_BODY:
+            record_reader_body(&c->reader, &size);
+            record_reader_drop(&c->reader, size);
             break;
-        case INPUT_END:
-        case INPUT_ABORT:
+        case READER_END:
+        case READER_ABORT:
             return intake_end_drained(c);
-        case INPUT_MORE:
+        case READER_MORE:
             return c->drained_bytes > INTAKE_DRAIN_BYTES ? intake_end_drained(c) : STEP_MORE;
-        case INPUT_ERROR:
-        case INPUT_HEADER:
-        case INPUT_REFUSED:
+        case READER_ERROR:
+        case READER_HEADER:
+        case READER_REFUSED:
             intake_close(intake, c);
             return STEP_GONE;
         }
@@ -185,13 +185,13 @@ static enum intake_step end(struct intake *intake, struct connection *c) {
     if (connection_has_to_send(c)) {
         return STEP_SEND;
     }
-    bool is_over = c->input.phase == INPUT_ENDED;
-    if (is_over && c->input.keep_connection && !c->input.is_broken && !c->is_eof) {
+    bool is_over = c->reader.phase == READER_ENDED;
+    if (is_over && c->reader.keep_connection && !c->reader.is_broken && !c->is_eof) {
         deadline_stop(c);
         connection_reset_request(c);
         return STEP_AGAIN;
     }
-    if ((!is_over || c->input.is_aborted) && !c->is_eof) {
+    if ((!is_over || c->reader.is_aborted) && !c->is_eof) {
         return intake_linger(
             c); /* what the peer may still be sending must not reset the connection */
     }
@@ -208,7 +208,7 @@ enum intake_step intake_step(struct intake *intake, struct connection *c) {
     case MODE_END:
         return end(intake, c);
     case MODE_LINGER:
-        c->input.raw_begin = c->input.raw_end;
+        record_reader_discard_raw(&c->reader);
         return STEP_MORE;
     }
     return STEP_GONE;

@@ -10,13 +10,13 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
                                        size_t *ret_direct, bool *ret_is_short) {
     struct iovec vectors[2];
     int count = 0;
-    size_t expected = direct ? input_direct_bytes(&c->input) : 0;
+    size_t expected = direct ? record_reader_direct_bytes(&c->reader) : 0;
     size_t direct_room = direct_size < expected ? direct_size : expected;
     if (direct_room > 0) {
         vectors[count++] = (struct iovec){.iov_base = direct, .iov_len = direct_room};
     }
     size_t room;
-    uint8_t *raw = input_room(&c->input, &room);
+    uint8_t *raw = record_reader_room(&c->reader, &room);
     /* Raw bytes must not follow a gap: only when `direct` takes all of the record's content. */
     if (room > 0 && direct_room == expected) {
         vectors[count++] = (struct iovec){.iov_base = raw, .iov_len = room};
@@ -45,8 +45,8 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
         return RECEIVE_NOTHING_MORE;
     }
     size_t in_direct = (size_t)received < direct_room ? (size_t)received : direct_room;
-    input_took_direct(&c->input, in_direct);
-    input_received(&c->input, (size_t)received - in_direct);
+    record_reader_took_direct(&c->reader, in_direct);
+    record_reader_received(&c->reader, (size_t)received - in_direct);
     *ret_direct = in_direct;
     *ret_is_short = (size_t)received < direct_room + room;
     return RECEIVE_SOME;
@@ -54,7 +54,7 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
 
 /* Body bytes that nobody reads. @return false when they cannot be kept */
 static bool take_body(struct connection *c, enum take_in what, size_t *ret_size) {
-    const uint8_t *bytes = input_body(&c->input, ret_size);
+    const uint8_t *bytes = record_reader_body(&c->reader, ret_size);
     if (what == TAKE_IN_KEEP && !c->has_lost_body) {
         if (*ret_size > body_spool_room(&c->spool)) {
             return false;
@@ -63,7 +63,7 @@ static bool take_body(struct connection *c, enum take_in what, size_t *ret_size)
             c->has_lost_body = true;
         }
     }
-    input_drop(&c->input, *ret_size);
+    record_reader_drop(&c->reader, *ret_size);
     return true;
 }
 
@@ -71,26 +71,26 @@ bool connection_take_in(struct connection *c, enum take_in what, size_t limit) {
     bool is_empty = false;
     size_t taken = 0;
     for (;;) {
-        enum input_event event = input_next(&c->input);
+        enum reader_event event = record_reader_next(&c->reader);
         size_t size;
         bool is_short;
         switch (event) {
-        case INPUT_BODY:
+        case READER_BODY:
             if (!take_body(c, what, &size)) {
                 return false;
             }
             taken += size;
             break;
-        case INPUT_ABORT:
-        case INPUT_ERROR:
+        case READER_ABORT:
+        case READER_ERROR:
             return false;
-        case INPUT_END:
+        case READER_END:
             if (what == TAKE_IN_DISCARD) {
                 return false; /* there is nothing more to discard */
             }
             /* A request to abort may follow. */
             __attribute__((fallthrough));
-        case INPUT_MORE:
+        case READER_MORE:
             if (is_empty || taken >= limit) {
                 return true;
             }
@@ -105,8 +105,8 @@ bool connection_take_in(struct connection *c, enum take_in what, size_t limit) {
                 return false;
             }
             break;
-        case INPUT_HEADER:
-        case INPUT_REFUSED:
+        case READER_HEADER:
+        case READER_REFUSED:
             assert(!"a request begins only in an idle connection");
             return false;
         }

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/fastcgi/input.h"
+#include "fcgi_host/fastcgi/record_reader.h"
 
 enum { MAX_HEADER = 3000, MAX_SEEN = 1 << 20 };
-static const struct input_limits s_limits = {{10, 10}, MAX_HEADER};
+static const struct reader_limits s_limits = {{10, 10}, MAX_HEADER};
 
 /* What an application would see, as one string of bytes, and what the web server is answered. */
 struct seen {
@@ -38,21 +38,21 @@ static void see(struct seen *seen, const void *bytes, size_t size) {
     }
 }
 
-static void see_replies(struct seen *seen, struct input *input) {
-    require(input->reply_bytes <= sizeof input->replies);
-    require(seen->reply_size + input->reply_bytes <= MAX_SEEN);
-    memcpy(seen->replies + seen->reply_size, input->replies, input->reply_bytes);
-    seen->reply_size += input->reply_bytes;
+static void see_replies(struct seen *seen, struct record_reader *reader) {
+    require(reader->reply_bytes <= sizeof reader->replies);
+    require(seen->reply_size + reader->reply_bytes <= MAX_SEEN);
+    memcpy(seen->replies + seen->reply_size, reader->replies, reader->reply_bytes);
+    seen->reply_size += reader->reply_bytes;
     seen->has_many_replies =
-        seen->has_many_replies || input->reply_bytes + RECORD_VALUES_BYTES > INPUT_REPLY_BYTES;
-    input->reply_bytes = 0;
+        seen->has_many_replies || reader->reply_bytes + RECORD_VALUES_BYTES > READER_REPLY_BYTES;
+    reader->reply_bytes = 0;
 }
 
-static void see_header(struct seen *seen, const struct input *input) {
+static void see_header(struct seen *seen, const struct record_reader *reader) {
     size_t params = 0;
     see(seen, "H", 1);
-    for (size_t i = 0; i < input->param_count; i++) {
-        const struct param *param = &input->params[i];
+    for (size_t i = 0; i < reader->params.count; i++) {
+        const struct param *param = &reader->params.items[i];
         see(seen, param->name, param->name_bytes);
         see(seen, "=", 1);
         see(seen, param->value, param->value_bytes);
@@ -62,76 +62,79 @@ static void see_header(struct seen *seen, const struct input *input) {
     require(params <= MAX_HEADER);
 }
 
-static void check(const struct input *input) {
-    require(input->params_begin <= input->params_end);
-    require(input->params_end <= input->body_begin || input->body_begin == input->body_end);
-    require(input->body_begin <= input->body_end);
-    require(input->raw_begin <= input->raw_end && input->raw_end <= input->capacity);
-    require(input->content_length < 0 || input->body_received <= (uint64_t)input->content_length);
+static void check(const struct record_reader *reader) {
+    require(reader->buffer.params_begin <= reader->buffer.params_end);
+    require(reader->buffer.params_end <= reader->buffer.body_begin ||
+            reader->buffer.body_begin == reader->buffer.body_end);
+    require(reader->buffer.body_begin <= reader->buffer.body_end);
+    require(reader->buffer.raw_begin <= reader->buffer.raw_end &&
+            reader->buffer.raw_end <= reader->buffer.capacity);
+    require(reader->params.content_length < 0 ||
+            reader->body_received <= (uint64_t)reader->params.content_length);
 }
 
 /* Keep some body bytes in the buffer, drop the others, as the intake and serving threads do. */
-static void take_body(struct seen *seen, struct input *input, bool keeps) {
+static void take_body(struct seen *seen, struct record_reader *reader, bool keeps) {
     size_t size;
-    const uint8_t *bytes = input_body(input, &size);
+    const uint8_t *bytes = record_reader_body(reader, &size);
     require(size > 0);
     see(seen, bytes, size);
     if (keeps) {
-        input_keep(input);
+        record_reader_keep(reader);
     } else {
-        input_drop(input, size);
+        record_reader_drop(reader, size);
     }
 }
 
 /* Everything up to the next lack of bytes. @return false when the connection would be closed */
-static bool step(struct seen *seen, struct input *input, bool keeps) {
+static bool step(struct seen *seen, struct record_reader *reader, bool keeps) {
     for (;;) {
-        enum input_event event = input_next(input);
-        check(input);
-        see_replies(seen, input);
+        enum reader_event event = record_reader_next(reader);
+        check(reader);
+        see_replies(seen, reader);
         switch (event) {
-        case INPUT_MORE:
+        case READER_MORE:
             return true;
-        case INPUT_HEADER:
-            see_header(seen, input);
-            if (input->phase == INPUT_ENDED) {
-                input_reset(input);
+        case READER_HEADER:
+            see_header(seen, reader);
+            if (reader->phase == READER_ENDED) {
+                record_reader_reset(reader);
             }
             break;
-        case INPUT_BODY:
-            take_body(seen, input, keeps);
+        case READER_BODY:
+            take_body(seen, reader, keeps);
             break;
-        case INPUT_ABORT:
+        case READER_ABORT:
             see(seen, "A", 1);
-            input_reset(input);
+            record_reader_reset(reader);
             break;
-        case INPUT_END:
+        case READER_END:
             see(seen, "E", 1);
-            input_reset(input);
+            record_reader_reset(reader);
             break;
-        case INPUT_REFUSED:
-        case INPUT_ERROR:
-            see(seen, event == INPUT_ERROR ? "!" : "R", 1);
+        case READER_REFUSED:
+        case READER_ERROR:
+            see(seen, event == READER_ERROR ? "!" : "R", 1);
             return false;
         }
     }
 }
 
 static void run(struct seen *seen, const uint8_t *data, size_t size, unsigned seed) {
-    struct input input;
-    require(input_init(&input, &s_limits) == 0);
+    struct record_reader reader;
+    require(record_reader_init(&reader, &s_limits) == 0);
     bool keeps = seed & 1;
     for (size_t at = 0; at < size;) {
         seed = seed * 1103515245u + 12345u;
         size_t piece = seed == 0 ? size : 1 + (seed >> 16) % 97;
         piece = piece < size - at ? piece : size - at;
-        require(input_append(&input, data + at, piece) == 0);
+        require(record_reader_append(&reader, data + at, piece) == 0);
         at += piece;
-        if (!step(seen, &input, keeps)) {
+        if (!step(seen, &reader, keeps)) {
             break;
         }
     }
-    input_destroy(&input);
+    record_reader_destroy(&reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

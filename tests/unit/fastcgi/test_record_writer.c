@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/fastcgi/output.h"
+#include "fcgi_host/fastcgi/record_writer.h"
 
 struct written {
     uint8_t *bytes;
@@ -11,36 +11,36 @@ struct written {
 };
 
 /* Write everything, at most `at_once` bytes at a time. */
-static struct written write_all(struct output *output, size_t at_once) {
-    struct written written = {malloc(output->stream_bytes + 1), 0};
-    while (output_is_pending(output)) {
-        struct output_vectors vectors;
+static struct written write_all(struct record_writer *writer, size_t at_once) {
+    struct written written = {malloc(writer->stream_bytes + 1), 0};
+    while (record_writer_is_pending(writer)) {
+        struct writer_vectors vectors;
         vectors.count = 0;
-        output_fill(output, &vectors);
+        record_writer_fill(writer, &vectors);
         cr_assert_gt(vectors.count, 0);
-        cr_assert_leq(vectors.count, OUTPUT_VECTORS);
+        cr_assert_leq(vectors.count, WRITER_VECTORS);
         size_t done = 0;
         for (int i = 0; i < vectors.count && done < at_once; i++) {
             size_t take = vectors.items[i].iov_len;
             take = take < at_once - done ? take : at_once - done;
-            cr_assert_leq(written.size + take, output->stream_bytes);
+            cr_assert_leq(written.size + take, writer->stream_bytes);
             memcpy(written.bytes + written.size, vectors.items[i].iov_base, take);
             written.size += take;
             done += take;
         }
-        output_sent(output, done);
+        record_writer_sent(writer, done);
     }
     return written;
 }
 
-Test(output, header_body_and_end_are_one_write) {
-    struct output output;
-    memset(&output, 0, sizeof output);
+Test(record_writer, header_body_and_end_are_one_write) {
+    struct record_writer writer;
+    memset(&writer, 0, sizeof writer);
     struct iovec parts[2] = {{(void *)"Status: 200\r\n\r\n", 15}, {(void *)"hello", 5}};
-    output_start(&output, 6, 0x0102, parts, 2);
-    output_add_end_of_stream(&output, 6);
-    output_add_end_request(&output, 0, 0);
-    struct written written = write_all(&output, SIZE_MAX);
+    record_writer_start(&writer, 6, 0x0102, parts, 2);
+    record_writer_add_end_of_stream(&writer, 6);
+    record_writer_add_end_request(&writer, 0, 0);
+    struct written written = write_all(&writer, SIZE_MAX);
     const uint8_t expected[] = "\x01\x06\x01\x02\x00\x14\x00\x00"
                                "Status: 200\r\n\r\nhello"
                                "\x01\x06\x01\x02\x00\x00\x00\x00"
@@ -50,11 +50,11 @@ Test(output, header_body_and_end_are_one_write) {
     free(written.bytes);
 }
 
-Test(output, nothing_is_written_for_no_content) {
-    struct output output;
-    memset(&output, 0, sizeof output);
-    output_start(&output, 6, 1, NULL, 0);
-    cr_assert_not(output_is_pending(&output));
+Test(record_writer, nothing_is_written_for_no_content) {
+    struct record_writer writer;
+    memset(&writer, 0, sizeof writer);
+    record_writer_start(&writer, 6, 1, NULL, 0);
+    cr_assert_not(record_writer_is_pending(&writer));
 }
 
 /* Content of the type-6 records of a stream; checks each header. */
@@ -77,7 +77,7 @@ static size_t join(const struct written *written, uint8_t *content, size_t *ret_
     return joined;
 }
 
-Test(output, content_of_any_size_survives_writes_of_any_size) {
+Test(record_writer, content_of_any_size_survives_writes_of_any_size) {
     static uint8_t content[65528 * 3 + 100], joined[sizeof content];
     for (size_t i = 0; i < sizeof content; i++) {
         content[i] = (uint8_t)(i * 31 + i / 251);
@@ -86,17 +86,17 @@ Test(output, content_of_any_size_survives_writes_of_any_size) {
     const size_t at_once[] = {1, 7, 8, 9, 65535, 65536, 65537, 200000, SIZE_MAX};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         for (size_t a = 0; a < sizeof at_once / sizeof *at_once; a++) {
-            struct output output;
-            memset(&output, 0, sizeof output);
+            struct record_writer writer;
+            memset(&writer, 0, sizeof writer);
             size_t first = sizes[s] / 3;
             struct iovec parts[4] = {{content, first},
                                      {NULL, 0},
                                      {content + first, 0},
                                      {content + first, sizes[s] - first}};
-            output_start(&output, 6, 9, parts, 4);
-            output_add_end_of_stream(&output, 6);
-            output_add_end_request(&output, 7, 0);
-            struct written written = write_all(&output, at_once[a]);
+            record_writer_start(&writer, 6, 9, parts, 4);
+            record_writer_add_end_of_stream(&writer, 6);
+            record_writer_add_end_request(&writer, 7, 0);
+            struct written written = write_all(&writer, at_once[a]);
             size_t records;
             cr_assert_eq(join(&written, joined, &records), sizes[s]);
             cr_assert_eq(records, (sizes[s] + 65527) / 65528);
@@ -106,14 +106,14 @@ Test(output, content_of_any_size_survives_writes_of_any_size) {
     }
 }
 
-Test(output, more_records_than_fit_one_system_call_are_written_in_several) {
+Test(record_writer, more_records_than_fit_one_system_call_are_written_in_several) {
     size_t size = 65528u * 100;
     uint8_t *content = calloc(1, size), *joined = malloc(size);
-    struct output output;
-    memset(&output, 0, sizeof output);
+    struct record_writer writer;
+    memset(&writer, 0, sizeof writer);
     struct iovec part = {content, size};
-    output_start(&output, 6, 1, &part, 1);
-    struct written written = write_all(&output, SIZE_MAX);
+    record_writer_start(&writer, 6, 1, &part, 1);
+    struct written written = write_all(&writer, SIZE_MAX);
     size_t records;
     cr_assert_eq(join(&written, joined, &records), size);
     cr_assert_eq(records, 100);
@@ -122,20 +122,20 @@ Test(output, more_records_than_fit_one_system_call_are_written_in_several) {
     free(joined);
 }
 
-Test(output, cutting_completes_only_the_record_on_its_way) {
+Test(record_writer, cutting_completes_only_the_record_on_its_way) {
     static uint8_t content[65528 * 3], joined[sizeof content];
     const struct {
         size_t sent, expected;
     } cases[] = {{0, 0}, {1, 65528}, {65535, 65528}, {65536, 65528}, {65537, 65528 * 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct output output;
-        memset(&output, 0, sizeof output);
+        struct record_writer writer;
+        memset(&writer, 0, sizeof writer);
         struct iovec part = {content, sizeof content};
-        output_start(&output, 6, 1, &part, 1);
-        output_add_end_of_stream(&output, 6);
-        struct output_vectors vectors;
+        record_writer_start(&writer, 6, 1, &part, 1);
+        record_writer_add_end_of_stream(&writer, 6);
+        struct writer_vectors vectors;
         vectors.count = 0;
-        output_fill(&output, &vectors);
+        record_writer_fill(&writer, &vectors);
         struct written before = {malloc(sizeof content + 1000), 0};
         for (int v = 0; v < vectors.count && before.size < cases[i].sent; v++) {
             size_t take = vectors.items[v].iov_len;
@@ -143,9 +143,9 @@ Test(output, cutting_completes_only_the_record_on_its_way) {
             memcpy(before.bytes + before.size, vectors.items[v].iov_base, take);
             before.size += take;
         }
-        output_sent(&output, before.size);
-        output_cut(&output);
-        struct written rest = write_all(&output, SIZE_MAX);
+        record_writer_sent(&writer, before.size);
+        record_writer_cut(&writer);
+        struct written rest = write_all(&writer, SIZE_MAX);
         memcpy(before.bytes + before.size, rest.bytes, rest.size);
         before.size += rest.size;
         size_t records;

@@ -1,0 +1,34 @@
+/**
+ * Parameters of a request as they lie in memory: pieces of received bytes, and the role.
+ *
+ * Follows: FastCGI 1.0 §3.4 (name-value pairs), §6 (roles).
+ * @owns   the bytes are another's: of params, the connection's
+ * @thread any  @tstate any
+ */
+#ifndef FCGI_HOST_FASTCGI_PARAMS_H
+#define FCGI_HOST_FASTCGI_PARAMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** One name-value pair; not NUL-terminated, any bytes. */
+struct param {
+    const char *name;
+    const char *value;
+    uint32_t name_bytes;
+    uint32_t value_bytes;
+};
+
+/** A piece of a parameter, or of a static string. */
+struct slice {
+    const char *bytes;
+    size_t size;
+};
+
+enum request_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
+
+/** The last of `count` params with this name, or NULL. Names are compared exactly. */
+const struct param *params_find(const struct param *params, size_t count, const char *name,
+                                size_t name_bytes);
+
+#endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/base/html.h"
+
 static const char s_page_start[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
 static const char s_page_style[] =
@@ -13,30 +15,6 @@ static const char s_page_style[] =
     "<body><h1>";
 static const char s_page_end[] =
     "</pre><p>This page is shown because <code>dev</code> is on.</p></body></html>\n";
-
-static void put_escaped(FILE *out, const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        switch (text[i]) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            putc(text[i], out);
-        }
-    }
-}
 
 /* Where the last line begins: the exception itself, which comes first on the page. */
 static size_t last_line(const char *text, size_t size) {
@@ -54,13 +32,13 @@ static void put_traceback_page(FILE *out, const char *status, const char *traceb
     }
     size_t last = last_line(traceback, size);
     fputs(s_page_start, out);
-    put_escaped(out, status, strlen(status));
+    html_put_text(out, status, strlen(status));
     fputs(s_page_style, out);
-    put_escaped(out, status, strlen(status));
+    html_put_text(out, status, strlen(status));
     fputs("</h1><p class=\"last\">", out);
-    put_escaped(out, traceback + last, size - last);
+    html_put_text(out, traceback + last, size - last);
     fputs("</p><pre>", out);
-    put_escaped(out, traceback, size);
+    html_put_text(out, traceback, size);
     fputs(s_page_end, out);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "embedded/status_page_css.h"
+#include "fcgi_host/base/html.h"
 
 /** Seconds between two looks: the page costs a worker less than a millisecond. */
 #define REFRESH_S "5"
@@ -12,24 +13,7 @@
 /* ---- Pieces ---- */
 
 static void put_text(FILE *out, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            putc(*text, out);
-        }
-    }
+    html_put_text(out, text, strlen(text));
 }
 
 static void put_string(FILE *out, const struct json *object, const char *key) {

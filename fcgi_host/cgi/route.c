@@ -9,9 +9,9 @@
 #include "fcgi_host/cgi/route_params.h"
 #include "fcgi_host/cgi/route_split.h"
 
-/** An application, with what is asked of it for every request. */
+/** An application, with what every request asks about it. */
 struct entry {
-    struct application *application;
+    const struct app_config *app;
     size_t mount_size, host_size, name_size;
     struct route_binding binding;
 };
@@ -19,23 +19,22 @@ struct entry {
 struct router {
     const struct config *config;
     size_t count;
-    struct entry *entries; /* all in it but the bindings is immutable */
+    struct entry *entries; /* only their bindings change */
 };
 
-struct router *router_new(const struct config *config, struct application *const *applications,
-                          size_t count, struct error *err) {
+struct router *router_new(const struct config *config, struct error *err) {
     struct router *router = calloc(1, sizeof *router);
-    if (!router || !(router->entries = calloc(count + 1, sizeof *router->entries))) {
+    if (!router || !(router->entries = calloc(config->app_count + 1, sizeof *router->entries))) {
         free(router);
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
     router->config = config;
-    router->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const struct app_config *app = applications[i]->config;
+    router->count = config->app_count;
+    for (size_t i = 0; i < router->count; i++) {
+        const struct app_config *app = &config->apps[i];
         struct entry *entry = &router->entries[i];
-        entry->application = applications[i];
+        entry->app = app;
         entry->mount_size = strlen(app->mount);
         entry->host_size = app->host ? strlen(app->host) : 0;
         entry->name_size = strlen(app->name);
@@ -65,8 +64,7 @@ char *route_resolve_script(const char *path) {
 static struct entry *find_by_name(const struct router *router, struct slice name) {
     for (size_t i = 0; i < router->count; i++) {
         struct entry *entry = &router->entries[i];
-        if (entry->name_size == name.size &&
-            memcmp(entry->application->config->name, name.bytes, name.size) == 0) {
+        if (entry->name_size == name.size && memcmp(entry->app->name, name.bytes, name.size) == 0) {
             return entry;
         }
     }
@@ -79,11 +77,11 @@ static struct entry *find_by_mount(const struct router *router, struct slice hos
     struct entry *best = NULL;
     for (size_t i = 0; i < router->count; i++) {
         struct entry *entry = &router->entries[i];
-        const struct app_config *config = entry->application->config;
+        const struct app_config *app = entry->app;
         if (entry->host_size == host.size &&
-            (host.size == 0 || strncasecmp(config->host, host.bytes, host.size) == 0) &&
+            (host.size == 0 || strncasecmp(app->host, host.bytes, host.size) == 0) &&
             (!best || entry->mount_size > best->mount_size) &&
-            route_path_is_below(params, config->mount, entry->mount_size)) {
+            route_path_is_below(params, app->mount, entry->mount_size)) {
             best = entry;
         }
     }
@@ -119,9 +117,8 @@ static bool is_below_root(const char *root, const char *real) {
 }
 
 /**
- * Find the script that `path` means: its longest prefix that is one, for what follows may be path
- * info.
- * @param[out] ret_size  of that prefix
+ * Find the script that `path` means: its longest prefix that is a script; the rest is path info.
+ * @param[out] ret_size  the length of that prefix
  * @return its real path, malloc'ed, or NULL
  */
 static char *find_script(const struct config *config, char *path, size_t whole,
@@ -170,15 +167,15 @@ static void route_to_script(const struct config *config, const struct route_para
 
 /* ---- Both ---- */
 
-/** Some or no application; what the parameters say first counts. */
+/** The application that FCGI_HOST_APP names, else the one for host and path; NULL: none. */
 static struct entry *find_application(const struct router *router,
                                       const struct route_params *params) {
     return params->host_app.bytes ? find_by_name(router, params->host_app)
                                   : find_by_host_and_mount(router, params);
 }
 
-static void find(const struct router *router, const struct route_params *params,
-                 char *(*resolve_script)(const char *path), struct route *route) {
+static void find_route(const struct router *router, const struct route_params *params,
+                       char *(*resolve_script)(const char *path), struct route *route) {
     const struct config *config = router->config;
     if (config->status_path && params->role == ROLE_RESPONDER &&
         route_path_equals(params, config->status_path)) {
@@ -194,8 +191,8 @@ static void find(const struct router *router, const struct route_params *params,
     }
     if (entry) {
         route->kind = ROUTE_APPLICATION;
-        route->application = entry->application;
-        route_split(params, entry->application->config, &entry->binding, resolve_script, route);
+        route->app = entry->app;
+        route_split(params, entry->app, &entry->binding, resolve_script, route);
     }
 }
 
@@ -206,9 +203,9 @@ void router_route(const struct router *router, const struct request *request,
     if (route_params_collect(request, &params) != 0) {
         return;
     }
-    find(router, &params, resolve_script, ret_route);
+    find_route(router, &params, resolve_script, ret_route);
     if (params.decoded_uri) {
-        /* All of the path is in it, so nothing was joined. */
+        /* The whole path is in it, so route_split() had nothing to join. */
         ret_route->path_storage = params.decoded_uri;
     }
     if (ret_route->kind == ROUTE_NONE) {

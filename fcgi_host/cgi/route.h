@@ -1,6 +1,7 @@
 /**
  * Routing: which application answers a request, and how its URL splits into SCRIPT_NAME and
- * PATH_INFO.  Pure: no I/O but the resolving of script paths, which the caller passes in.
+ * PATH_INFO.  Pure: the only I/O is the resolving of script paths, by a function that the caller
+ * passes in.
  *
  * First match wins: FCGI_HOST_APP · host + longest mount · SCRIPT_FILENAME below [scripts] root ·
  * the only application.
@@ -12,15 +13,16 @@
 
 #include <stddef.h>
 
-#include "fcgi_host/app/application.h"
+#include "fcgi_host/config/config.h"
 #include "fcgi_host/fastcgi/request.h"
+#include "pool/base/error.h"
 
 enum route_kind { ROUTE_NONE, ROUTE_APPLICATION, ROUTE_SCRIPT, ROUTE_STATUS };
 
 struct route {
     enum route_kind kind;
-    struct application *application; /**< ROUTE_APPLICATION */
-    char *script;                    /**< ROUTE_SCRIPT: real path, malloc'ed, the caller's */
+    const struct app_config *app; /**< ROUTE_APPLICATION: one of the configuration's `apps` */
+    char *script;                 /**< ROUTE_SCRIPT: real path, malloc'ed, the caller's */
     struct slice script_name, path_info;
     /** malloc'ed, the caller's, valid as long as the slices are used; NULL when they are pieces
      *  of what was sent, or of the configuration (nearly always). */
@@ -30,13 +32,11 @@ struct route {
 struct router; /* built once from the configuration; immutable */
 
 /**
- * @param applications  one for each [app], in the configuration's order; they and the
- *                      configuration must outlive the router
+ * A router for the applications and scripts of a configuration, which must outlive it.
  * @return the router, or NULL: ERR_MEMORY
  * @owns the caller: router_free()
  */
-struct router *router_new(const struct config *config, struct application *const *applications,
-                          size_t count, struct error *err);
+struct router *router_new(const struct config *config, struct error *err);
 void router_free(struct router *router);
 
 /**

@@ -25,7 +25,7 @@ static const struct {
 #undef WANT
 };
 
-static struct slice *slot(struct route_params *params, const char *name, size_t size) {
+static struct slice *field_named(struct route_params *params, const char *name, size_t size) {
     for (size_t i = 0; i < sizeof s_wanted / sizeof *s_wanted; i++) {
         if (s_wanted[i].size == size && memcmp(s_wanted[i].name, name, size) == 0) {
             return (struct slice *)((char *)params + s_wanted[i].offset);
@@ -125,7 +125,7 @@ int route_params_collect(const struct request *request, struct route_params *ret
     struct route_params params = {.role = request->role};
     for (size_t i = 0; i < request->param_count; i++) {
         const struct param *param = &request->params[i];
-        struct slice *to = slot(&params, param->name, param->name_bytes);
+        struct slice *to = field_named(&params, param->name, param->name_bytes);
         if (to) {
             *to = (struct slice){param->value, param->value_bytes};
         }

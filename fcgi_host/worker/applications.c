@@ -137,7 +137,7 @@ int worker_add_applications(struct worker *worker, struct error *err) {
             return -1;
         }
     }
-    worker->router = router_new(config, worker->applications, worker->application_count, err);
+    worker->router = router_new(config, err);
     return worker->router ? 0 : -1;
 }
 

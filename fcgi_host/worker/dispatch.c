@@ -116,7 +116,7 @@ void worker_dispatch(void *ctx, struct request *request) {
     request->path_storage = route.path_storage;
     switch (route.kind) {
     case ROUTE_APPLICATION:
-        worker_submit(worker, route.application, request);
+        worker_submit(worker, worker->applications[route.app - worker->config->apps], request);
         break;
     case ROUTE_SCRIPT:
         script_pool_dispatch(worker->scripts, route.script, request);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/base/log.h"
 #include "fcgi_host/cgi/route.h"
 
 enum { MOST_PARAMS = 32 };
@@ -53,7 +54,7 @@ static void read_all(struct slice slice) {
 static void check(const struct route *route) {
     read_all(route->script_name);
     read_all(route->path_info);
-    assert((route->kind == ROUTE_APPLICATION) == (route->application != NULL));
+    assert((route->kind == ROUTE_APPLICATION) == (route->app != NULL));
     assert((route->kind == ROUTE_SCRIPT) == (route->script != NULL));
     if (route->kind == ROUTE_SCRIPT) {
         size_t script = strlen(route->script);
@@ -61,7 +62,7 @@ static void check(const struct route *route) {
         assert(route->script[sizeof s_root - 1] == '/');
         assert(script > 3 && strcmp(route->script + script - 3, ".py") == 0);
     }
-    if (route->kind == ROUTE_APPLICATION && route->application->config->has_mount) {
+    if (route->kind == ROUTE_APPLICATION && route->app->has_mount) {
         assert(route->script_name.bytes != NULL && route->path_info.bytes != NULL);
     }
 }
@@ -74,12 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         {.name = (char *)"blog", .mount = (char *)"/blog", .has_mount = true},
         {.name = (char *)"root", .mount = (char *)"", .has_mount = true, .host = (char *)"h"},
     };
-    struct application applications[3];
-    struct application *pointers[3];
-    for (size_t i = 0; i < 3; i++) {
-        applications[i] = (struct application){.config = &configs[i]};
-        pointers[i] = &applications[i];
-    }
     struct config config = {.status_path = (char *)"/-/status",
                             .scripts_root = (char *)s_root,
                             .scripts_suffix = {&suffix, 1}};
@@ -88,7 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     request.param_count = make_params(data, size, params);
     /* With the application for everything, scripts are never reached: also without it. */
     for (size_t skipped = 0; skipped < 2; skipped++) {
-        struct router *router = router_new(&config, pointers + skipped, 3 - skipped, NULL);
+        config.apps = configs + skipped;
+        config.app_count = 3 - skipped;
+        struct router *router = router_new(&config, NULL);
         for (int turn = 0; turn < 2; turn++) {
             struct route route;
             request.role = turn ? ROLE_AUTHORIZER : ROLE_RESPONDER;

@@ -6,14 +6,13 @@
 
 void begin(struct fixture *fixture, const struct app_row *rows) {
     for (size_t i = 0; rows[i].name; i++) {
-        fixture->app_configs[i] = (struct app_config){.name = (char *)rows[i].name,
-                                                      .mount = (char *)rows[i].mount,
-                                                      .host = (char *)rows[i].host};
-        fixture->applications[i].config = &fixture->app_configs[i];
-        fixture->pointers[i] = &fixture->applications[i];
-        fixture->count++;
+        fixture->apps[i] = (struct app_config){.name = (char *)rows[i].name,
+                                               .mount = (char *)rows[i].mount,
+                                               .host = (char *)rows[i].host};
+        fixture->config.app_count++;
     }
-    fixture->router = router_new(&fixture->config, fixture->pointers, fixture->count, NULL);
+    fixture->config.apps = fixture->apps;
+    fixture->router = router_new(&fixture->config, NULL);
     assert(fixture->router);
 }
 
@@ -36,7 +35,7 @@ struct route route(const struct fixture *fixture, enum request_role role,
 }
 
 const char *app_of(const struct route *route) {
-    return route->kind == ROUTE_APPLICATION ? route->application->config->name : "(none)";
+    return route->kind == ROUTE_APPLICATION ? route->app->name : "(none)";
 }
 
 void clear(struct route *route) {

@@ -10,10 +10,8 @@ enum { MOST_APPS = 6, MOST_PARAMS = 12 };
 
 struct fixture {
     struct config config;
-    struct app_config app_configs[MOST_APPS];
-    struct application applications[MOST_APPS], *pointers[MOST_APPS];
+    struct app_config apps[MOST_APPS];
     struct router *router;
-    size_t count;
 };
 
 /** An application; a table of them ends with a NULL name. */

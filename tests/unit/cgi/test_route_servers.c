@@ -72,10 +72,8 @@ static void route_all(const char *name, const char *mount, bool has_mount,
                       const char *script_name) {
     struct app_config app_config = {
         .name = (char *)"blog", .mount = (char *)mount, .has_mount = has_mount};
-    struct application app = {.config = &app_config};
-    struct application *apps[] = {&app};
     struct config config = {.apps = &app_config, .app_count = 1};
-    struct router *router = router_new(&config, apps, 1, NULL);
+    struct router *router = router_new(&config, NULL);
     struct fixture fixture = fixture_read(name);
     size_t routed = 0;
     for (size_t i = 0; i < fixture.count; i++) {
@@ -137,10 +135,8 @@ Test(route_servers, a_mount_at_the_root_leaves_all_of_the_path_to_path_info) {
 /** Route the requests with these targets, in this order, to an application without a mount. */
 static void route_in_order(const char *name, const char *const expected[][3], size_t count) {
     struct app_config app_config = {.name = (char *)"blog", .mount = (char *)""};
-    struct application app = {.config = &app_config};
-    struct application *apps[] = {&app};
     struct config config = {.apps = &app_config, .app_count = 1};
-    struct router *router = router_new(&config, apps, 1, NULL);
+    struct router *router = router_new(&config, NULL);
     struct fixture fixture = fixture_read(name);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < fixture.count; j++) {
@@ -191,7 +187,7 @@ Test(route_servers, nginx_may_split_where_its_configuration_says) {
 static void route_scripts(const char *name) {
     char *suffixes[] = {(char *)".py"};
     struct config config = {.scripts_root = (char *)"/srv/www", .scripts_suffix = {suffixes, 1}};
-    struct router *router = router_new(&config, NULL, 0, NULL);
+    struct router *router = router_new(&config, NULL);
     struct fixture fixture = fixture_read(name);
     size_t routed = 0;
     for (size_t i = 0; i < fixture.count; i++) {

@@ -55,7 +55,7 @@ static struct request *dequeue(void) {
         s_last = &s_first;
     }
     pthread_mutex_unlock(&s_lock);
-    return (struct request *)((char *)job - offsetof(struct request, job));
+    return request_of(job);
 }
 
 static bool ends_with(const struct param *param, const char *end) {

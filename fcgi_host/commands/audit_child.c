@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi_host/app/application.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 #include "pool/python/py_error.h"
@@ -24,7 +23,6 @@ struct audit {
     int fd;
     struct pool *pool;
     struct pool_interpreter *interpreter;
-    struct application *application;
     struct stale_check *check;
     struct generation *first, *second; /* NULL: not built, or gone */
     struct stale_report *report;
@@ -113,8 +111,9 @@ static int import_target(const char *name) {
 static int load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
                 struct error *err) {
     struct audit *audit = ctx;
+    (void)app;
     if (!audit->target->module) {
-        return wsgi_load(NULL, generation, app, ret_loaded, err);
+        return wsgi_load(generation, audit->target->config->apps, ret_loaded, err);
     }
     *ret_loaded = NULL;
     return import_target(audit->target->module) == 0 ? 0 : py_error_take(err);
@@ -122,20 +121,25 @@ static int load(void *ctx, struct generation *generation, struct pool_app *app, 
 
 static int setup(void *ctx, struct generation *generation, struct error *err) {
     struct audit *audit = ctx;
-    return audit->target->module ? 0 : wsgi_setup(NULL, generation, err);
+    if (audit->target->module) {
+        return 0;
+    }
+    const struct app_config *app = audit->target->config->apps;
+    return wsgi_setup(generation, &app, 1, err);
 }
 
 static void unload(void *ctx, struct generation *generation, struct pool_app *app, void *loaded) {
     struct audit *audit = ctx;
+    (void)generation, (void)app;
     if (!audit->target->module) {
-        wsgi_unload(NULL, generation, app, loaded);
+        wsgi_unload(loaded);
     }
 }
 
 static void retiring(void *ctx, struct generation *generation) {
     struct audit *audit = ctx;
     if (!audit->target->module) {
-        wsgi_retiring(NULL, generation);
+        wsgi_retire(generation);
     }
 }
 
@@ -173,15 +177,11 @@ static int start(struct audit *audit, bool own_gil, bool is_main) {
         .gil = own_gil ? POOL_GIL_OWN : POOL_GIL_SHARED,
         .stop_threads_ms = STOP_THREADS_MS,
     };
-    struct pool_app_options app = {.name = "audit", .threads = 1, .queue_limit = 1};
+    const struct pool_app_options app = {.name = "audit", .threads = 1, .queue_limit = 1};
     struct pool_app *pool_app;
     const struct wsgi_process process = {.version = FCGI_HOST_VERSION};
     if (PySys_AddAuditHook(hear_import, audit) != 0) {
         return error_set(&audit->err, ERR_PYTHON, "no audit hook");
-    }
-    if (audit->target->config) {
-        audit->application = application_new(audit->target->config->apps, NULL, false, 0);
-        app.user = audit->application;
     }
     wsgi_set_process(&process);
     audit->check = stale_check_new(&audit->err);

@@ -49,6 +49,11 @@ struct request {
     char *path_storage; /**< malloc'ed bytes behind these, freed with the request; mostly NULL */
 };
 
+/** The request that a job is part of. */
+static inline struct request *request_of(struct job *job) {
+    return (struct request *)((char *)job - offsetof(struct request, job));
+}
+
 /** The value of a parameter, or NULL. Names are compared exactly. The last one sent wins. */
 const struct param *request_param(const struct request *request, const char *name);
 

@@ -47,7 +47,7 @@ static bool is_left_alone(struct request *request) {
 }
 
 static void serve(struct job *job, const struct lease *lease) {
-    struct request *request = (struct request *)job; /* its first member */
+    struct request *request = request_of(job);
     struct application *application = request->application;
     uint64_t accepted_ns = request->accepted_ns;
     char line[SCOREBOARD_LINE_BYTES];
@@ -71,7 +71,7 @@ static void serve(struct job *job, const struct lease *lease) {
 }
 
 static void abandon(struct job *job) {
-    struct request *request = (struct request *)job;
+    struct request *request = request_of(job);
     worker_reply_failed(request, request->application);
 }
 

@@ -37,13 +37,29 @@ static void end_loading(struct scoreboard_slot *slot) {
     }
 }
 
+/** @owns the caller: free() */
+static const struct app_config **configs_of(const struct pool_interpreter *interpreter) {
+    size_t count = pool_interpreter_app_count(interpreter);
+    const struct app_config **configs = calloc(count + 1, sizeof *configs);
+    for (size_t i = 0; configs && i < count; i++) {
+        const struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
+        configs[i] = application->config;
+    }
+    return configs;
+}
+
 static int setup(void *ctx, struct generation *generation, struct error *err) {
     const struct pool_interpreter *interpreter = generation_interpreter(generation);
+    const struct app_config **configs = configs_of(interpreter);
     (void)ctx;
+    if (!configs) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
     struct scoreboard_slot *slot =
         begin_loading(pool_app_name(pool_interpreter_app(interpreter, 0)));
-    int outcome = wsgi_setup(NULL, generation, err);
+    int outcome = wsgi_setup(generation, configs, pool_interpreter_app_count(interpreter), err);
     end_loading(slot);
+    free(configs);
     return outcome;
 }
 
@@ -59,7 +75,7 @@ static int load(void *ctx, struct generation *generation, struct pool_app *app, 
     struct application *application = pool_app_user(app);
     (void)ctx;
     struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
-    int outcome = wsgi_load(NULL, generation, app, ret_loaded, err);
+    int outcome = wsgi_load(generation, application->config, ret_loaded, err);
     end_loading(slot);
     bool did_serve = pool_current(interpreter) && !atomic_load(&application->failure);
     if (outcome == 0 || did_serve) {
@@ -75,10 +91,13 @@ static int load(void *ctx, struct generation *generation, struct pool_app *app, 
 }
 
 static void unload(void *ctx, struct generation *generation, struct pool_app *app, void *loaded) {
+    (void)ctx, (void)generation, (void)app;
+    wsgi_unload(loaded);
+}
+
+static void retiring(void *ctx, struct generation *generation) {
     (void)ctx;
-    if (loaded) {
-        wsgi_unload(NULL, generation, app, loaded);
-    }
+    wsgi_retire(generation);
 }
 
 static void state_changed(void *ctx, struct generation *generation, enum generation_state state,
@@ -118,7 +137,7 @@ void worker_pool_hooks(struct worker *worker, struct pool_hooks *hooks) {
         .setup = setup,
         .load = load,
         .unload = unload,
-        .retiring = wsgi_retiring,
+        .retiring = retiring,
         .may_end = may_end,
         .ending = ending,
         .state_changed = state_changed,

@@ -1,7 +1,7 @@
 """Run once in every interpreter that serves applications, before any of them is loaded.
 
 One process runs many interpreters, so whatever Python keeps per process must not reach it from
-here: environment variables, signal handlers, the standard streams.  fcgi_host/wsgi/load.c
+here: environment variables, signal handlers, the standard streams.  fcgi_host/wsgi/wsgi.c
 calls the functions below; they are kept in the state of the module `fcgi_host`.
 """
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/cgi/environ_filter.h"
-#include "fcgi_host/wsgi/state.h"
+#include "fcgi_host/wsgi/loaded.h"
 
 /* A site sees some tens of different names.  Clients choose names (HTTP_…), so the table has an
    end: what no longer fits is made anew each time. */
@@ -252,7 +252,7 @@ static int set_named(PyObject *environ, const char *name, PyObject *value) {
 
 PyObject *environ_prepare(const struct wsgi_loaded *loaded, PyObject *errors) {
     const struct wsgi_state *state = loaded->state;
-    const struct app_config *config = loaded->application->config;
+    const struct app_config *config = loaded->config;
     PyObject *environ = new_roomy_dict();
     if (!environ) {
         return NULL;
@@ -272,7 +272,7 @@ PyObject *environ_prepare(const struct wsgi_loaded *loaded, PyObject *errors) {
         {"wsgi.url_scheme", PyUnicode_FromString("http")},
         {"wsgi.errors", Py_NewRef(errors)},
         {"wsgi.multithread", PyBool_FromLong(config->threads > 1)},
-        {"wsgi.multiprocess", PyBool_FromLong(wsgi_process_is_multi())},
+        {"wsgi.multiprocess", PyBool_FromLong(wsgi_settings()->process.multiprocess)},
         {"wsgi.run_once", Py_NewRef(Py_False)},
         {"wsgi.file_wrapper", Py_NewRef((PyObject *)state->file_wrapper_type)},
         {"wsgi.input_terminated", Py_NewRef(Py_True)},

@@ -4,20 +4,21 @@
 #include <string.h>
 
 #include "fcgi_host/wsgi/exchange.h"
-#include "fcgi_host/wsgi/raise.h"
+#include "fcgi_host/wsgi/loaded.h"
+#include "fcgi_host/wsgi/log.h"
 
 /* An unfinished line longer than this is passed on as it is. */
 enum { LINE_BYTES = 64 << 10 };
 
 struct wsgi_errors {
-    PyObject_HEAD const struct application *application; /* outlives its generations */
+    PyObject_HEAD const struct app_config *config; /* outlives its generations */
     uint64_t generation;
 };
 
 PyObject *wsgi_errors_new(const struct wsgi_loaded *loaded) {
     struct wsgi_errors *errors = PyObject_New(struct wsgi_errors, loaded->state->errors_type);
     if (errors) {
-        errors->application = loaded->application;
+        errors->config = loaded->config;
         errors->generation = loaded->generation;
     }
     return (PyObject *)errors;
@@ -43,7 +44,7 @@ static void pass_on(const struct log_about *about, struct exchange *exchange, co
 
 void wsgi_errors_flush(struct wsgi_current *current) {
     if (current->errors_bytes > 0) {
-        struct log_about about = wsgi_about(current);
+        struct log_about about = wsgi_current_about(current);
         char *text = current->errors_text;
         size_t size = current->errors_bytes;
         current->errors_text = NULL;
@@ -78,7 +79,7 @@ static int write_current(struct wsgi_current *current, const char *text, size_t 
     if (whole == current->errors_bytes || current->errors_bytes > LINE_BYTES) {
         wsgi_errors_flush(current);
     } else if (whole > 0) {
-        struct log_about about = wsgi_about(current);
+        struct log_about about = wsgi_current_about(current);
         char *lines = current->errors_text;
         size_t rest = current->errors_bytes - whole;
         current->errors_text = NULL;
@@ -105,7 +106,7 @@ static int write_text(struct wsgi_errors *errors, PyObject *text) {
     if (current->exchange) {
         result = write_current(current, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     } else {
-        struct log_about about = {errors->application->config->name, errors->generation, NULL};
+        struct log_about about = {errors->config->name, errors->generation, NULL};
         pass_on(&about, NULL, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     }
     Py_DECREF(bytes);

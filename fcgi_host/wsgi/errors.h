@@ -14,6 +14,8 @@
 
 #include "fcgi_host/wsgi/state.h"
 
+struct wsgi_loaded;
+
 /** Make the type. @return a new reference, or NULL with an exception */
 PyTypeObject *wsgi_errors_type_new(PyObject *module);
 

@@ -9,10 +9,11 @@ enum { MAX_PARTS = 2 };
 /* Web servers ignore the body of an authorizer that lets pass; a longer one is left out. */
 enum { DEFERRED_BYTES = 64 << 10 };
 
-struct exchange *exchange_new(struct wsgi_state *state, struct request *request) {
+struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
+                              vectorcallfunc call) {
     struct exchange *exchange = PyObject_New(struct exchange, state->exchange_type);
     if (exchange) {
-        exchange->vectorcall = exchange_start_response;
+        exchange->vectorcall = call;
         exchange->request = request;
         response_init(&exchange->response);
         exchange->deferred = NULL;

@@ -48,8 +48,12 @@ struct exchange {
     pthread_mutex_t lock; /**< held while detached within a call, let go before attaching */
 };
 
-/** @return a new reference, or NULL with an exception */
-struct exchange *exchange_new(struct wsgi_state *state, struct request *request);
+/**
+ * @param call  what calling it as start_response does
+ * @return a new reference, or NULL with an exception
+ */
+struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
+                              vectorcallfunc call);
 
 /** Nobody can reach the request any more; waits for threads that are within a call. */
 void exchange_close(struct exchange *exchange);
@@ -86,11 +90,5 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
 
 /** Send text to the web server's error log; after the end it goes nowhere. */
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size);
-
-/** Make the type (start_response.c). @return a new reference, or NULL with an exception */
-PyTypeObject *exchange_type_new(PyObject *module);
-/** What calling an exchange does. */
-PyObject *exchange_start_response(PyObject *exchange, PyObject *const *args, size_t nargsf,
-                                  PyObject *kwnames);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fcgi_host/wsgi/bytes_builder.h"
-#include "fcgi_host/wsgi/raise.h"
+#include "fcgi_host/wsgi/exception.h"
 
 /* Read ahead for readline(): some records of a form, few bytes for an idle request. */
 enum { BUFFER_BYTES = 16 << 10 };
@@ -71,7 +71,7 @@ static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
     }
     ssize_t count = exchange_read(input->exchange, to, size, &err);
     if (count < 0) {
-        return wsgi_raise_io(&err);
+        return exception_raise_io(&err);
     }
     input->taken += count;
     input->at_end = count == 0 || input->taken == input->total;
@@ -80,7 +80,7 @@ static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
                   "the request's body ended after %" PRId64 " of %" PRId64 " bytes", input->taken,
                   input->total);
         input->at_end = false; /* and again on the next try */
-        return wsgi_raise_io(&err);
+        return exception_raise_io(&err);
     }
     return count;
 }

@@ -4,67 +4,13 @@
  * Multi-phase initialisation, heap types, all state in the module: it can be loaded in any number
  * of interpreters, with a GIL of their own, too (PEP 489, PEP 630, PEP 684).
  */
+#include "fcgi_host/wsgi/environ.h"
 #include "fcgi_host/wsgi/errors.h"
-#include "fcgi_host/wsgi/exchange.h"
 #include "fcgi_host/wsgi/file_wrapper.h"
 #include "fcgi_host/wsgi/input.h"
-#include "fcgi_host/wsgi/raise.h"
+#include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
-#include "fcgi_host/wsgi/wsgi.h"
-
-/* The key of the first module instance in the interpreter's own dictionary. */
-static const char s_key[] = "fcgi_host";
-
-static struct wsgi_process s_process = {.multiprocess = false, .version = "0"};
-static struct wsgi_file_hook s_file_hook;
-static _Thread_local struct wsgi_current tl_current;
-
-void wsgi_set_process(const struct wsgi_process *process) {
-    s_process = *process;
-}
-
-void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
-    s_file_hook = *hook;
-}
-
-const char *wsgi_process_version(void) {
-    return s_process.version;
-}
-
-bool wsgi_process_is_multi(void) {
-    return s_process.multiprocess;
-}
-
-struct wsgi_current *wsgi_current(void) {
-    return &tl_current;
-}
-
-struct log_about wsgi_about(const struct wsgi_current *current) {
-    struct log_about about = {NULL, 0, NULL};
-    if (current->application) {
-        about.app = current->application->config->name;
-        about.generation = current->generation;
-    }
-    if (current->exchange && current->exchange->request) {
-        about.request_id = current->exchange->request->id;
-    }
-    return about;
-}
-
-/* The first instance, or NULL (no exception); a borrowed reference. */
-static PyObject *first_instance(void) {
-    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    return dict ? PyDict_GetItemString(dict, s_key) : NULL;
-}
-
-struct wsgi_state *wsgi_state_get(void) {
-    PyObject *module = first_instance();
-    if (!module) {
-        PyErr_SetString(PyExc_SystemError, "this interpreter was not set up for applications");
-        return NULL;
-    }
-    return PyModule_GetState(module);
-}
 
 static PyObject *info(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
@@ -72,9 +18,8 @@ static PyObject *info(PyObject *module, PyObject *unused) {
     if (!state) {
         return NULL;
     }
-    const struct application *application = tl_current.application;
-    PyObject *app =
-        application ? PyUnicode_FromString(application->config->name) : Py_NewRef(state->only_app);
+    const struct app_config *config = wsgi_current()->config;
+    PyObject *app = config ? PyUnicode_FromString(config->name) : Py_NewRef(state->only_app);
     if (!app) {
         return NULL;
     }
@@ -109,8 +54,8 @@ static PyObject *log_text(PyObject *module, PyObject *args) {
         return NULL;
     }
     struct wsgi_current *current = wsgi_current();
-    struct log_about about = wsgi_about(current);
-    struct wsgi_state *state = current->application ? NULL : wsgi_state_get();
+    struct log_about about = wsgi_current_about(current);
+    struct wsgi_state *state = current->config ? NULL : wsgi_state_get();
     if (state && state->only_app != Py_None) {
         about.app = PyUnicode_AsUTF8(state->only_app);
         about.generation = PyLong_AsUnsignedLongLong(state->generation);
@@ -128,9 +73,9 @@ static PyObject *reads(PyObject *module, PyObject *path) {
     if (!state || !PyUnicode_FSConverter(path, &bytes)) {
         return NULL;
     }
-    if (s_file_hook.reads && state->place) {
-        s_file_hook.reads(s_file_hook.ctx, state->place, state->generation_number,
-                          PyBytes_AS_STRING(bytes));
+    const struct wsgi_file_hook *hook = &wsgi_settings()->file_hook;
+    if (hook->reads && state->place) {
+        hook->reads(hook->ctx, state->place, state->generation_number, PyBytes_AS_STRING(bytes));
     }
     Py_DECREF(bytes);
     Py_RETURN_NONE;
@@ -163,7 +108,7 @@ static PyObject *get_log_fd(PyObject *module, PyObject *unused) {
 }
 
 static int add_types(PyObject *module, struct wsgi_state *state) {
-    state->exchange_type = exchange_type_new(module);
+    state->exchange_type = start_response_type_new(module);
     state->input_type = state->exchange_type ? wsgi_input_type_new(module) : NULL;
     state->errors_type = state->input_type ? wsgi_errors_type_new(module) : NULL;
     state->file_wrapper_type = state->errors_type ? wsgi_file_wrapper_type_new(module) : NULL;
@@ -182,7 +127,7 @@ static int add_state(PyObject *module, struct wsgi_state *state) {
     state->interpreter = Py_NewRef(Py_None);
     state->generation = PyLong_FromLong(0);
     state->gil = PyUnicode_InternFromString("shared");
-    state->version = PyUnicode_FromString(s_process.version);
+    state->version = PyUnicode_FromString(wsgi_settings()->process.version);
     state->only_app = Py_NewRef(Py_None);
     state->retire_callbacks = PyList_New(0);
     if (!state->generation || !state->gil || !state->version || !state->retire_callbacks) {
@@ -195,15 +140,14 @@ static int add_state(PyObject *module, struct wsgi_state *state) {
     return PyModule_AddObjectRef(module, "__version__", state->version);
 }
 
-static int exec(PyObject *module) {
+static int exec_module(PyObject *module) {
     struct wsgi_state *state = PyModule_GetState(module);
-    PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());
-    if (!dict || add_types(module, state) < 0 || add_state(module, state) < 0) {
+    if (add_types(module, state) < 0 || add_state(module, state) < 0) {
         return -1;
     }
     /* An application that drops the module from sys.modules and imports it again gets a new
        instance; what the host keeps stays with the first. */
-    return first_instance() ? 0 : PyDict_SetItemString(dict, s_key, module);
+    return wsgi_state_keep_first(module);
 }
 
 /* References that can be part of a cycle. */
@@ -271,7 +215,7 @@ void *wsgi_module_init(void) {
         {NULL, NULL, 0, NULL},
     };
     static PyModuleDef_Slot slots[] = {
-        {Py_mod_exec, exec},
+        {Py_mod_exec, exec_module},
         PY_MODULE_SLOTS_ISOLATED{0, NULL},
     };
     static PyModuleDef def = {

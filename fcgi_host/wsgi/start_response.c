@@ -1,16 +1,13 @@
-/**
- * PEP 3333's start_response and write callables, as the type of `struct exchange`.
- *
- * Follows: PEP 3333, "The start_response() Callable", "The write() Callable"; where that leaves a
- * choice, wsgiref.validate and wsgiref.handlers.
- */
-#include "fcgi_host/wsgi/exchange.h"
+/* Follows: PEP 3333, "The start_response() Callable", "The write() Callable"; where that leaves a
+ * choice, wsgiref.validate and wsgiref.handlers. */
+#include "fcgi_host/wsgi/start_response.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <structmember.h>
 
-#include "fcgi_host/wsgi/raise.h"
+#include "fcgi_host/wsgi/exception.h"
+#include "fcgi_host/wsgi/exchange.h"
 
 enum { ARG_STATUS, ARG_HEADERS, ARG_EXC_INFO, ARG_COUNT };
 
@@ -121,7 +118,8 @@ static int add_header(struct exchange *exchange, PyObject *item) {
         return -1;
     }
     struct error err;
-    return response_add_header(&exchange->response, name, value, &err) < 0 ? wsgi_raise(&err) : 0;
+    return response_add_header(&exchange->response, name, value, &err) < 0 ? exception_raise(&err)
+                                                                           : 0;
 }
 
 static int set_response(struct exchange *exchange, PyObject *status, PyObject *headers) {
@@ -136,7 +134,7 @@ static int set_response(struct exchange *exchange, PyObject *status, PyObject *h
         return -1;
     }
     if (response_set_status(&exchange->response, line, &err) < 0) {
-        return wsgi_raise(&err);
+        return exception_raise(&err);
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
         if (add_header(exchange, PyList_GET_ITEM(headers, i)) < 0) {
@@ -160,7 +158,7 @@ static PyObject *write_block(PyObject *self, PyObject *block) {
     }
     if (exchange_send(exchange, PyBytes_AS_STRING(block), (size_t)PyBytes_GET_SIZE(block), false,
                       &err) < 0) {
-        wsgi_raise(&err);
+        exception_raise(&err);
         return NULL;
     }
     Py_RETURN_NONE;
@@ -168,8 +166,8 @@ static PyObject *write_block(PyObject *self, PyObject *block) {
 
 static PyMethodDef s_write = {"write", write_block, METH_O, "Send a block of the response's body."};
 
-PyObject *exchange_start_response(PyObject *self, PyObject *const *args, size_t nargsf,
-                                  PyObject *kwnames) {
+PyObject *start_response_call(PyObject *self, PyObject *const *args, size_t nargsf,
+                              PyObject *kwnames) {
     struct exchange *exchange = (struct exchange *)self;
     PyObject *arguments[ARG_COUNT];
     if (parse_arguments(args, nargsf, kwnames, arguments) < 0 ||
@@ -195,7 +193,7 @@ static void dealloc(PyObject *self) {
     Py_DECREF(type);
 }
 
-PyTypeObject *exchange_type_new(PyObject *module) {
+PyTypeObject *start_response_type_new(PyObject *module) {
     static PyMemberDef members[] = {
         {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct exchange, vectorcall), READONLY, NULL},
         {NULL, 0, 0, 0, NULL},

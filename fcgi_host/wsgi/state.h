@@ -1,9 +1,9 @@
 /**
- * What the WSGI side keeps per interpreter, per loaded application and per serving thread.
+ * What the WSGI side keeps for each process, interpreter and serving thread.
  *
- * Nothing of Python is reachable from a C variable: the state hangs on the module `fcgi_host` of
- * its interpreter, and a thread's `struct wsgi_current` holds C pointers that are valid while it
- * runs a request (so that this host passes its own check for stale extension state).
+ * No Python object is reachable from a C variable: the state of an interpreter hangs on its module
+ * `fcgi_host`, and a thread's `struct wsgi_current` holds C pointers that are valid while the
+ * thread runs a request (so that this host passes its own check for stale extension state).
  *
  * @thread the threads of one interpreter  @tstate attached
  */
@@ -12,10 +12,11 @@
 
 #include "pool/python/py_compat.h"
 
-#include "fcgi_host/app/application.h"
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/wsgi/environ.h"
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/wsgi/wsgi.h"
 
+struct environ_cache;
 struct exchange;
 
 /** Module state of `fcgi_host`.  References are owned by the module. */
@@ -35,46 +36,37 @@ struct wsgi_state {
     PyObject *str_close, *str_fileno, *str_read, *str_tell;
 };
 
-/** One application in one generation: what the pool's load hook returns. */
-struct wsgi_loaded {
-    struct wsgi_state *state; /**< lasts as long as the interpreter */
-    PyObject *callable;       /**< PEP 3333's application object */
-    PyObject *environ;        /**< what environ starts from: every key that is the same each time */
-    struct application *application;
-    uint64_t generation;
-};
-
-/** What the calling thread is doing.  All NULL on a thread that serves no request. */
-struct wsgi_current {
-    const struct application *application; /**< also while it is being loaded */
-    uint64_t generation;
-    struct exchange *exchange; /**< borrowed from the running request */
-    char *errors_text;         /**< an unfinished line of wsgi.errors; malloc'ed */
-    size_t errors_bytes;
-};
-struct wsgi_current *wsgi_current(void);
-
-/** How log lines of this thread say what they are about. The result points into `current`. */
-struct log_about wsgi_about(const struct wsgi_current *current);
-
 /** The state of the interpreter's first `fcgi_host` module, or NULL with an exception. */
 struct wsgi_state *wsgi_state_get(void);
+
+/** Let this module, which has just been made, be the one that wsgi_state_get() finds, unless the
+ *  interpreter has one already. @return 0, or -1 with an exception */
+int wsgi_state_keep_first(PyObject *module);
 
 /** The state of the module that defined `type`; only for this module's own, final types. */
 static inline struct wsgi_state *wsgi_state_of_type(PyTypeObject *type) {
     return PyType_GetModuleState(type);
 }
 
-/** The process's version string, set by wsgi_set_process(). */
-const char *wsgi_process_version(void);
-bool wsgi_process_is_multi(void);
+/** What the calling thread is doing.  All NULL on a thread that serves no request. */
+struct wsgi_current {
+    const struct app_config *config; /**< of the application; set while it is being loaded, too */
+    uint64_t generation;
+    struct exchange *exchange; /**< borrowed from the running request */
+    char *errors_text;         /**< an unfinished line of wsgi.errors; malloc'ed */
+    size_t errors_bytes;
+};
+struct wsgi_current *wsgi_current(void);
+/** Which application and request a log line of this thread is about. The result points into
+ *  `current`. */
+struct log_about wsgi_current_about(const struct wsgi_current *current);
 
-/**
- * Make a loaded application of a callable. @return NULL with an exception
- * @owns the caller: wsgi_loaded_free()
- */
-struct wsgi_loaded *wsgi_loaded_new(struct wsgi_state *state, PyObject *callable,
-                                    struct application *application, uint64_t generation);
-void wsgi_loaded_free(struct wsgi_loaded *loaded);
+/** What wsgi_set_process() and wsgi_set_file_hook() have set, for the whole process. */
+struct wsgi_settings {
+    struct wsgi_process process;
+    struct wsgi_file_hook file_hook;
+};
+/** Written before any interpreter is made, read afterwards. */
+struct wsgi_settings *wsgi_settings(void);
 
 #endif

@@ -1,127 +1,252 @@
+/* The Python code of what is done here is in application_setup.py and application_import.py. */
 #include "fcgi_host/wsgi/wsgi.h"
 
-#include <inttypes.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "fcgi_host/cgi/error_page.h"
-#include "fcgi_host/wsgi/errors.h"
+#include "embedded/application_import_py.h"
+#include "embedded/application_setup_py.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/exchange.h"
-#include "fcgi_host/wsgi/input.h"
-#include "fcgi_host/wsgi/raise.h"
-#include "fcgi_host/wsgi/send.h"
+#include "fcgi_host/wsgi/loaded.h"
+#include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/serve.h"
+#include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
+#include "pool/python/embedded_code.h"
 
-/* What "GET /some/path" takes at most in a log line. */
-enum { SHOWN_REQUEST_BYTES = 512 };
+static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
+static struct embedded_code s_import = {"application_import", application_import_py, NULL};
 
-/* Method and path of a request, for people. */
-static void describe(const struct request *request, char *text, size_t size) {
-    const struct param *method = request_param(request, "REQUEST_METHOD");
-    const struct param *uri = request_param(request, "REQUEST_URI");
-    struct slice script_name = request->script_name, path = request->path_info;
-    if (uri) {
-        script_name.size = 0;
-        path = (struct slice){uri->value, uri->value_bytes};
+void wsgi_set_process(const struct wsgi_process *process) {
+    wsgi_settings()->process = *process;
+}
+
+void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
+    wsgi_settings()->file_hook = *hook;
+}
+
+/* ---- Interpreters and applications ---- */
+
+/* The exception that is set, as an error; of `plain_type`, a class of `module`, only its text. */
+static int take_exception(struct wsgi_state *state, PyObject *module, const char *plain_type,
+                          struct error *err) {
+    PyObject *exception = PyErr_GetRaisedException();
+    PyObject *type = module ? PyObject_GetAttrString(module, plain_type) : NULL;
+    PyObject *text =
+        type && PyErr_GivenExceptionMatches(exception, type) ? PyObject_Str(exception) : NULL;
+    const char *utf8 = text ? PyUnicode_AsUTF8(text) : NULL;
+    PyErr_Clear();
+    if (utf8) {
+        error_set(err, ERR_PYTHON, "%s", utf8);
+        Py_DECREF(exception);
+    } else {
+        PyErr_SetRaisedException(exception);
+        exception_take(state, err);
     }
-    snprintf(text, size, "%.*s %.*s%.*s", method ? (int)method->value_bytes : 0,
-             method ? method->value : "", (int)script_name.size,
-             script_name.size ? script_name.bytes : "", (int)path.size,
-             path.size ? path.bytes : "");
+    Py_XDECREF(text);
+    Py_XDECREF(type);
+    return -1;
 }
 
-/* Log the exception that is set, and take it. */
-static void log_failure(struct wsgi_state *state, const struct exchange *exchange,
-                        const struct request *request, struct error *ret_failure) {
-    char what[SHOWN_REQUEST_BYTES];
-    struct log_about about = wsgi_about(wsgi_current());
-    /* What an application makes of a peer that has gone is no fault of it. */
-    bool is_expected = exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError);
-    wsgi_take_exception(state, ret_failure);
-    describe(request, what, sizeof what);
-    wsgi_log(is_expected ? LOG_DEBUG : LOG_ERROR,
-             is_expected ? "request.closed" : "request.exception", &about, "%s: %s", what,
-             ret_failure->text);
-}
-
-static void send_page(struct exchange *exchange, const char *status, const char *traceback) {
-    struct error err;
-    char *body = NULL;
-    size_t size;
-    if (error_page_make(&exchange->response, status, traceback, &body, &size, &err) == 0) {
-        exchange->sent = exchange->surplus = 0;
-        exchange_send(exchange, body, size, true, &err);
+static PyObject *list_of_strings(const struct string_list *strings) {
+    PyObject *list = PyList_New((Py_ssize_t)strings->count);
+    for (size_t i = 0; list && i < strings->count; i++) {
+        PyObject *item = PyUnicode_DecodeFSDefault(strings->items[i]);
+        if (!item) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
     }
-    free(body);
+    return list;
 }
 
-/* Answer for an application that has failed, as far as an answer can still be given. */
-static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *exchange,
-                           const struct request *request) {
-    /* FastCGI 1.0 §6.3: only "200" lets pass.  One that did not even answer just refuses. */
-    bool is_silent_authorizer = request->role == ROLE_AUTHORIZER && exchange->gave_no_status;
-    struct error failure;
-    log_failure(loaded->state, exchange, request, &failure);
-    if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {
-        bool is_dev = loaded->application->config->dev;
-        send_page(exchange, is_silent_authorizer ? "403 Forbidden" : "500 Internal Server Error",
-                  is_dev ? failure.text : NULL);
-    } else if (exchange->phase == EXCHANGE_BODY) {
-        exchange->phase = EXCHANGE_CUT;
+/* What set_up() wants to know of an application. */
+static PyObject *describe_application(const struct app_config *config) {
+    PyObject *name = PyUnicode_DecodeFSDefault(config->name);
+    PyObject *virtualenv =
+        config->virtualenv ? PyUnicode_DecodeFSDefault(config->virtualenv) : Py_NewRef(Py_None);
+    PyObject *path = list_of_strings(&config->python_path);
+    PyObject *variables = list_of_strings(&config->env);
+    PyObject *result = NULL;
+    if (name && virtualenv && path && variables) {
+        result = PyTuple_Pack(4, name, virtualenv, path, variables);
     }
+    Py_XDECREF(name);
+    Py_XDECREF(virtualenv);
+    Py_XDECREF(path);
+    Py_XDECREF(variables);
+    return result;
 }
 
-/* Call the application, send what it returns, close it.  Exceptions end here. */
-static void call_application(const struct wsgi_loaded *loaded, struct exchange *exchange,
-                             const struct request *request, PyObject *environ) {
-    PyObject *arguments[] = {environ, (PyObject *)exchange};
-    PyObject *result = PyObject_Vectorcall(loaded->callable, arguments, 2, NULL);
-    if (!result) {
-        answer_failure(loaded, exchange, request);
+static PyObject *describe_applications(const struct app_config *const *apps, size_t count) {
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *item = describe_application(apps[i]);
+        if (!item || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+/* Replace a reference of the state. @return 0, or -1 when there is no new one */
+static int replace_reference(PyObject **reference, PyObject *object) {
+    if (!object) {
+        return -1;
+    }
+    Py_XSETREF(*reference, object);
+    return 0;
+}
+
+static int set_facts(struct wsgi_state *state, const struct generation *generation,
+                     const struct app_config *const *apps, size_t count) {
+    const struct pool_interpreter *interpreter = generation_interpreter(generation);
+    state->place = generation_interpreter(generation);
+    state->generation_number = generation_number(generation);
+    bool gil_own = count > 0 && apps[0]->gil_own && !pool_interpreter_is_main(interpreter);
+    if (replace_reference(&state->interpreter,
+                          PyUnicode_DecodeFSDefault(pool_interpreter_name(interpreter))) < 0 ||
+        replace_reference(&state->generation,
+                          PyLong_FromUnsignedLongLong(generation_number(generation))) < 0 ||
+        replace_reference(&state->gil, PyUnicode_FromString(gil_own ? "own" : "shared")) < 0) {
+        return -1;
+    }
+    return replace_reference(&state->only_app, count == 1 ? PyUnicode_DecodeFSDefault(apps[0]->name)
+                                                          : Py_NewRef(Py_None));
+}
+
+static int run_set_up(struct wsgi_state *state, const struct generation *generation,
+                      const struct app_config *const *apps, size_t count) {
+    if (set_facts(state, generation, apps, count) < 0 ||
+        replace_reference(&state->setup, embedded_code_run(&s_setup)) < 0 ||
+        replace_reference(&state->import, embedded_code_run(&s_import)) < 0) {
+        return -1;
+    }
+    PyObject *applications = describe_applications(apps, count);
+    PyObject *done =
+        applications ? PyObject_CallMethod(state->setup, "set_up", "O", applications) : NULL;
+    Py_XDECREF(applications);
+    if (done) {
+        Py_SETREF(done, PyObject_CallMethod(state->import, "install", NULL));
+    }
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
+               size_t count, struct error *err) {
+    PyObject *module = PyImport_ImportModule("fcgi_host"); /* the interpreter keeps it */
+    struct wsgi_state *state = module ? wsgi_state_get() : NULL;
+    Py_XDECREF(module);
+    if (!state) {
+        return -1; /* the pool formats the exception */
+    }
+    if (run_set_up(state, generation, apps, count) < 0) {
+        return take_exception(state, state->setup, "SetupError", err);
+    }
+    return 0;
+}
+
+static PyObject *import_application(struct wsgi_state *state, const struct app_config *config) {
+    PyObject *file = PyUnicode_DecodeFSDefault(config->file);
+    PyObject *callable =
+        config->callable ? PyUnicode_DecodeFSDefault(config->callable) : Py_NewRef(Py_None);
+    PyObject *application = NULL;
+    if (file && callable) {
+        application = PyObject_CallMethod(state->import, "load", "OO", file, callable);
+    }
+    Py_XDECREF(file);
+    Py_XDECREF(callable);
+    return application;
+}
+
+int wsgi_load(const struct generation *generation, const struct app_config *config,
+              void **ret_loaded, struct error *err) {
+    struct wsgi_current *current = wsgi_current();
+    struct wsgi_loaded *loaded = NULL;
+    struct wsgi_state *state = wsgi_state_get();
+    if (!state) {
+        return -1;
+    }
+    current->config = config;
+    current->generation = generation_number(generation);
+    PyObject *callable = import_application(state, config);
+    if (callable) {
+        loaded = wsgi_loaded_new(state, callable, config, generation_number(generation));
+        Py_DECREF(callable);
+    }
+    int result = loaded ? 0 : take_exception(state, state->import, "LoadError", err);
+    current->config = NULL;
+    if (loaded) {
+        *ret_loaded = loaded;
+    }
+    return result;
+}
+
+void wsgi_unload(void *loaded) {
+    wsgi_loaded_free(loaded);
+}
+
+void wsgi_retire(const struct generation *generation) {
+    struct wsgi_state *state = wsgi_state_get();
+    if (!state) {
+        PyErr_Clear(); /* it was never set up */
         return;
     }
-    enum wsgi_outcome outcome = wsgi_send_result(loaded->state, exchange, result);
-    if (outcome == OUTCOME_EXCEPTION) {
-        answer_failure(loaded, exchange, request);
-    }
-    if (wsgi_close_result(loaded->state, result) < 0) {
-        answer_failure(loaded, exchange, request);
-    } else if (outcome == OUTCOME_DONE && wsgi_send_end(exchange) == OUTCOME_EXCEPTION) {
-        answer_failure(loaded, exchange, request);
-    }
-    Py_DECREF(result);
-}
-
-/* A body that is not as long as its Content-Length says. */
-static void log_length(const struct exchange *exchange, const struct request *request) {
-    char what[SHOWN_REQUEST_BYTES];
-    struct log_about about = wsgi_about(wsgi_current());
-    int64_t length = exchange->response.content_length;
-    bool is_short = exchange->phase == EXCHANGE_CUT && exchange->sent < length;
-    if (exchange->surplus > 0) {
-        describe(request, what, sizeof what);
-        wsgi_log(LOG_ERROR, "response.length", &about,
-                 "%s: %" PRId64 " bytes beyond the Content-Length of %" PRId64 " were left out",
-                 what, exchange->surplus, length);
-    } else if (is_short && !exchange->peer_has_gone) {
-        describe(request, what, sizeof what);
-        wsgi_log(LOG_ERROR, "response.length", &about,
-                 "%s: the body ended after %" PRId64 " bytes of a Content-Length of %" PRId64, what,
-                 exchange->sent, length);
+    struct log_about about = {pool_interpreter_name(generation_interpreter(generation)),
+                              generation_number(generation), NULL};
+    Py_ssize_t count;
+    while ((count = PyList_GET_SIZE(state->retire_callbacks)) > 0) {
+        PyObject *callback = Py_NewRef(PyList_GET_ITEM(state->retire_callbacks, count - 1));
+        PyObject *result = NULL;
+        if (PyList_SetSlice(state->retire_callbacks, count - 1, count, NULL) == 0) {
+            result = PyObject_CallNoArgs(callback);
+        }
+        if (!result) {
+            wsgi_log_exception(state, LOG_ERROR, "app.retire", &about, "on_retire");
+        }
+        Py_XDECREF(result);
+        Py_DECREF(callback);
     }
 }
 
-static enum request_end how_it_ends(const struct exchange *exchange) {
-    if (exchange->phase == EXCHANGE_ENDED || exchange->peer_has_gone) {
-        return REQUEST_COMPLETE; /* FastCGI 1.0 §5.4: also after FCGI_ABORT_REQUEST */
+/* The status that the application gave for a page, or -1 with an exception. */
+static long ask_status(struct wsgi_loaded *loaded, const char *path) {
+    const struct app_config *config = loaded->config;
+    PyObject *environ = PyDict_Copy(loaded->environ);
+    PyObject *status = NULL;
+    if (environ) {
+        status = PyObject_CallMethod(loaded->state->import, "check", "OOsss", loaded->callable,
+                                     environ, config->host ? config->host : "localhost",
+                                     config->mount ? config->mount : "", path);
     }
-    /* Not even an error page could be made or sent. */
-    return exchange->phase == EXCHANGE_HEAD ? REQUEST_OVERLOADED : REQUEST_CUT;
+    long number = status ? PyLong_AsLong(status) : -1;
+    Py_XDECREF(status);
+    Py_XDECREF(environ);
+    return number;
 }
 
-static void finish(struct request *request, enum request_end end) {
+int wsgi_check(void *loaded_app, const char *path, struct error *err) {
+    struct wsgi_loaded *loaded = loaded_app;
+    struct wsgi_current *current = wsgi_current();
+    current->config = loaded->config;
+    current->generation = loaded->generation;
+    long status = ask_status(loaded, path);
+    int result = 0;
+    if (PyErr_Occurred()) {
+        exception_take(loaded->state, err);
+        result = error_prefix(err, "check %s", path);
+    } else if (status >= 400) {
+        result = error_set(err, ERR_FAILED, "check %s: answered %ld", path, status);
+    }
+    current->config = NULL;
+    return result;
+}
+
+/* ---- Requests ---- */
+
+static void finish_request(struct request *request, enum request_end end) {
     if (end == REQUEST_COMPLETE && request_finish_is_quick(request)) {
         request_finish(request, end, 0);
         return;
@@ -130,39 +255,22 @@ static void finish(struct request *request, enum request_end end) {
     Py_END_ALLOW_THREADS
 }
 
-static enum request_end serve(const struct wsgi_loaded *loaded, struct exchange *exchange,
-                              struct request *request) {
-    PyObject *input = wsgi_input_new(loaded->state, exchange);
-    PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
-    if (environ) {
-        call_application(loaded, exchange, request, environ);
-    } else {
-        answer_failure(loaded, exchange, request);
-    }
-    Py_XDECREF(environ);
-    Py_XDECREF(input);
-    wsgi_errors_flush(wsgi_current());
-    exchange_close(exchange);
-    log_length(exchange, request);
-    return how_it_ends(exchange);
-}
-
 void wsgi_run(struct job *job, const struct lease *lease) {
-    struct request *request = (struct request *)((char *)job - offsetof(struct request, job));
+    struct request *request = request_of(job);
     const struct wsgi_loaded *loaded = lease->loaded;
     struct wsgi_current *current = wsgi_current();
     enum request_end end = REQUEST_OVERLOADED;
-    struct exchange *exchange = exchange_new(loaded->state, request);
+    struct exchange *exchange = exchange_new(loaded->state, request, start_response_call);
     if (exchange) {
-        current->application = loaded->application;
+        current->config = loaded->config;
         current->generation = loaded->generation;
         current->exchange = exchange;
-        end = serve(loaded, exchange, request);
-        current->application = NULL;
+        end = serve_request(loaded, exchange, request);
+        current->config = NULL;
         current->exchange = NULL;
         Py_DECREF((PyObject *)exchange);
     } else {
         PyErr_Clear(); /* no memory: the web server is told that this host is overloaded */
     }
-    finish(request, end);
+    finish_request(request, end);
 }

@@ -1,13 +1,20 @@
 /**
- * The WSGI side: load an application object, call it for a request.
+ * The WSGI side: makes an interpreter ready, loads application objects, calls them for requests.
+ * All that other rooms use of wsgi/.
+ *
+ * Life cycle in one generation: 1. wsgi_setup(); 2. wsgi_load() for each application;
+ * 3. wsgi_run() for each request; 4. wsgi_retire(); 5. wsgi_unload() for each application.
  *
  * Follows: PEP 3333.
  */
 #ifndef FCGI_HOST_WSGI_WSGI_H
 #define FCGI_HOST_WSGI_WSGI_H
 
-#include "fcgi_host/app/application.h"
-#include "fcgi_host/fastcgi/request.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fcgi_host/config/config.h"
 #include "pool/pool.h"
 
 /** PyInit of the module `fcgi_host` that applications import; for runtime_options.builtins. */
@@ -32,6 +39,31 @@ struct wsgi_file_hook {
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
 
 /**
+ * Make a new interpreter ready for applications, before any is loaded.
+ * @param apps  those that will live in it
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached
+ */
+int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
+               size_t count, struct error *err);
+
+/**
+ * Import an application.
+ * @param config  must outlive the generation
+ * @param[out] ret_loaded  set only on success; for lease->loaded
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @owns   the caller: wsgi_unload()
+ * @tstate attached; runs the application's module
+ */
+int wsgi_load(const struct generation *generation, const struct app_config *config,
+              void **ret_loaded, struct error *err);
+/** NULL is fine. @tstate attached */
+void wsgi_unload(void *loaded);
+
+/** Call what the applications of this interpreter passed to on_retire(). @tstate attached */
+void wsgi_retire(const struct generation *generation);
+
+/**
  * Ask an application for a page, as a web server on this machine would (GET, no body).
  * @param loaded  what wsgi_load() returned, of the generation whose interpreter is attached
  * @return 0 for a status below 400, or -1: ERR_FAILED (the status), ERR_PYTHON (an exception)
@@ -39,14 +71,8 @@ void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
  */
 int wsgi_check(void *loaded, const char *path, struct error *err);
 
-/* The pool's hooks (pool.h); ctx unused. pool_app_user() must be a struct application. */
-int wsgi_setup(void *ctx, struct generation *generation, struct error *err);
-int wsgi_load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
-              struct error *err);
-void wsgi_unload(void *ctx, struct generation *generation, struct pool_app *app, void *loaded);
-void wsgi_retiring(void *ctx, struct generation *generation);
-
-/** job->run for a request: build environ, call the application, send, finish. @tstate attached */
+/** job->run of a struct request: build environ, call the application, send, finish.
+ *  @thread serving  @tstate attached */
 void wsgi_run(struct job *job, const struct lease *lease);
 
 #endif

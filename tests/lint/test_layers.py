@@ -26,7 +26,7 @@ ROOMS = {
     "fcgi_host/fastcgi": BASE,
     "fcgi_host/intake": BASE + ("fcgi_host/fastcgi", "fcgi_host/link"),
     "fcgi_host/cgi": BASE + ("fcgi_host/base", "fcgi_host/config", "fcgi_host/fastcgi"),
-    "fcgi_host/wsgi": PYTHON + ("pool", "fcgi_host/base", "fcgi_host/config", "fcgi_host/app",
+    "fcgi_host/wsgi": PYTHON + ("pool", "fcgi_host/base", "fcgi_host/config",
                                 "fcgi_host/fastcgi", "fcgi_host/cgi"),
     "fcgi_host/recycle": PYTHON + ("pool", "reload", "reload/stale", "fcgi_host/base",
                                    "fcgi_host/config", "fcgi_host/link", "fcgi_host/app",

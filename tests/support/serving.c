@@ -58,7 +58,7 @@ static void *serve(void *arg) {
         s->first = job->next;
         s->last = s->first ? s->last : &s->first;
         pthread_mutex_unlock(&s->lock);
-        s->handler((struct request *)((char *)job - offsetof(struct request, job)));
+        s->handler(request_of(job));
         pthread_mutex_lock(&s->lock);
     }
     pthread_mutex_unlock(&s->lock);

@@ -15,15 +15,3 @@ const char *pool_interpreter_name(const struct pool_interpreter *interpreter) {
 bool pool_interpreter_is_main(const struct pool_interpreter *interpreter) {
     return interpreter->is_main;
 }
-
-size_t pool_interpreter_app_count(const struct pool_interpreter *interpreter) {
-    return interpreter->count;
-}
-
-struct pool_app *pool_interpreter_app(const struct pool_interpreter *interpreter, size_t index) {
-    return (struct pool_app *)&interpreter->apps[index];
-}
-
-void *pool_app_user(const struct pool_app *app) {
-    return app->user;
-}

@@ -4,18 +4,9 @@
 
 #include "pool/pool.h"
 
-enum { FAKE_APPS = 8 };
-
-struct pool_app {
-    void *user;
-    struct pool_interpreter *interpreter;
-};
-
 struct pool_interpreter {
     const char *name;
     bool is_main;
-    struct pool_app apps[FAKE_APPS];
-    size_t count;
 };
 
 struct generation {

@@ -9,20 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/wsgi/state.h"
+#include "fcgi_host/wsgi/loaded.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "tests/unit/wsgi/fake_log.h"
 #include "tests/unit/wsgi/fake_pool.h"
 #include "tests/unit/wsgi/fake_request.h"
 
 /* Read-only defaults for what a test does not set. */
-enum { MAX_PARAMS = 256, MAX_STRINGS = 32 };
+enum { MAX_PARAMS = 256, MAX_STRINGS = 32, FAKE_APPS = 8 };
 
 /* One interpreter per process: the test process's main one, with up to FAKE_APPS applications. */
 static struct pool_interpreter s_interpreter = {.name = "the interpreter", .is_main = true};
 static struct generation s_generation = {&s_interpreter, 7};
 static struct app_config s_configs[FAKE_APPS];
-static struct application s_applications[FAKE_APPS];
+static const struct app_config *s_apps[FAKE_APPS];
+static size_t s_app_count;
 
 static char *string_of(PyObject *dict, const char *key, const char *otherwise) {
     PyObject *value = PyDict_GetItemString(dict, key);
@@ -47,7 +48,7 @@ static struct string_list strings_of(PyObject *dict, const char *key) {
 /* add_app(options): an application of this interpreter; its number. */
 static PyObject *add_app(PyObject *module, PyObject *options) {
     (void)module;
-    size_t index = s_interpreter.count++;
+    size_t index = s_app_count++;
     assert(index < FAKE_APPS);
     struct app_config *config = &s_configs[index];
     config->name = string_of(options, "name", "blog");
@@ -58,8 +59,7 @@ static PyObject *add_app(PyObject *module, PyObject *options) {
     config->env = strings_of(options, "env");
     config->threads = (unsigned)number_of(options, "threads", 1);
     config->dev = number_of(options, "dev", 0);
-    s_applications[index].config = config;
-    s_interpreter.apps[index] = (struct pool_app){&s_applications[index], &s_interpreter};
+    s_apps[index] = config;
     return PyLong_FromSize_t(index);
 }
 
@@ -73,7 +73,7 @@ static PyObject *raise_error(const struct error *err) {
 static PyObject *set_up(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     struct error err;
-    if (wsgi_setup(NULL, &s_generation, &err) < 0) {
+    if (wsgi_setup(&s_generation, s_apps, s_app_count, &err) < 0) {
         return raise_error(&err);
     }
     Py_RETURN_NONE;
@@ -88,8 +88,7 @@ static PyObject *load(PyObject *module, PyObject *index) {
     (void)module;
     struct error err;
     void *loaded;
-    if (wsgi_load(NULL, &s_generation, &s_interpreter.apps[PyLong_AsLong(index)], &loaded, &err) <
-        0) {
+    if (wsgi_load(&s_generation, s_apps[PyLong_AsLong(index)], &loaded, &err) < 0) {
         return raise_error(&err);
     }
     return PyCapsule_New(loaded, NULL, free_loaded);
@@ -104,7 +103,7 @@ static PyObject *wrap(PyObject *module, PyObject *args) {
         return NULL;
     }
     struct wsgi_loaded *loaded =
-        wsgi_loaded_new(wsgi_state_get(), callable, &s_applications[index], s_generation.number);
+        wsgi_loaded_new(wsgi_state_get(), callable, s_apps[index], s_generation.number);
     return loaded ? PyCapsule_New(loaded, NULL, free_loaded) : NULL;
 }
 
@@ -116,7 +115,7 @@ static PyObject *get_callable(PyObject *module, PyObject *capsule) {
 
 static PyObject *retire(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    wsgi_retiring(NULL, &s_generation);
+    wsgi_retire(&s_generation);
     Py_RETURN_NONE;
 }
 

@@ -5,8 +5,8 @@
  * "Specification Details" (close()).
  * @thread the serving thread  @tstate attached
  */
-#ifndef FCGI_HOST_WSGI_SEND_H
-#define FCGI_HOST_WSGI_SEND_H
+#ifndef FCGI_HOST_WSGI_RESULT_H
+#define FCGI_HOST_WSGI_RESULT_H
 
 #include "fcgi_host/wsgi/exchange.h"
 
@@ -17,13 +17,13 @@ enum wsgi_outcome {
 };
 
 /** Send what the application object returned, block by block, and its end. */
-enum wsgi_outcome wsgi_send_result(struct wsgi_state *state, struct exchange *exchange,
+enum wsgi_outcome wsgi_result_send(struct wsgi_state *state, struct exchange *exchange,
                                    PyObject *result);
 
 /** Send the end if it is still to be sent. */
-enum wsgi_outcome wsgi_send_end(struct exchange *exchange);
+enum wsgi_outcome wsgi_result_end(struct exchange *exchange);
 
 /** Call the result's close(), if it has one. @return 0, or -1 with an exception */
-int wsgi_close_result(struct wsgi_state *state, PyObject *result);
+int wsgi_result_close(struct wsgi_state *state, PyObject *result);
 
 #endif

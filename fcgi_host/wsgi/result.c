@@ -1,7 +1,7 @@
-#include "fcgi_host/wsgi/send.h"
+#include "fcgi_host/wsgi/result.h"
 
+#include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/file_wrapper.h"
-#include "fcgi_host/wsgi/raise.h"
 
 static enum wsgi_outcome after_send(const struct exchange *exchange, int result,
                                     const struct error *err) {
@@ -11,7 +11,7 @@ static enum wsgi_outcome after_send(const struct exchange *exchange, int result,
     if (exchange->peer_has_gone) {
         return OUTCOME_UNSENDABLE;
     }
-    wsgi_raise(err);
+    exception_raise(err);
     return OUTCOME_EXCEPTION;
 }
 
@@ -53,7 +53,7 @@ static enum wsgi_outcome send_block(struct exchange *exchange, PyObject *block, 
     return after_send(exchange, result, &err);
 }
 
-enum wsgi_outcome wsgi_send_end(struct exchange *exchange) {
+enum wsgi_outcome wsgi_result_end(struct exchange *exchange) {
     struct error err;
     enum wsgi_outcome outcome = check_started(exchange);
     return outcome == OUTCOME_DONE ? after_send(exchange, exchange_end(exchange, &err), &err)
@@ -72,7 +72,7 @@ static enum wsgi_outcome send_sequence(struct exchange *exchange, PyObject *resu
             return outcome;
         }
     }
-    return size == 0 ? wsgi_send_end(exchange) : OUTCOME_DONE;
+    return size == 0 ? wsgi_result_end(exchange) : OUTCOME_DONE;
 }
 
 /* PEP 3333: an iterable whose len() is 1 has one block, so its size is the response's. */
@@ -140,7 +140,7 @@ static enum wsgi_outcome send_file(struct wsgi_state *state, struct exchange *ex
     return after_send(exchange, exchange_send_file(exchange, fd, offset, size, &err), &err);
 }
 
-enum wsgi_outcome wsgi_send_result(struct wsgi_state *state, struct exchange *exchange,
+enum wsgi_outcome wsgi_result_send(struct wsgi_state *state, struct exchange *exchange,
                                    PyObject *result) {
     enum wsgi_outcome outcome;
     if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) {
@@ -153,13 +153,13 @@ enum wsgi_outcome wsgi_send_result(struct wsgi_state *state, struct exchange *ex
     }
     /* An authorizer that lets pass is believed only when its close() went well, too. */
     if (outcome == OUTCOME_DONE && !(exchange->response.status && exchange_is_deferred(exchange))) {
-        outcome = wsgi_send_end(exchange);
+        outcome = wsgi_result_end(exchange);
     }
     return outcome;
 }
 
 /* PEP 3333: close() is called whatever happened before. @return -1 with an exception */
-int wsgi_close_result(struct wsgi_state *state, PyObject *result) {
+int wsgi_result_close(struct wsgi_state *state, PyObject *result) {
     PyObject *close, *answer;
     if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) {
         return 0;

@@ -1,0 +1,138 @@
+#include "fcgi_host/wsgi/serve.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/cgi/error_page.h"
+#include "fcgi_host/wsgi/environ.h"
+#include "fcgi_host/wsgi/errors.h"
+#include "fcgi_host/wsgi/exception.h"
+#include "fcgi_host/wsgi/input.h"
+#include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/result.h"
+
+/* What "GET /some/path" takes at most in a log line. */
+enum { SHOWN_REQUEST_BYTES = 512 };
+
+/* Method and path of a request, for people. */
+static void describe_request(const struct request *request, char *text, size_t size) {
+    const struct param *method = request_param(request, "REQUEST_METHOD");
+    const struct param *uri = request_param(request, "REQUEST_URI");
+    struct slice script_name = request->script_name, path = request->path_info;
+    if (uri) {
+        script_name.size = 0;
+        path = (struct slice){uri->value, uri->value_bytes};
+    }
+    snprintf(text, size, "%.*s %.*s%.*s", method ? (int)method->value_bytes : 0,
+             method ? method->value : "", (int)script_name.size,
+             script_name.size ? script_name.bytes : "", (int)path.size,
+             path.size ? path.bytes : "");
+}
+
+/* Log the exception that is set, and take it. */
+static void log_failure(struct wsgi_state *state, const struct exchange *exchange,
+                        const struct request *request, struct error *ret_failure) {
+    char what[SHOWN_REQUEST_BYTES];
+    struct log_about about = wsgi_current_about(wsgi_current());
+    /* An exception that a client's disconnect has caused is not the application's error. */
+    bool is_expected = exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError);
+    exception_take(state, ret_failure);
+    describe_request(request, what, sizeof what);
+    wsgi_log(is_expected ? LOG_DEBUG : LOG_ERROR,
+             is_expected ? "request.closed" : "request.exception", &about, "%s: %s", what,
+             ret_failure->text);
+}
+
+static void send_page(struct exchange *exchange, const char *status, const char *traceback) {
+    struct error err;
+    char *body = NULL;
+    size_t size;
+    if (error_page_make(&exchange->response, status, traceback, &body, &size, &err) == 0) {
+        exchange->sent = exchange->surplus = 0;
+        exchange_send(exchange, body, size, true, &err);
+    }
+    free(body);
+}
+
+/* Answer for an application that has failed, as far as an answer can still be given. */
+static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *exchange,
+                           const struct request *request) {
+    /* FastCGI 1.0 §6.3: only "200" lets pass.  An authorizer without an answer just refuses. */
+    bool is_silent_authorizer = request->role == ROLE_AUTHORIZER && exchange->gave_no_status;
+    struct error failure;
+    log_failure(loaded->state, exchange, request, &failure);
+    if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {
+        bool is_dev = loaded->config->dev;
+        send_page(exchange, is_silent_authorizer ? "403 Forbidden" : "500 Internal Server Error",
+                  is_dev ? failure.text : NULL);
+    } else if (exchange->phase == EXCHANGE_BODY) {
+        exchange->phase = EXCHANGE_CUT;
+    }
+}
+
+/* Call the application, send what it returns, close it.  Exceptions end here. */
+static void call_application(const struct wsgi_loaded *loaded, struct exchange *exchange,
+                             const struct request *request, PyObject *environ) {
+    PyObject *arguments[] = {environ, (PyObject *)exchange};
+    PyObject *result = PyObject_Vectorcall(loaded->callable, arguments, 2, NULL);
+    if (!result) {
+        answer_failure(loaded, exchange, request);
+        return;
+    }
+    enum wsgi_outcome outcome = wsgi_result_send(loaded->state, exchange, result);
+    if (outcome == OUTCOME_EXCEPTION) {
+        answer_failure(loaded, exchange, request);
+    }
+    if (wsgi_result_close(loaded->state, result) < 0) {
+        answer_failure(loaded, exchange, request);
+    } else if (outcome == OUTCOME_DONE && wsgi_result_end(exchange) == OUTCOME_EXCEPTION) {
+        answer_failure(loaded, exchange, request);
+    }
+    Py_DECREF(result);
+}
+
+/* A body that is not as long as its Content-Length says. */
+static void log_length(const struct exchange *exchange, const struct request *request) {
+    char what[SHOWN_REQUEST_BYTES];
+    struct log_about about = wsgi_current_about(wsgi_current());
+    int64_t length = exchange->response.content_length;
+    bool is_short = exchange->phase == EXCHANGE_CUT && exchange->sent < length;
+    if (exchange->surplus > 0) {
+        describe_request(request, what, sizeof what);
+        wsgi_log(LOG_ERROR, "response.length", &about,
+                 "%s: %" PRId64 " bytes beyond the Content-Length of %" PRId64 " were left out",
+                 what, exchange->surplus, length);
+    } else if (is_short && !exchange->peer_has_gone) {
+        describe_request(request, what, sizeof what);
+        wsgi_log(LOG_ERROR, "response.length", &about,
+                 "%s: the body ended after %" PRId64 " bytes of a Content-Length of %" PRId64, what,
+                 exchange->sent, length);
+    }
+}
+
+static enum request_end how_it_ends(const struct exchange *exchange) {
+    if (exchange->phase == EXCHANGE_ENDED || exchange->peer_has_gone) {
+        return REQUEST_COMPLETE; /* FastCGI 1.0 §5.4: also after FCGI_ABORT_REQUEST */
+    }
+    /* In EXCHANGE_HEAD not even an error page could be made or sent. */
+    return exchange->phase == EXCHANGE_HEAD ? REQUEST_OVERLOADED : REQUEST_CUT;
+}
+
+enum request_end serve_request(const struct wsgi_loaded *loaded, struct exchange *exchange,
+                               struct request *request) {
+    PyObject *input = wsgi_input_new(loaded->state, exchange);
+    PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
+    if (environ) {
+        call_application(loaded, exchange, request, environ);
+    } else {
+        answer_failure(loaded, exchange, request);
+    }
+    Py_XDECREF(environ);
+    Py_XDECREF(input);
+    wsgi_errors_flush(wsgi_current());
+    exchange_close(exchange);
+    log_length(exchange, request);
+    return how_it_ends(exchange);
+}

@@ -1,7 +1,6 @@
-/* Keeps another module's C API for ever; it goes with the interpreter it was for (hazard 2). */
-#define PY_SSIZE_T_CLEAN
+/* Keeps another module's C API, which is freed with the interpreter that imported it (hazard 2). */
 #include "api_provider.h"
-#include <Python.h>
+#include "module.h"
 
 static struct provider_api *api; /* as PyDateTime_IMPORT does it */
 
@@ -19,18 +18,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "api_consumer", .m_doc = "A C API, imported once.",
-    .m_size = 0,           .m_methods = methods,     .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_api_consumer(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(api_consumer, "A C API, imported once.", 0, methods, slots)

@@ -1,7 +1,6 @@
 /* Offers a C API in a capsule, as it should be: made for, and freed with, its interpreter. */
-#define PY_SSIZE_T_CLEAN
 #include "api_provider.h"
-#include <Python.h>
+#include "module.h"
 
 static void free_api(PyObject *capsule) {
     struct provider_api *api = PyCapsule_GetPointer(capsule, PROVIDER_CAPSULE);
@@ -30,19 +29,6 @@ static int load(PyObject *module) {
     return failed ? -1 : 0;
 }
 
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, load},
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, load}, LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "api_provider", .m_doc = "A C API in a capsule.",
-    .m_size = 0,           .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_api_provider(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(api_provider, "A C API in a capsule.", 0, NULL, slots)

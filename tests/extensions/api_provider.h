@@ -2,7 +2,7 @@
 #ifndef API_PROVIDER_H
 #define API_PROVIDER_H
 
-#include <Python.h>
+#include "module.h"
 
 #define PROVIDER_CAPSULE "api_provider._API"
 

@@ -1,6 +1,5 @@
 /* Gives its reference back too early and keeps the pointer (hazard 3). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 static PyObject *format_value; /* "the module keeps it alive" */
 
@@ -23,22 +22,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "borrowed_attribute",
-    .m_doc = "A function, kept without a reference.",
-    .m_size = 0,
-    .m_methods = methods,
-    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_borrowed_attribute(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(borrowed_attribute, "A function, kept without a reference.", 0, methods, slots)

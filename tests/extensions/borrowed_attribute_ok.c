@@ -1,38 +1,17 @@
 /* The reference is kept for as long as the pointer is. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-struct state {
-    PyObject *format_value;
-};
+#include "one_object.h"
 
 static PyObject *format_(PyObject *module, PyObject *value) {
     struct state *state = PyModule_GetState(module);
-    if (!state->format_value) {
+    if (!state->object) {
         PyObject *settings = PyImport_ImportModule("settings");
-        state->format_value = settings ? PyObject_GetAttrString(settings, "format_value") : NULL;
+        state->object = settings ? PyObject_GetAttrString(settings, "format_value") : NULL;
         Py_XDECREF(settings);
-        if (!state->format_value) {
+        if (!state->object) {
             return NULL;
         }
     }
-    return PyObject_CallOneArg(state->format_value, value);
-}
-
-static int traverse(PyObject *module, visitproc visit, void *arg) {
-    struct state *state = PyModule_GetState(module);
-    Py_VISIT(state->format_value);
-    return 0;
-}
-
-static int clear(PyObject *module) {
-    struct state *state = PyModule_GetState(module);
-    Py_CLEAR(state->format_value);
-    return 0;
-}
-
-static void free_state(void *module) {
-    clear(module);
+    return PyObject_CallOneArg(state->object, value);
 }
 
 static PyMethodDef methods[] = {
@@ -40,25 +19,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "borrowed_attribute_ok",
-    .m_doc = "A function, kept with a reference.",
-    .m_size = sizeof(struct state),
-    .m_methods = methods,
-    .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_state,
-};
-
-PyMODINIT_FUNC PyInit_borrowed_attribute_ok(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(borrowed_attribute_ok, "A function, kept with a reference.", sizeof(struct state), methods,
+       slots, traverse, clear, free_state)

@@ -1,6 +1,5 @@
 /* Keeps a borrowed reference to a dictionary's item (hazard 3). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 static PyObject *limits; /* borrowed from the module's dictionary, "which never goes away" */
 
@@ -25,18 +24,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "borrowed_item", .m_doc = "A borrowed item.",
-    .m_size = 0,           .m_methods = methods,      .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_borrowed_item(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(borrowed_item, "A borrowed item.", 0, methods, slots)

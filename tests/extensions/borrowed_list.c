@@ -1,6 +1,5 @@
 /* A linked list from malloc() with borrowed references (hazard 3). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 struct node {
     struct node *next;
@@ -41,18 +40,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "borrowed_list", .m_doc = "Hooks.",
-    .m_size = 0,           .m_methods = methods,      .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_borrowed_list(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(borrowed_list, "Hooks.", 0, methods, slots)

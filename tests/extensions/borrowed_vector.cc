@@ -1,6 +1,5 @@
 /* Listeners in a vector, without references: "they live as long as the program" (hazard 3). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <vector>
 
@@ -29,25 +28,6 @@ static PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, nullptr},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "borrowed_vector",
-    "Listeners.",
-    0,
-    methods,
-    slots,
-    nullptr,
-    nullptr,
-    nullptr,
-};
-
-PyMODINIT_FUNC PyInit_borrowed_vector(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(borrowed_vector, "Listeners.", 0, methods, slots)

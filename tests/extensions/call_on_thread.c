@@ -1,6 +1,6 @@
 /* Calls back on a thread of its own through PyGILState_Ensure(): into main (hazard 1). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
 #include <pthread.h>
 
 struct call {
@@ -35,18 +35,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "call_on_thread", .m_doc = "A call on a thread.",
-    .m_size = 0,           .m_methods = methods,       .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_call_on_thread(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(call_on_thread, "A call on a thread.", 0, methods, slots)

@@ -1,6 +1,6 @@
 /* The thread gets a thread state of the interpreter that it works for. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
 #include <pthread.h>
 
 struct call {
@@ -38,18 +38,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "call_on_thread_ok", .m_doc = "A call on a thread.",
-    .m_size = 0,           .m_methods = methods,          .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_call_on_thread_ok(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(call_on_thread_ok, "A call on a thread.", 0, methods, slots)

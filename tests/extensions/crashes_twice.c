@@ -1,6 +1,6 @@
 /* Crashes when it is loaded a second time: takes the address it kept for that of its own table. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
 #include <signal.h>
 
 static int is_loaded;
@@ -19,13 +19,4 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL},
 };
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "crashes_twice",
-    .m_size = 0,
-    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_crashes_twice(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(crashes_twice, NULL, 0, NULL, slots)

@@ -1,6 +1,5 @@
 /* A C++ container for the process: the first interpreter's handlers stay (hazard 2). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <string>
 #include <unordered_map>
@@ -34,25 +33,6 @@ static PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, nullptr},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "handler_map",
-    "Handlers by name.",
-    0,
-    methods,
-    slots,
-    nullptr,
-    nullptr,
-    nullptr,
-};
-
-PyMODINIT_FUNC PyInit_handler_map(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(handler_map, "Handlers by name.", 0, methods, slots)

@@ -1,6 +1,5 @@
 /* The container belongs to the module's state, which frees it. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <string>
 #include <unordered_map>
@@ -74,26 +73,7 @@ static PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void *>(load)},
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, nullptr},
-};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void *>(load)}, LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    "handler_map_ok",
-    "Handlers by name.",
-    sizeof(state),
-    methods,
-    slots,
-    traverse,
-    clear,
-    free_state,
-};
-
-PyMODINIT_FUNC PyInit_handler_map_ok(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(handler_map_ok, "Handlers by name.", sizeof(state), methods, slots, traverse, clear,
+       free_state)

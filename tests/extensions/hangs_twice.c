@@ -1,6 +1,6 @@
 /* Never comes back when it is loaded a second time: it waits for itself. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
+
 #include <pthread.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -16,13 +16,4 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL},
 };
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "hangs_twice",
-    .m_size = 0,
-    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_hangs_twice(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(hangs_twice, NULL, 0, NULL, slots)

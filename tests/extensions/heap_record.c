@@ -1,6 +1,5 @@
-/* A record from malloc() holds a callback of whoever registered first (hazard 2). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+/* A record from malloc() holds the callback of the interpreter that came first (hazard 2). */
+#include "module.h"
 
 struct record {
     int uses;
@@ -32,18 +31,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "heap_record", .m_doc = "A callback in a record.",
-    .m_size = 0,           .m_methods = methods,    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_heap_record(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(heap_record, "A callback in a record.", 0, methods, slots)

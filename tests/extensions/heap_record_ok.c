@@ -1,6 +1,5 @@
 /* The record is reached from the module's state only, and freed with it. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 struct record {
     int uses;
@@ -58,19 +57,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,          .m_name = "heap_record_ok", .m_doc = "A callback in a record.",
-    .m_size = sizeof(struct state), .m_methods = methods,       .m_slots = slots,
-    .m_traverse = traverse,         .m_clear = clear,           .m_free = free_state,
-};
-
-PyMODINIT_FUNC PyInit_heap_record_ok(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(heap_record_ok, "A callback in a record.", sizeof(struct state), methods, slots, traverse,
+       clear, free_state)

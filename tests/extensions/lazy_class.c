@@ -1,8 +1,7 @@
 /* Keeps a class of the interpreter that asked first: others' instances are none (hazard 2). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
-static PyObject *template_class; /* looked up once, for ever */
+static PyObject *template_class; /* looked up once, kept by the process */
 
 static PyObject *is_template_(PyObject *module, PyObject *value) {
     (void)module;
@@ -23,18 +22,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "lazy_class", .m_doc = "A class, looked up once.",
-    .m_size = 0,           .m_methods = methods,   .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_lazy_class(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(lazy_class, "A class, looked up once.", 0, methods, slots)

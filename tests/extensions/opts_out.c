@@ -1,6 +1,5 @@
 /* Admits that it has state for the process, and refuses a second interpreter: honest, and safe. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 static int is_loaded;
 
@@ -22,13 +21,4 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL},
 };
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "opts_out",
-    .m_size = 0,
-    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_opts_out(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(opts_out, NULL, 0, NULL, slots)

@@ -1,6 +1,5 @@
 /* A static type keeps an object among its attributes: one for all interpreters (hazard 2). */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 static PyTypeObject Point_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "type_default.Point",
@@ -29,19 +28,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, load},
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, load}, LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "type_default", .m_doc = "A static type.",
-    .m_size = 0,           .m_methods = methods,     .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_type_default(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(type_default, "A static type.", 0, methods, slots)

@@ -1,19 +1,15 @@
 /* Each interpreter has a watcher of its own; it is stopped before the module goes. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <pthread.h>
+#include "module.h"
+#include "poked_thread.h"
 
 struct watcher {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    unsigned asked, answered; /* pokes */
-    int is_stopping;
+    struct poked_thread thread;
     PyInterpreterState *interpreter;
     PyObject *callback, *result;
 };
 
-static void call_back(struct watcher *watcher) {
+static void call_back(void *arg) {
+    struct watcher *watcher = arg;
     PyThreadState *state = PyThreadState_New(watcher->interpreter);
     PyEval_AcquireThread(state);
     Py_XSETREF(watcher->result, PyObject_CallNoArgs(watcher->callback));
@@ -24,48 +20,11 @@ static void call_back(struct watcher *watcher) {
     PyThreadState_DeleteCurrent();
 }
 
-static void *thread_main(void *arg) {
-    struct watcher *watcher = arg;
-    pthread_mutex_lock(&watcher->mutex);
-    for (;;) {
-        while (watcher->asked == watcher->answered && !watcher->is_stopping) {
-            pthread_cond_wait(&watcher->changed, &watcher->mutex);
-        }
-        if (watcher->is_stopping) {
-            break;
-        }
-        pthread_mutex_unlock(&watcher->mutex);
-        call_back(watcher);
-        pthread_mutex_lock(&watcher->mutex);
-        watcher->answered++;
-        pthread_cond_broadcast(&watcher->changed);
-    }
-    pthread_mutex_unlock(&watcher->mutex);
-    return NULL;
-}
-
-static void poke(struct watcher *watcher) {
-    pthread_mutex_lock(&watcher->mutex);
-    unsigned mine = ++watcher->asked;
-    pthread_cond_broadcast(&watcher->changed);
-    while (watcher->answered != mine) {
-        pthread_cond_wait(&watcher->changed, &watcher->mutex);
-    }
-    pthread_mutex_unlock(&watcher->mutex);
-}
-
-static int load(PyObject *module) {
-    struct watcher *watcher = PyModule_GetState(module);
-    pthread_mutex_init(&watcher->mutex, NULL);
-    pthread_cond_init(&watcher->changed, NULL);
-    watcher->interpreter = PyInterpreterState_Get();
-    return 0;
-}
-
 static PyObject *watch_(PyObject *module, PyObject *callback) {
     struct watcher *watcher = PyModule_GetState(module);
     if (!watcher->callback) {
-        if (pthread_create(&watcher->thread, NULL, thread_main, watcher) != 0) {
+        watcher->interpreter = PyInterpreterState_Get();
+        if (poked_thread_start(&watcher->thread, call_back, watcher) != 0) {
             return PyErr_NoMemory();
         }
         watcher->callback = Py_NewRef(callback);
@@ -76,7 +35,7 @@ static PyObject *watch_(PyObject *module, PyObject *callback) {
 static PyObject *poke_(PyObject *module, PyObject *unused) {
     struct watcher *watcher = PyModule_GetState(module);
     (void)unused;
-    Py_BEGIN_ALLOW_THREADS poke(watcher);
+    Py_BEGIN_ALLOW_THREADS poked_thread_poke(&watcher->thread);
     Py_END_ALLOW_THREADS return watcher->result ? Py_NewRef(watcher->result) : Py_NewRef(Py_None);
 }
 
@@ -91,11 +50,11 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
 static int clear(PyObject *module) {
     struct watcher *watcher = PyModule_GetState(module);
     if (watcher->callback) {
-        Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&watcher->mutex);
-        watcher->is_stopping = 1;
-        pthread_cond_broadcast(&watcher->changed);
-        pthread_mutex_unlock(&watcher->mutex);
-        pthread_join(watcher->thread, NULL);
+        Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&watcher->thread.mutex);
+        watcher->thread.is_stopping = 1;
+        pthread_cond_broadcast(&watcher->thread.changed);
+        pthread_mutex_unlock(&watcher->thread.mutex);
+        pthread_join(watcher->thread.thread, NULL);
         Py_END_ALLOW_THREADS
     }
     Py_CLEAR(watcher->callback);
@@ -113,22 +72,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, load},
-#if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-#endif
-    {0, NULL},
-};
+static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
-static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,         .m_name = "watcher_ok",
-    .m_doc = "A watching thread.", .m_size = sizeof(struct watcher),
-    .m_methods = methods,          .m_slots = slots,
-    .m_traverse = traverse,        .m_clear = clear,
-    .m_free = free_state,
-};
-
-PyMODINIT_FUNC PyInit_watcher_ok(void) {
-    return PyModuleDef_Init(&definition);
-}
+MODULE(watcher_ok, "A watching thread.", sizeof(struct watcher), methods, slots, traverse, clear,
+       free_state)

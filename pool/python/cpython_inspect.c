@@ -128,20 +128,21 @@ bool py_is_immortal(PyObject *object) {
 
 /* Objects/obmalloc.c (3.11), pycore_obmalloc.h (3.12): a pool is 16 KiB, aligned, starts with this
  * header, and is cut into blocks of one size. */
-struct pool_header {
+struct small_object_pool {
     uint32_t used, padding;
     uintptr_t free_block, next_pool, previous_pool;
     uint32_t arena_index, size_class, next_offset, last_offset;
 };
 enum { POOL_BYTES = 1 << 14, SIZE_CLASSES = 32, SIZE_CLASS_BYTES = 16 };
-_Static_assert(sizeof(struct pool_header) == sizeof(struct py_pool_header), "CPython's struct");
+_Static_assert(sizeof(struct small_object_pool) == sizeof(struct py_pool_header),
+               "CPython's struct");
 
 uintptr_t py_pool_of(uintptr_t address) {
     return address & ~(uintptr_t)(POOL_BYTES - 1);
 }
 
 size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
-    struct pool_header pool;
+    struct small_object_pool pool;
     uintptr_t start = py_pool_of(address);
     memcpy(&pool, header, sizeof pool);
     if (address - start < sizeof pool || pool.size_class >= SIZE_CLASSES) {

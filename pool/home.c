@@ -9,24 +9,23 @@
 
 /*
  * The home thread of a generation: it makes the interpreter, loads the applications, serves as the
- * first thread of the first one, and ends the interpreter.  One thread for all of it, because
+ * first thread of the first one, and ends the interpreter.  One thread does all this, because
  *   - `threading` takes it for the main thread of the interpreter,
  *   - the thread that ends an interpreter must be the one whose thread state was its first.
  */
 
-/** How often an application may leave a thread that was started by what stopping another one did.
- */
+/** Stopping a thread may run code that starts another one: how often that is tried again. */
 enum { STOP_ROUNDS = 3 };
 
-/** Whether the home thread runs code of an application, which may be interrupted. @tstate attached
- */
+/** Note whether the home thread runs code of an application: only that is interrupted.
+ *  @tstate attached */
 static void set_app_code(struct generation *generation, bool is_app_code) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     generation->is_app_code = is_app_code;
     pthread_mutex_unlock(&pool->lock);
-    /* The interrupter looks and interrupts without letting go of the GIL in between, so after this
-     * nothing is pending any more. */
+    /* The interrupter looks and interrupts without releasing the GIL in between, so after this no
+     * interruption is pending. */
     if (!is_app_code) {
         interpreter_clear_interrupt();
     }
@@ -63,7 +62,7 @@ static int enter(struct generation *generation, struct error *err) {
     generation->home_tstate = tstate;
     generation->home_ident = PyThread_get_thread_ident();
     generation->python = PyThreadState_GetInterpreter(tstate);
-    bool is_too_late = generation->is_too_late; /* later than this, the interrupter finds it */
+    bool is_too_late = generation->is_too_late; /* from here on the interrupter finds it */
     pthread_mutex_unlock(&interpreter->pool->lock);
     if (is_too_late) {
         attach_end();
@@ -105,7 +104,7 @@ static int load_apps(struct generation *generation, struct error *err) {
     return 0;
 }
 
-/** An application that failed because an extension refused is not broken: say so. */
+/** Name the extension whose refusal made the load fail: the application is not broken. */
 static void name_refusal(struct generation *generation, struct error *err) {
     const char *module, *message;
     if (err->code == ERR_REFUSED && generation_refusal(generation, 0, &module, &message)) {
@@ -190,7 +189,7 @@ static void wait_for_retry(struct generation *generation) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-/** Everything that runs code of the applications for the last time. @tstate attached */
+/** Run the last code of the applications: hooks, exit functions, unload. @tstate attached */
 static void say_goodbye(struct generation *generation, bool is_end) {
     struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
     set_app_code(generation, false); /* forgets what was meant for its last job */
@@ -214,7 +213,7 @@ static void say_goodbye(struct generation *generation, bool is_end) {
     }
 }
 
-/** From here on the end is certain. @tstate attached */
+/** The interpreter is about to end, and nothing can stop that any more. @tstate attached */
 static void close_gate_if_wanted(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
@@ -230,8 +229,8 @@ static void close_gate_if_wanted(struct generation *generation) {
 }
 
 /**
- * Stop what the application left running.  What is stopped may register an exit function, and that
- * may start a thread: 3.13 would abort if it happened within Py_EndInterpreter().
+ * Stop the threads that the application left running.  A stopped thread may register an exit
+ * function, which may start a thread: 3.13 would abort if that happened within Py_EndInterpreter().
  * @return whether this thread is the last one  @tstate attached
  */
 static bool stop_stragglers(unsigned limit_ms) {
@@ -247,8 +246,8 @@ static bool stop_stragglers(unsigned limit_ms) {
     return false;
 }
 
-/** End the interpreter if possible. @return whether it has ended  @tstate attached on entry; none
- */
+/** End the interpreter if possible. @return whether it has ended
+ *  @tstate attached on entry, none on return */
 static bool try_to_end(struct generation *generation, unsigned limit_ms) {
     const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
     if (!stop_stragglers(limit_ms) || (hooks->may_end && !hooks->may_end(hooks->ctx, generation))) {
@@ -271,8 +270,8 @@ static void leave_main(struct generation *generation) {
 }
 
 /**
- * The ending protocol; however long it takes.  In the main interpreter, which another load may use
- * again, a failed load is not an end: executors would take no more work after its exit functions.
+ * The ending protocol, however long it takes.  After a failed load in the main interpreter, which
+ * the next load uses again, no exit functions are run: executors would take no more work.
  */
 static void end(struct generation *generation, bool has_served) {
     const struct pool_interpreter_options *options = &generation->interpreter->options;

@@ -7,14 +7,14 @@
 #include "pool/python/interpreter.h"
 
 /*
- * SystemExit for threads that go on for too long.  Raising it needs a thread that is attached to
- * their interpreter, and attaching may block for as long as C code there keeps the GIL; so it is
- * done by a thread of its own, and whoever wants it done only waits for the outcome.
+ * SystemExit for threads that go on for too long.  It is raised by a thread that is attached to
+ * their interpreter, and attaching may block for as long as C code there keeps the GIL.  So a
+ * thread of its own raises it, and its caller waits for the outcome only.
  */
 
 /**
- * Code may catch SystemExit and go on: it is raised again, first soon, then ever more rarely, since
- * what is interrupted may be an orderly end, that needs time.
+ * Code may catch SystemExit and go on, so it is raised again: soon at first, then ever more rarely,
+ * because the code may be shutting down in an orderly way, which takes time.
  */
 enum { INTERRUPT_AGAIN_MS = 50, INTERRUPT_AT_LEAST_EVERY_MS = 400 };
 
@@ -68,7 +68,7 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
     attach_begin(me);
     size_t count;
     unsigned long *idents = find_targets(generation, me, &count);
-    /* Still attached since: what was found is still true. */
+    /* Attached ever since: what was found is still true. */
     for (size_t i = 0; idents && i < count; i++) {
         interpreter_interrupt(idents[i]);
     }
@@ -77,10 +77,10 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
 }
 
 /**
- * What is interrupted will be told to somebody, with its traceback.  The module is imported before,
- * since an import that SystemExit breaks off may leave CPython's lock of that module locked (it is
- * raised where a function is entered, such as the one that unlocks), and the next thread that
- * imports it waits for ever.
+ * The traceback of the interrupted code will be formatted.  The module for that is imported before,
+ * because an import that SystemExit breaks off may leave CPython's lock of the module locked
+ * (SystemExit is raised where a function is entered, such as the one that unlocks), and the next
+ * thread that imports the module would hang.
  */
 static void prepare(PyThreadState *me) {
     attach_begin(me);

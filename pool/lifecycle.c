@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/** Wait until loading is over. @return whether it is  @param timeout_ms 0: for ever */
+/** Wait until loading is over. @return whether it is  @param timeout_ms 0: no limit */
 static bool wait_built(struct generation *generation, unsigned timeout_ms) {
     struct pool *pool = generation->interpreter->pool;
     struct timespec deadline = clock_deadline(timeout_ms);
@@ -48,7 +48,7 @@ static void done_building(struct pool_interpreter *interpreter) {
     pthread_mutex_unlock(&interpreter->pool->lock);
 }
 
-/** @return 0 when it may serve; -1 otherwise: it is ending, and its owner has let go of it */
+/** @return 0 when it may serve; else -1: it is ending, and the owner's reference is given back */
 static int finish_loading(struct generation *generation, unsigned timeout_ms, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
@@ -104,8 +104,8 @@ int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
 }
 
 /**
- * All at once under the lock, beside which pool_stop() might let go of it.
- * @return the generation before, with a reference; itself when it must not serve any more
+ * In one go under the lock: pool_stop() may be retiring the interpreter's generation meanwhile.
+ * @return the generation before, with a reference; `generation` itself when it must not serve
  */
 static struct generation *make_current(struct generation *generation) {
     struct pool_interpreter *interpreter = generation->interpreter;

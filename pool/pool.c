@@ -62,7 +62,7 @@ void pool_free(struct pool *pool) {
         return;
     }
     pthread_mutex_lock(&pool->lock);
-    /* Those that have ended are in their last instructions. */
+    /* Home threads that have ended their interpreter may be in their last instructions. */
     while (pool->generations && pool->zombies == 0) {
         pthread_cond_wait(&pool->changed, &pool->lock);
     }

@@ -1,10 +1,10 @@
 /**
  * The pool: named interpreters, the applications that live in them, and their generations.
  *
- * A *named interpreter* lasts as long as the pool; what runs at a time is one *generation* of it,
+ * A *named interpreter* lasts as long as the pool.  At any time one *generation* of that name runs:
  * a CPython sub-interpreter (or the main interpreter).  Each application has a bounded queue that
- * outlives generations, and in each generation threads of its own that were born in that
- * interpreter and die with it.
+ * outlives generations, and in each generation threads of its own, which start in that interpreter
+ * and end with it.
  *
  * Life cycle of a generation:
  *   1. pool_build()    loading: new interpreter, hooks->setup, hooks->load for each application
@@ -14,7 +14,7 @@
  *   4. pool_retire()   draining → retired, or zombie when something in it cannot be stopped
  *
  * The pool never logs and knows no FastCGI; what happens is told through `struct pool_hooks`.
- * No function of it may be called with an attached thread state unless it says so: all may block.
+ * All functions may block: none may be called with an attached thread state unless it says so.
  *
  * Follows: CPython C API, "Sub-interpreter support" and "Non-Python created threads".
  */
@@ -68,20 +68,20 @@ struct pool_hooks {
     /** Release what `load` returned. @thread generation (its first)  @tstate attached */
     void (*unload)(void *ctx, struct generation *generation, struct pool_app *app, void *loaded);
     /**
-     * The last word before the interpreter's own atexit functions.  Optional.
+     * The interpreter's own atexit functions are about to run.  Optional.
      * @thread generation (its first)  @tstate attached
      */
     void (*retiring)(void *ctx, struct generation *generation);
     /**
-     * Nothing of Python's is left but the generation's first thread: may its interpreter be ended?
-     * The last word: the GIL is held from this call until the interpreter is gone.  If not, the
-     * generation becomes a zombie, and is asked for again at the next retirement.  Optional.
+     * May the interpreter be ended?  Called when only the generation's first thread is left.  After
+     * `true` the GIL is held until the interpreter is gone.  After `false` the generation is a
+     * zombie, and the hook is called again at the next retirement.  Optional.
      * @thread generation (its first)  @tstate attached
      */
     bool (*may_end)(void *ctx, struct generation *generation);
     /**
-     * Only by pool_retire_gated(): no thread but its first is left, the gate is closed, and the
-     * interpreter ends when this returns (after `may_end`, and with the GIL kept, too).  Optional.
+     * The interpreter ends when this returns.  Called by pool_retire_gated() only, after `may_end`
+     * and with the GIL still held: the gate is closed, only the first thread is left.  Optional.
      * @thread generation (its first)  @tstate attached
      */
     void (*ending)(void *ctx, struct generation *generation);
@@ -94,7 +94,7 @@ struct pool_interpreter_options {
     const char *name; /**< copied */
     bool is_main;     /**< generations live in the main interpreter: there is only ever one */
     enum pool_gil gil;
-    unsigned stop_threads_ms; /**< how long stragglers (threads the application started) may take */
+    unsigned stop_threads_ms; /**< how long threads that the application started may take to end */
 };
 
 struct pool_app_options {
@@ -132,9 +132,9 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
 /**
  * Create the next generation of a named interpreter and load its applications, beside the one
  * that serves.  Blocks until loaded or failed; the calling thread is not the one that loads.
- * @return 0, or -1: ERR_PYTHON, ERR_REFUSED, ERR_TIMEOUT (the load went on too long: it is asked
- *         to stop by SystemExit, and is a zombie if it does not), ERR_SYSTEM, ERR_BUSY (one is
- *         being built), ERR_FAILED (main interpreter: has its only generation already)
+ * @return 0, or -1: ERR_PYTHON, ERR_REFUSED, ERR_TIMEOUT (the load took too long: SystemExit is
+ *         raised in it, and the generation is a zombie if it goes on), ERR_SYSTEM, ERR_BUSY
+ *         (another one is being built), ERR_FAILED (the main interpreter has its only generation)
  * @owns the pool; valid until pool_discard()/pool_retire() has returned
  */
 int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
@@ -150,9 +150,9 @@ int pool_run(struct generation *generation, int (*function)(void *arg, struct er
              void *arg, struct error *err);
 
 /**
- * The same with a limit: after `timeout_ms` it is asked to stop by SystemExit, for as long as the
- * interpreter's `stop_threads_ms`.
- * @return also ERR_TIMEOUT.  Then `function` may still be running, if it blocks in C, and `arg`
+ * The same with a limit: after `timeout_ms` SystemExit is raised in `function`, again and again for
+ * the interpreter's `stop_threads_ms`.
+ * @return also ERR_TIMEOUT.  Then a `function` that blocks in C may still be running, and `arg`
  *         must stay valid: let `function` free it, or leak it; the generation will be a zombie.
  */
 int pool_run_timed(struct generation *generation, unsigned timeout_ms,
@@ -165,16 +165,16 @@ int pool_publish(struct generation *generation, struct error *err);
 void pool_discard(struct generation *generation);
 
 /**
- * Wait until a draining generation's jobs are done (at most drain_ms; then its threads get
- * SystemExit), then end it by the protocol of docs/ARCHITECTURE.md.
+ * Wait until a draining generation's jobs are done, at most drain_ms; after that SystemExit is
+ * raised in its threads.  Then end it by the protocol of docs/ARCHITECTURE.md.
  * @return GENERATION_RETIRED or GENERATION_ZOMBIE
  */
 enum generation_state pool_retire(struct generation *generation, unsigned drain_ms);
 
 /**
  * The same, but the gate of its interpreter is closed just before the end, so that no job starts
- * between that and what the caller checks next.
- * @param[out] ret_gate_is_closed  true: pool_gate_open() is the caller's to call
+ * before the caller has made its checks.
+ * @param[out] ret_gate_is_closed  true: the caller must call pool_gate_open()
  */
 enum generation_state pool_retire_gated(struct generation *generation, unsigned drain_ms,
                                         bool *ret_gate_is_closed);
@@ -193,8 +193,8 @@ struct generation *pool_hold_current(struct pool_interpreter *interpreter);
 void generation_let_go(struct generation *generation);
 
 /**
- * Hold back / let go the jobs of an interpreter's applications: they queue, none starts.
- * Calls nest.
+ * Hold back the jobs of an interpreter's applications, and let them go on.  While the gate is
+ * closed, jobs wait in their queues and none starts.  Calls nest.
  */
 void pool_gate_close(struct pool_interpreter *interpreter);
 void pool_gate_open(struct pool_interpreter *interpreter);
@@ -218,9 +218,9 @@ void pool_batch_end(struct pool *pool);
 void pool_app_set_failed(struct pool_app *app, const struct error *why);
 
 /**
- * Stop: no more jobs are taken, queued ones still run, wait at most `drain_ms` for all, then end
- * every sub-interpreter (on_retire, atexit).  What is stuck is left behind.
- * @return 0 when every job ran and every interpreter ended, 1 when something was left
+ * Stop: take no more jobs, let queued ones run, wait at most `drain_ms` for all of them, then end
+ * every sub-interpreter (on_retire, atexit).  An interpreter that cannot be ended is left behind.
+ * @return 0 when every job ran and every interpreter ended, else 1
  */
 int pool_stop(struct pool *pool, unsigned drain_ms);
 
@@ -243,8 +243,9 @@ void *generation_loaded(const struct generation *generation, const struct pool_a
 double generation_load_ms(const struct generation *generation);
 /**
  * The extension modules that refused to be loaded into this generation (main_first.h), in the
- * order it happened, also while it serves.  Loading may have succeeded: the application caught it.
- * @param[out] ret_module, ret_message  the module's name and what it said; the generation's
+ * order of their refusals; some may come while it serves.  The load may have succeeded
+ * nevertheless, if the application caught the exception.
+ * @param[out] ret_module, ret_message  the module's name and what it said; owned by the generation
  * @return whether there is an `index`-th one
  */
 bool generation_refusal(const struct generation *generation, size_t index, const char **ret_module,

@@ -1,13 +1,13 @@
 /**
  * The pool's own structures, for the files of this layer only (pool.h is for the others).
  *
- * Locks, outermost first; whoever holds one may only take those behind it:
+ * Locks, outermost first; a thread that holds one may only take those that follow:
  *   1. the GIL (being attached)   never waited for, by attaching, with a C lock held
  *   2. pool->lock                 interpreters, generations, their states and threads
  *   3. queue->lock                one for each application (queue.h)
  * So a C lock may be taken while attached, for a few instructions; no hook is called, no Python
- * runs and nothing is allocated from Python with one held.  `pool->changed` is broadcast whenever
- * something under pool->lock changed that anybody could be waiting for.
+ * runs and nothing is allocated from Python with one held.  `pool->changed` is broadcast after each
+ * change under pool->lock that a thread may be waiting for.
  */
 #ifndef POOL_POOL_INTERNAL_H
 #define POOL_POOL_INTERNAL_H
@@ -31,7 +31,7 @@ struct pool {
     pthread_cond_t changed;
     /* Guarded by lock: */
     struct pool_interpreter *interpreters;
-    struct generation *generations; /**< every one whose memory is still there */
+    struct generation *generations; /**< all that have not been freed */
     unsigned zombies;
     bool is_stopping;
     bool is_main_set_up;
@@ -62,7 +62,7 @@ struct pool_app {
 
 /** A serving thread of a generation. */
 struct serving_thread {
-    struct queue_thread waiting; /**< first: the queue's view of it is cast back */
+    struct queue_thread waiting; /**< first: cast back from the queue's view of the thread */
     struct generation *generation;
     struct lease lease;
     PyThreadState *tstate;
@@ -87,7 +87,7 @@ struct runner {
     void *arg;
     int result;
     bool is_done;
-    bool is_abandoned; /**< nobody waits for it any more */
+    bool is_abandoned; /**< no caller waits any more: runner_main() frees it */
     struct error error;
 };
 
@@ -100,9 +100,9 @@ enum home_phase {
     HOME_GONE,
 };
 
-/** Whom interrupter_start() raises SystemExit in. */
+/** The threads that interrupter_start() raises SystemExit in. */
 enum interrupt_target {
-    INTERRUPT_HOME = 1,    /**< the home thread, where it runs code of an application */
+    INTERRUPT_HOME = 1,    /**< the home thread, while it runs code of an application */
     INTERRUPT_JOBS = 2,    /**< serving threads with a job, home's too */
     INTERRUPT_RUNNERS = 4, /**< threads of pool_run() */
     INTERRUPT_REST = 8,    /**< all but the home thread: the application's own, too */
@@ -162,7 +162,7 @@ void generation_hold_locked(struct generation *generation);
 void generation_set_state(struct generation *generation, enum generation_state state,
                           const struct error *why);
 
-/** Call it a zombie, unless it has ended just now. */
+/** Make it a zombie, unless it has ended just now. */
 void generation_give_up(struct generation *generation);
 
 /* ---- home.c, serving_thread.c: threads ---- */
@@ -171,15 +171,14 @@ void generation_give_up(struct generation *generation);
 int home_start(struct generation *generation, struct error *err);
 /** Serve until dismissed. @tstate none; thread->tstate is attached for each job */
 void serving_thread_serve(struct serving_thread *thread);
-/** Start the first thread of each application that the home thread does not serve; wait for them.
- */
+/** Start the first thread of each application, except the home thread's; wait for them. */
 int serving_threads_start(struct generation *generation, struct error *err);
 /** Dismiss the serving threads of a generation that is not published. */
 void serving_threads_dismiss(struct generation *generation);
 
 /* ---- interrupter.c ---- */
 
-/** Raise SystemExit in `targets` (also) now and again, until interrupter_stop(). */
+/** Raise SystemExit in `targets`, too, again and again until interrupter_stop(). */
 void interrupter_start(struct generation *generation, unsigned targets);
 void interrupter_stop(struct generation *generation, unsigned targets);
 /** Stop it for good and wait until its thread state is gone. @tstate none */
@@ -187,7 +186,7 @@ void interrupter_join(struct generation *generation);
 
 /* ---- retirement.c ---- */
 
-/** Let a generation go: no more jobs, its threads leave, its home thread ends it. */
+/** A generation takes no more jobs, its threads leave, its home thread ends it. */
 void retirement_begin(struct generation *generation);
 /** Wait for it: RETIRED, FAILED or ZOMBIE. Gives the owner's reference back. */
 enum generation_state retirement_finish(struct generation *generation,

@@ -17,7 +17,7 @@ void queue_destroy(struct queue *queue) {
     pthread_mutex_destroy(&queue->lock);
 }
 
-/** Rule 1 of queue.h. @return whom to wake once the lock is released, or NULL */
+/** Rule 1 of queue.h. @return the thread to wake after the lock is released, or NULL */
 static struct queue_thread *next_in_line_locked(struct queue *queue) {
     struct queue_thread *thread = queue->idle;
     if (!thread || !queue->head || queue->gate || queue->in_line) {
@@ -29,8 +29,8 @@ static struct queue_thread *next_in_line_locked(struct queue *queue) {
     return thread;
 }
 
-/** Not under the lock, which the woken thread wants first of all.  Its memory lasts: it does not
- *  leave before it has taken the post that `is_woken` announced. */
+/** Not under the lock, which the woken thread takes first.  Its memory lasts: it does not leave
+ *  before it has taken the post that `is_woken` announced. */
 static void wake(struct queue_thread *thread) {
     if (thread) {
         sem_post(&thread->wake);
@@ -50,7 +50,7 @@ static void append_locked(struct queue_thread **list, struct queue_thread *threa
     *list = thread;
 }
 
-/** Whom to start, because nobody is left for the next job; NULL: nobody. */
+/** The thread to start, because no idle one is left for the next job; NULL: none. */
 static struct queue_thread *next_to_start_locked(struct queue *queue) {
     struct queue_thread *thread = queue->idle ? NULL : queue->postponed;
     if (thread) {
@@ -141,12 +141,12 @@ void queue_gate_open(struct queue *queue) {
     wake(next);
 }
 
-/** @return whom to wake, as a list; all are dismissed and know that a post will come */
+/** @return the list of threads to wake; all are dismissed and know that a post will come */
 static struct queue_thread *dismiss_crew_locked(struct queue *queue) {
     for (size_t i = 0; i < queue->crew_count; i++) {
         queue->crew[i]->is_dismissed = true;
     }
-    /* Who sleeps is woken to leave; who is in line or busy will look before it sleeps again. */
+    /* Sleeping threads are woken to leave; those in line or busy look before they sleep again. */
     struct queue_thread *asleep = queue->idle;
     for (struct queue_thread *thread = asleep; thread; thread = thread->next_idle) {
         thread->is_woken = true;
@@ -275,7 +275,7 @@ bool queue_thread_is_busy(struct queue_thread *thread) {
     return is_busy;
 }
 
-/** @return whether a post will come, or nobody knows yet; false: it may leave */
+/** @return whether a post will or may come; false: the thread may leave */
 static bool is_post_due(struct queue_thread *thread) {
     pthread_mutex_lock(&thread->queue->lock);
     bool is_due = thread->is_woken || !thread->is_dismissed;

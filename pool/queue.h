@@ -1,25 +1,25 @@
 /**
  * The queue of one application: jobs that wait, and the serving threads that wait for jobs.
  *
- * It outlives generations.  The threads that serve at a time are its *crew*; queue_set_crew()
- * replaces them, and those of the crew before leave when they have done what they are doing.
+ * A queue outlives generations.  The threads that serve at a time are its *crew*; queue_set_crew()
+ * replaces them, and those of the crew before leave after the job in hand.
  *
  * A serving thread is busy (has a job), idle (asleep), or *in line*: woken, but not yet attached
- * to its interpreter.  At most one thread is in line, because only one can hold the GIL; waking
- * more would only let them fight for it.  Two rules keep a job from being forgotten:
+ * to its interpreter.  At most one thread is in line, because only one can hold the GIL; others
+ * would only compete for it.  Two rules keep a job from being forgotten:
  *
  *   1. Whenever the lock is free: if a job waits, a thread is idle and the gate is open, then a
  *      thread is in line, or some thread is between pool_batch_begin() and pool_batch_end() and
- *      will see to it.  Every function that could break this ends with next_in_line_locked().
+ *      will bring one into line.  Every function that could break this rule ends with
+ *      next_in_line_locked().
  *   2. A thread in line either attaches, and leaves the line by queue_first(), or finds nothing to
  *      do, and leaves it by going back to sleep; both under the lock, and the first brings the
  *      next one into line.
  *
  * The thread that went to sleep last is woken first: its caches are warm, and the others sleep on.
  *
- * Threads of the crew may be *postponed*: started only when they are needed.  As long as there are
- * such, a thread that takes a job and leaves none idle behind starts one first, so that there is
- * always one to take the next job.
+ * A thread of the crew may be *postponed*: it is started when it is needed.  A thread that takes a
+ * job and leaves no idle thread behind starts a postponed one first, which takes the next job.
  *
  * Needs no Python.
  * @thread any, unless said; the lock is the queue's own, innermost of all (docs/ARCHITECTURE.md)
@@ -45,11 +45,11 @@ struct queue_thread {
     struct queue *queue;
     struct queue_thread *next_idle; /**< or next of the postponed */
     sem_t wake;                     /**< posted once for each time it is woken */
-    /** After queue_first() and queue_next(): whom to start before the job is run, or NULL. */
+    /** After queue_first() and queue_next(): the thread to start before the job is run, or NULL. */
     struct queue_thread *to_start;
     /* Guarded by the queue's lock: */
     bool is_woken;     /**< a post has come or is about to */
-    bool is_dismissed; /**< takes no more jobs, for ever */
+    bool is_dismissed; /**< takes no more jobs */
     bool is_busy;      /**< has a job */
     bool is_postponed; /**< has no thread yet */
 };
@@ -62,7 +62,7 @@ struct queue {
     unsigned threads, limit;
     unsigned gate;              /**< closed while > 0 */
     enum error_code refusing;   /**< ERR_NONE, or what queue_push() answers */
-    struct queue_thread **crew; /**< who serves; NULL: nobody */
+    struct queue_thread **crew; /**< the threads that serve; NULL: none does */
     size_t crew_count;
     struct queue_thread *idle;      /**< the crew's, last to sleep first */
     struct queue_thread *in_line;   /**< the crew's */
@@ -74,7 +74,7 @@ struct queue {
 
 /** @return 0, or an errno */
 int queue_init(struct queue *queue, unsigned threads, unsigned limit);
-/** @pre nothing waits, nobody serves */
+/** @pre no job waits, no thread serves */
 void queue_destroy(struct queue *queue);
 
 /**
@@ -83,7 +83,7 @@ void queue_destroy(struct queue *queue);
  *         to queue_refuse(): the job is still the caller's
  */
 enum error_code queue_push(struct queue *queue, struct job *job, bool wake);
-/** What queue_push() without `wake` left undone. */
+/** Wake a thread for what queue_push() without `wake` has appended. */
 void queue_wake(struct queue *queue);
 
 /**
@@ -98,9 +98,9 @@ void queue_gate_close(struct queue *queue);
 void queue_gate_open(struct queue *queue);
 
 /**
- * Let these threads serve, all of them asleep or about to be, and dismiss those that did.
- * @param crew  `count` threads, the first will be woken first; must outlive its time as the crew.
- *              NULL: nobody serves
+ * Let these threads serve, and dismiss the crew before.
+ * @param crew  `count` threads, asleep or about to be; the first is woken first.  The array must
+ *              outlive its time as the crew.  NULL: no thread serves
  */
 void queue_set_crew(struct queue *queue, struct queue_thread **crew, size_t count);
 
@@ -122,11 +122,11 @@ struct queue_counts queue_counts(struct queue *queue);
 /** @return 0, or an errno */
 int queue_thread_init(struct queue_thread *thread, struct queue *queue);
 void queue_thread_destroy(struct queue_thread *thread);
-/** It has no thread yet.  Also of one that was to be started, when that failed. */
+/** Its thread is not started yet, or could not be started. */
 void queue_thread_postpone(struct queue_thread *thread);
-/** Its thread has been started: let it serve with the crew that it was postponed in. */
+/** Its thread has been started: serve with the crew that it was postponed in. */
 void queue_thread_join(struct queue_thread *thread);
-/** Dismiss a thread that is in no crew.  Nothing happens to one that was dismissed already. */
+/** Dismiss a thread that is in no crew.  One that was dismissed already stays so. */
 void queue_thread_dismiss(struct queue_thread *thread);
 bool queue_thread_is_busy(struct queue_thread *thread);
 
@@ -139,8 +139,9 @@ bool queue_wait(struct queue_thread *thread);
 /** How many jobs have ended. */
 uint64_t queue_finished(struct queue_thread *thread);
 /**
- * In line, and attached by interrupting a thread that has ended a job since `finished`: whether to
- * let it go on, because it is quick enough to do what waits.
+ * Whether the thread in line, which has attached by interrupting another one, should let that one
+ * go on.  It should when jobs have ended since `finished`: the other thread is quick, and does what
+ * waits as well.
  */
 bool queue_gives_way(struct queue_thread *thread, uint64_t finished);
 /** Attached after queue_wait(): leave the line, take a job. @return NULL: none left, asleep */

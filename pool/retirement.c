@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/** Whether the threads of the host have left it: home alone remains. */
+/** Whether the host's threads have left the interpreter, except the home thread. */
 static bool is_drained_locked(const struct generation *generation) {
     return generation->phase != HOME_LOADING && generation->phase != HOME_SERVING;
 }
@@ -65,7 +65,7 @@ static bool finish(struct generation *generation, const struct timespec *drain_d
             return false;
         }
     }
-    /* Exit functions may take their time, and may wait for threads that never end. */
+    /* Exit functions may take long, and may wait for threads that never end. */
     if (wait_for_ms(generation, is_over_locked, stop_ms)) {
         return true;
     }

@@ -78,7 +78,7 @@ static struct runner *begin(struct generation *generation, struct error *err) {
     return runner;
 }
 
-/** @return whether it is done  @param timeout_ms 0: wait for ever */
+/** @return whether it is done  @param timeout_ms 0: no limit */
 static bool wait_done(struct runner *runner, unsigned timeout_ms) {
     struct pool *pool = runner->generation->interpreter->pool;
     struct timespec deadline = clock_deadline(timeout_ms);

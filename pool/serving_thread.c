@@ -7,21 +7,22 @@
 #include "pool/base/thread.h"
 #include "pool/python/attach.h"
 
-/** Who has waited for nearly as long as the switch interval has interrupted somebody. */
+/** A thread that waited for nearly the switch interval has interrupted the one with the GIL. */
 static uint64_t interrupts_after_ns(void) {
     return (uint64_t)attach_switch_interval_us() * 900;
 }
 
-/** For the interrupted thread to wake up and take the GIL; no event tells that it has. */
+/** Time for the interrupted thread to wake and take the GIL: no event tells that it has. */
 enum { GIVE_WAY_NS = 200 * 1000 };
 
 /**
  * Attach, in line.
  *
- * Waiting for the GIL serves to have it as soon as a request waits for something else.  But after
- * the switch interval it interrupts the thread that has it, in the middle of a request, which then
- * waits for as long itself, while those that came later are served.  When the interrupted one is
- * not a long computation, but one of many short requests, it goes on and this one waits again.
+ * A thread waits for the GIL so that it has it as soon as a request waits for something else.  But
+ * after the switch interval the wait interrupts the thread that has the GIL in the middle of a
+ * request, which then waits for as long, while later requests are served.  If the interrupted
+ * thread runs one of many short requests, not a long computation, it goes on and this one waits
+ * again.
  */
 static void attach_in_line(struct serving_thread *thread) {
     for (;;) {
@@ -55,7 +56,7 @@ static void tell_gone(struct generation *generation) {
     generation_let_go(generation);
 }
 
-/** When it is needed; the first of an application is there from the start. */
+/** The first thread of an application is there from the start, the others when needed. */
 static bool is_started_late(const struct serving_thread *thread) {
     return thread->lease.thread_index > 0;
 }
@@ -96,8 +97,8 @@ static int start_one(struct serving_thread *thread, struct error *err) {
 }
 
 /**
- * Who is left idle is started before the job is run, which may take long.  When that fails, the
- * threads that there are have to do, and it is tried again with the next job.
+ * The next thread is started before the job is run, which may take long.  If it cannot be started,
+ * that is tried again with the next job.
  */
 static void start_next(struct serving_thread *thread) {
     struct error err;

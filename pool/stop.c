@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/** The current generation, which is nobody's to retire any more but the caller's. */
+/** Take the current generation: from now on only the caller may retire it. */
 static struct generation *take_current(struct pool_interpreter *interpreter) {
     struct pool *pool = interpreter->pool;
     pthread_mutex_lock(&pool->lock);
@@ -78,7 +78,7 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
     return 0;
 }
 
-/** No more jobs; those that wait may still run if there is a generation to run them. */
+/** Take no more jobs; those that wait may still run if there is a generation to run them. */
 static void close_queues(struct pool_interpreter *interpreter) {
     bool can_run = pool_current(interpreter) != NULL;
     for (size_t i = 0; i < interpreter->app_count; i++) {
@@ -105,7 +105,7 @@ int pool_stop(struct pool *pool, unsigned drain_ms) {
     struct timespec deadline = clock_deadline(drain_ms);
     pthread_mutex_lock(&pool->lock);
     pool->is_stopping = true;
-    struct pool_interpreter *first = pool->interpreters; /* nobody adds or removes any more */
+    struct pool_interpreter *first = pool->interpreters; /* none is added or removed any more */
     pthread_mutex_unlock(&pool->lock);
     bool is_clean = true;
     for (struct pool_interpreter *at = first; at; at = at->next) {
@@ -115,7 +115,7 @@ int pool_stop(struct pool *pool, unsigned drain_ms) {
         is_clean &= drain_queues(at, &deadline);
     }
     retirement_retry_zombies(pool);
-    /* All at once: what one of them waits for must not make the others late. */
+    /* All at the same time: one that takes long must not make the others late. */
     size_t count = 0;
     for (struct pool_interpreter *at = first; at; at = at->next) {
         count++;

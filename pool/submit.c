@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 /**
- * Queues that this thread pushed to between pool_batch_begin() and pool_batch_end().  More than
- * this many in one batch: those beyond are woken at once, which is right, only not as good.
+ * Queues that this thread pushed to between pool_batch_begin() and pool_batch_end().  Beyond this
+ * many in one batch, further ones are woken at once, which is correct, only not as good.
  */
 enum { BATCH_QUEUES = 32 };
 
@@ -30,7 +30,7 @@ static bool put_off(struct queue *queue) {
 }
 
 void pool_batch_begin(struct pool *pool) {
-    (void)pool; /* a thread's batch goes to the queues, of whichever pool */
+    (void)pool; /* the batch is the thread's, whatever pool its queues belong to */
     tl_batch_depth++;
 }
 

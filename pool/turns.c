@@ -6,17 +6,17 @@
 #include "pool/python/interpreter.h"
 
 enum { SWITCH_INTERVAL_US = 1000 };
-/** A moment: long beside a request, short beside a load. */
+/** A window is long beside a request and short beside a load. */
 enum { WINDOW_NS = 20 * 1000 * 1000 };
-/** So much more than half may requests have before they rest: the loading thread's turn is as long,
- *  and nobody is in its way each time that it takes the GIL again. */
+/** Requests may overrun their half by so much before they rest.  The loading thread's turn is as
+ *  long, and in that time no serving thread competes with it for the GIL. */
 enum { BURST_NS = 2 * 1000 * 1000 };
-/** Who gets less of the processor in a moment, with the GIL free for half of it, does not want it.
+/** A loading thread that uses less of a window, half of which is free for it, does not want more.
  */
 enum { HUNGRY_NS = WINDOW_NS / 10 };
-/** Moments without a limit before the next trial. */
+/** Windows without a limit before the next trial. */
 enum { UNLIMITED_WINDOWS = 5 };
-/** What requests have had too much is forgotten beyond this: one may be a long computation. */
+/** A larger overrun is not carried over: one request may be a long computation. */
 enum { DEBT_NS_MAX = 5 * WINDOW_NS };
 
 int turns_init(struct turns *turns) {
@@ -109,7 +109,7 @@ static bool must_wait_locked(struct turns *turns) {
     if (now_ns - turns->window_ns >= WINDOW_NS) {
         end_window_locked(turns, now_ns);
     }
-    uint64_t even_ns = turns->window_ns + 2 * turns->served_ns; /* they have had half by then */
+    uint64_t even_ns = turns->window_ns + 2 * turns->served_ns; /* requests have had half then */
     if (turns->unlimited || even_ns < now_ns + BURST_NS) {
         return false;
     }

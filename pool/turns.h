@@ -2,18 +2,19 @@
  * Turns for the GIL between threads that serve and a thread that loads a generation beside them.
  *
  * An import releases the GIL for each file that it looks for: thousands of times.  Each time it
- * waits for its turn again, behind all that serve, and where requests keep coming it hardly gets
- * on: an import of 0.2 s took half a minute.  So while something loads and others serve,
+ * waits for the GIL again behind all serving threads, and while requests keep coming it makes
+ * hardly any progress: an import of 0.2 s took half a minute.  So while one thread loads and others
+ * serve,
  *
- *  - threads take turns every millisecond instead of every 5 (sys.setswitchinterval()): a long
- *    computation does not stand in the way either;
- *  - requests get half of the time, in turn: after some milliseconds of them the serving threads
- *    let the jobs in hand wait, detached, for as long.
+ *  - threads take turns every millisecond instead of every 5 (sys.setswitchinterval()), so that
+ *    the loading thread need not wait for a long computation either;
+ *  - requests get half of the time.  Time is measured in *windows* of some milliseconds.  When
+ *    requests have used more than their half of a window, no job begins for as long.
  *
  * The loading thread may also wait for something else than the GIL, a database for example.  Its
- * CPU time tells; requests are not held up then, but for a short trial now and again.
+ * CPU time shows that; then requests are limited only in a short trial now and again.
  *
- * Interpreters with a GIL of their own are no concern of others.
+ * Interpreters with a GIL of their own neither take turns nor are waited for.
  *
  * @thread any; several loads may be under way
  */
@@ -30,17 +31,17 @@ struct generation;
 struct serving_thread;
 
 struct turns {
-    atomic_uint loads;           /**< under way, beside others that serve */
-    unsigned switch_interval_us; /**< before the first of them; guarded by the GIL */
+    atomic_uint loads;           /**< under way, beside threads that serve */
+    unsigned switch_interval_us; /**< before the first of these loads; guarded by the GIL */
     pthread_mutex_t lock;
-    pthread_cond_t ended; /**< the last load */
+    pthread_cond_t ended; /**< a load has ended */
     /* Guarded by lock: */
     clockid_t loader_clock; /**< CPU time of the thread that began to load last */
-    uint64_t window_ns;     /**< when the present moment began … */
-    uint64_t loader_ns;     /**< … the loading thread's CPU time then … */
-    uint64_t served_ns; /**< … CPU time of requests since, and what they had too much before */
-    uint64_t rest_until_ns; /**< no job begins before */
-    unsigned unlimited;     /**< moments that are left without a limit */
+    uint64_t window_ns;     /**< start of the current window */
+    uint64_t loader_ns;     /**< the loading thread's CPU time at that start */
+    uint64_t served_ns;     /**< CPU time of requests since, plus their overrun carried over */
+    uint64_t rest_until_ns; /**< no job begins before this time */
+    unsigned unlimited;     /**< windows left without a limit for requests */
 };
 
 /** @return 0, or an errno */

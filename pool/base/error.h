@@ -2,7 +2,7 @@
  * Errors of the world (bad input, a system call, a Python exception): one struct, passed last.
  *
  * The function that fails fills it (what went wrong), each caller that returns it may prefix it
- * (where), and whoever stops returning it logs it, once.  Bugs are assert()ed instead.
+ * (where), and the function that stops returning it logs it, once.  Bugs are assert()ed instead.
  *
  * @thread any: a struct error belongs to its caller; nothing here is shared
  * @tstate none
@@ -15,7 +15,7 @@
 /** What kind of failure; callers branch on this, people read the text. */
 enum error_code {
     ERR_NONE = 0,
-    ERR_SYSTEM,   /**< a system call failed; `sys_errno` tells which way */
+    ERR_SYSTEM,   /**< a system call failed with `sys_errno` */
     ERR_MEMORY,   /**< out of memory */
     ERR_USAGE,    /**< command line or configuration */
     ERR_PYTHON,   /**< a Python exception; the text holds its traceback */
@@ -37,8 +37,7 @@ struct error {
     char text[ERROR_TEXT_BYTES];
 };
 
-/** Fill `err` (NULL is allowed and ignored). @return -1, so that callers can `return error_set(…)`.
- */
+/** Fill `err`, unless it is NULL. @return -1, so that callers can `return error_set(…)` */
 int error_set(struct error *err, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,5 @@
 /**
- * A job: what the pool runs on a thread of a generation.  The pool knows no more of it.
+ * A job: what the pool runs on a thread of a generation, without knowing what it does.
  *
  * Life cycle: 1. the owner fills `run` and `abandon`; 2. pool_submit() takes it over; 3. exactly
  * one of `run` or `abandon` is called, once, and the job is the owner's again from the start of

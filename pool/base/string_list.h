@@ -1,7 +1,7 @@
 /**
  * A list of strings, in the order given.
  *
- * Whoever declares one says who owns the strings and the array.
+ * The declaration of a list says who owns its strings and its array.
  */
 #ifndef POOL_BASE_STRING_LIST_H
 #define POOL_BASE_STRING_LIST_H

@@ -8,11 +8,11 @@
 #include "pool/base/thread.h"
 #include "pool/python/cpython_repairs.h"
 
-/** How often to look: CPython's own switch interval.  Waiting takes up to twice as long then. */
+/** How often to look: CPython's own switch interval.  A wait may take twice as long. */
 static atomic_uint s_switch_interval_us = 5000;
-/** While nobody has the GIL (all wait for something else) it looks less and less often. */
+/** While no thread has the GIL (all wait for something else) the helper looks ever more rarely. */
 enum { LOOK_AT_LEAST_EVERY_US = 40000 };
-/** So long after the last thread has detached it goes to sleep: waking costs a system call. */
+/** The helper sleeps so long after the last thread has detached: waking it costs a system call. */
 enum { SLEEP_AFTER_US = 100000 };
 
 static atomic_uint s_attached;
@@ -29,7 +29,7 @@ void attach_note_switch_interval(unsigned us) {
     atomic_store(&s_switch_interval_us, us);
 }
 
-/** CPython tells nobody that a thread waits for the GIL: there is nothing to wait for but time. */
+/** No event tells that a thread waits for the GIL: only time can be waited for. */
 static void pause_us(unsigned us) {
     struct timespec end = clock_deadline_ns((uint64_t)us * 1000);
     pthread_mutex_lock(&s_lock);
@@ -42,7 +42,8 @@ static void pause_us(unsigned us) {
 static void sleep_until_needed(void) {
     pthread_mutex_lock(&s_lock);
     atomic_store(&s_is_asleep, true);
-    /* Counted up, then looked whether it sleeps, in attach_note_begin(): one of us sees it. */
+    /* attach_note_begin() counts up before it looks for a sleeper: one of the two sees the other.
+     */
     while (atomic_load(&s_attached) == 0) {
         pthread_cond_wait(&s_wake, &s_lock);
     }

@@ -4,8 +4,8 @@
  *
  * Up to CPython 3.12 a thread that computes gives the GIL only to threads of its own interpreter
  * (cpython_repairs.c says why).  While any thread of the host is attached, a helper thread looks
- * every few milliseconds whether somebody waits in vain, and passes the request on.  It sleeps when
- * no thread of the host is attached, and does not exist where CPython needs no help.
+ * every few milliseconds whether a thread waits in vain, and passes the request on.  The helper
+ * sleeps when no thread of the host is attached, and does not exist where CPython needs no help.
  */
 #ifndef POOL_PYTHON_ATTACH_H
 #define POOL_PYTHON_ATTACH_H
@@ -19,7 +19,7 @@
  * as the host knows it.
  */
 unsigned attach_switch_interval_us(void);
-/** It has been set (sys.setswitchinterval()). @tstate attached */
+/** The interval has been set (sys.setswitchinterval()). @tstate attached */
 void attach_note_switch_interval(unsigned us);
 
 /** Start the helper, once per process, if it is needed. @return 0, or -1: ERR_SYSTEM */
@@ -31,9 +31,9 @@ void attach_begin(PyThreadState *tstate);
 void attach_end(void);
 /** PyThreadState_Clear() and PyThreadState_DeleteCurrent(): detach for good. */
 void attach_end_and_delete(PyThreadState *tstate);
-/** For what detaches by itself (Py_EndInterpreter()): the thread is not attached any more. */
+/** The thread was detached otherwise, by Py_EndInterpreter(). */
 void attach_note_end(void);
-/** For what attaches by itself (Py_NewInterpreter()). */
+/** The thread was attached otherwise, by Py_NewInterpreter(). */
 void attach_note_begin(void);
 
 #endif

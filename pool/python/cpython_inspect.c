@@ -11,8 +11,8 @@
 #include <string.h>
 
 /**
- * From both ends: what takes the time is waiting for the next link to come from memory, and so two
- * are on their way at once.
+ * From both ends: most time is spent waiting for the next link to come from memory, and so two of
+ * them are on their way at once.
  */
 static void each_in_list(PyGC_Head *head, py_object_function function, void *arg) {
     PyGC_Head *first = _PyGCHead_NEXT(head), *last = _PyGCHead_PREV(head);
@@ -64,7 +64,7 @@ bool py_shares_gil(PyInterpreterState *interpreter) {
 #endif
 }
 
-/* pycore_pystate.h, HEAD_LOCK: the lock of the list of interpreters, and of the ends of them. */
+/* pycore_pystate.h, HEAD_LOCK: held while the list of interpreters is read or changed. */
 static void lock_interpreters(void) {
 #if PY_VERSION_HEX >= 0x030D0000
     PyMutex_Lock(&_PyRuntime.interpreters.mutex);

@@ -96,15 +96,15 @@ void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
 
 /*
  * Up to 3.12 a thread that has waited for the GIL for 5 ms asks for it by a flag of *its own*
- * interpreter, which the thread that has the GIL looks at only if it is in the same one.  Others
- * wait until it lets go by itself: one application that computes stops all others.  (3.13 asks the
- * holder.)  So the flag is copied from where it was raised to the holder's interpreter.
+ * interpreter, and the thread that has the GIL looks only at the flag of the interpreter it is in.
+ * Threads of other interpreters wait until it lets go by itself: one application that computes
+ * stops all others.  (3.13 asks the holder.)  So the flag is copied to the holder's interpreter.
  *
  * A flag is raised by a waiter and lowered when a thread of its interpreter gets the GIL, both
- * under gil->mutex; so with that held, a flag means that somebody waits.  That must be certain: a
+ * under gil->mutex; so with that held, a flag means that a thread waits.  That must be certain: a
  * holder that finds its flag raised lets go of the GIL and waits until another thread has taken it.
  * A copy is another matter: when the holder lets go by itself before it looks, its flag stays up
- * though none of its threads wants the GIL.  So a copy whose interpreter has not the GIL any more
+ * though none of its threads wants the GIL.  So a copy whose interpreter no longer has the GIL
  * is taken down first; should one of its threads really wait, it raises the flag again in 5 ms.
  * The holder is looked up among the living, and not followed, since its state may have been freed
  * while its thread kept the GIL (Py_EndInterpreter() does that).  The list of interpreters is
@@ -129,7 +129,7 @@ static PyInterpreterState *find_interpreter(uintptr_t tstate) {
     return NULL;
 }
 
-/** Where the copy is that was made last, an interpreter's id; -1: none. @lock gil->mutex */
+/** Id of the interpreter that the last copy was made in; -1: none. @lock gil->mutex */
 static int64_t s_copied_to = -1;
 
 static void take_down_copy(const PyInterpreterState *holder) {

@@ -2,8 +2,8 @@
  * Python source that is part of this program, compiled once per process.
  *
  * Compiling takes longer than all else in the set-up of an interpreter, so the code is kept, as
- * bytes that belong to no interpreter.  It has no docstrings and assertions: each interpreter has
- * its own copy.
+ * bytes that belong to no interpreter.  Docstrings and assertions are left out, because each
+ * interpreter has a copy of its own.
  */
 #ifndef POOL_PYTHON_EMBEDDED_CODE_H
 #define POOL_PYTHON_EMBEDDED_CODE_H
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 struct embedded_code {
-    const char *name; /**< of the module that it becomes */
+    const char *name; /**< of the module that the code becomes */
     const char *source;
     struct embedded_bytes *_Atomic compiled; /**< NULL: not yet */
 };

@@ -32,21 +32,21 @@ PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
 int interpreter_prepare_main(struct error *err);
 
 /**
- * Have threads take turns for the GIL after so many µs (sys.setswitchinterval()), of all
- * interpreters that share it.
+ * Set after how many µs the threads of all interpreters that share the GIL take turns
+ * (sys.setswitchinterval()).
  * @return what it was before; 0: it cannot be changed  @tstate attached
  */
 unsigned interpreter_set_switch_interval(unsigned us);
 
 /**
  * Run threading's exit functions (executors wait for their tasks), then atexit's.  Their errors go
- * to sys.stderr.  May go on for as long as they like.  @tstate attached
+ * to sys.stderr, and they may take any time.  @tstate attached
  */
 void interpreter_run_exit_functions(void);
 
 /**
  * Raise SystemExit in every other thread of this interpreter until none is left.
- * @return whether none is  @tstate attached; detaches while it waits
+ * @return whether none is left  @tstate attached; detaches while it waits
  */
 bool interpreter_stop_threads(unsigned limit_ms);
 
@@ -55,7 +55,7 @@ unsigned interpreter_other_threads(void);
 
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
-/** Take back what interpreter_interrupt() asked of this thread and did not happen yet. */
+/** Take back an interruption of the calling thread that has not happened yet. @tstate attached */
 void interpreter_clear_interrupt(void);
 
 /**

@@ -21,7 +21,7 @@ int main_first_prepare(struct error *err) {
     return kept_run(MAIN_NAMESPACE, &s_code) ? 0 : py_error_take(err);
 }
 
-/** What crosses over to the main interpreter: no object of the sub-interpreter's. */
+/** What the main interpreter is given: copies, no objects of the sub-interpreter. */
 struct request {
     char *name, *path;  /**< path: NULL: a built-in module */
     char **search_path; /**< NULL-ended */
@@ -125,10 +125,10 @@ static int create_there(const struct request *request, struct error *err) {
 }
 
 /**
- * main_first(name, path, search_path, is_strict).  What fails in the main interpreter is left to
- * fail here, too, where somebody can see it.  Not so for an interpreter with its own GIL (strict):
- * CPython 3.13.0 would go on to initialise the module there once more, and hand out the exception,
- * an object of the main interpreter's, to be freed by the wrong allocator.
+ * main_first(name, path, search_path, is_strict).  A module that fails in the main interpreter is
+ * left to fail here, too, where the application sees it.  Not so for an interpreter with its own
+ * GIL (strict): CPython 3.13.0 would go on to initialise the module there once more, and hand out
+ * the exception, an object of the main interpreter's, to be freed by the wrong allocator.
  */
 static PyObject *main_first(PyObject *self, PyObject *args) {
     (void)self;

@@ -9,7 +9,7 @@
  *
  * A *refusal*: a module whose file could be loaded, but which raised when it was created or
  * executed in a sub-interpreter (numpy's, lxml's and PyO3's do, on purpose).  Such an application
- * belongs into the main interpreter of a fresh process: the attempt may have spoilt this one.
+ * belongs in the main interpreter of a fresh process: the attempt may have spoilt this one.
  *
  * Follows: CPython issue 117953; PEP 489.
  */
@@ -25,7 +25,7 @@
 /** The attribute of an exception that is a refusal. */
 #define MAIN_FIRST_REFUSAL_MARK "_fcgi_host_refusal"
 
-/** Who is told of refusals.  The memory must last as long as the interpreter. */
+/** Receiver of refusals.  Its memory must last as long as the interpreter. */
 struct refusal_sink {
     void *ctx;
     /** @tstate attached; the strings are the caller's */

@@ -7,7 +7,7 @@
 
 #include "pool/python/main_first.h"
 
-/** Longer chains than this are loops of somebody's own making. */
+/** Longer chains of exceptions than this are loops. */
 enum { CHAIN_LIMIT = 100 };
 
 /** The first attempt may have to import `traceback`, which takes its time. */
@@ -54,8 +54,8 @@ static PyObject *format(PyObject *exception) {
 }
 
 /**
- * The same; again if it is interrupted: whoever gave up on a load or a request raises SystemExit in
- * its thread now and again (interrupter.c), and what it led to is what we want to know.
+ * The same, tried again when SystemExit breaks it off: interrupter.c raises that now and again in a
+ * thread whose load or request takes too long, and here its traceback is formatted.
  */
 static PyObject *format_patiently(PyObject *exception) {
     PyObject *text = NULL;

@@ -9,8 +9,8 @@
 #include "pool/base/error.h"
 
 struct runtime_options {
-    const char
-        *python_executable; /**< sets sys.executable and with it sys.prefix; NULL: built in */
+    /** Sets sys.executable and with it sys.prefix; NULL: the one that was found at build time. */
+    const char *python_executable;
     /** An extension to load as it is, though it would be withheld (standard_library.h); or NULL. */
     const char *not_withheld;
     /** Built-in modules to register before the start: name and PyInit function, NULL-ended. */

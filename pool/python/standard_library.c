@@ -140,7 +140,8 @@ static int register_decimal(PyObject *module) {
 
 /**
  * The empty mapping of contexts is made for the first context and then shared by all interpreters
- * (up to 3.11 an object like any other, of whoever was first): let it be the main interpreter's.
+ * (up to 3.11 an object like any other, which belongs to the interpreter that made the first one):
+ * let the main interpreter make it.
  */
 static int prepare_contexts(void) {
     PyObject *context = PyContext_New();

@@ -26,8 +26,8 @@
 #include <stdbool.h>
 
 /**
- * Put the stand-ins into place.  What cannot be done is left as CPython has it.
- * @param not_withheld  an extension that somebody asks for by name, to see it as it is; or NULL
+ * Put the stand-ins into place.  Where that fails, the extension stays as CPython has it.
+ * @param not_withheld  an extension to load as it is, because the audit was asked about it; or NULL
  * @tstate attached to the main interpreter, before any other code imports these extensions
  */
 void standard_library_prepare_main(const char *not_withheld);

@@ -21,8 +21,8 @@ enum { GIVE_WAY_NS = 200 * 1000 };
  * A thread waits for the GIL so that it has it as soon as a request waits for something else.  But
  * after the switch interval the wait interrupts the thread that has the GIL in the middle of a
  * request, which then waits for as long, while later requests are served.  If the interrupted
- * thread runs one of many short requests, not a long computation, it goes on and this one waits
- * again.
+ * thread runs one of many short requests, not a long computation, it goes on, and this one waits
+ * once more.
  */
 static void attach_in_line(struct serving_thread *thread) {
     for (;;) {

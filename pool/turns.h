@@ -3,8 +3,8 @@
  *
  * An import releases the GIL for each file that it looks for: thousands of times.  Each time it
  * waits for the GIL again behind all serving threads, and while requests keep coming it makes
- * hardly any progress: an import of 0.2 s took half a minute.  So while one thread loads and others
- * serve,
+ * hardly any progress: an import of 0.2 s took half a minute.  While one thread loads and others
+ * serve:
  *
  *  - threads take turns every millisecond instead of every 5 (sys.setswitchinterval()), so that
  *    the loading thread need not wait for a long computation either;

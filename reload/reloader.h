@@ -7,13 +7,14 @@
  *   3. in this process: pool_build() the next generation beside the serving one;
  *      it fails → `kept`: the old one goes on, the next edit tries again
  *   4. hooks->before_switch: readiness and stale extension state; then pool_publish() → `switched`
- *   5. the old one drains (`drained`), is ended (`retired` or `zombie`); then, with the gate
- *      closed, hooks->after_end looks once more; the gate stays closed if it says so
- * Files that change while a generation is being built make it be built again before it serves, so
- * that it is never a mix of two versions.
+ *   5. the old one drains (`drained`) and is ended (`retired` or `zombie`)
+ *   6. hooks->after_end: stale extension state once more, while the gate is closed; the gate stays
+ *      closed when the worker must be replaced
+ * When files change while a generation is being built, it is built again before it serves, so that
+ * it is never a mix of two versions.
  *
- * @thread reloader_*() any, without an attached thread state, except where it says otherwise
- * Lock order: nothing of the pool is called with a lock of the reloader held.
+ * @thread any  @tstate none, unless a function says otherwise
+ * Lock order: no function of the pool is called with a lock of the reloader held.
  */
 #ifndef RELOAD_RELOADER_H
 #define RELOAD_RELOADER_H

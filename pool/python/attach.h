@@ -1,6 +1,5 @@
 /**
- * Attaching a thread of the host to its interpreter, so that no interpreter can keep the GIL from
- * the others.
+ * Attaching a thread of the host to its interpreter, so that none can keep the GIL from the others.
  *
  * Up to CPython 3.12 a thread that computes gives the GIL only to threads of its own interpreter
  * (cpython_repairs.c says why).  While any thread of the host is attached, a helper thread looks

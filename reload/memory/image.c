@@ -97,7 +97,7 @@ static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
     }
 }
 
-/** Not so when CPython is linked into the program itself, whose variables are the host's. */
+/** False when CPython is linked into the program itself: then its variables are the host's. */
 static bool is_python(const struct image *image) {
     uintptr_t type_of_none = (uintptr_t)Py_TYPE(Py_None);
     return image->path[0] && type_of_none >= image->low && type_of_none < image->high;

@@ -6,7 +6,7 @@
  * stays; libraries may be unloaded (dlclose), and leave the list at the next refresh.
  *
  * Left out (role IMAGE_HOST): the executable and everything that was loaded with it before main(),
- * which are libpython, libc and the host's own libraries.  What they keep is CPython's business.
+ * that is libc and the host's own libraries.  libpython has a role of its own (IMAGE_PYTHON).
  *
  * @thread one at a time: the list belongs to its owner  @tstate any
  * Follows: ELF gABI chapter 5 (program headers, dynamic section), glibc's dl_iterate_phdr(3)
@@ -44,7 +44,7 @@ struct image {
     uintptr_t base; /**< load address: what a file's addresses are relative to */
     uintptr_t low, high;
     enum image_role role;
-    dev_t device; /**< of the file, 0 when it is gone */
+    dev_t device; /**< of the file; 0: the file is gone */
     ino_t inode;
     struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
     size_t writable_count;
@@ -71,8 +71,8 @@ struct image_list {
 };
 
 /**
- * Make the list tell what is loaded now.  Nothing is read again when nothing was loaded since.
- * Pointers to images stay valid until the list is cleared, for those too that were unloaded.
+ * Bring the list up to date.  Nothing is read again when nothing was loaded since the last time.
+ * Pointers to images, also unloaded ones, stay valid until the list is cleared.
  * @return 0, or -1: ERR_MEMORY
  */
 int image_list_refresh(struct image_list *list, struct error *err);

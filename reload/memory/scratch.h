@@ -15,10 +15,10 @@ struct scratch_slab;
 /** {0} is an empty one. */
 struct scratch {
     struct scratch_slab *slabs; /**< the newest first */
-    size_t left;                /**< bytes of it that are still free, at its end */
+    size_t left;                /**< free bytes at the end of the newest */
 };
 
-/** A piece is at most so large. */
+/** The largest piece. */
 enum { SCRATCH_PIECE_BYTES_MAX = 256 << 10 };
 
 /** Zeroed memory, aligned to 64 bytes. @return NULL: out of memory @owns scratch_clear() */

@@ -2,8 +2,9 @@
  * Thread-local variables of other threads.
  *
  * Each thread has a table (the DTV) from an image's thread-local module number to its block.  Where
- * it stands in a thread's descriptor is glibc's affair, and the same since 2.3; it is tried on the
- * calling thread first, whose blocks the dynamic linker tells, and not used if that fails.
+ * the table stands in a thread's descriptor is internal to glibc, and the same since 2.3.  It is
+ * tried on the calling thread first, whose blocks the dynamic linker tells; if the two differ, no
+ * block is found.
  *
  * @thread any  @tstate any
  * Follows: Drepper, "ELF Handling For Thread-Local Storage", 3; glibc sysdeps/x86_64/nptl/tls.h
@@ -17,7 +18,7 @@
 
 /**
  * A living thread's block of an image.
- * @return 0: it has none yet (it never used one of these variables), or nobody can tell
+ * @return 0: the thread has not used one of these variables yet, or its block cannot be found
  */
 uintptr_t tls_block(pthread_t thread, size_t module);
 

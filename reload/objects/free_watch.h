@@ -1,9 +1,9 @@
 /**
  * Watching whether certain memory blocks are given back to CPython's allocators.
  *
- * While a watch is on, a hook stands before the free and realloc functions of the "mem" and "obj"
- * domains and notes which of the watched blocks pass by.  Both domains are used with the GIL held
- * only, so the table needs no lock.  Watches do not nest: there is one at a time in the process.
+ * While a watch is on, hooks before the free and realloc functions of the "mem" and "obj" domains
+ * note which of the watched blocks are freed.  Both domains are used with the GIL held only, so the
+ * table needs no lock.  Watches do not nest: there is one at a time in the process.
  *
  * @thread any  @tstate attached, to an interpreter that shares the process's GIL
  * Follows: CPython C API, "Memory Management", PyMem_SetAllocator() (hooks on a running

@@ -138,8 +138,8 @@ static void count_call_locked(uintptr_t address, bool to_main) {
     s_callers[i].to_main += to_main;
 }
 
-/** A thread whose interpreter is gone must not run its code in another. */
-static void wait_for_ever(void) {
+/** A thread whose interpreter is gone must not run its code in another one. */
+__attribute__((noreturn)) static void hang(void) {
     for (;;) {
         pause();
     }
@@ -150,7 +150,7 @@ static void route_call(uintptr_t address) {
     struct noted *noted = tl_noted;
     bool has_state = PyGILState_GetThisThreadState() != NULL;
     if (!noted && has_state) {
-        return; /* a thread of Python's, or of the host */
+        return; /* a thread of Python or of the host */
     }
     pthread_mutex_lock(&s_lock);
     count_call_locked(address, !noted);
@@ -170,7 +170,7 @@ static void route_call(uintptr_t address) {
     }
     pthread_mutex_unlock(&s_lock);
     if (is_lost) {
-        wait_for_ever();
+        hang();
     }
 }
 

@@ -2,12 +2,13 @@
  * Threads that extensions start, and their use of the simplified GIL-state API.
  *
  * PyGILState_Ensure() on a thread without a thread state gives it one of the *main* interpreter,
- * whatever the callback belongs to.  This file defines PyGILState_Ensure() and pthread_create() in
- * the executable, where the dynamic linker looks first, and so is asked by every extension:
+ * whatever interpreter the callback belongs to.  This file defines PyGILState_Ensure() and
+ * pthread_create() in the executable, where the dynamic linker looks first, so that all extensions
+ * call them:
  *  - a thread that an extension starts is noted together with the interpreter it was started in;
  *  - its PyGILState_Ensure() gets a thread state of that interpreter, and is counted;
- *  - as long as such a thread lives that interpreter must not be ended (gilstate_may_end()); one
- *    that calls for the first time after the end waits for ever, as CPython 3.14 lets it.
+ *  - as long as such a thread lives that interpreter must not be ended (gilstate_may_end());
+ *  - a thread that calls for the first time after the end hangs, as in CPython 3.14.
  * Threads of the host and of Python (`threading`) are left alone.
  * Not caught: extensions loaded with RTLD_DEEPBIND or linked against another C library.
  *
@@ -24,7 +25,7 @@
 
 /** A thread that an extension started and that lives. */
 struct gilstate_thread {
-    bool has_started;        /**< else it is about to run for the first time, and has nothing yet */
+    bool has_started;        /**< false: it is about to run for the first time */
     pthread_t thread;        /**< once it has started */
     const void *interpreter; /**< in which it was started: a PyInterpreterState; NULL: none */
     uintptr_t starter;       /**< where pthread_create() was called from */
@@ -43,19 +44,20 @@ void gilstate_each_thread(void (*function)(const struct gilstate_thread *thread,
 struct gilstate_caller {
     uintptr_t address;
     unsigned long calls;   /**< since the process started */
-    unsigned long to_main; /**< of these: on threads that nobody was seen to start */
+    unsigned long to_main; /**< of these: on threads whose start was not seen */
 };
 
-/** More places than any set of extensions has; the calls of further ones are not told apart. */
+/** More places than any set of extensions has; calls from further ones are not counted. */
 enum { GILSTATE_CALLERS_MAX = 64 };
 
 /** Copy the callers seen so far. @return how many */
 size_t gilstate_callers(struct gilstate_caller ret_callers[GILSTATE_CALLERS_MAX]);
 
 /**
- * Whether an interpreter may be ended as far as extensions' threads go; if so, threads of it that
- * come later wait for ever.  No: a living thread of it used the API, or was started by code for
- * which `uses_api` says so (it must not load or list images: the dynamic linker may be waiting).
+ * Whether the threads of extensions allow an interpreter to be ended.  They do not when a living
+ * thread that was started in it has used the API, or was started by code that `uses_api` is true
+ * for.  After `true` a thread of that interpreter hangs when it uses the API for the first time.
+ * @param uses_api  must not load or list images: the dynamic linker may be waiting
  * @tstate attached, GIL held from before this call until the interpreter has ended
  */
 bool gilstate_may_end(const void *interpreter, bool (*uses_api)(uintptr_t starter, void *arg),

@@ -1,5 +1,5 @@
 /**
- * Split identity: an object of one interpreter of which another has its own under the same name.
+ * Split identity: two interpreters have an object each under the same name.
  *
  * `decimal.Decimal` of the main interpreter and `decimal.Decimal` of a sub-interpreter are two
  * classes: an extension that keeps the one finds that no number of the other is an instance of it.

@@ -5,7 +5,7 @@
 #include "pool/python/cpython_inspect.h"
 #include "reload/objects/module_image.h"
 
-/** Mark an image, and the libraries that it was linked with. */
+/** Mark an image and the libraries that it was linked with. */
 static void mark(struct image_use *use, const struct image *image) {
     size_t index = image_list_index(use->images, image->low);
     if (use->used[index]) {

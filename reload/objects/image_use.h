@@ -1,16 +1,21 @@
 /**
  * Which extensions an interpreter uses.
  *
- * Extensions are loaded for the whole process, and applications side by side use different ones:
- * what one keeps in its variables concerns those interpreters only that can call its code.  An
- * interpreter uses an image when one of its modules, found in sys.modules or not, was made from it,
- * or it has a function, method or object of a type in it.  A library is used with the extensions
- * that were linked with it; one that none was linked with (dlopen()) may be anybody's.  CPython's
- * own image is everybody's.
+ * Extensions are loaded for the whole process, but applications side by side use different ones:
+ * the variables of an extension concern only those interpreters that can call its code.  An
+ * interpreter uses an image when one of its modules, in sys.modules or not, was made from the
+ * image, or when it has a function, a method or an object of a type there.  A library is used with
+ * the extensions that were linked with it.  All interpreters use CPython's own image, and a library
+ * that no extension was linked with (dlopen()).
  *
- * Life cycle: 1. image_use_start(); 2. any of: image_use_look() at every object that the collector
- * tracks for an interpreter; image_use_modules(), which is much cheaper, for one that was looked at
- * before and may have imported more since; 3. image_use_end(); 4. questions; 5. image_use_clear().
+ * Life cycle:
+ *   1. image_use_start()
+ *   2. image_use_look() at every object that the collector tracks for an interpreter; or, much
+ *      cheaper, image_use_modules() for an interpreter that was looked at before and may have
+ *      imported more since
+ *   3. image_use_end()
+ *   4. questions
+ *   5. image_use_clear()
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */
@@ -31,7 +36,7 @@ enum { IMAGE_USE_TYPES = 64 };
 struct image_use {
     const struct image_list *images; /**< unchanged from 1. to 5. */
     bool *used;                      /**< one for each of images->items */
-    bool any;                        /**< an extension, or a library that knows Python's objects */
+    bool any; /**< an extension is used, or a library that knows Python's objects */
     PyTypeObject *known[IMAGE_USE_TYPES]; /**< types whose objects need no second look */
 };
 
@@ -43,9 +48,9 @@ void image_use_look(PyObject *object, void *use);
 void image_use_modules(struct image_use *use, PyInterpreterState *interpreter);
 void image_use_end(struct image_use *use);
 
-/** Remember the images marked so far (addresses of struct image), and mark remembered ones again.
- */
+/** Copy which images are marked so far, as addresses of struct image. Errors: ERR_MEMORY */
 int image_use_save(const struct image_use *use, struct address_set *ret_images, struct error *err);
+/** Mark these images, too. */
 void image_use_add(struct image_use *use, const struct address_set *images);
 void image_use_clear(struct image_use *use);
 

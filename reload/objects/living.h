@@ -1,5 +1,5 @@
 /**
- * Telling a living Python object from whatever else an address may be of.
+ * Is there a live Python object at this address?
  *
  * @thread one at a time  @tstate attached, GIL held
  */
@@ -16,29 +16,29 @@
 
 enum living {
     LIVING_NOWHERE,  /**< nothing can be read there: no address at all */
-    LIVING_NOT,      /**< no object, or nothing that can be told from none */
+    LIVING_NOT,      /**< no object, or not distinguishable from garbage */
     LIVING_TRACKED,  /**< in a list of the garbage collector */
     LIVING_IMMORTAL, /**< PEP 683 */
     LIVING_PROBABLE, /**< looks like one that the collector does not track */
-    LIVING_SURE,     /**< the same, and the block that it stands in is as large as it should be */
+    LIVING_SURE,     /**< the same, and its memory block is as large as the type needs */
 };
 
-/** What stands at an address, and before it where the collector keeps its links. */
+/** The words at an address, and what those before it say if they are the collector's links. */
 struct living_head {
     PyObject object;
     Py_ssize_t items; /**< of a variable-sized object */
     bool is_readable;
-    bool is_tracked; /**< in a list of the garbage collector, whosever */
+    bool is_tracked; /**< in a list of the garbage collector, of any interpreter */
 };
 
-/** Read what stands at several addresses at once, at most SAFE_READ_MAX. */
+/** Read the heads at several addresses at once, at most SAFE_READ_MAX. */
 void living_read(const uintptr_t *addresses, size_t count, struct living_head *ret_heads);
 
 /**
- * What an address that the map does not know is of.  A probable object has a known type (in an
- * image, or tracked) and a count that makes sense (a freed block has the allocator's link there).
+ * Judge an address that the map does not know.  A probable object has a known type (in an image, or
+ * tracked) and a plausible reference count (a freed block has the allocator's link there).
  * @param map   NULL: nothing is known
- * @param head  what stands there; NULL: it is read
+ * @param head  read by living_read(); NULL: it is read here
  * @param[out] ret_type  set for all but the first three
  */
 enum living living_object(const struct object_map *map, const struct image_list *images,
@@ -47,7 +47,7 @@ enum living living_object(const struct object_map *map, const struct image_list 
 
 /**
  * Whether a probable object is a leaf value: a string, a number, a ContextVar, or a tuple of these.
- * Looks at what it has to with care, since the object may have died.
+ * Memory is read with safe_read(), since the object may have died.
  */
 bool living_is_leaf(const struct object_map *map, const struct image_list *images,
                     uintptr_t address, PyTypeObject *type);

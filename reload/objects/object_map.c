@@ -64,7 +64,7 @@ void object_map_free(struct object_map *map) {
     }
 }
 
-/** @return NULL: it stands within something else, and is nobody's; or out of memory */
+/** @return NULL: it lies inside something else and has no owner; or out of memory */
 static uint8_t *mark_of(struct object_map *map, const void *object) {
     return object_marks_at(&map->marks, (uintptr_t)object);
 }
@@ -182,7 +182,7 @@ static void meet_static_type(struct object_map *map, PyTypeObject *type) {
     }
 }
 
-/** Containers that are untracked for good reason, and so whole: others may be half-built. */
+/** Untracked containers that are complete; others may be half-built. */
 static bool is_followed_untracked(PyObject *object) {
     return PyDict_CheckExact(object) || PyTuple_CheckExact(object) || PyAnySet_CheckExact(object) ||
            PyCode_Check(object);
@@ -275,7 +275,7 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
     return result(map, err);
 }
 
-/** Of edges alone: what is not tracked holds nothing that is. */
+/** Untracked objects need not be followed: they hold no tracked ones. */
 static void start_finding_edges(struct object_map *map, bool with_strangers) {
     map->has_edges_only = true;
     map->with_strangers = with_strangers;

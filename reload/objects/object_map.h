@@ -2,13 +2,12 @@
  * Which interpreter owns an object, for every object of every interpreter, at one moment.
  *
  *  - An object that the garbage collector tracks belongs to the interpreter whose lists hold it.
- *  - Others (strings, numbers, containers of these) belong to those from whose objects tp_traverse
- *    reaches them; reached from two, an object belongs to both and is stale for neither.
- *  - What lies inside a loaded image (static types, singletons), what is immortal, and what hangs
- *    on a static type because CPython put it there (its dictionary, mro, descriptors) is nobody's.
+ *  - Another object (a string, a number, a container of these) belongs to the interpreters from
+ *    whose objects tp_traverse reaches it; one that two interpreters reach is stale for neither.
+ *  - No owner have objects inside a loaded image (static types, singletons), immortal objects, and
+ *    the *furniture* of static types: what CPython hangs on them (dictionary, mro, descriptors).
  *
- * Marking and asking cost a few nanoseconds (object_marks.h), and nothing of Python is allocated or
- * changed.
+ * Marking and asking cost a few nanoseconds (object_marks.h).  No Python object is changed.
  *
  * Life cycle: 1. object_map_new(); 2. object_map_track() for every interpreter that shares the
  * GIL; 3. object_map_reach() for those whose untracked objects and edges matter; 4. questions;
@@ -38,8 +37,8 @@ enum object_owner {
 enum {
     OWNER_MASK = 15,
     OBJECT_TRACKED = 16,  /**< in a list of the garbage collector: exactly one owner */
-    OBJECT_NOBODYS = 32,  /**< in an image, immortal, or a static type's furniture */
-    OBJECT_PLAIN = 64,    /**< while looking for edges: seen, and in no list of the collector */
+    OBJECT_NOBODYS = 32,  /**< no owner: in an image, immortal, or a static type's furniture */
+    OBJECT_PLAIN = 64,    /**< while edges are looked for: met, and in no list of the collector */
     OBJECT_COUNTED = 128, /**< references to it are counted */
 };
 
@@ -66,7 +65,7 @@ struct object_source {
 /** Mark every object of a source. Errors: ERR_MEMORY */
 int object_map_track(struct object_map *map, const struct object_source *source, struct error *err);
 
-/** Its dictionary, mro and the descriptors in it are nobody's. Errors: ERR_MEMORY */
+/** A static type and its furniture have no owner. Errors: ERR_MEMORY */
 int object_map_add_static_type(struct object_map *map, PyTypeObject *type, struct error *err);
 
 /**
@@ -78,20 +77,22 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
                      enum object_owner owner, struct error *err);
 
 /**
- * The same for edges alone, in half the time: untracked objects are left as they are, and so belong
- * to those interpreters only for which object_map_reach() was called.  With `with_strangers` edges
- * to tracked objects of interpreters that were not tracked are found as well: their to_owner is 0
- * until object_map_name_strangers() after these were.  No object_map_reach() may follow.
+ * The same for edges alone, in half the time: untracked objects get no owner.  No
+ * object_map_reach() may follow.
+ * @param with_strangers  find edges to *strangers*, too: tracked objects of interpreters that were
+ *                        not tracked.  Such an edge has no to_owner yet
  */
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
                           enum object_owner owner, bool with_strangers, struct error *err);
 /**
- * object_map_track() and object_map_find_edges() in one go, for an interpreter that comes last:
- * all others have been tracked.
+ * object_map_track() and object_map_find_edges() in one go, for the last interpreter: all others
+ * must have been tracked.
  */
 int object_map_track_last(struct object_map *map, const struct object_source *source,
                           struct error *err);
+/** Whether an edge to a stranger was found. */
 bool object_map_has_strangers(const struct object_map *map);
+/** Fill in the to_owner of these edges, after the other interpreters have been tracked. */
 void object_map_name_strangers(struct object_map *map);
 
 /** Marks of an address: owners and flags, 0 for one that is no known object. */
@@ -101,9 +102,9 @@ uint8_t object_map_marks(const struct object_map *map, uintptr_t address);
 int object_map_count(struct object_map *map, const PyObject *object, struct error *err);
 
 /**
- * References to an object that is counted from inside: how many edges of OWNER_OLD's objects lead
- * to it, as the garbage collector's trial deletion counts them.  ob_refcnt above that is held from
- * outside: by C variables, by running frames; of strings also by the keys of dictionaries.
+ * The references to a counted object from inside: how many of OWNER_OLD's objects lead to it, as
+ * the garbage collector's trial deletion counts them.  What ob_refcnt has beyond that is held from
+ * outside: by C variables and running frames; for strings also by the keys of dictionaries.
  * @return at most OBJECT_REFERENCES_MANY
  */
 size_t object_map_references(const struct object_map *map, uintptr_t address);
@@ -111,7 +112,7 @@ enum { OBJECT_REFERENCES_MANY = 255 };
 
 /** Edges found so far; at most OBJECT_EDGES_MAX are kept. */
 const struct object_edge *object_map_edges(const struct object_map *map, size_t *ret_count);
-/** Beyond this many edges between interpreters the verdict is clear without more of them. */
+/** More edges between interpreters than this do not change the verdict. */
 enum { OBJECT_EDGES_MAX = 65536 };
 
 /** The static types met (their addresses lie in images). */

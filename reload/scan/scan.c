@@ -54,8 +54,8 @@ static void scan_block(struct scanner *scanner, const struct block *block) {
 }
 
 /**
- * The states of interpreters and threads are heap blocks too, and lead to everything: an extension
- * that keeps a pointer to one has it from CPython, whose business they are.
+ * The states of interpreters and threads are heap blocks, too, and lead to everything.  They belong
+ * to CPython; an extension that keeps a pointer to one does not keep what they lead to.
  */
 static void leave_out_states(struct scanner *scanner, const struct py_interpreters *interpreters) {
     for (size_t i = 0; i < interpreters->count; i++) {

@@ -2,12 +2,13 @@
  * Which words of the extensions' memory hold objects: writable segments, thread-local blocks,
  * and the heap blocks that these point to.
  *
- * A word holds an object when, its low three (tag) bits cleared, it is the address of one that
- * the object map knows, or of a living object that it does not know (held by C alone, or untracked
- * while the map has tracked objects only) which itself leads to a known one.  Heap blocks are
- * followed from images that use Python's API only: what else is in a process's heap is other
- * libraries' business, and full of leftovers.  Words that CPython keeps in an extension's memory
- * are left out: the furniture of static types and the cached copy of a PyModuleDef.
+ * A word holds an object when, with its low three (tag) bits cleared, it is the address
+ *  - of an object that the map knows, or
+ *  - of a living object that the map does not know and that leads to a known one: it is held by C
+ *    alone, or it is untracked and the map has tracked objects only.
+ * Heap blocks are followed only from images that use Python's API: those of other libraries are no
+ * concern, and full of leftovers.  Words that CPython keeps in an extension's memory are left out:
+ * the furniture of static types (object_map.h) and the cached copy of a PyModuleDef.
  *
  * @thread one at a time  @tstate attached (to nothing in particular), GIL held throughout
  */
@@ -24,11 +25,11 @@
 #include "reload/objects/image_use.h"
 #include "reload/objects/object_map.h"
 
-/** How far from a variable the object was found: through so many heap blocks. */
+/** How far heap blocks are followed from a variable. */
 enum {
     SCAN_DEPTH_MAX = 3,             /**< a container's nodes: list → node → node */
-    SCAN_BLOCKS_MAX = 4096,         /**< heap blocks followed in one scan … */
-    SCAN_BLOCK_BYTES_MAX = 4 << 20, /**< … and their size in all: about 1 ms */
+    SCAN_BLOCKS_MAX = 4096,         /**< heap blocks in one scan */
+    SCAN_BLOCK_BYTES_MAX = 4 << 20, /**< their size in all: about 1 ms */
 };
 
 struct scan_hit {
@@ -36,7 +37,7 @@ struct scan_hit {
     uintptr_t location; /**< the variable: an address, or an offset into the thread-local block */
     bool is_tls;
     unsigned depth;     /**< 0: the variable holds it; 1: a heap block that it points to, … */
-    size_t block_bytes; /**< of the heap block that the word stands in; 0: all of it is in use */
+    size_t block_bytes; /**< size of the word's heap block if only a part may be in use, else 0 */
     uintptr_t holder;   /**< where the word itself stands */
     uintptr_t word;     /**< the word, tag bits included */
     PyObject *object;   /**< what it points to; owned by an interpreter of `wanted`, if known */
@@ -47,7 +48,7 @@ struct scan_hit {
 struct scan {
     struct scan_hit *hits;
     size_t count;
-    /** Cached module dictionaries (m_copy) met: as if the PyModuleDef were a variable. */
+    /** Cached module dictionaries (m_copy): the PyModuleDef is taken for a variable. */
     struct scan_hit *copies;
     size_t copy_count;
     /** Living objects that the map does not know and the collector does not track: strings … */

@@ -19,9 +19,8 @@ struct thread_list {
 };
 
 /**
- * Threads with a thread state of any interpreter that is still, but `ending`, and those that
- * extensions started. Each may end at any time: what is read of it afterwards must be read with
- * care (safe_read()).
+ * Threads with a thread state of any interpreter that is_still, except `ending`, and those that
+ * extensions started.  Each may end at any time: its memory must be read by safe_read().
  * @return 0, or -1: ERR_MEMORY  @owns free(list->items)
  */
 int scan_threads(struct thread_list *list, const struct py_interpreters *interpreters,

@@ -143,7 +143,7 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
         struct container container = {scanner, from, holder, object};
         type->tp_traverse(object, look_into, &container);
     } else if (type == &PyTuple_Type) {
-        /* One that was moved when it was resized leaves its head behind: read with care. */
+        /* A tuple that was moved when it was resized leaves its head behind: it may be garbage. */
         if (safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items)) {
             size_t bytes = (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES;
             queue_block(scanner, from, holder, (struct image_range){(uintptr_t)object, bytes},
@@ -155,7 +155,7 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
     }
 }
 
-/** Leaf values in heap blocks are left out: nobody can tell them from what stood there before. */
+/** Leaf values in heap blocks are left out: they cannot be told from leftovers. */
 static void note_unclaimed(struct scanner *scanner, const struct block *from, uintptr_t holder,
                            PyObject *object, PyTypeObject *type) {
     bool is_leaf = living_is_leaf(scanner->map, scanner->images, (uintptr_t)object, type);

@@ -1,6 +1,6 @@
 /**
- * The words of variables and heap blocks, one range after the other: which of them are hits, and
- * which lead on.  The inner part of scan.h.
+ * The words of variables and heap blocks, one range after the other: some are hits, some lead to
+ * further blocks.  The inner part of scan.h.
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */
@@ -23,19 +23,19 @@ struct block {
     struct image *image;
     uintptr_t location;
     bool is_tls;
-    bool is_exact; /**< `bytes` is what is in use, not what was allocated */
+    bool is_exact; /**< `bytes` is the size in use, not the size allocated */
 };
 
 /** A word that may be an address to follow. */
 struct candidate {
     uintptr_t holder, word;
-    uintptr_t next; /**< the word after it: in a C++ vector the end of what is in use */
+    uintptr_t next; /**< the word after it: in a C++ vector the end of the part in use */
 };
 
 struct scanner {
     struct scan *scan;
     const struct image_list *images;
-    const struct object_map *map; /**< NULL: objects are told from other memory by their looks */
+    const struct object_map *map; /**< NULL: objects are recognised in memory (living.h) */
     unsigned wanted;
     struct address_set seen; /**< heap blocks that were queued */
     struct block *blocks;    /**< SCAN_BLOCKS_MAX; followed first in, first out */

@@ -1,8 +1,8 @@
 /**
  * The extension modules that an interpreter has loaded, and which image each came from.
  *
- * Read from sys.modules without running any code of the application: dictionaries are looked
- * through entry by entry, attributes are never asked for.
+ * Read from sys.modules without running any code of the application: dictionaries are searched
+ * entry by entry, no attribute is asked for.
  *
  * @thread one at a time  @tstate attached, to any interpreter that shares the GIL
  */
@@ -33,7 +33,7 @@ int extension_list_read(struct extension_list *list, PyInterpreterState *interpr
                         const struct image_list *images, struct error *err);
 void extension_list_clear(struct extension_list *list);
 
-/** The module that an image's variables belong to: its own, or the one that brought it. */
+/** The module that an image's variables belong to; for a library the one that brought it. */
 const char *extension_list_module_of(const struct extension_list *list,
                                      const struct image_list *images, const struct image *image);
 

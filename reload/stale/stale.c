@@ -16,10 +16,10 @@
 /** A word that pointed into an interpreter when it was looked at. */
 struct remembered {
     struct scan_hit hit;
-    uintptr_t root;  /**< what the variable held: itself `word`, or the block that leads to it */
+    uintptr_t root;  /**< the variable's value: the word itself, or the block that leads to it */
     uintptr_t block; /**< start of the object's memory block */
     bool is_harmless_if_kept;
-    bool is_borrowed; /**< known only without a watch */
+    bool is_borrowed; /**< set by count_instead(), where there is no watch */
     char holds[OBJECT_TEXT_BYTES];
 };
 
@@ -75,7 +75,7 @@ static void remember_unclaimed(const struct scan_hit *hit, struct remembered *wo
     object_text(hit->object, word->holds, sizeof word->holds);
 }
 
-/** Whether a word in a heap block may be none, but what stood there before: not worth a watch. */
+/** Whether a word in a heap block may be a leftover: not worth a watch. */
 static bool is_doubtful(const struct scan_hit *hit) {
     return stale_words_is_leftover(hit, true);
 }
@@ -90,7 +90,7 @@ static int make_room(size_t most, struct remembered **ret_words, size_t *ret_cou
                : 0;
 }
 
-/** The words that may hold objects of the generation that serves; leaf values do not matter. */
+/** The words that may hold objects of the serving generation, except leaf values. */
 static int remember_before_load(struct stale_check *check, const struct stale_view *view,
                                 struct error *err) {
     if (make_room(view->scan.count, &check->before_load, &check->before_load_count, err) != 0) {
@@ -105,7 +105,7 @@ static int remember_before_load(struct stale_check *check, const struct stale_vi
     return 0;
 }
 
-/** The same of the generation that ends, and unclaimed ones: strings, of who knows whom. */
+/** Same for the ending generation; also untracked objects (strings), whose owner is unknown. */
 static int remember_before_end(struct stale_check *check, const struct stale_view *view,
                                struct error *err) {
     size_t most = view->scan.count + view->scan.unclaimed_count;
@@ -188,7 +188,7 @@ void stale_check_free(struct stale_check *check) {
     }
 }
 
-/** Whether the heap block that a word stands in is still what the variable leads to. */
+/** Whether the variable still leads to the heap block that the word stands in. */
 static bool leads_there(const struct remembered *word) {
     uintptr_t root;
     return word->hit.is_tls || !is_indirect(&word->hit) ||
@@ -250,7 +250,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
     return result;
 }
 
-/** Where nobody can watch, in the presence of an interpreter with its own GIL: count references. */
+/** Count references where no watch is possible: an interpreter with its own GIL frees, too. */
 static int count_instead(struct stale_check *check, void *old, void *new, struct error *err) {
     struct stale_view view;
     struct stale_memory nothing = {0};
@@ -302,7 +302,7 @@ static bool uses_gilstate(uintptr_t starter, void *arg) {
 }
 
 bool stale_check_may_end(struct stale_check *check, void *old) {
-    /* Out of memory: the images known so far have to do. */
+    /* Out of memory: go by the images known so far. */
     image_list_refresh(&check->images, NULL);
     return gilstate_may_end(old, uses_gilstate, &check->images);
 }
@@ -314,7 +314,7 @@ static bool still_holds(const struct remembered *word) {
            leads_there(word);
 }
 
-/** An interpreter that ends leaves what outlives it in no list of the collector. */
+/** Objects that outlive their interpreter are in no list of the collector; others are tracked. */
 static bool is_of_the_living(const struct stale_check *check, const struct remembered *word) {
     PyTypeObject *type;
     return living_object(NULL, &check->images, (uintptr_t)word->hit.object, NULL, &type) ==

@@ -6,14 +6,17 @@
  * finds such variables before the new interpreter gets traffic, and names them.
  *
  * One `struct stale_check` serves one named interpreter, generation after generation:
- *   1. stale_check_before_load(N)    what do extensions hold of N before N+1 is built?  (optional:
- *                                    without it nothing can be told `reinitialised`)
- *   2. stale_check_loaded(N, N+1)    N+1 has loaded and N still serves: the report before the
- * switch stale_check_loaded(NULL, N)   the first generation: would it be recyclable?
- *   3. stale_check_before_end(N, N+1) N is drained, about to end: remember what points into it
- *   4. stale_check_after_end(N+1)    N is gone: which of those words still point there?
- * Between 3 and 4 nothing of N+1 may run (the gate is closed); the check watches which blocks are
- * freed meanwhile.  2 for N+2 may follow 4; a step may be left out, never repeated out of order.
+ *   1. stale_check_before_load(N): note what extensions hold of N before N+1 is built.
+ *      Optional: without it no finding can be `reinitialised`.
+ *   2. stale_check_loaded(N, N+1): the report before the switch; N+1 has loaded, N still serves.
+ *      For the first generation stale_check_loaded(NULL, N): would it be recyclable?
+ *   3. stale_check_before_end(N, N+1): N is drained and about to end; note what points into it.
+ *   4. stale_check_after_end(N+1): the report after the end; which of these words still point
+ *      there?
+ *
+ * After step 4, step 2 for N+2 may follow.  A step may be left out, but not be repeated or taken
+ * out of order.  Between 3 and 4 no code of N+1 may run (the gate is closed): the check watches
+ * which blocks are freed meanwhile.
  *
  * The check never runs code of the application: no __repr__, no attribute access, no destructor.
  * It calls tp_traverse, as the garbage collector does, and reads memory.
@@ -31,7 +34,7 @@
 
 #include "pool/base/error.h"
 
-/** From harmless to worst; the last three are the audit's, about loading a second time. */
+/** From harmless to worst; only the audit, which loads a second time, finds the last three. */
 enum stale_verdict {
     VERDICT_CLEAN,         /**< nothing but immutable leaf values with a reference held */
     VERDICT_REINITIALISED, /**< pointed into N, but loading N+1 replaced the pointer */
@@ -48,7 +51,7 @@ const char *stale_verdict_name(enum stale_verdict verdict);
 bool stale_verdict_is_recyclable(enum stale_verdict verdict);
 
 enum stale_hazard {
-    HAZARD_GILSTATE = 1, /**< simplified GIL-state API: its threads' callbacks land in main */
+    HAZARD_GILSTATE = 1, /**< GIL-state API: callbacks of its threads run in the main interpreter */
     HAZARD_IDENTITY = 2, /**< keeps an object of one interpreter and uses it in another */
     HAZARD_BORROWED = 3, /**< keeps such an object without owning a reference */
 };
@@ -56,18 +59,21 @@ enum stale_hazard {
 struct stale_finding {
     enum stale_hazard hazard;
     enum stale_verdict verdict;
-    char *module;    /**< "psycopg2._psycopg"; of a private library the module that brought it;
-                          of an object in no image the module that leads to it, "": none does */
-    char *image;     /**< path of the image that the variable is in; "" if it is in none */
+    /**
+     * "psycopg2._psycopg"; for a private library the module that brought it; for an object in no
+     * image the module that leads to it, "" if none does.
+     */
+    char *module;
+    char *image;     /**< path of the image that the variable is in; "": it is in none */
     char *symbol;    /**< "cache", "table+0x10", ".bss+0x48", "cache → heap" */
     uint64_t offset; /**< of the variable in the image (in the thread-local block if is_tls) */
     bool is_tls;
-    bool is_borrowed; /**< else a reference is held */
+    bool is_borrowed; /**< false: the variable owns a reference */
     char *holds;      /**< "<class 'decimal.Decimal'>" */
-    char *owner;      /**< whose object: "the old generation", "the main interpreter", … */
+    char *owner;      /**< of the object: "the old generation", "the main interpreter", … */
     /**
-     * Known and harmless for recycling: shown, and counted in no verdict.  Objects of the main
-     * interpreter that standard library modules hold, which is how CPython shares them.
+     * Known and harmless for recycling: shown, but not part of any verdict.  For example objects of
+     * the main interpreter that standard library modules share between interpreters.
      */
     bool is_note;
 };
@@ -78,7 +84,7 @@ struct stale_extension {
     bool is_single_phase;
     bool uses_gilstate; /**< its image calls PyGILState_Ensure */
     enum stale_verdict verdict;
-    unsigned findings; /**< notes not counted */
+    unsigned findings; /**< without notes */
 };
 
 struct stale_report {
@@ -99,7 +105,7 @@ struct stale_check *stale_check_new(struct error *err);
 void stale_check_free(struct stale_check *check);
 
 /* `old` and `new` are PyInterpreterState pointers (generation_interpreter_state()).
- * All return 0, or -1 with ERR_MEMORY, or ERR_USAGE for an interpreter with a GIL of its own. */
+ * The steps return 0, or -1 with ERR_MEMORY, or ERR_USAGE: an interpreter has a GIL of its own. */
 
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err);
 /** @owns the report is the caller's: stale_report_free() */
@@ -108,8 +114,8 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
 /** @param new  the generation that serves now, or NULL */
 int stale_check_before_end(struct stale_check *check, void *old, void *new, struct error *err);
 /**
- * Whether extensions' threads let an interpreter be ended: not while one lives that was started in
- * it and calls Python through the GIL-state API.  If yes, hold the GIL until it has ended.
+ * Whether the threads of extensions allow `old` to be ended (gilstate_may_end()).  After `true` the
+ * GIL must be held until it has ended.
  */
 bool stale_check_may_end(struct stale_check *check, void *old);
 int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,

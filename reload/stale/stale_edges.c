@@ -82,8 +82,7 @@ static const struct scan_hit *find_variable(const struct stale_view *view, PyObj
     return hit ? hit : find_in(view->scan.copies, view->scan.copy_count, target);
 }
 
-/** The module of `interpreter` whose dictionary an object is, or from whose variables it is
- * reached. */
+/** The module of `interpreter` whose dictionary is the object, or leads to it. */
 static const char *module_that_leads_to(PyObject *object, PyInterpreterState *interpreter,
                                         char *text, size_t text_bytes) {
     PyObject *own_name = object_dict_entry(object, "__name__");
@@ -112,7 +111,7 @@ static PyInterpreterState *interpreter_of(const struct stale_view *view, uint8_t
                                 : view->subject;
 }
 
-/** A tuple of leaf values and objects that belong to nobody, such as a key of static types. */
+/** A tuple of leaf values and objects without an owner, such as a key of static types. */
 static bool is_leaf_tuple(const struct stale_view *view, PyObject *object) {
     if (!PyTuple_CheckExact(object)) {
         return false;
@@ -143,7 +142,7 @@ static bool is_weak_set(PyObject *object) {
     return true;
 }
 
-/** Made for a static type when that was first used, in whichever interpreter that was. */
+/** Made for a static type by the interpreter that used it first. */
 static bool is_descriptor_of_static_type(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     bool is_descriptor = type == &PyWrapperDescr_Type || type == &PyMethodDescr_Type ||
@@ -185,7 +184,7 @@ static int report_edge(struct stale_view *view, struct stale_report *report,
     return stale_report_add_nowhere(report, module ? module : "", from, &what);
 }
 
-/** More edges than this add nothing to a report that a person reads. */
+/** More edges than this add nothing to a report for people. */
 enum { EDGES_REPORTED_MAX = 50 };
 
 int stale_edges_report(struct stale_view *view, struct stale_report *report, struct error *err) {
@@ -196,7 +195,7 @@ int stale_edges_report(struct stale_view *view, struct stale_report *report, str
         bool concerns_us = edge->from_owner == OWNER_MAIN
                                ? edge->to_owner == OWNER_OLD
                                : edge->from_owner != OWNER_OTHER && edge->to_owner != OWNER_MAIN;
-        /* The old generation's own edges end with it.  Owned by nobody that was asked: an
+        /* The old generation's own edges end with it.  Without an owner: an object of an
          * interpreter that is ending, which had a check of its own. */
         if (!concerns_us || !edge->to_owner || (edge->from_owner == OWNER_OLD && !view->is_first) ||
             is_edge_harmless(view, edge)) {

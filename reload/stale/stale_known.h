@@ -10,7 +10,7 @@
 
 #include "reload/stale/stale_report.h"
 
-/** Whether a finding is only worth a note. `hit` is NULL where no variable was found. */
+/** Whether a finding is worth no more than a note. @param hit  NULL: no variable was found */
 bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
                              const struct stale_what *what);
 

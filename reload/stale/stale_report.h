@@ -1,5 +1,5 @@
 /**
- * Building a struct stale_report: used by the parts of the check only.
+ * Building a struct stale_report.  For this room only.
  *
  * @thread one at a time  @tstate attached
  */
@@ -19,10 +19,10 @@ struct stale_what {
     enum stale_verdict verdict;
     bool is_borrowed, is_note;
     PyObject *holds;
-    const char *holds_text; /**< instead of `holds`, of an object that is gone */
+    const char *holds_text; /**< instead of `holds`, for an object that is gone */
     const char *owner;
-    const char *function; /**< NULL, or what stands instead of a variable's name */
-    const char *detail;   /**< NULL, or what to say after the symbol */
+    const char *function; /**< NULL, or a function's name instead of the variable's */
+    const char *detail;   /**< NULL, or a text that follows the symbol */
 };
 
 /** Add a finding about a variable. @return 0, or -1: out of memory */

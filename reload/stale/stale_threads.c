@@ -30,8 +30,8 @@ struct living {
 };
 
 /**
- * A thread that was started in the old generation, lives, and calls Python back: it does so in that
- * generation for as long as it lives, whoever's functions it is given.
+ * A thread that was started in the old generation, lives, and calls Python back.  It does so in
+ * that generation for as long as it lives, even with functions of another one.
  */
 static void report_thread(const struct gilstate_thread *thread, void *arg) {
     struct living *living = arg;

@@ -66,7 +66,7 @@ static int list_objects(struct stale_view *view, struct error *err) {
                                   : object_map_track(view->map, &subject, err);
 }
 
-/** Which images `old` uses: known from when it was new, but for what it has imported since. */
+/** Mark the images that `old` uses: those known from when it was new, and later imports. */
 static void mark_use_of_old(struct stale_view *view, const struct stale_memory *memory) {
     if (memory->knows_used) {
         image_use_add(&view->use, &memory->used);
@@ -110,7 +110,7 @@ static int track_others(struct stale_view *view, struct error *err) {
     return 0;
 }
 
-/** @param map  NULL: which variables hold tracked objects, whoever owns them */
+/** @param map  NULL: find tracked objects of any owner */
 static int scan_with(struct stale_view *view, const struct object_map *map, struct error *err) {
     const struct scan_options options = {.use = &view->use,
                                          .map = map,
@@ -192,12 +192,11 @@ static int learn(struct stale_view *view, struct stale_memory *memory, const str
     return is_harmless ? stale_memory_note_harmless(memory, hit, is_leaf, err) : 0;
 }
 
-/** Follow all references of `old`, and of the main interpreter, in which modules cache for all. */
+/** Follow all references of `old`, and of the main interpreter, where modules cache for all. */
 static int answer(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     struct scan before = view->scan;
     view->scan = (struct scan){0};
     int result = -1;
-    /* What a module cached for all is reached from the main interpreter, too. */
     if (track_others(view, err) != 0 ||
         object_map_reach(view->map, PyInterpreterState_Main(), OWNER_MAIN, err) != 0 ||
         (owner_of(view, view->old) == OWNER_OLD &&
@@ -260,7 +259,7 @@ static int find_edges_of_new(struct stale_view *view, struct error *err) {
     return 0;
 }
 
-/** The next views do not list objects, and know by this what cannot be `old`'s. */
+/** Later views do not list objects: they learn from this what cannot belong to `old`. */
 static int remember_owners(const struct stale_view *view, struct stale_memory *memory,
                            struct error *err) {
     stale_memory_forget_owners(memory);
@@ -301,7 +300,7 @@ static int look_at_words(struct stale_view *view, struct stale_memory *memory, s
     return scan_with(view, NULL, err);
 }
 
-/** Whether nothing new is in the variables of the extensions that are in use. */
+/** Whether variables of the images in use hold anything that the last full view did not see. */
 static int has_new_words(struct stale_view *view, const struct stale_memory *memory, bool *ret_has,
                          struct error *err) {
     *ret_has = false;

@@ -1,11 +1,10 @@
 /**
- * One look at the process: whose objects the variables of extensions hold, at one moment.
+ * One look at the process: which interpreter's objects the variables of extensions hold now.
  *
- * Looking costs as much as there is to find out.  A view of words alone tells objects from other
- * memory by their looks, without listing them.  A full view lists all objects; references are
- * followed from those of a generation only where a variable holds something of it, or something
- * that may be.  Without an extension in use nothing is listed either, unless a variable of
- * CPython's own holds something new.
+ * The GIL is held meanwhile, so a view does no more than its use needs.  A view of words recognises
+ * objects in memory without listing them.  A full view lists all objects, unless no extension is in
+ * use and CPython's own variables hold nothing new.  References are followed from the objects of a
+ * generation only if a variable holds, or may hold, one of them.
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */
@@ -19,7 +18,6 @@
 #include "reload/stale/extension.h"
 #include "reload/stale/stale_memory.h"
 
-/** Everything that belongs together at one moment. */
 struct stale_view {
     struct image_list *images;
     struct py_interpreters interpreters;
@@ -27,22 +25,22 @@ struct stale_view {
     struct object_map *map;
     struct scan scan;
     struct extension_list extensions; /**< of `subject`, in a full view */
-    PyInterpreterState *subject;      /**< whose extensions are reported: the newest generation */
-    PyInterpreterState *old;          /**< whose objects are stale: marked OWNER_OLD */
-    bool has_listed;                  /**< the objects of all of these are in the map */
-    bool has_edges_of_new;            /**< … and what `subject` refers to */
+    PyInterpreterState *subject;      /**< the newest generation: its extensions are reported */
+    PyInterpreterState *old;          /**< its objects are stale: marked OWNER_OLD */
+    bool has_listed;                  /**< the map has the objects of main, old and subject */
+    bool has_edges_of_new;            /**< the map has the edges of `subject`, too */
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
 };
 
-/** What a view is for: the less it has to know, the shorter the GIL is held. */
+/** What a view is for. */
 enum stale_view_use {
-    VIEW_WORDS, /**< which variables hold tracked objects, whosever, or unclaimed ones */
-    VIEW_FULL,  /**< whose they are, who owns a reference, edges between interpreters */
+    VIEW_WORDS, /**< which variables hold tracked objects, of any owner, or unclaimed ones */
+    VIEW_FULL,  /**< their owners, who holds references, edges between interpreters */
 };
 
 struct stale_view_options {
     struct image_list *images;
-    PyInterpreterState *old; /**< whose objects are looked for */
+    PyInterpreterState *old; /**< its objects are looked for */
     PyInterpreterState *new; /**< the generation after it, or NULL */
     enum stale_view_use use;
     struct stale_memory *memory; /**< read; added to by a full view */

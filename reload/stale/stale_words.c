@@ -10,7 +10,7 @@
 unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit *hit) {
     uint8_t marks = object_map_marks(view->map, (uintptr_t)hit->object);
     if (!(marks & OWNER_MASK)) {
-        /* An object of C's own: it belongs to whom its class belongs to. */
+        /* Held by C alone: it belongs to the owner of its class. */
         marks = object_map_marks(view->map, (uintptr_t)Py_TYPE(hit->object));
     }
     return marks & OWNER_MASK;
@@ -31,8 +31,7 @@ bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed) {
             hit->block_bytes > NODE_BYTES_MAX);
 }
 
-/** Objects of a main interpreter that an extension keeps: harmless unless it is a split identity.
- */
+/** An object of the main interpreter in a variable is harmless, unless its identity is split. */
 static bool judge_main(const struct stale_view *view, const struct scan_hit *hit,
                        struct stale_what *ret_what) {
     if (view->subject == PyInterpreterState_Main()) {

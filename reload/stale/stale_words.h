@@ -19,8 +19,8 @@ unsigned stale_words_owners(const struct stale_view *view, const struct scan_hit
 bool stale_words_is_borrowed(const struct stale_view *view, const struct scan_hit *hit);
 
 /**
- * Whether a hit is probably none: blocks of the heap are full of what was there before, which looks
- * like strings, code and the like that nobody has a reference to.
+ * Whether a hit is probably a leftover: heap blocks keep old contents, which look like strings,
+ * code and the like without an owned reference.
  */
 bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed);
 

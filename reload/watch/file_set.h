@@ -47,12 +47,12 @@ void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const ch
 size_t file_set_changed(struct file_set *set, char *ret_first, size_t size);
 
 /**
- * Settle what a load that began with `before` left open: files noted as possibly newer than what
- * was read whose content is still that of `before` count as read.
+ * After a load that began with the files of `before`: a file that may be newer than what was read
+ * counts as read when its content is still that of `before`.
  */
 void file_set_settle(struct file_set *set, const struct file_set *before);
 
-/** Add to `set` what is only in `other`, as it stands there. Errors: ERR_MEMORY */
+/** Add to `set` the files that are only in `other`, as they are there. Errors: ERR_MEMORY */
 int file_set_merge(struct file_set *set, const struct file_set *other, struct error *err);
 
 #endif

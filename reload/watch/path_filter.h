@@ -35,12 +35,12 @@ bool path_filter_ignores(const struct path_filter *filter, const char *path);
 
 /**
  * Visit every file that the filter watches and every directory that could hold one (so that new
- * ones are seen).  Symbolic links to directories are followed up to PATH_FILTER_DEPTH levels.
+ * files are noticed).  Symbolic links to directories are followed up to PATH_FILTER_DEPTH levels.
  */
 void path_filter_walk(const struct path_filter *filter,
                       void (*visit)(void *ctx, const char *path, bool is_directory), void *ctx);
 
-/** Deeper trees are cut off: what is that deep is a loop of symbolic links. */
+/** Deeper trees are cut off: they are loops of symbolic links. */
 enum { PATH_FILTER_DEPTH = 40 };
 
 /** One pattern against one path, both whole. */

@@ -1,13 +1,14 @@
 /**
- * Directories under inotify, and what on their path decides where they lead.
+ * Watching paths by inotify: the directory that a file is in, and all that leads there.
  *
- * For a path that matters, every component is looked at: a symbolic link is watched itself (it is
- * not followed silently), a directory above for being moved or removed, the directory of the file
- * for what happens in it, and, where the path ends early, the last directory that exists for the
- * next component to appear.  Directories, not files, are watched for content: editors save by
- * renaming a new file over the old one.
+ * Each component of a path is watched:
+ *  - a symbolic link itself, and then where it leads,
+ *  - a directory above the file for being moved or removed,
+ *  - the directory of the file for what happens in it: editors save by renaming a new file over the
+ *    old one, so that watching the file itself would miss that,
+ *  - where the path ends early, the last directory that exists, for the next component to appear.
  *
- * What is told is "look again"; what changed is found by comparing (file_set.h).
+ * An event only says that something may have changed; file_set.h compares, and finds out what.
  *
  * Follows: inotify(7), "Limitations and caveats".
  * @thread one at a time (the reloader's)   @tstate none
@@ -32,8 +33,8 @@ int watch_fd(const struct watch *watch);
 
 /**
  * Watch a file or directory (absolute path), which need not exist.
- * @return 0, or -1: ERR_BUSY when the kernel's limit of watches is reached (what could be watched
- *         is; poll the rest), ERR_MEMORY
+ * @return 0, or -1: ERR_BUSY when the kernel's limit of watches is reached (some components may be
+ *         watched; poll), ERR_MEMORY
  */
 int watch_path(struct watch *watch, const char *path, bool is_directory, struct error *err);
 

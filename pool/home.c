@@ -42,7 +42,7 @@ static void set_phase(struct generation *generation, enum home_phase phase) {
 /* ---- Loading ---- */
 
 /** Attach for the first time. @return 0 attached, or -1 not */
-static int enter(struct generation *generation, struct error *err) {
+static int enter_interpreter(struct generation *generation, struct error *err) {
     struct pool_interpreter *interpreter = generation->interpreter;
     PyThreadState *tstate;
     if (interpreter->options.is_main) {
@@ -113,9 +113,9 @@ static void name_refusal(struct generation *generation, struct error *err) {
 }
 
 /** @return 0, or -1 with the generation's build_error set; never attached on return */
-static int load(struct generation *generation, struct error *err) {
+static int load_generation(struct generation *generation, struct error *err) {
     uint64_t start = clock_now_ns();
-    if (enter(generation, err) != 0) {
+    if (enter_interpreter(generation, err) != 0) {
         return -1;
     }
     set_app_code(generation, true);
@@ -273,7 +273,7 @@ static void leave_main(struct generation *generation) {
  * The ending protocol, however long it takes.  After a failed load in the main interpreter, which
  * the next load uses again, no exit functions are run: executors would take no more work.
  */
-static void end(struct generation *generation, bool has_served) {
+static void end_generation(struct generation *generation, bool has_served) {
     const struct pool_interpreter_options *options = &generation->interpreter->options;
     set_phase(generation, HOME_ENDING);
     attach_begin(generation->home_tstate);
@@ -298,7 +298,7 @@ static void end(struct generation *generation, bool has_served) {
 static void *home_main(void *arg) {
     struct generation *generation = arg;
     struct error err = {0};
-    bool has_failed = load(generation, &err) != 0;
+    bool has_failed = load_generation(generation, &err) != 0;
     bool is_serving = tell_built(generation, has_failed ? &err : NULL);
     if (is_serving && generation->thread_count > 0) {
         serving_thread_serve(&generation->threads[0]);
@@ -307,7 +307,7 @@ static void *home_main(void *arg) {
     }
     wait_until_alone(generation);
     if (generation->home_tstate) {
-        end(generation, is_serving);
+        end_generation(generation, is_serving);
     }
     if (is_serving) {
         generation_set_state(generation, GENERATION_RETIRED, NULL);

@@ -19,7 +19,7 @@ static bool wait_built(struct generation *generation, unsigned timeout_ms) {
 }
 
 /** @return a new generation, listed; or NULL: ERR_BUSY, ERR_FAILED, ERR_CLOSED, ERR_MEMORY */
-static struct generation *begin(struct pool_interpreter *interpreter, struct error *err) {
+static struct generation *begin_build(struct pool_interpreter *interpreter, struct error *err) {
     struct pool *pool = interpreter->pool;
     struct generation *generation = NULL;
     pthread_mutex_lock(&pool->lock);
@@ -84,7 +84,7 @@ static int finish_loading(struct generation *generation, unsigned timeout_ms, st
 
 int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
                struct generation **ret_generation, struct error *err) {
-    struct generation *generation = begin(interpreter, err);
+    struct generation *generation = begin_build(interpreter, err);
     if (!generation) {
         return -1;
     }

@@ -55,7 +55,7 @@ void retirement_begin(struct generation *generation) {
  * Wait for each step, first patiently, then with SystemExit, and never longer than
  * 3 * stop_threads_ms beyond the drain deadline.  @return whether the home thread is done
  */
-static bool finish(struct generation *generation, const struct timespec *drain_deadline) {
+static bool wait_for_end(struct generation *generation, const struct timespec *drain_deadline) {
     unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
     if (!wait_until(generation, is_drained_locked, drain_deadline)) {
         interrupter_start(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
@@ -78,7 +78,7 @@ static bool finish(struct generation *generation, const struct timespec *drain_d
 
 enum generation_state retirement_finish(struct generation *generation,
                                         const struct timespec *drain_deadline) {
-    if (!finish(generation, drain_deadline)) {
+    if (!wait_for_end(generation, drain_deadline)) {
         generation_give_up(generation);
     }
     enum generation_state state = generation_state(generation);
@@ -108,7 +108,7 @@ enum generation_state pool_retire_gated(struct generation *generation, unsigned 
     retirement_retry_zombies(generation->interpreter->pool);
     set_gate_wanted(generation, true);
     retirement_begin(generation);
-    if (!finish(generation, &drain_deadline)) {
+    if (!wait_for_end(generation, &drain_deadline)) {
         generation_give_up(generation);
     }
     /* From here on it does not close the gate any more, should it end after all. */

@@ -54,7 +54,7 @@ static void *runner_main(void *arg) {
 }
 
 /** @return the runner, listed with its generation and holding a reference; or NULL */
-static struct runner *begin(struct generation *generation, struct error *err) {
+static struct runner *begin_run(struct generation *generation, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     struct runner *runner = calloc(1, sizeof *runner);
     if (!runner) {
@@ -94,7 +94,7 @@ static bool wait_done(struct runner *runner, unsigned timeout_ms) {
 }
 
 /** Stop waiting for it. @return false when it was done just now */
-static bool abandon(struct runner *runner) {
+static bool abandon_run(struct runner *runner) {
     struct pool *pool = runner->generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     runner->is_abandoned = !runner->is_done;
@@ -106,7 +106,7 @@ static bool abandon(struct runner *runner) {
 int pool_run_timed(struct generation *generation, unsigned timeout_ms,
                    int (*function)(void *arg, struct error *err), void *arg, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
-    struct runner *runner = begin(generation, err);
+    struct runner *runner = begin_run(generation, err);
     if (!runner) {
         return -1;
     }
@@ -126,7 +126,7 @@ int pool_run_timed(struct generation *generation, unsigned timeout_ms,
     if (is_late) {
         unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
         interrupter_start(generation, INTERRUPT_RUNNERS);
-        is_done = wait_done(runner, stop_ms ? stop_ms : 1) || !abandon(runner);
+        is_done = wait_done(runner, stop_ms ? stop_ms : 1) || !abandon_run(runner);
         interrupter_stop(generation, INTERRUPT_RUNNERS);
     }
     if (is_done) {

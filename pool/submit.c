@@ -66,7 +66,7 @@ int pool_submit(struct pool_app *app, struct job *job, struct error *err) {
     return code == ERR_NONE ? 0 : explain(app, code, err);
 }
 
-static void abandon(struct job *jobs) {
+static void abandon_jobs(struct job *jobs) {
     while (jobs) {
         struct job *job = jobs;
         jobs = job->next;
@@ -91,11 +91,11 @@ void pool_app_set_failed(struct pool_app *app, const struct error *why) {
     }
     pthread_mutex_unlock(&pool->lock);
     free(before);
-    abandon(jobs);
+    abandon_jobs(jobs);
 }
 
 void pool_app_abandon(struct pool_app *app) {
-    abandon(queue_refuse(&app->queue, ERR_CLOSED, true));
+    abandon_jobs(queue_refuse(&app->queue, ERR_CLOSED, true));
 }
 
 void pool_app_stats(struct pool_app *app, struct pool_app_stats *ret_stats) {

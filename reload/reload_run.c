@@ -125,7 +125,7 @@ static void wait_for_quiet_locked(struct reload_target *target) {
 }
 
 /* Build until the files rest. @return 0 with a generation and its files as the candidate */
-static int build(struct reload_run *run, struct generation **ret_next) {
+static int build_next(struct reload_run *run, struct generation **ret_next) {
     struct reload_target *target = run->target;
     for (int tries = 1;; tries++) {
         pthread_mutex_lock(&run->reloader->lock);
@@ -184,7 +184,7 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
 }
 
 /* Thread body: a long response may take its time while the next reload goes on. */
-static void *retire(void *arg) {
+static void *retire_old(void *arg) {
     struct retirement *retirement = arg;
     struct reload_run *run = &retirement->run;
     struct reload_target *target = run->target;
@@ -215,10 +215,10 @@ static void start_retirement(const struct reload_run *run, struct generation *ol
     pthread_mutex_lock(&run->reloader->lock);
     run->target->draining++;
     pthread_mutex_unlock(&run->reloader->lock);
-    if (pthread_create(&thread, NULL, retire, retirement) == 0) {
+    if (pthread_create(&thread, NULL, retire_old, retirement) == 0) {
         pthread_detach(thread);
     } else {
-        retire(retirement);
+        retire_old(retirement);
     }
 }
 
@@ -267,7 +267,7 @@ static void decide(struct reload_run *run, struct generation *next) {
 
 static void reload_in_process(struct reload_run *run) {
     struct generation *next = NULL;
-    int failed = build(run, &next);
+    int failed = build_next(run, &next);
     pthread_mutex_lock(&run->reloader->lock);
     if (run->target->candidate) {
         adopt_files_locked(run->target, !failed);

@@ -117,6 +117,19 @@ PyObject *py_modules(PyInterpreterState *interpreter) {
 #endif
 }
 
+/*
+ * As import.c:_get_extension_kind() of 3.13 decides.  A module without a definition was copied from
+ * the first one's dictionary: single-phase.
+ */
+bool py_is_single_phase(PyObject *module) {
+    PyModuleDef *def = PyModule_GetDef(module);
+    PyErr_Clear();
+    if (!def) {
+        return true;
+    }
+    return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+}
+
 bool py_is_immortal(PyObject *object) {
 #if PY_VERSION_HEX >= 0x030C0000
     return _Py_IsImmortal(object);
@@ -154,6 +167,18 @@ size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t addres
                    pool.next_offset <= POOL_BYTES + bytes &&
                    (pool.free_block == 0 || pool.free_block - start < POOL_BYTES);
     return is_pool && (address - start - sizeof pool) % bytes == 0 ? bytes : 0;
+}
+
+bool py_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {
+    const PySetObject *table = (const PySetObject *)set;
+    while (*position <= table->mask) {
+        const setentry *entry = &table->table[(*position)++];
+        if (entry->key && entry->hash != -1) { /* -1 marks a removed entry */
+            *ret_item = entry->key;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool py_str_is_ready(PyObject *str) {

@@ -54,6 +54,9 @@ int py_list_interpreters(struct py_interpreters *ret_list);
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 
+/** PEP 489: whether the function PyInit_NAME made the module object itself. */
+bool py_is_single_phase(PyObject *module);
+
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool py_is_immortal(PyObject *object);
 
@@ -81,6 +84,9 @@ uintptr_t py_pool_of(uintptr_t address);
  * @return 0: it is no pool's header, or no block of it starts at the address
  */
 size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
+
+/** The next item of a set, as PyDict_Next() does it. @return false: there are no more */
+bool py_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);
 
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool py_str_is_ready(PyObject *str);

@@ -29,6 +29,17 @@ void cpython_bind_gilstate(PyThreadState *tstate) {
 }
 
 /*
+ * PyThreadState_New() binds the state to the thread, because it is the first one that this thread
+ * makes; with a count of 0 the last PyGILState_Release() deletes it.  PEP 788 is to replace this.
+ */
+void cpython_make_gilstate(PyInterpreterState *interpreter) {
+    PyThreadState *tstate = PyThreadState_New(interpreter);
+    if (tstate) {
+        tstate->gilstate_counter = 0;
+    }
+}
+
+/*
  * Later versions refuse threads in an interpreter that is being ended; 3.11 starts them, and they
  * run in freed memory (issue 104690).
  */

@@ -25,6 +25,13 @@ void cpython_make_thread_ids_unique(PyInterpreterState *interpreter);
 void cpython_bind_gilstate(PyThreadState *tstate);
 
 /**
+ * Give the calling thread, which has no thread state, one of this interpreter, to be used and
+ * deleted by the GIL-state API: that would make one of the main interpreter.
+ * @thread one that an extension started  @tstate none
+ */
+void cpython_make_gilstate(PyInterpreterState *interpreter);
+
+/**
  * Let a thread that waits for the GIL be heard by the one that has it, if they are in different
  * interpreters.  Only needed where PY_GIL_REQUESTS_GET_LOST.
  * @return whether any thread has the GIL

@@ -39,7 +39,7 @@ static int call_setup_plainly(const char *name) {
 }
 
 /** @return 0, or -1 with an exception */
-static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
+static int set_up_interpreter(bool is_main, bool own_gil, const struct refusal_sink *sink) {
     PyObject *setup = kept_run(SETUP_NAMESPACE, &s_setup);
     int result = setup ? call_setup_plainly("forbid_fork") : -1;
     if (result == 0) {
@@ -52,14 +52,14 @@ static int set_up(bool is_main, bool own_gil, const struct refusal_sink *sink) {
 }
 
 int interpreter_prepare_main(struct error *err) {
-    return set_up(true, false, NULL) == 0 ? 0 : py_error_take(err);
+    return set_up_interpreter(true, false, NULL) == 0 ? 0 : py_error_take(err);
 }
 
 /**
  * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
  * what the GIL-state API takes for this thread's, for good.
  */
-static PyThreadState *create(bool own_gil, struct error *err) {
+static PyThreadState *create_interpreter(bool own_gil, struct error *err) {
     PyThreadState *main_tstate = PyThreadState_New(PyInterpreterState_Main());
     if (!main_tstate) {
         error_set(err, ERR_MEMORY, "no thread state");
@@ -90,8 +90,8 @@ static PyThreadState *create(bool own_gil, struct error *err) {
 
 PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
                                   struct error *err) {
-    PyThreadState *tstate = create(own_gil, err);
-    if (tstate && set_up(false, own_gil, sink) != 0) {
+    PyThreadState *tstate = create_interpreter(own_gil, err);
+    if (tstate && set_up_interpreter(false, own_gil, sink) != 0) {
         py_error_take(err);
         error_prefix(err, "setting up a sub-interpreter");
         interpreter_end(tstate);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pool/python/cpython_repairs.h"
+
 #define EXPORTED __attribute__((visibility("default")))
 
 typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
@@ -160,12 +162,7 @@ static void route_call(uintptr_t address) {
         noted->thread.caller = address;
         is_lost = noted->has_lost_interpreter && !has_state;
         if (noted->thread.interpreter && !has_state) {
-            /* Bound to this thread because it is its first; released by the last Release. */
-            PyThreadState *tstate =
-                PyThreadState_New((PyInterpreterState *)noted->thread.interpreter);
-            if (tstate) {
-                tstate->gilstate_counter = 0;
-            }
+            cpython_make_gilstate((PyInterpreterState *)noted->thread.interpreter);
         }
     }
     pthread_mutex_unlock(&s_lock);

@@ -4,14 +4,17 @@
  *  - An object that the garbage collector tracks belongs to the interpreter whose lists hold it.
  *  - Another object (a string, a number, a container of these) belongs to the interpreters from
  *    whose objects tp_traverse reaches it; one that two interpreters reach is stale for neither.
- *  - No owner have objects inside a loaded image (static types, singletons), immortal objects, and
- *    the *furniture* of static types: what CPython hangs on them (dictionary, mro, descriptors).
+ *  - These have no owner: objects inside a loaded image (static types, singletons), immortal ones,
+ *    and the *furniture* of static types: what CPython hangs on them (dictionary, mro …).
  *
  * Marking and asking cost a few nanoseconds (object_marks.h).  No Python object is changed.
  *
- * Life cycle: 1. object_map_new(); 2. object_map_track() for every interpreter that shares the
- * GIL; 3. object_map_reach() for those whose untracked objects and edges matter; 4. questions;
- * 5. object_map_free(), before the GIL is let go: an object that dies leaves its mark behind.
+ * Life cycle:
+ *   1. object_map_new()
+ *   2. object_map_track() for every interpreter that shares the GIL
+ *   3. object_map_reach() for those whose untracked objects and edges matter
+ *   4. questions
+ *   5. object_map_free(), before the GIL is released: an object that dies leaves its mark behind
  *
  * @thread one at a time  @tstate attached, from 2. to 5. without a break
  */

@@ -122,11 +122,10 @@ bool object_is_leaf(PyObject *object) {
         return true;
     }
     if (PyFrozenSet_CheckExact(object)) {
-        PySetObject *set = (PySetObject *)object;
-        for (Py_ssize_t i = 0; i <= set->mask; i++) {
-            /* hash -1 marks a removed entry */
-            setentry *entry = &set->table[i];
-            if (entry->key && entry->hash != -1 && !object_is_leaf(entry->key)) {
+        PyObject *item;
+        Py_ssize_t position = 0;
+        while (py_set_next(object, &position, &item)) {
+            if (!object_is_leaf(item)) {
                 return false;
             }
         }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-bool scan_is_static_type(const struct image_range *segment, uintptr_t start) {
+bool scan_types_has(const struct image_range *segment, uintptr_t start) {
     if (start < segment->start || start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
         return false;
     }
@@ -38,7 +38,7 @@ static bool find_types(struct scan *scan, const struct image_list *images,
     size_t count = (segment->start + segment->bytes - (uintptr_t)words) / sizeof *words;
     for (size_t i = 0; i < count; i++) {
         uintptr_t start = (uintptr_t)&words[i] - offsetof(PyObject, ob_type);
-        if (words[i] == (uintptr_t)meta && scan_is_static_type(segment, start) &&
+        if (words[i] == (uintptr_t)meta && scan_types_has(segment, start) &&
             has_code(images, (PyTypeObject *)start) && !add(scan, (PyTypeObject *)start)) {
             return false;
         }

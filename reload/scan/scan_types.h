@@ -12,6 +12,6 @@
 int scan_types(struct scan *scan, const struct image_use *use, struct error *err);
 
 /** Whether a static type that is in use starts at an address within a segment. */
-bool scan_is_static_type(const struct image_range *segment, uintptr_t start);
+bool scan_types_has(const struct image_range *segment, uintptr_t start);
 
 #endif

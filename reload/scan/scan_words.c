@@ -59,8 +59,7 @@ static void add_copy(struct scanner *scanner, const struct block *from, uintptr_
 static bool is_furniture(const struct block *from, uintptr_t location) {
     for (size_t i = 0; from->segment && i < PY_TYPE_FURNITURE; i++) {
         uintptr_t start = location - py_type_furniture[i];
-        if (scan_is_static_type(from->segment, start) &&
-            Py_TYPE((PyObject *)start) == &PyType_Type) {
+        if (scan_types_has(from->segment, start) && Py_TYPE((PyObject *)start) == &PyType_Type) {
             return true;
         }
     }

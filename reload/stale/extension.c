@@ -8,19 +8,6 @@
 #include "reload/objects/module_image.h"
 #include "reload/objects/object_text.h"
 
-/**
- * How a module was initialised; import.c:_get_extension_kind() of CPython 3.13 decides so.
- * A module without a definition was copied from the first one's dictionary: single-phase.
- */
-static bool is_single_phase(PyObject *module) {
-    PyModuleDef *def = PyModule_GetDef(module);
-    PyErr_Clear();
-    if (!def) {
-        return true;
-    }
-    return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
-}
-
 static int add_module(struct extension_list *list, PyObject *name, PyObject *module,
                       const struct image_list *images, struct error *err) {
     char text[PATH_MAX];
@@ -35,7 +22,7 @@ static int add_module(struct extension_list *list, PyObject *name, PyObject *mod
     list->items = items;
     struct extension *extension = &items[list->count++];
     extension->image = image;
-    extension->is_single_phase = is_single_phase(module);
+    extension->is_single_phase = py_is_single_phase(module);
     extension->file = strdup(text);
     object_str_text(name, text, sizeof text);
     extension->module = strdup(text);

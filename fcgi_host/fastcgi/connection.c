@@ -6,52 +6,45 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct connection *connection_new(struct returns *returns, const struct reader_limits *limits) {
-    struct connection *c = calloc(1, sizeof *c);
-    if (!c) {
-        return NULL;
-    }
+int connection_init(struct connection *c, struct returns *returns,
+                    const struct reader_limits *limits) {
     c->source.kind = SOURCE_CONNECTION;
     c->returns = returns;
     c->fd = -1;
     c->request.connection = c;
-    body_spool_init(&c->spool);
-    if (record_reader_init(&c->reader, limits) < 0) {
-        free(c);
-        return NULL;
-    }
-    return c;
+    body_spool_init(&c->body.spool);
+    return record_reader_init(&c->reader, limits);
 }
 
-void connection_free(struct connection *connection) {
-    if (connection) {
-        if (connection->fd >= 0) {
-            close(connection->fd);
-        }
-        record_reader_destroy(&connection->reader);
-        body_spool_clear(&connection->spool);
-        free(connection->owned_content);
-        free(connection);
+void connection_destroy(struct connection *c) {
+    if (c->fd >= 0) {
+        close(c->fd);
     }
+    record_reader_destroy(&c->reader);
+    body_spool_clear(&c->body.spool);
+    free(c->response.owned_content);
+}
+
+static void reset_response(struct connection_response *response) {
+    free(response->owned_content);
+    response->owned_content = NULL;
+    record_writer_reset(&response->writer);
+    response->has_sent = response->has_sent_stderr = false;
+    response->has_ended_stream = response->has_ended = false;
+    response->app_status = 0;
+    response->protocol_status = 0;
 }
 
 void connection_reset_request(struct connection *c) {
     record_reader_reset(&c->reader);
-    if (c->spool.end > 0) {
-        body_spool_clear(&c->spool);
+    if (c->body.spool.end > 0) {
+        body_spool_clear(&c->body.spool);
     }
-    free(c->owned_content);
-    c->owned_content = NULL;
-    c->writer.stream_bytes = c->writer.sent = c->writer.trailer_bytes = 0;
-    c->has_lost_body = false;
-    c->has_sent = c->has_sent_stderr = c->has_ended_stream = c->has_ended = false;
-    c->app_status = 0;
-    c->protocol_status = 0;
-    c->drained_bytes = 0;
+    reset_response(&c->response);
+    c->body.is_lost = false;
     c->mode = MODE_RECEIVE;
 }
 
@@ -61,21 +54,19 @@ void connection_open(struct connection *c, int fd) {
     c->fd = fd;
     atomic_store_explicit(&c->owner, OWNER_INTAKE, memory_order_relaxed);
     c->is_registered = c->is_eof = c->is_gone = false;
-    c->may_be_readable = c->trusts_short = true;
-    c->waits_to_send = c->is_kept = c->is_ready = false;
 }
 
 bool connection_has_to_send(const struct connection *c) {
-    return c->reader.reply_bytes > 0 || record_writer_is_pending(&c->writer);
+    return c->reader.reply_bytes > 0 || record_writer_is_pending(&c->response.writer);
 }
 
-/* Account for `sent` bytes: the replies first when they were in this write, then the output. */
+/* Account for `sent` bytes: the replies first if this write began with them, then the response. */
 static void note_sent(struct connection *c, size_t sent, bool replies_first) {
     size_t replies = c->reader.reply_bytes;
     size_t of_replies = !replies_first ? 0 : sent < replies ? sent : replies;
     memmove(c->reader.replies, c->reader.replies + of_replies, replies - of_replies);
     c->reader.reply_bytes -= of_replies;
-    record_writer_sent(&c->writer, sent - of_replies);
+    record_writer_sent(&c->response.writer, sent - of_replies);
 }
 
 int connection_send(struct connection *c) {
@@ -85,12 +76,13 @@ int connection_send(struct connection *c) {
     while (connection_has_to_send(c)) {
         struct writer_vectors vectors;
         vectors.count = 0;
-        bool replies = c->reader.reply_bytes > 0 && record_writer_is_between_records(&c->writer);
+        bool replies =
+            c->reader.reply_bytes > 0 && record_writer_is_between_records(&c->response.writer);
         if (replies) {
             vectors.items[vectors.count++] =
                 (struct iovec){.iov_base = c->reader.replies, .iov_len = c->reader.reply_bytes};
         }
-        record_writer_fill(&c->writer, &vectors);
+        record_writer_fill(&c->response.writer, &vectors);
         size_t size = 0;
         for (int i = 0; i < vectors.count; i++) {
             size += vectors.items[i].iov_len;
@@ -116,20 +108,35 @@ int connection_send(struct connection *c) {
 }
 
 void connection_end_streams(struct connection *c) {
-    record_writer_add_end_of_stream(&c->writer, FCGI_STDOUT);
-    if (c->has_sent_stderr) {
-        record_writer_add_end_of_stream(&c->writer, FCGI_STDERR);
+    record_writer_add_end_of_stream(&c->response.writer, FCGI_STDOUT);
+    if (c->response.has_sent_stderr) {
+        record_writer_add_end_of_stream(&c->response.writer, FCGI_STDERR);
     }
-    c->has_ended_stream = true;
+    c->response.has_ended_stream = true;
 }
 
 void connection_end_response(struct connection *c) {
-    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, NULL, 0);
-    if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
+    record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, NULL, 0);
+    if (!c->response.has_ended_stream && c->response.protocol_status == FCGI_REQUEST_COMPLETE) {
         connection_end_streams(c);
     }
-    record_writer_add_end_request(&c->writer, c->app_status, c->protocol_status);
-    c->has_ended = true;
+    record_writer_add_end_request(&c->response.writer, c->response.app_status,
+                                  c->response.protocol_status);
+    c->response.has_ended = true;
+}
+
+void connection_end_aborted(struct connection *c) {
+    record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, NULL, 0);
+    record_writer_add_end_request(&c->response.writer, 0, FCGI_REQUEST_COMPLETE);
+    c->response.has_ended = true;
+    c->mode = MODE_END;
+}
+
+void connection_refuse_request(struct connection *c, const char *response, size_t size) {
+    const struct iovec part = {.iov_base = (void *)response, .iov_len = size};
+    record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, &part, 1);
+    connection_end_streams(c);
+    c->mode = MODE_DRAIN;
 }
 
 bool connection_note_edge(struct connection *c, bool is_hang_up) {
@@ -143,21 +150,7 @@ bool connection_note_edge(struct connection *c, bool is_hang_up) {
     return true;
 }
 
-void returns_wake(struct returns *returns) {
-    if (!atomic_exchange(&returns->is_wake_pending, true)) {
-        eventfd_write(returns->wake_fd, 1); /* fails only when the counter would reach 2^64 */
-    }
-}
-
-static void put(struct connection *c) {
-    struct returns *returns = c->returns;
-    struct connection *first = atomic_load_explicit(&returns->first, memory_order_relaxed);
-    do {
-        c->next_returned = first;
-    } while (!atomic_compare_exchange_weak(&returns->first, &first, c));
-}
-
-static void note_end(struct returns *returns) {
+static void note_request_end(struct returns *returns) {
     deference_end(&returns->deference);
     if (atomic_load(&returns->is_yielding)) {
         returns_wake(returns); /* there may be no reason for it any more */
@@ -173,11 +166,11 @@ void connection_close(struct connection *c) {
     }
     close(c->fd);
     c->fd = -1;
-    if (c->spool.end > 0) {
-        body_spool_clear(&c->spool);
+    if (c->body.spool.end > 0) {
+        body_spool_clear(&c->body.spool);
     }
-    note_end(returns);
-    put(c);
+    note_request_end(returns);
+    returns_put(returns, c);
     if (atomic_load(&returns->wakes_on_close)) {
         returns_wake(returns);
     }
@@ -195,11 +188,11 @@ void connection_give_back(struct connection *c, bool attend) {
         }
         c->is_registered = true;
     }
-    note_end(returns);
+    note_request_end(returns);
     int expected = OWNER_SERVING;
     if (!attend && atomic_compare_exchange_strong(&c->owner, &expected, OWNER_INTAKE)) {
         return;
     }
-    put(c);
+    returns_put(returns, c);
     returns_wake(returns);
 }

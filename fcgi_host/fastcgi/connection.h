@@ -1,11 +1,12 @@
 /**
  * One connection from a web server, and its hand-over between the intake thread and the serving
- * threads.
+ * threads.  The intake thread sees its reader and its socket; a serving thread, by way of
+ * request.h, its body and response.
  *
  * Ownership.  A connection has one owner at a time; only the owner touches it, but for `owner`:
  *
  *     OWNER_INTAKE        the intake thread: idle, or its header is being read
- *     OWNER_SERVING       a serving thread, from hooks->request until request_finish() ends
+ *     OWNER_SERVING       a serving thread, from intake_hooks.request until request_finish() ends
  *     OWNER_SERVING_EDGE  the same, and epoll has reported input meanwhile
  *     OWNER_SERVING_HANG_UP  the same, and the report said that the peer closes (or sends no more)
  *
@@ -26,27 +27,24 @@
  * where no edge tells of it: then the give-back always goes by way of `returns`.
  * Every change away from SERVING releases, every change to INTAKE seen by the intake acquires.
  *
- * A connection that is closed by its serving thread goes to `returns` too, without waking anyone;
- * its memory is used again only between two rounds of events, so that an event fetched earlier
- * never meets another connection in its place.
+ * A connection that its serving thread closes goes to `returns` too, without waking the intake
+ * thread; its memory is used again only between two rounds of events, so that an event fetched
+ * earlier never meets another connection in its place.
  *
  * @tstate any, unless said otherwise
  */
 #ifndef FCGI_HOST_FASTCGI_CONNECTION_H
 #define FCGI_HOST_FASTCGI_CONNECTION_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
-#include <sys/types.h>
 
 #include "fcgi_host/fastcgi/body_spool.h"
-#include "fcgi_host/fastcgi/deference.h"
 #include "fcgi_host/fastcgi/record_reader.h"
 #include "fcgi_host/fastcgi/record_writer.h"
 #include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/fastcgi/returns.h"
 
 /** What epoll's data points to: the first member of each kind of thing that is waited for. */
 enum source_kind { SOURCE_LISTEN, SOURCE_WAKE, SOURCE_CONNECTION, SOURCE_WATCHER };
@@ -64,25 +62,29 @@ enum connection_mode {
     MODE_LINGER,  /**< closing, but the peer may still be sending: discard until it closes */
 };
 
-/** Where serving threads leave connections for the intake thread, and how they wake it. */
-struct returns {
-    struct connection *_Atomic first;
-    atomic_bool is_wake_pending;
-    atomic_bool wakes_on_close; /**< the intake thread waits for connections to close */
-    atomic_bool is_stopping;    /**< kept-open connections are closed after their request */
-    struct deference deference; /**< in hand: connections that serving threads own */
-    atomic_bool is_yielding;    /**< new connections are left to other workers */
-    pthread_t thread;           /**< the intake thread: must not wait for a peer */
-    int epoll_fd;
-    int wake_fd; /**< eventfd, never read: each write is an edge */
+/** The body bytes that arrived while nobody read them. */
+struct connection_body {
+    struct body_spool spool;
+    bool is_lost; /**< some could not be kept (disk full): reading fails */
 };
 
-struct deadline_list;
+/** How far the response has come. */
+struct connection_response {
+    struct record_writer writer;
+    void *owned_content;   /**< malloc'ed: what `writer` points to, when no caller keeps it */
+    bool has_sent;         /**< some of FCGI_STDOUT */
+    bool has_sent_stderr;  /**< the stream must be ended */
+    bool has_ended_stream; /**< FCGI_STDOUT is at its end */
+    bool has_ended;        /**< FCGI_END_REQUEST is sent, or in `writer` */
+    uint32_t app_status;   /**< for END_REQUEST after MODE_DRAIN */
+    uint8_t protocol_status;
+};
 
+/** The first member of the intake thread's struct intake_connection, which has the memory. */
 struct connection {
-    struct source source;
-    _Atomic int owner; /**< enum connection_owner */
-    int fd;            /**< -1: closed */
+    struct source source; /**< first: epoll's data */
+    _Atomic int owner;    /**< enum connection_owner */
+    int fd;               /**< -1: closed */
     struct returns *returns;
     enum connection_mode mode;
     bool is_registered; /**< with epoll */
@@ -90,40 +92,22 @@ struct connection {
     bool is_gone;       /**< nothing can be sent */
 
     struct record_reader reader;
-    struct record_writer writer;
-    void *owned_content; /**< malloc'ed: what `writer` points to, when no caller keeps it */
-    struct body_spool spool;
-    bool has_lost_body; /**< some of it could not be kept (disk full): reading it fails */
-
-    /* The response. */
+    struct connection_body body;         /**< @thread serving */
+    struct connection_response response; /**< begun by the serving thread; intake sends the rest */
     struct request request;
-    bool has_sent;         /**< some of FCGI_STDOUT */
-    bool has_sent_stderr;  /**< the stream must be ended */
-    bool has_ended_stream; /**< FCGI_STDOUT is at its end */
-    bool has_ended;        /**< FCGI_END_REQUEST is sent, or in `writer` */
-    uint32_t app_status;   /**< for END_REQUEST after MODE_DRAIN */
-    uint8_t protocol_status;
 
-    struct connection *next_returned;
-
-    /* The intake thread's own (intake_internal.h). */
-    bool may_be_readable; /**< the socket was not found empty since the last edge */
-    bool trusts_short;    /**< a short read means that it is empty and no hang-up waits */
-    bool waits_to_send;   /**< EPOLLOUT is asked for */
-    bool is_kept;         /**< has served a request before */
-    bool is_ready;        /**< in the list of those to go on with */
-    uint64_t drained_bytes;
-    uint64_t deadline_ns;
-    struct deadline_list *deadline;
-    TAILQ_ENTRY(connection) deadline_link;
-    TAILQ_ENTRY(connection) ready_link;
-    LIST_ENTRY(connection) open_link;
-    SLIST_ENTRY(connection) free_link;
+    struct connection *next_returned; /**< returns.h */
 };
 
-/** @return a connection without a socket, or NULL: out of memory @owns connection_free() */
-struct connection *connection_new(struct returns *returns, const struct reader_limits *limits);
-void connection_free(struct connection *connection);
+/**
+ * Make a connection without a socket of zeroed memory.
+ * @return 0, or -1: out of memory
+ * @owns   the caller: connection_destroy(), also after a failure
+ */
+int connection_init(struct connection *connection, struct returns *returns,
+                    const struct reader_limits *limits);
+/** Give back what it has, but not its own memory. */
+void connection_destroy(struct connection *connection);
 /** Begin with a connected non-blocking socket, which the connection owns from now on. */
 void connection_open(struct connection *connection, int fd);
 /** Forget request and response; bytes of the next request stay. @thread owner */
@@ -135,7 +119,7 @@ static inline struct connection *connection_of(struct request *request) {
 /* ---- The socket. @thread owner ---- */
 
 /**
- * Send what waits: replies, then the writer; without blocking.
+ * Send what waits, without blocking: replies, then the response.
  * @return 0 nothing waits any more, 1 the socket is full, -1 the peer is gone (is_gone is set)
  */
 int connection_send(struct connection *connection);
@@ -161,11 +145,17 @@ enum take_in { TAKE_IN_KEEP, TAKE_IN_DISCARD };
  */
 bool connection_take_in(struct connection *connection, enum take_in what, size_t limit);
 
-/** Let the output be what the response still lacks, FCGI_END_REQUEST with app_status and
- *  protocol_status at its end; nothing may be pending. */
+/** Begin to send what the response still lacks, FCGI_END_REQUEST with app_status and
+ *  protocol_status at its end; nothing of the response may be pending. */
 void connection_end_response(struct connection *connection);
-/** End FCGI_STDOUT, and FCGI_STDERR if it was used, behind what is in the output. */
+/** End FCGI_STDOUT, and FCGI_STDERR if it was used, behind what the writer has. */
 void connection_end_streams(struct connection *connection);
+
+/** FCGI_ABORT_REQUEST came before the request was handed over (§5.4): only FCGI_END_REQUEST is to
+ * be sent; MODE_END. */
+void connection_end_aborted(struct connection *connection);
+/** A whole response of the host's own is to be sent (its bytes are not copied); MODE_DRAIN. */
+void connection_refuse_request(struct connection *connection, const char *response, size_t size);
 
 /* ---- Hand-over ---- */
 
@@ -181,7 +171,5 @@ void connection_close(struct connection *connection);
  * @thread serving (the owner)
  */
 void connection_give_back(struct connection *connection, bool attend);
-/** Wake the intake thread. @thread any; async-signal-safe */
-void returns_wake(struct returns *returns);
 
 #endif

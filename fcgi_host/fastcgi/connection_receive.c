@@ -55,12 +55,12 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
 /* Body bytes that nobody reads. @return false when they cannot be kept */
 static bool take_body(struct connection *c, enum take_in what, size_t *ret_size) {
     const uint8_t *bytes = record_reader_body(&c->reader, ret_size);
-    if (what == TAKE_IN_KEEP && !c->has_lost_body) {
-        if (*ret_size > body_spool_room(&c->spool)) {
+    if (what == TAKE_IN_KEEP && !c->body.is_lost) {
+        if (*ret_size > body_spool_room(&c->body.spool)) {
             return false;
         }
-        if (body_spool_write(&c->spool, bytes, *ret_size, NULL) < 0) {
-            c->has_lost_body = true;
+        if (body_spool_write(&c->body.spool, bytes, *ret_size, NULL) < 0) {
+            c->body.is_lost = true;
         }
     }
     record_reader_drop(&c->reader, *ret_size);

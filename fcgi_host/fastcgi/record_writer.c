@@ -24,6 +24,10 @@ void record_writer_start(struct record_writer *writer, uint8_t type, uint16_t id
     writer->trailer_bytes = 0;
 }
 
+void record_writer_reset(struct record_writer *writer) {
+    writer->stream_bytes = writer->sent = writer->trailer_bytes = 0;
+}
+
 static uint8_t *add_trailer(struct record_writer *writer, size_t bytes) {
     assert(writer->trailer_bytes + bytes <= sizeof writer->trailer);
     uint8_t *place = writer->trailer + writer->trailer_bytes;

@@ -46,6 +46,9 @@ struct writer_vectors {
     int count;
 };
 
+/** Nothing is pending any more. */
+void record_writer_reset(struct record_writer *writer);
+
 /** Begin with `parts` as records of `type`; nothing of what was there before may be pending. */
 void record_writer_start(struct record_writer *writer, uint8_t type, uint16_t id,
                          const struct iovec *parts, int part_count);

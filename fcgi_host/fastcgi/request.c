@@ -39,8 +39,9 @@ static void complete(struct connection *c) {
     connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
     if (is_stdin_over(c) || !c->reader.keep_connection) {
         connection_end_response(c);
-    } else if (!c->has_ended_stream && c->protocol_status == FCGI_REQUEST_COMPLETE) {
-        record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, NULL, 0);
+    } else if (!c->response.has_ended_stream &&
+               c->response.protocol_status == FCGI_REQUEST_COMPLETE) {
+        record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, NULL, 0);
         connection_end_streams(c);
     }
 }
@@ -59,7 +60,7 @@ static int send_all(struct connection *c) {
 }
 
 static void hand_back(struct connection *c) {
-    if (!c->has_ended) {
+    if (!c->response.has_ended) {
         c->mode = MODE_DRAIN; /* the intake thread ends it when it can */
         connection_give_back(c, true);
     } else if (connection_has_to_send(c) || !is_stdin_over(c)) {
@@ -83,7 +84,8 @@ static void close_visibly_cut(struct connection *c) {
                    .contentLengthB0 = sizeof s_unasked.body},
         .body = {.type = FCGI_STDOUT},
     };
-    if (c->has_sent && !c->is_gone && record_writer_is_between_records(&c->writer)) {
+    if (c->response.has_sent && !c->is_gone &&
+        record_writer_is_between_records(&c->response.writer)) {
         send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     if (c->is_gone || is_stdin_over(c) || connection_has_to_send(c)) {
@@ -97,16 +99,17 @@ static void close_visibly_cut(struct connection *c) {
 
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct connection *c = connection_of(request);
-    assert(end != REQUEST_OVERLOADED || !c->has_sent);
+    assert(end != REQUEST_OVERLOADED || !c->response.has_sent);
     free(request->path_storage);
     request->path_storage = NULL;
     if (end == REQUEST_CUT || c->is_gone) {
         close_visibly_cut(c);
         return;
     }
-    c->app_status = app_status;
-    c->protocol_status = end == REQUEST_OVERLOADED ? FCGI_OVERLOADED : FCGI_REQUEST_COMPLETE;
-    if (record_writer_is_pending(&c->writer)) {
+    c->response.app_status = app_status;
+    c->response.protocol_status =
+        end == REQUEST_OVERLOADED ? FCGI_OVERLOADED : FCGI_REQUEST_COMPLETE;
+    if (record_writer_is_pending(&c->response.writer)) {
         if (c->reader.is_aborted) {
             request_cut(c);
         }
@@ -115,7 +118,7 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
             return;
         }
     }
-    if (!c->has_ended && !record_writer_is_pending(&c->writer)) {
+    if (!c->response.has_ended && !record_writer_is_pending(&c->response.writer)) {
         complete(c);
         if (send_all(c) < 0) {
             connection_close(c);
@@ -127,5 +130,6 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
 
 bool request_finish_is_quick(const struct request *request) {
     const struct connection *c = request->connection;
-    return c->is_gone || (c->has_ended_stream && !record_writer_is_pending(&c->writer));
+    return c->is_gone ||
+           (c->response.has_ended_stream && !record_writer_is_pending(&c->response.writer));
 }

@@ -84,12 +84,12 @@ static enum body_status take(struct connection *c, void *buffer, size_t size, si
     if (*total == size) {
         return BODY_BYTES;
     }
-    if (!body_spool_is_empty(&c->spool)) {
-        ssize_t n = body_spool_read(&c->spool, (uint8_t *)buffer + *total, size - *total, err);
+    if (!body_spool_is_empty(&c->body.spool)) {
+        ssize_t n = body_spool_read(&c->body.spool, (uint8_t *)buffer + *total, size - *total, err);
         *total += n > 0 ? (size_t)n : 0;
         return n < 0 ? BODY_LOST : BODY_BYTES;
     }
-    if (c->has_lost_body) {
+    if (c->body.is_lost) {
         error_set(err, ERR_SYSTEM, "the request body could not be kept");
         return BODY_LOST;
     }

@@ -77,10 +77,10 @@ static int send_records(struct connection *c, int fd, off_t offset, size_t lengt
     while (length > 0) {
         size_t content = length < RECORD_SEND_BYTES ? length : RECORD_SEND_BYTES;
         request_look(c);
-        if (c->is_gone || c->reader.is_aborted || c->has_ended_stream) {
+        if (c->is_gone || c->reader.is_aborted || c->response.has_ended_stream) {
             return error_set(err, ERR_CLOSED, "the web server closed the connection");
         }
-        c->has_sent = true;
+        c->response.has_sent = true;
         if (send_header(c, content, err) < 0 || send_content(c, fd, &offset, content, err) < 0) {
             return -1;
         }

@@ -22,8 +22,8 @@ static bool is_closed(const struct connection *c) {
 }
 
 void request_look(struct connection *c) {
-    if (c->spool.end < SPOOL_MEMORY_BYTES) {
-        connection_take_in(c, TAKE_IN_KEEP, SPOOL_MEMORY_BYTES - (size_t)c->spool.end);
+    if (c->body.spool.end < SPOOL_MEMORY_BYTES) {
+        connection_take_in(c, TAKE_IN_KEEP, SPOOL_MEMORY_BYTES - (size_t)c->body.spool.end);
     }
 }
 
@@ -34,7 +34,7 @@ static void look_before_sending(struct connection *c, unsigned flags) {
         if (c->reader.phase != READER_ENDED) {
             connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
         }
-    } else if (c->has_sent ||
+    } else if (c->response.has_sent ||
                atomic_load_explicit(&c->owner, memory_order_relaxed) != OWNER_SERVING) {
         request_look(c);
     }
@@ -43,18 +43,19 @@ static void look_before_sending(struct connection *c, unsigned flags) {
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
                  struct error *err) {
     struct connection *c = connection_of(request);
-    assert(!record_writer_is_pending(&c->writer));
+    assert(!record_writer_is_pending(&c->response.writer));
     look_before_sending(c, flags);
-    if (is_closed(c) || c->has_ended_stream) {
+    if (is_closed(c) || c->response.has_ended_stream) {
         return report_closed(c, err);
     }
-    record_writer_start(&c->writer, FCGI_STDOUT, c->reader.id, parts, part_count);
-    c->has_sent = c->has_sent || c->writer.content > 0 || (flags & SEND_LAST);
+    record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, parts, part_count);
+    c->response.has_sent =
+        c->response.has_sent || c->response.writer.content > 0 || (flags & SEND_LAST);
     if (flags & SEND_LAST) {
         connection_end_streams(c);
         if (c->reader.phase == READER_ENDED) {
-            record_writer_add_end_request(&c->writer, 0, FCGI_REQUEST_COMPLETE);
-            c->has_ended = true;
+            record_writer_add_end_request(&c->response.writer, 0, FCGI_REQUEST_COMPLETE);
+            c->response.has_ended = true;
         }
     }
     int result = connection_send(c);
@@ -62,10 +63,10 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
 }
 
 void request_cut(struct connection *c) {
-    size_t trailer = c->writer.trailer_bytes;
-    record_writer_cut(&c->writer);
-    if (c->writer.trailer_bytes < trailer) {
-        c->has_ended = c->has_ended_stream = false;
+    size_t trailer = c->response.writer.trailer_bytes;
+    record_writer_cut(&c->response.writer);
+    if (c->response.writer.trailer_bytes < trailer) {
+        c->response.has_ended = c->response.has_ended_stream = false;
     }
 }
 
@@ -84,8 +85,9 @@ int request_wait_writable(struct connection *c, struct error *err) {
                              REQUEST_STALL_MS / 1000);
         }
         if (ready > 0 && (wanted.revents & POLLIN)) {
-            takes_in = connection_take_in(c, c->has_ended_stream ? TAKE_IN_DISCARD : TAKE_IN_KEEP,
-                                          SPOOL_MEMORY_BYTES);
+            takes_in =
+                connection_take_in(c, c->response.has_ended_stream ? TAKE_IN_DISCARD : TAKE_IN_KEEP,
+                                   SPOOL_MEMORY_BYTES);
         }
         if (ready > 0 && (wanted.revents & (POLLOUT | POLLERR | POLLHUP))) {
             return 0; /* for an error the write tells which */
@@ -121,17 +123,17 @@ int request_send_stderr(struct request *request, const void *text, size_t size, 
     if (request_flush(request, err) < 0) {
         return -1;
     }
-    if (is_closed(c) || c->has_ended_stream) {
+    if (is_closed(c) || c->response.has_ended_stream) {
         return report_closed(c, err);
     }
     struct iovec part = {.iov_base = (void *)text, .iov_len = size};
-    record_writer_start(&c->writer, FCGI_STDERR, c->reader.id, &part, 1);
-    c->has_sent_stderr = c->has_sent_stderr || size > 0;
+    record_writer_start(&c->response.writer, FCGI_STDERR, c->reader.id, &part, 1);
+    c->response.has_sent_stderr = c->response.has_sent_stderr || size > 0;
     return request_flush(request, err);
 }
 
 int request_own_output(struct connection *c) {
-    struct record_writer *writer = &c->writer;
+    struct record_writer *writer = &c->response.writer;
     if (writer->content == 0) {
         return 0;
     }
@@ -145,8 +147,8 @@ int request_own_output(struct connection *c) {
         memcpy(content + used, writer->parts[i].iov_base, writer->parts[i].iov_len);
         used += writer->parts[i].iov_len;
     }
-    free(c->owned_content);
-    c->owned_content = content;
+    free(c->response.owned_content);
+    c->response.owned_content = content;
     writer->parts[0] = (struct iovec){.iov_base = content, .iov_len = writer->content};
     writer->part_count = 1;
     return 0;

@@ -1,100 +1,69 @@
 /* What connections that the intake thread owns wait for, and how they go on. */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fcgi_host/intake/intake_internal.h"
 
-void intake_close(struct intake *intake, struct connection *c) {
-    deadline_stop(c);
-    if (c->is_ready) {
-        TAILQ_REMOVE(&intake->ready, c, ready_link);
-        c->is_ready = false;
-    }
-    if (c->is_registered) {
-        epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-        c->is_registered = false;
-    }
-    close(c->fd);
-    c->fd = -1;
-    SLIST_INSERT_HEAD(&intake->closed, c, free_link);
+static bool is_empty(const struct intake_connection *c) {
+    return c->base.mode == MODE_RECEIVE && record_reader_is_idle(&c->base.reader);
 }
 
-void intake_set_events(struct intake *intake, struct connection *c, bool to_send) {
-    if (c->is_registered && c->waits_to_send == to_send) {
-        return;
-    }
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET |
-                                          (to_send ? (uint32_t)EPOLLOUT : 0u),
-                                .data.ptr = c};
-    int operation = c->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(intake->returns.epoll_fd, operation, c->fd, &event) < 0) {
-        intake_close(intake, c);
-        return;
-    }
-    c->is_registered = true;
-    c->waits_to_send = to_send;
-}
-
-static bool is_empty(const struct connection *c) {
-    return c->mode == MODE_RECEIVE && record_reader_is_idle(&c->reader);
-}
-
-static bool is_idle(const struct connection *c) {
+static bool is_idle(const struct intake_connection *c) {
     return is_empty(c) && c->is_kept;
 }
 
-/* Nothing was received on it that has not been answered: it can go on anywhere. */
-static bool hand_over(struct intake *intake, struct connection *c) {
-    if (!intake->hooks.hand_over) {
+/* Nothing was received on it that has not been answered: another worker can go on with it. */
+static bool bequeath(struct intake *intake, struct intake_connection *c) {
+    const struct intake_hooks *hooks = &intake->requests.hooks;
+    if (!hooks->bequeath) {
         return false;
     }
-    if (c->is_registered) { /* closing it is not enough when somebody else has it open */
-        epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-        c->is_registered = false;
-    }
-    return intake->hooks.hand_over(intake->hooks.ctx, c->fd);
+    intake_unregister(intake, c);
+    return hooks->bequeath(hooks->ctx, c->base.fd);
 }
 
-static void wait(struct intake *intake, struct connection *c) {
+static void await_event(struct intake *intake, struct intake_connection *c) {
     static const enum intake_deadline by_mode[] = {[MODE_RECEIVE] = DEADLINE_HEADER,
                                                    [MODE_DRAIN] = DEADLINE_DRAIN,
                                                    [MODE_END] = DEADLINE_END,
                                                    [MODE_LINGER] = DEADLINE_LINGER};
     bool is_stopping = atomic_load_explicit(&intake->returns.is_stopping, memory_order_relaxed);
-    if (is_stopping && is_empty(c) && (hand_over(intake, c) || is_idle(c))) {
+    if (is_stopping && is_empty(c) && (bequeath(intake, c) || is_idle(c))) {
         intake_close(intake, c);
         return;
     }
     if (is_idle(c)) {
-        deadline_stop(c);
+        deadline_stop(&c->deadline);
     } else {
-        enum intake_deadline which = by_mode[c->mode];
-        if (c->mode == MODE_RECEIVE && c->reader.phase == READER_STDIN) {
+        enum intake_deadline which = by_mode[c->base.mode];
+        if (c->base.mode == MODE_RECEIVE && c->base.reader.phase == READER_STDIN) {
             which = DEADLINE_BODY;
         }
-        deadline_start(&intake->deadlines[which], c);
+        deadline_start(&intake->connections.deadlines[which], &c->deadline);
     }
-    intake_set_events(intake, c, connection_has_to_send(c));
+    intake_set_events(intake, c, connection_has_to_send(&c->base));
 }
 
-/* Receive once. @return false when it was closed, or nothing is there */
-static bool receive(struct intake *intake, struct connection *c, size_t *turn_bytes) {
+/* Receive once. @return false when it was closed */
+static bool receive_bytes(struct intake *intake, struct intake_connection *c, size_t *turn_bytes) {
+    uint8_t *buffer = intake->connections.receive_buffer;
     ssize_t n;
     do {
-        n = recv(c->fd, intake->receive_buffer, sizeof intake->receive_buffer, 0);
+        n = recv(c->base.fd, buffer, INTAKE_RECEIVE_BYTES, 0);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         c->may_be_readable = false;
         return true;
     }
-    if (n <= 0 || (c->mode != MODE_LINGER &&
-                   record_reader_append(&c->reader, intake->receive_buffer, (size_t)n) < 0)) {
+    if (n <= 0 || (c->base.mode != MODE_LINGER &&
+                   record_reader_append(&c->base.reader, buffer, (size_t)n) < 0)) {
         intake_close(intake, c);
         return false;
     }
-    if ((size_t)n < sizeof intake->receive_buffer && c->trusts_short) {
+    if ((size_t)n < INTAKE_RECEIVE_BYTES && c->trusts_short) {
         c->may_be_readable = false;
     }
     *turn_bytes += (size_t)n;
@@ -102,43 +71,61 @@ static bool receive(struct intake *intake, struct connection *c, size_t *turn_by
     return true;
 }
 
-void intake_advance(struct intake *intake, struct connection *c) {
+static void make_ready(struct intake *intake, struct intake_connection *c) {
+    TAILQ_INSERT_TAIL(&intake->connections.ready, c, ready_link);
+    c->is_ready = true;
+}
+
+/* Go on with a connection that this thread owns, as far as it goes without waiting. */
+static void advance(struct intake *intake, struct intake_connection *c) {
     size_t turn_bytes = 0;
     bool was_sent = true;
     for (;;) {
         enum intake_step step = intake_step(intake, c);
-        if (step == STEP_GONE) {
+        if (step == INTAKE_STEP_GONE) {
             return;
         }
-        if (connection_has_to_send(c) && was_sent) {
-            int result = connection_send(c);
+        if (connection_has_to_send(&c->base) && was_sent) {
+            int result = connection_send(&c->base);
             if (result < 0) {
                 intake_close(intake, c);
                 return;
             }
             was_sent = result == 0;
         }
-        if (step == STEP_AGAIN || (step == STEP_SEND && was_sent)) {
+        if (step == INTAKE_STEP_AGAIN || (step == INTAKE_STEP_SEND && was_sent)) {
             continue;
         }
-        if (step == STEP_SEND || !c->may_be_readable) {
-            wait(intake, c);
+        if (step == INTAKE_STEP_SEND || !c->may_be_readable) {
+            await_event(intake, c);
             return;
         }
         if (turn_bytes >= INTAKE_TURN_BYTES) {
-            TAILQ_INSERT_TAIL(&intake->ready, c, ready_link);
-            c->is_ready = true;
+            make_ready(intake, c);
             return;
         }
-        if (!receive(intake, c, &turn_bytes)) {
+        if (!receive_bytes(intake, c, &turn_bytes)) {
             return;
         }
     }
 }
 
-void intake_connection_event(struct intake *intake, struct connection *c, uint32_t events) {
+void intake_advance_ready(struct intake *intake) {
+    struct intake_connection *c;
+    unsigned count = 0; /* those that want to go on again wait for the next round */
+    TAILQ_FOREACH(c, &intake->connections.ready, ready_link) {
+        count++;
+    }
+    for (; count > 0 && (c = TAILQ_FIRST(&intake->connections.ready)); count--) {
+        TAILQ_REMOVE(&intake->connections.ready, c, ready_link);
+        c->is_ready = false;
+        advance(intake, c);
+    }
+}
+
+void intake_connection_event(struct intake *intake, struct intake_connection *c, uint32_t events) {
     bool is_hang_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    if (!connection_note_edge(c, is_hang_up) || c->fd < 0) {
+    if (!connection_note_edge(&c->base, is_hang_up) || c->base.fd < 0) {
         return;
     }
     if (events & ~(uint32_t)EPOLLOUT) {
@@ -146,19 +133,19 @@ void intake_connection_event(struct intake *intake, struct connection *c, uint32
         c->trusts_short = !is_hang_up;
     }
     if (!c->is_ready) {
-        intake_advance(intake, c);
+        advance(intake, c);
     }
 }
 
-void intake_connection_expired(struct intake *intake, struct connection *c,
+void intake_connection_expired(struct intake *intake, struct intake_connection *c,
                                enum intake_deadline which) {
     if (which == DEADLINE_DRAIN) {
-        /* The response was sent; the peer sends on for ever.  It is told the end, and cut. */
-        if (intake_end_drained(c) == STEP_AGAIN) {
-            connection_send(c);
+        /* The response was sent, and the peer goes on sending: end the request, then cut it off. */
+        if (intake_end_drained(c) == INTAKE_STEP_AGAIN) {
+            connection_send(&c->base);
             intake_linger(c);
             if (!c->is_ready) {
-                intake_advance(intake, c);
+                advance(intake, c);
             }
             return;
         }
@@ -166,46 +153,23 @@ void intake_connection_expired(struct intake *intake, struct connection *c,
     intake_close(intake, c);
 }
 
-static void recycle(struct intake *intake, struct connection *c) {
-    LIST_REMOVE(c, open_link);
-    atomic_fetch_sub_explicit(&intake->open_count, 1, memory_order_relaxed);
-    if (intake->free_count >= INTAKE_FREE_CONNECTIONS) {
-        connection_free(c);
-        return;
-    }
-    SLIST_INSERT_HEAD(&intake->free, c, free_link);
-    intake->free_count++;
-}
+/* ---- From one owner to the other ---- */
 
 /* One that a serving thread gave back, not closed. */
-static void take_back(struct intake *intake, struct connection *c, int owner) {
-    c->may_be_readable = !c->is_registered || owner != OWNER_SERVING;
+static void take_back(struct intake *intake, struct intake_connection *c, int owner) {
+    c->may_be_readable = !c->base.is_registered || owner != OWNER_SERVING;
     c->trusts_short = owner != OWNER_SERVING_HANG_UP;
-    TAILQ_INSERT_TAIL(&intake->ready, c, ready_link);
-    c->is_ready = true;
-}
-
-void intake_reuse_closed(struct intake *intake) {
-    if (SLIST_EMPTY(&intake->closed)) {
-        return;
-    }
-    struct connection *c;
-    while ((c = SLIST_FIRST(&intake->closed))) {
-        SLIST_REMOVE_HEAD(&intake->closed, free_link);
-        recycle(intake, c);
-    }
-    intake_resume_accepting(intake);
+    make_ready(intake, c);
 }
 
 void intake_collect(struct intake *intake) {
-    /* Before taking the list: whoever adds to it from now on wakes again. */
-    atomic_store(&intake->returns.is_wake_pending, false);
-    struct connection *c, *next;
-    for (c = atomic_exchange(&intake->returns.first, NULL); c; c = next) {
-        next = c->next_returned;
-        int owner = atomic_exchange(&c->owner, OWNER_INTAKE);
-        if (c->fd < 0) {
-            SLIST_INSERT_HEAD(&intake->closed, c, free_link);
+    struct connection *base, *next;
+    for (base = returns_take(&intake->returns); base; base = next) {
+        struct intake_connection *c = intake_connection_of(base);
+        next = base->next_returned;
+        int owner = atomic_exchange(&base->owner, OWNER_INTAKE);
+        if (base->fd < 0) {
+            SLIST_INSERT_HEAD(&intake->connections.closed, c, free_link);
         } else {
             take_back(intake, c, owner);
         }
@@ -213,13 +177,90 @@ void intake_collect(struct intake *intake) {
 }
 
 void intake_let_go_idle(struct intake *intake) {
-    struct connection *c, *next;
-    for (c = LIST_FIRST(&intake->open); c; c = next) {
+    struct intake_connection *c, *next;
+    for (c = LIST_FIRST(&intake->connections.open); c; c = next) {
         next = LIST_NEXT(c, open_link);
         /* One that is being served comes back by way of `returns`, where it is looked at. */
-        if (connection_note_edge(c, false) && c->fd >= 0 && is_empty(c) && !c->is_ready) {
+        if (connection_note_edge(&c->base, false) && c->base.fd >= 0 && is_empty(c) &&
+            !c->is_ready) {
             c->may_be_readable = true; /* a request may have arrived: it is served first */
-            intake_advance(intake, c);
+            advance(intake, c);
         }
+    }
+}
+
+/* ---- Memory ---- */
+
+static void free_connection(struct intake_connection *c) {
+    connection_destroy(&c->base);
+    free(c);
+}
+
+static struct intake_connection *take_connection(struct intake *intake) {
+    struct intake_connections *connections = &intake->connections;
+    struct intake_connection *c = SLIST_FIRST(&connections->free);
+    if (c) {
+        SLIST_REMOVE_HEAD(&connections->free, free_link);
+        connections->free_count--;
+        return c;
+    }
+    c = calloc(1, sizeof *c);
+    if (c && connection_init(&c->base, &intake->returns, &connections->limits) < 0) {
+        free_connection(c);
+        c = NULL;
+    }
+    return c;
+}
+
+int intake_take_on(struct intake *intake, int fd, bool is_kept) {
+    struct intake_connection *c = take_connection(intake);
+    if (!c) {
+        close(fd);
+        return -1;
+    }
+    connection_open(&c->base, fd);
+    c->may_be_readable = c->trusts_short = true;
+    c->waits_to_send = c->is_ready = false;
+    c->is_kept = is_kept;
+    c->drained_bytes = 0;
+    LIST_INSERT_HEAD(&intake->connections.open, c, open_link);
+    atomic_fetch_add_explicit(&intake->connections.open_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&intake->connections.accepted_count, 1, memory_order_relaxed);
+    advance(intake, c);
+    return 0;
+}
+
+static void put_away(struct intake_connections *connections, struct intake_connection *c) {
+    LIST_REMOVE(c, open_link);
+    atomic_fetch_sub_explicit(&connections->open_count, 1, memory_order_relaxed);
+    if (connections->free_count >= INTAKE_FREE_CONNECTIONS) {
+        free_connection(c);
+        return;
+    }
+    SLIST_INSERT_HEAD(&connections->free, c, free_link);
+    connections->free_count++;
+}
+
+bool intake_reuse_closed(struct intake *intake) {
+    struct intake_connections *connections = &intake->connections;
+    struct intake_connection *c;
+    bool were_any = !SLIST_EMPTY(&connections->closed);
+    while ((c = SLIST_FIRST(&connections->closed))) {
+        SLIST_REMOVE_HEAD(&connections->closed, free_link);
+        put_away(connections, c);
+    }
+    return were_any;
+}
+
+void intake_free_connections(struct intake *intake) {
+    struct intake_connections *connections = &intake->connections;
+    struct intake_connection *c;
+    while ((c = LIST_FIRST(&connections->open))) {
+        LIST_REMOVE(c, open_link);
+        free_connection(c);
+    }
+    while ((c = SLIST_FIRST(&connections->free))) {
+        SLIST_REMOVE_HEAD(&connections->free, free_link);
+        free_connection(c);
     }
 }

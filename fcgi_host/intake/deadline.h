@@ -1,6 +1,6 @@
 /**
- * Deadlines of connections that the intake thread waits for: lists of one timeout each, so that
- * the order of arrival is the order of the deadlines, and every operation takes constant time.
+ * Deadlines that the intake thread waits for: lists of one timeout each, so that the order of
+ * arrival is the order of the deadlines, and every operation takes constant time.
  * @thread intake  @tstate none
  */
 #ifndef FCGI_HOST_INTAKE_DEADLINE_H
@@ -9,24 +9,26 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct connection;
+/** Part of the thing that it is the deadline of; all zero: it does not count. */
+struct deadline {
+    struct deadline_list *list; /**< NULL: it does not count */
+    uint64_t at_ns;             /**< CLOCK_MONOTONIC */
+    TAILQ_ENTRY(deadline) link;
+};
 
 struct deadline_list {
     uint64_t timeout_ns;
-    TAILQ_HEAD(, connection) connections; /**< the nearest first */
+    TAILQ_HEAD(, deadline) waiting; /**< the nearest first */
 };
-
-/** CLOCK_MONOTONIC */
-uint64_t deadline_now_ns(void);
 
 void deadline_list_init(struct deadline_list *list, unsigned timeout_ms);
 /** Begin to count, unless it counts for this list already. */
-void deadline_start(struct deadline_list *list, struct connection *connection);
+void deadline_start(struct deadline_list *list, struct deadline *deadline);
 /** Stop counting, if it does. */
-void deadline_stop(struct connection *connection);
-/** The first whose deadline has passed, taken out of the list; or NULL. */
-struct connection *deadline_take_expired(struct deadline_list *list, uint64_t now_ns);
-/** The nearest deadline, or UINT64_MAX. */
+void deadline_stop(struct deadline *deadline);
+/** The first that has passed, taken out of the list; or NULL. */
+struct deadline *deadline_take_expired(struct deadline_list *list, uint64_t now_ns);
+/** When the nearest one passes, or UINT64_MAX. */
 uint64_t deadline_nearest(const struct deadline_list *list);
 
 #endif

@@ -28,18 +28,19 @@ struct intake_hooks {
     void (*batch_end)(void *ctx);
     /**
      * An open connection without a request, after intake_stop_accepting(): give it to another
-     * intake (intake_adopt_idle()), so that the web server need not notice.  Optional.
+     * worker (intake_adopt_idle() there), so that the web server need not notice.  Optional.
      * @param fd  closed afterwards: to be duplicated or sent
-     * @return whether somebody else has it now; else it is closed once it has been kept open
+     * @return whether another worker has it now; if not, a connection that has served a request is
+     *         closed, another goes on waiting for one
      * @thread intake
      */
-    bool (*hand_over)(void *ctx, int fd);
+    bool (*bequeath)(void *ctx, int fd);
 };
 
 struct balance;
 
 struct intake_options {
-    int listen_fd; /**< non-blocking; the caller's */
+    int listen_fd; /**< non-blocking; the caller's; -1: none */
     /** Other processes accept from it as well; NULL: none. */
     struct balance *balance;
     int balance_member;
@@ -69,13 +70,13 @@ void intake_remove_fd(struct intake *intake, int fd);
 /** Loop until intake_stop() and, after it, until every connection is closed or the deadline. */
 int intake_run(struct intake *intake, struct error *err);
 
-/** Stop accepting; idle connections are handed over or closed, busy ones after their request.
+/** Stop accepting; idle connections are bequeathed or closed, busy ones after their request.
  *  @thread intake (from a hook or fd callback) */
 void intake_stop_accepting(struct intake *intake);
 /** Accept every connection that waits now: before intake_stop_accepting(), when nobody else will.
  *  @thread intake (from a hook or fd callback) */
 void intake_accept_waiting(struct intake *intake);
-/** Take on a connection that was kept open by another intake (its hand_over hook).
+/** Take on a connection that was kept open by another intake (its bequeath hook).
  *  @param fd  non-blocking; taken over  @thread intake (from a hook or fd callback) */
 void intake_adopt_idle(struct intake *intake, int fd);
 /** Leave intake_run() now. @thread any; async-signal-safe */

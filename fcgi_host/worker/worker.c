@@ -197,7 +197,7 @@ static int serve(struct worker *worker, struct error *err) {
         .request = worker_dispatch,
         .batch_begin = batch_begin,
         .batch_end = batch_end,
-        .hand_over = worker_hand_over,
+        .bequeath = worker_hand_over,
     };
     unsigned connections = max_connections();
     const struct intake_options options = {

@@ -94,7 +94,7 @@ void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last);
 
 /* ---- idle_handover.c ---- */
 
-/** intake_hooks.hand_over: send an idle connection to our heir. @param ctx  the worker */
+/** intake_hooks.bequeath: send an idle connection to our heir. @param ctx  the worker */
 bool worker_hand_over(void *ctx, int fd);
 /** Take on the idle connections that come from this socket; taken over. @thread intake */
 void worker_adopt_from(struct worker *worker, int fd);

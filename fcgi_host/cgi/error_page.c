@@ -42,16 +42,12 @@ static void put_traceback_page(FILE *out, const char *status, const char *traceb
     fputs(s_page_end, out);
 }
 
-static struct slice slice(const char *text) {
-    return (struct slice){text, strlen(text)};
-}
-
 static int set_head(struct response *response, const char *status, bool is_html, size_t body_bytes,
                     struct error *err) {
     const char *type = is_html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
-    if (response_set_status(response, slice(status), err) < 0 ||
-        response_add_header(response, slice("Content-Type"), slice(type), err) < 0 ||
-        response_add_header(response, slice("Cache-Control"), slice("no-store"), err) < 0) {
+    if (response_set_status(response, slice_of(status), err) < 0 ||
+        response_add_header(response, slice_of("Content-Type"), slice_of(type), err) < 0 ||
+        response_add_header(response, slice_of("Cache-Control"), slice_of("no-store"), err) < 0) {
         return -1;
     }
     response->content_length = (int64_t)body_bytes;

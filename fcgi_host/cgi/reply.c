@@ -6,18 +6,14 @@
 #include "fcgi_host/cgi/error_page.h"
 #include "fcgi_host/cgi/response.h"
 
-static struct slice text_slice(const char *text) {
-    return (struct slice){text, strlen(text)};
-}
-
 /** RFC 3875 §4.3.3: no body for HEAD. */
 static bool is_head(const struct request *request) {
     const struct param *method = request_param(request, "REQUEST_METHOD");
     return method && method->value_bytes == 4 && memcmp(method->value, "HEAD", 4) == 0;
 }
 
-static void send_all(struct request *request, struct response *response, const char *body,
-                     size_t body_bytes) {
+static void send_answer(struct request *request, struct response *response, const char *body,
+                        size_t body_bytes) {
     struct iovec parts[] = {
         {response->head, response->size},
         {(void *)body, is_head(request) ? 0 : body_bytes},
@@ -39,11 +35,11 @@ void reply_status(struct request *request, const char *status, const char *retry
     size_t bytes = 0;
     response_init(&response);
     if (error_page_make(&response, status, detail, &body, &bytes, &err) ||
-        (retry_after && response_add_header(&response, text_slice("Retry-After"),
-                                            text_slice(retry_after), &err))) {
+        (retry_after &&
+         response_add_header(&response, slice_of("Retry-After"), slice_of(retry_after), &err))) {
         request_finish(request, REQUEST_CUT, 0); /* out of memory */
     } else {
-        send_all(request, &response, body, bytes);
+        send_answer(request, &response, body, bytes);
     }
     free(body);
     response_clear(&response);
@@ -57,13 +53,13 @@ void reply_content(struct request *request, const char *type, const char *conten
         return;
     }
     response_init(&response);
-    if (response_set_status(&response, text_slice("200 OK"), &err) ||
-        response_add_header(&response, text_slice("Content-Type"), text_slice(type), &err) ||
-        response_add_header(&response, text_slice("Cache-Control"), text_slice("no-store"), &err)) {
+    if (response_set_status(&response, slice_of("200 OK"), &err) ||
+        response_add_header(&response, slice_of("Content-Type"), slice_of(type), &err) ||
+        response_add_header(&response, slice_of("Cache-Control"), slice_of("no-store"), &err)) {
         request_finish(request, REQUEST_CUT, 0);
     } else {
         response.content_length = (int64_t)bytes;
-        send_all(request, &response, content, bytes);
+        send_answer(request, &response, content, bytes);
     }
     response_clear(&response);
 }

@@ -66,7 +66,7 @@ void response_clear(struct response *response) {
 }
 
 /* Room for `size` more bytes, or NULL. */
-static char *reserve(struct response *response, size_t size, struct error *err) {
+static char *reserve_bytes(struct response *response, size_t size, struct error *err) {
     if (size > response->capacity - response->size) {
         size_t capacity = 2 * response->capacity + size;
         bool was_inline = response->head == response->inline_head;
@@ -117,7 +117,7 @@ int response_set_status(struct response *response, struct slice status, struct e
         return error_set(err, ERR_PROTOCOL, "the status '%.*s' contains a control character",
                          shown_bytes(status), s);
     }
-    char *to = reserve(response, sizeof start - 1 + status.size + 2, err);
+    char *to = reserve_bytes(response, sizeof start - 1 + status.size + 2, err);
     if (!to) {
         return -1;
     }
@@ -186,7 +186,7 @@ int response_add_header(struct response *response, struct slice name, struct sli
         strncasecmp(name.bytes, content_length, name.size) == 0) {
         return set_content_length(response, value, err);
     }
-    char *to = reserve(response, name.size + value.size + 4, err);
+    char *to = reserve_bytes(response, name.size + value.size + 4, err);
     if (!to) {
         return -1;
     }
@@ -204,7 +204,7 @@ bool response_status_has_body(int status) {
 
 int response_end_head(struct response *response, struct error *err) {
     enum { LINE_BYTES = sizeof "Content-Length: \r\n\r\n" + 20 };
-    char *to = reserve(response, LINE_BYTES, err);
+    char *to = reserve_bytes(response, LINE_BYTES, err);
     if (!to) {
         return -1;
     }

@@ -39,7 +39,7 @@ static bool slices_equal(struct slice a, struct slice b) {
 }
 
 /** Cut at the first `c`. */
-static struct slice before(struct slice slice, char c) {
+static struct slice cut_before(struct slice slice, char c) {
     const char *end = slice.size ? memchr(slice.bytes, c, slice.size) : NULL;
     return end ? (struct slice){slice.bytes, (size_t)(end - slice.bytes)} : slice;
 }
@@ -110,7 +110,7 @@ static size_t remove_dot_segments(char *path, size_t size) {
 
 /** The full path from REQUEST_URI, as the servers decode it. */
 static int take_request_uri(struct route_params *params) {
-    struct slice uri = before(without_authority(params->request_uri), '?');
+    struct slice uri = cut_before(without_authority(params->request_uri), '?');
     params->decoded_uri = malloc(uri.size + 1);
     if (!params->decoded_uri) {
         return -1;
@@ -178,7 +178,7 @@ struct slice route_script_file(const struct route_params *params) {
         url.size -= (size_t)(bar + 1 - url.bytes); /* "unix:/socket|fcgi://HOST/path" */
         url.bytes = bar + 1;
     }
-    return before(without_authority(url), '?');
+    return cut_before(without_authority(url), '?');
 }
 
 /** Whether the full path begins with `text`. */

@@ -18,21 +18,21 @@ static bool slice_begins_with(struct slice slice, struct slice start) {
            (start.size == 0 || memcmp(slice.bytes, start.bytes, start.size) == 0);
 }
 
-static struct slice skip(struct slice slice, size_t size) {
+static struct slice skip_bytes(struct slice slice, size_t size) {
     return slice.size > size ? (struct slice){slice.bytes + size, slice.size - size} : s_empty;
 }
 
 static void keep_as_sent(const struct route_params *params, struct route *route) {
-    route->script_name = skip(params->script_name, 0);
-    route->path_info = skip(params->path_info, 0);
+    route->script_name = skip_bytes(params->script_name, 0);
+    route->path_info = skip_bytes(params->path_info, 0);
 }
 
 /** The full path from byte `at` of SCRIPT_NAME on, in one piece; allocates only if it must. */
 static int path_from(const struct route_params *params, size_t at, struct route *route,
                      struct slice *ret_path) {
-    struct slice name = skip(params->script_name, at), info = params->path_info;
+    struct slice name = skip_bytes(params->script_name, at), info = params->path_info;
     if (name.size == 0 || info.size == 0) {
-        *ret_path = name.size ? name : skip(info, 0);
+        *ret_path = name.size ? name : skip_bytes(info, 0);
         return 0;
     }
     struct slice uri = params->request_uri;
@@ -40,7 +40,7 @@ static int path_from(const struct route_params *params, size_t at, struct route 
     if (uri.size >= whole && (uri.size == whole || uri.bytes[whole] == '?')) {
         uri.size = whole;
         if (slice_begins_with(uri, params->script_name) && slice_ends_with(uri, info)) {
-            *ret_path = skip(uri, at); /* nothing was encoded */
+            *ret_path = skip_bytes(uri, at); /* nothing was encoded */
             return 0;
         }
     }
@@ -60,7 +60,7 @@ static void split_at_mount(const struct route_params *params, const char *mount,
                            struct route *route) {
     route->script_name = (struct slice){mount, size};
     if (size >= params->script_name.size) {
-        route->path_info = skip(params->path_info, size - params->script_name.size);
+        route->path_info = skip_bytes(params->path_info, size - params->script_name.size);
     } else if (path_from(params, size, route, &route->path_info) != 0) {
         keep_as_sent(params, route);
     }
@@ -77,7 +77,7 @@ static bool split_as_proxied(const struct route_params *params, struct route *ro
     }
     struct slice rest = {decoded, route_percent_decode(file, decoded)};
     if (rest.size > 1 && rest.bytes[0] == '/' && rest.bytes[1] == '/') {
-        rest = skip(rest, 1); /* a slash at the end of the URL in ProxyPass only */
+        rest = skip_bytes(rest, 1); /* a slash at the end of the URL in ProxyPass only */
     }
     if (rest.size == 1 && !slice_ends_with(name, rest)) {
         rest.size = 0; /* the mount point itself */
@@ -86,7 +86,7 @@ static bool split_as_proxied(const struct route_params *params, struct route *ro
         return false;
     }
     route->script_name = (struct slice){name.bytes, name.size - rest.size};
-    route->path_info = skip(name, name.size - rest.size);
+    route->path_info = skip_bytes(name, name.size - rest.size);
     return true;
 }
 
@@ -115,7 +115,7 @@ enum {
 static const uint64_t s_bound_at_root = UINT64_MAX;
 
 /** FNV-1a, to tell whether two are the same. */
-static uint64_t hash(struct slice slice) {
+static uint64_t hash_slice(struct slice slice) {
     uint64_t value = 0xCBF29CE484222325u;
     for (size_t i = 0; i < slice.size; i++) {
         value = (value ^ (unsigned char)slice.bytes[i]) * 0x100000001B3u;
@@ -131,7 +131,7 @@ static bool is_prefix_of_lighttpd(const struct route_params *params,
         return false;
     }
     bool has_path_info = params->path_info.size > 0;
-    uint64_t now = hash(params->script_name);
+    uint64_t now = hash_slice(params->script_name);
     bool is_root = params->script_name.size == 1; /* "/": no prefix is called so */
     if (is_root || (seen != 0 && (seen & ~(uint64_t)BINDING_FLAGS) != now)) {
         if (atomic_exchange(&binding->seen, s_bound_at_root) != s_bound_at_root) {
@@ -191,6 +191,6 @@ void route_split_script(const struct route_params *params, struct slice rest, st
     }
     if (slice_ends_with(name, rest)) {
         route->script_name = (struct slice){name.bytes, name.size - rest.size};
-        route->path_info = skip(name, name.size - rest.size);
+        route->path_info = skip_bytes(name, name.size - rest.size);
     }
 }

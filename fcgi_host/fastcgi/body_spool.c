@@ -69,7 +69,7 @@ static int write_file(int fd, const uint8_t *bytes, size_t size, uint64_t offset
     return 0;
 }
 
-static int grow(struct body_spool *spool, size_t needed, struct error *err) {
+static int grow_memory(struct body_spool *spool, size_t needed, struct error *err) {
     size_t capacity = spool->memory_capacity ? spool->memory_capacity : SPOOL_START_BYTES;
     while (capacity < needed) {
         capacity *= 2;
@@ -113,7 +113,7 @@ int body_spool_write(struct body_spool *spool, const void *bytes, size_t size, s
         }
     } else {
         size_t needed = (size_t)spool->end + size;
-        if (needed > spool->memory_capacity && grow(spool, needed, err) < 0) {
+        if (needed > spool->memory_capacity && grow_memory(spool, needed, err) < 0) {
             return -1;
         }
         memcpy(spool->memory + spool->end, bytes, size);

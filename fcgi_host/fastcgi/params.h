@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /** One name-value pair; not NUL-terminated, any bytes. */
 struct param {
@@ -24,6 +25,10 @@ struct slice {
     const char *bytes;
     size_t size;
 };
+
+static inline struct slice slice_of(const char *text) {
+    return (struct slice){text, strlen(text)};
+}
 
 enum request_role { ROLE_RESPONDER = 1, ROLE_AUTHORIZER = 2 };
 

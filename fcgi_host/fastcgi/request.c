@@ -35,7 +35,7 @@ static bool is_stdin_over(const struct connection *c) {
  * end of FCGI_STDIN, so that the next request finds a clean start.  On one that is not it goes at
  * once: nginx sends no more of the body once it has seen the response's header, and without
  * fastcgi_keep_conn it does not look at the rest of a short response before the end of file. */
-static void complete(struct connection *c) {
+static void complete_response(struct connection *c) {
     connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
     if (is_stdin_over(c) || !c->reader.keep_connection) {
         connection_end_response(c);
@@ -48,7 +48,7 @@ static void complete(struct connection *c) {
 
 /* Send all of the writer; on the intake thread, which must not wait, leave the rest to it.
  * @return 0, 1 some is left, -1 the peer is gone */
-static int send_all(struct connection *c) {
+static int send_output(struct connection *c) {
     int result = connection_send(c);
     if (result != 1) {
         return result;
@@ -59,7 +59,7 @@ static int send_all(struct connection *c) {
     return request_wait_sent(c, NULL);
 }
 
-static void hand_back(struct connection *c) {
+static void hand_back_connection(struct connection *c) {
     if (!c->response.has_ended) {
         c->mode = MODE_DRAIN; /* the intake thread ends it when it can */
         connection_give_back(c, true);
@@ -113,19 +113,19 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
         if (c->reader.is_aborted) {
             request_cut(c);
         }
-        if (send_all(c) < 0) {
+        if (send_output(c) < 0) {
             connection_close(c);
             return;
         }
     }
     if (!c->response.has_ended && !record_writer_is_pending(&c->response.writer)) {
-        complete(c);
-        if (send_all(c) < 0) {
+        complete_response(c);
+        if (send_output(c) < 0) {
             connection_close(c);
             return;
         }
     }
-    hand_back(c);
+    hand_back_connection(c);
 }
 
 bool request_finish_is_quick(const struct request *request) {

@@ -17,7 +17,7 @@ enum body_status {
     BODY_LOST,
 };
 
-static enum body_status at_end(const struct connection *c) {
+static enum body_status status_at_end(const struct connection *c) {
     const struct record_reader *reader = &c->reader;
     if (reader->is_aborted) {
         return BODY_ABORTED;
@@ -61,7 +61,7 @@ static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size
             }
             break;
         case READER_END:
-            return at_end(c);
+            return status_at_end(c);
         case READER_ABORT:
             return BODY_ABORTED;
         case READER_ERROR:
@@ -73,8 +73,8 @@ static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size
     return BODY_BYTES;
 }
 
-static enum body_status take(struct connection *c, void *buffer, size_t size, size_t *total,
-                             struct error *err) {
+static enum body_status take_bytes(struct connection *c, void *buffer, size_t size, size_t *total,
+                                   struct error *err) {
     *total = 0;
     if (c->reader.is_aborted) {
         return BODY_ABORTED;
@@ -97,8 +97,8 @@ static enum body_status take(struct connection *c, void *buffer, size_t size, si
     return *total > 0 ? BODY_BYTES : status; /* what is wrong is told after what is there */
 }
 
-static ssize_t report(const struct connection *c, enum body_status status, size_t total,
-                      struct error *err) {
+static ssize_t report_status(const struct connection *c, enum body_status status, size_t total,
+                             struct error *err) {
     switch (status) {
     case BODY_BYTES:
         return (ssize_t)total;
@@ -123,8 +123,8 @@ static ssize_t report(const struct connection *c, enum body_status status, size_
 ssize_t request_read_ready(struct request *request, void *buffer, size_t size, struct error *err) {
     struct connection *c = connection_of(request);
     size_t total;
-    enum body_status status = size == 0 ? BODY_BYTES : take(c, buffer, size, &total, err);
-    return size == 0 ? 0 : report(c, status, total, err);
+    enum body_status status = size == 0 ? BODY_BYTES : take_bytes(c, buffer, size, &total, err);
+    return size == 0 ? 0 : report_status(c, status, total, err);
 }
 
 ssize_t request_read(struct request *request, void *buffer, size_t size, struct error *err) {
@@ -134,9 +134,9 @@ ssize_t request_read(struct request *request, void *buffer, size_t size, struct 
     }
     for (;;) {
         size_t total;
-        enum body_status status = take(c, buffer, size, &total, err);
+        enum body_status status = take_bytes(c, buffer, size, &total, err);
         if (status != BODY_WAIT) {
-            return report(c, status, total, err);
+            return report_status(c, status, total, err);
         }
         struct pollfd wanted = {.fd = c->fd, .events = POLLIN};
         int ready = poll(&wanted, 1, REQUEST_STALL_MS);

@@ -18,7 +18,7 @@ static void map_ipv4(struct in6_addr *ret, const struct in_addr *v4) {
     memcpy(ret->s6_addr + sizeof s_mapped, v4, sizeof *v4);
 }
 
-static int parse_one(const char *text, size_t length, struct in6_addr *ret, struct error *err) {
+static int parse_address(const char *text, size_t length, struct in6_addr *ret, struct error *err) {
     while (length > 0 && (*text == ' ' || *text == '\t')) {
         text++;
         length--;
@@ -60,7 +60,7 @@ int peer_addresses_parse(const char *list, struct peer_addresses **ret, struct e
     addresses->count = 0;
     for (const char *p = list; addresses->count < count; p++) {
         size_t length = strcspn(p, ",");
-        if (parse_one(p, length, &addresses->items[addresses->count], err) < 0) {
+        if (parse_address(p, length, &addresses->items[addresses->count], err) < 0) {
             free(addresses);
             return -1;
         }

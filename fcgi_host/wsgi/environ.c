@@ -8,13 +8,13 @@
 
 /* A site sees some tens of different names.  Clients choose names (HTTP_…), so the table has an
    end: what no longer fits is made anew each time. */
-enum { CACHE_SLOTS = 256, CACHE_NAMES = 192, CACHED_NAME_BYTES = 64, CACHED_VALUE_BYTES = 256 };
+enum { CACHE_ENTRIES = 256, CACHE_NAMES = 192, CACHED_NAME_BYTES = 64, CACHED_VALUE_BYTES = 256 };
 
 /* Room for the keys of a usual request without the dictionary growing: 42 fit a table of 64. */
 enum { ENVIRON_KEYS = 42 };
 
 struct cached {
-    PyObject *name;  /* interned str; NULL: the slot is free */
+    PyObject *name;  /* interned str; NULL: the entry is free */
     PyObject *value; /* what it was last time; may be NULL */
     uint32_t hash;
     enum environ_rule rule;
@@ -22,7 +22,7 @@ struct cached {
 
 struct environ_cache {
     size_t names;
-    struct cached slots[CACHE_SLOTS];
+    struct cached entries[CACHE_ENTRIES];
     /* Names that the host sets in each request, interned. */
     PyObject *script_name, *path_info, *role, *input, *url_scheme, *request_id;
     PyObject *https; /* the values */
@@ -61,9 +61,9 @@ struct environ_cache *environ_cache_new(void) {
 
 void environ_cache_free(struct environ_cache *cache) {
     if (cache) {
-        for (size_t i = 0; i < CACHE_SLOTS; i++) {
-            Py_XDECREF(cache->slots[i].name);
-            Py_XDECREF(cache->slots[i].value);
+        for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+            Py_XDECREF(cache->entries[i].name);
+            Py_XDECREF(cache->entries[i].value);
         }
         Py_XDECREF(cache->script_name);
         Py_XDECREF(cache->path_info);
@@ -96,60 +96,61 @@ static bool is_text(PyObject *str, const char *bytes, size_t size) {
            memcmp(PyUnicode_1BYTE_DATA(str), bytes, size) == 0;
 }
 
-static PyObject *latin1(const char *bytes, size_t size) {
+static PyObject *latin1_string(const char *bytes, size_t size) {
     return PyUnicode_DecodeLatin1(bytes, (Py_ssize_t)size, NULL);
 }
 
-/* The slot of a name; NULL without an exception when the table has no room for it. */
-static struct cached *look_up(struct environ_cache *cache, const char *name, size_t size) {
+/* The entry of a name; NULL without an exception when the table has no room for it. */
+static struct cached *find_cached(struct environ_cache *cache, const char *name, size_t size) {
     if (size > CACHED_NAME_BYTES) {
         return NULL;
     }
     uint32_t hash = hash_name(name, size);
-    struct cached *slot = &cache->slots[hash % CACHE_SLOTS];
-    while (slot->name) {
-        if (slot->hash == hash && is_text(slot->name, name, size)) {
-            return slot;
+    struct cached *entry = &cache->entries[hash % CACHE_ENTRIES];
+    while (entry->name) {
+        if (entry->hash == hash && is_text(entry->name, name, size)) {
+            return entry;
         }
-        slot = slot + 1 < cache->slots + CACHE_SLOTS ? slot + 1 : cache->slots;
+        entry = entry + 1 < cache->entries + CACHE_ENTRIES ? entry + 1 : cache->entries;
     }
     if (cache->names == CACHE_NAMES) {
         return NULL;
     }
-    slot->name = latin1(name, size);
-    if (slot->name) {
-        PyUnicode_InternInPlace(&slot->name);
-        slot->hash = hash;
-        slot->rule = environ_rule(name, size);
+    entry->name = latin1_string(name, size);
+    if (entry->name) {
+        PyUnicode_InternInPlace(&entry->name);
+        entry->hash = hash;
+        entry->rule = environ_rule(name, size);
         cache->names++;
-        return slot;
+        return entry;
     }
     return NULL;
 }
 
 /* A new reference to the value, or NULL with an exception. */
-static PyObject *cached_value(struct cached *slot, const char *bytes, size_t size) {
-    if (slot->value && is_text(slot->value, bytes, size)) {
-        return Py_NewRef(slot->value);
+static PyObject *cached_value(struct cached *entry, const char *bytes, size_t size) {
+    if (entry->value && is_text(entry->value, bytes, size)) {
+        return Py_NewRef(entry->value);
     }
-    PyObject *value = latin1(bytes, size);
-    if (value && size <= CACHED_VALUE_BYTES && slot->rule != ENVIRON_PRIVATE) {
-        PyObject *before = slot->value;
-        slot->value = Py_NewRef(value);
+    PyObject *value = latin1_string(bytes, size);
+    if (value && size <= CACHED_VALUE_BYTES && entry->rule != ENVIRON_PRIVATE) {
+        PyObject *before = entry->value;
+        entry->value = Py_NewRef(value);
         Py_XDECREF(before);
     }
     return value;
 }
 
-static int set(PyObject *environ, PyObject *name, PyObject *value) {
+static int set_item(PyObject *environ, PyObject *name, PyObject *value) {
     int result = value ? PyDict_SetItem(environ, name, value) : -1;
     Py_XDECREF(value);
     return result;
 }
 
 static int set_uncached(PyObject *environ, const struct param *param) {
-    PyObject *name = latin1(param->name, param->name_bytes);
-    int result = name ? set(environ, name, latin1(param->value, param->value_bytes)) : -1;
+    PyObject *name = latin1_string(param->name, param->name_bytes);
+    int result =
+        name ? set_item(environ, name, latin1_string(param->value, param->value_bytes)) : -1;
     Py_XDECREF(name);
     return result;
 }
@@ -187,12 +188,13 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
 
 static int add_param(struct environ_cache *cache, PyObject *environ, const struct param *param,
                      struct meaning *meaning) {
-    struct cached *slot = look_up(cache, param->name, param->name_bytes);
-    if (slot) {
-        if (!apply_rule(slot->rule, param, meaning)) {
+    struct cached *entry = find_cached(cache, param->name, param->name_bytes);
+    if (entry) {
+        if (!apply_rule(entry->rule, param, meaning)) {
             return 0;
         }
-        return set(environ, slot->name, cached_value(slot, param->value, param->value_bytes));
+        return set_item(environ, entry->name,
+                        cached_value(entry, param->value, param->value_bytes));
     }
     if (PyErr_Occurred()) {
         return -1;
@@ -217,10 +219,11 @@ PyObject *environ_new(const struct wsgi_loaded *loaded, const struct request *re
         }
     }
     struct slice script_name = request->script_name, path_info = request->path_info;
-    if (set(environ, cache->script_name, latin1(script_name.bytes, script_name.size)) < 0 ||
-        set(environ, cache->path_info, latin1(path_info.bytes, path_info.size)) < 0 ||
+    if (set_item(environ, cache->script_name, latin1_string(script_name.bytes, script_name.size)) <
+            0 ||
+        set_item(environ, cache->path_info, latin1_string(path_info.bytes, path_info.size)) < 0 ||
         PyDict_SetItem(environ, cache->input, input) < 0 ||
-        set(environ, cache->request_id, latin1(request->id, strlen(request->id))) < 0) {
+        set_item(environ, cache->request_id, latin1_string(request->id, strlen(request->id))) < 0) {
         goto fail;
     }
     if ((meaning.is_https || meaning.has_https_scheme) &&
@@ -245,7 +248,7 @@ static PyObject *new_roomy_dict(void) {
 
 static int set_named(PyObject *environ, const char *name, PyObject *value) {
     PyObject *interned = PyUnicode_InternFromString(name);
-    int result = interned ? set(environ, interned, value) : (Py_XDECREF(value), -1);
+    int result = interned ? set_item(environ, interned, value) : (Py_XDECREF(value), -1);
     Py_XDECREF(interned);
     return result;
 }

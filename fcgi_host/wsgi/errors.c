@@ -24,15 +24,15 @@ PyObject *wsgi_errors_new(const struct wsgi_loaded *loaded) {
     return (PyObject *)errors;
 }
 
-static void dealloc(PyObject *self) {
+static void errors_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
 /* Pass text on, without the newline at its end in our log. */
-static void pass_on(const struct log_about *about, struct exchange *exchange, const char *text,
-                    size_t size) {
+static void pass_on_text(const struct log_about *about, struct exchange *exchange, const char *text,
+                         size_t size) {
     if (exchange) {
         exchange_send_errors(exchange, text, size);
     }
@@ -49,13 +49,13 @@ void wsgi_errors_flush(struct wsgi_current *current) {
         size_t size = current->errors_bytes;
         current->errors_text = NULL;
         current->errors_bytes = 0;
-        pass_on(&about, current->exchange, text, size);
+        pass_on_text(&about, current->exchange, text, size);
         free(text);
     }
 }
 
 /* Keep text until its line is complete. @return 0, or -1 when there is no memory for it */
-static int keep(struct wsgi_current *current, const char *text, size_t size) {
+static int keep_text(struct wsgi_current *current, const char *text, size_t size) {
     char *all = realloc(current->errors_text, current->errors_bytes + size);
     if (!all) {
         return -1;
@@ -70,7 +70,7 @@ static int write_current(struct wsgi_current *current, const char *text, size_t 
     if (size == 0) {
         return 0;
     }
-    if (keep(current, text, size) < 0) {
+    if (keep_text(current, text, size) < 0) {
         PyErr_NoMemory();
         return -1;
     }
@@ -84,8 +84,8 @@ static int write_current(struct wsgi_current *current, const char *text, size_t 
         size_t rest = current->errors_bytes - whole;
         current->errors_text = NULL;
         current->errors_bytes = 0;
-        int result = keep(current, lines + whole, rest);
-        pass_on(&about, current->exchange, lines, whole);
+        int result = keep_text(current, lines + whole, rest);
+        pass_on_text(&about, current->exchange, lines, whole);
         free(lines);
         return result < 0 ? (PyErr_NoMemory(), -1) : 0;
     }
@@ -107,7 +107,7 @@ static int write_text(struct wsgi_errors *errors, PyObject *text) {
         result = write_current(current, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     } else {
         struct log_about about = {errors->config->name, errors->generation, NULL};
-        pass_on(&about, NULL, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+        pass_on_text(&about, NULL, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     }
     Py_DECREF(bytes);
     return result;
@@ -153,7 +153,7 @@ PyTypeObject *wsgi_errors_type_new(PyObject *module) {
         {NULL, NULL, 0, NULL},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_dealloc, dealloc},
+        {Py_tp_dealloc, errors_dealloc},
         {Py_tp_methods, methods},
         {Py_tp_doc, (char *)"Text for the error logs (wsgi.errors)."},
         {0, NULL},

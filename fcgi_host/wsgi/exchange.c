@@ -68,7 +68,7 @@ static int note_send_failure(struct exchange *exchange, int result, const struct
 
 /* Wait until what request_send() could not send at once is sent.  Nobody is within a call, so the
    lock is free, and it is taken before anybody can be: bytes that wait must be sent first. */
-static int flush(struct exchange *exchange, struct request *request, struct error *err) {
+static int flush_output(struct exchange *exchange, struct request *request, struct error *err) {
     exchange->busy++;
     pthread_mutex_lock(&exchange->lock);
     PyThreadState *tstate = PyEval_SaveThread();
@@ -98,8 +98,8 @@ static int send_after_it(struct exchange *exchange, struct request *request,
 
 /* A send that need not wait, which is nearly every one, is made attached: giving the GIL away and
    getting it back would cost more than the system call. */
-static int transmit(struct exchange *exchange, const struct iovec *parts, int count, unsigned flags,
-                    struct error *err) {
+static int transmit_parts(struct exchange *exchange, const struct iovec *parts, int count,
+                          unsigned flags, struct error *err) {
     struct request *request = exchange->request;
     int result;
     if (!request) {
@@ -111,7 +111,7 @@ static int transmit(struct exchange *exchange, const struct iovec *parts, int co
         exchange->has_last = flags & SEND_LAST;
         result = request_send(request, parts, count, flags, err);
         if (result == 1) {
-            result = flush(exchange, request, err);
+            result = flush_output(exchange, request, err);
         }
     }
     return note_send_failure(exchange, result, err);
@@ -147,7 +147,7 @@ static int send_parts(struct exchange *exchange, const void *block, size_t size,
     if (flags & SEND_LAST) {
         exchange->phase = EXCHANGE_ENDED;
     }
-    return transmit(exchange, parts, count, flags, err);
+    return transmit_parts(exchange, parts, count, flags, err);
 }
 
 /* Count a block. @return how much of it may be sent */
@@ -172,7 +172,8 @@ static bool is_short(const struct exchange *exchange) {
 }
 
 /* Keep a block until the application is through. */
-static int defer(struct exchange *exchange, const void *block, size_t size, struct error *err) {
+static int defer_block(struct exchange *exchange, const void *block, size_t size,
+                       struct error *err) {
     if (size == 0 || exchange->deferred_bytes + size > DEFERRED_BYTES || !has_body(exchange)) {
         return 0;
     }
@@ -195,7 +196,7 @@ int exchange_send(struct exchange *exchange, const void *block, size_t size, boo
         return 0; /* PEP 3333: empty strings don't make the head leave */
     }
     if (exchange_is_deferred(exchange)) {
-        return defer(exchange, block, size, err);
+        return defer_block(exchange, block, size, err);
     }
     size_t allowed = count_block(exchange, size);
     if (exchange->phase >= EXCHANGE_ENDED) {

@@ -12,7 +12,7 @@ struct file_wrapper {
     Py_ssize_t block_bytes;
 };
 
-static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+static PyObject *wrapper_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {(char *)"filelike", (char *)"blksize", NULL};
     PyObject *file;
     Py_ssize_t block_bytes = BLOCK_BYTES;
@@ -28,21 +28,21 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     return (PyObject *)wrapper;
 }
 
-static int traverse(PyObject *self, visitproc visit, void *arg) {
+static int wrapper_traverse(PyObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((struct file_wrapper *)self)->file);
     return 0;
 }
 
-static int clear(PyObject *self) {
+static int wrapper_clear(PyObject *self) {
     Py_CLEAR(((struct file_wrapper *)self)->file);
     return 0;
 }
 
-static void dealloc(PyObject *self) {
+static void wrapper_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    clear(self);
+    wrapper_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -87,10 +87,10 @@ PyTypeObject *wsgi_file_wrapper_type_new(PyObject *module) {
         {NULL, NULL, NULL, NULL, NULL},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_new, new},
-        {Py_tp_dealloc, dealloc},
-        {Py_tp_traverse, traverse},
-        {Py_tp_clear, clear},
+        {Py_tp_new, wrapper_new},
+        {Py_tp_dealloc, wrapper_dealloc},
+        {Py_tp_traverse, wrapper_traverse},
+        {Py_tp_clear, wrapper_clear},
         {Py_tp_iter, PyObject_SelfIter},
         {Py_tp_iternext, next_block},
         {Py_tp_members, members},

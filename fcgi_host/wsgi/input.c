@@ -37,7 +37,7 @@ PyObject *wsgi_input_new(struct wsgi_state *state, struct exchange *exchange) {
     return (PyObject *)input;
 }
 
-static void dealloc(PyObject *self) {
+static void input_dealloc(PyObject *self) {
     struct wsgi_input *input = (struct wsgi_input *)self;
     PyTypeObject *type = Py_TYPE(self);
     free(input->buffer);
@@ -46,13 +46,13 @@ static void dealloc(PyObject *self) {
     Py_DECREF(type);
 }
 
-static size_t buffered(const struct wsgi_input *input) {
+static size_t buffered_bytes(const struct wsgi_input *input) {
     return input->end - input->start;
 }
 
 /* Take bytes out of the buffer. @return how many */
 static size_t take_buffered(struct wsgi_input *input, char *to, size_t size) {
-    size_t count = buffered(input) < size ? buffered(input) : size;
+    size_t count = buffered_bytes(input) < size ? buffered_bytes(input) : size;
     if (count > 0) {
         memcpy(to, input->buffer + input->start, count);
         input->start += count;
@@ -61,7 +61,7 @@ static size_t take_buffered(struct wsgi_input *input, char *to, size_t size) {
 }
 
 /* Read at least one byte of the request into `to`. @return bytes, 0 at the end, -1: exception */
-static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
+static ssize_t fetch_bytes(struct wsgi_input *input, char *to, size_t size) {
     struct error err;
     if (input->at_end) {
         return 0;
@@ -86,19 +86,19 @@ static ssize_t fetch(struct wsgi_input *input, char *to, size_t size) {
 }
 
 /* How many bytes can still come at most; PY_SSIZE_T_MAX when nobody knows. */
-static Py_ssize_t left(const struct wsgi_input *input) {
+static Py_ssize_t bytes_left(const struct wsgi_input *input) {
     if (input->at_end) {
-        return (Py_ssize_t)buffered(input);
+        return (Py_ssize_t)buffered_bytes(input);
     }
     if (input->total < 0) {
         return PY_SSIZE_T_MAX;
     }
-    return (Py_ssize_t)(input->total - input->taken) + (Py_ssize_t)buffered(input);
+    return (Py_ssize_t)(input->total - input->taken) + (Py_ssize_t)buffered_bytes(input);
 }
 
 static PyObject *read_bytes(struct wsgi_input *input, Py_ssize_t size) {
     struct bytes_builder builder;
-    Py_ssize_t limit = left(input) < size ? left(input) : size;
+    Py_ssize_t limit = bytes_left(input) < size ? bytes_left(input) : size;
     Py_ssize_t first = input->total < 0 ? READ_UNKNOWN_BYTES : READ_FIRST_BYTES;
     if (bytes_builder_init(&builder, first, limit) < 0) {
         return NULL;
@@ -111,7 +111,7 @@ static PyObject *read_bytes(struct wsgi_input *input, Py_ssize_t size) {
         size_t room = (size_t)bytes_builder_room(&builder);
         ssize_t count = (ssize_t)take_buffered(input, space, room);
         if (count == 0) {
-            count = fetch(input, space, room);
+            count = fetch_bytes(input, space, room);
         }
         if (count < 0) {
             bytes_builder_discard(&builder);
@@ -126,7 +126,7 @@ static PyObject *read_bytes(struct wsgi_input *input, Py_ssize_t size) {
 }
 
 /* Fill the empty buffer. @return bytes, 0 at the end, -1: exception */
-static ssize_t fill(struct wsgi_input *input) {
+static ssize_t fill_buffer(struct wsgi_input *input) {
     if (!input->buffer) {
         input->buffer = malloc(BUFFER_BYTES);
         if (!input->buffer) {
@@ -135,7 +135,7 @@ static ssize_t fill(struct wsgi_input *input) {
         }
     }
     input->start = input->end = 0;
-    ssize_t count = fetch(input, input->buffer, BUFFER_BYTES);
+    ssize_t count = fetch_bytes(input, input->buffer, BUFFER_BYTES);
     if (count > 0) {
         input->end = (size_t)count;
     }
@@ -145,7 +145,7 @@ static ssize_t fill(struct wsgi_input *input) {
 /* The bytes in the buffer up to a newline, at most `limit`. */
 static size_t piece_of_line(const struct wsgi_input *input, size_t limit, bool *ret_is_whole) {
     const char *from = input->buffer + input->start;
-    size_t size = buffered(input) < limit ? buffered(input) : limit;
+    size_t size = buffered_bytes(input) < limit ? buffered_bytes(input) : limit;
     const char *newline = memchr(from, '\n', size);
     *ret_is_whole = newline || size == limit;
     return newline ? (size_t)(newline - from) + 1 : size;
@@ -159,7 +159,7 @@ static PyObject *read_long_line(struct wsgi_input *input, Py_ssize_t limit) {
     }
     bool is_whole = false;
     while (!is_whole && builder.used < limit) {
-        ssize_t filled = buffered(input) > 0 ? 1 : fill(input);
+        ssize_t filled = buffered_bytes(input) > 0 ? 1 : fill_buffer(input);
         if (filled < 0 || (filled > 0 && bytes_builder_grow(&builder) < 0)) {
             bytes_builder_discard(&builder);
             return NULL;
@@ -179,10 +179,10 @@ static PyObject *read_long_line(struct wsgi_input *input, Py_ssize_t limit) {
 }
 
 static PyObject *read_line(struct wsgi_input *input, Py_ssize_t limit) {
-    if (buffered(input) == 0 && limit > 0 && fill(input) < 0) {
+    if (buffered_bytes(input) == 0 && limit > 0 && fill_buffer(input) < 0) {
         return NULL;
     }
-    if (buffered(input) == 0 || limit == 0) {
+    if (buffered_bytes(input) == 0 || limit == 0) {
         return PyBytes_FromStringAndSize(NULL, 0);
     }
     bool is_whole;
@@ -218,7 +218,7 @@ static int parse_size(PyObject *const *args, Py_ssize_t count, const char *metho
 }
 
 /* The buffer is one thread's at a time: a call may detach while it fills it. */
-static int begin(struct wsgi_input *input) {
+static int begin_reading(struct wsgi_input *input) {
     if (input->is_reading) {
         PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
         return -1;
@@ -230,7 +230,7 @@ static int begin(struct wsgi_input *input) {
 static PyObject *method_read(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     struct wsgi_input *input = (struct wsgi_input *)self;
     Py_ssize_t size;
-    if (parse_size(args, count, "read", &size) < 0 || begin(input) < 0) {
+    if (parse_size(args, count, "read", &size) < 0 || begin_reading(input) < 0) {
         return NULL;
     }
     PyObject *bytes = read_bytes(input, size);
@@ -241,7 +241,7 @@ static PyObject *method_read(PyObject *self, PyObject *const *args, Py_ssize_t c
 static PyObject *method_readline(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     struct wsgi_input *input = (struct wsgi_input *)self;
     Py_ssize_t limit;
-    if (parse_size(args, count, "readline", &limit) < 0 || begin(input) < 0) {
+    if (parse_size(args, count, "readline", &limit) < 0 || begin_reading(input) < 0) {
         return NULL;
     }
     PyObject *line = read_line(input, limit);
@@ -290,7 +290,7 @@ PyTypeObject *wsgi_input_type_new(PyObject *module) {
         {NULL, NULL, 0, NULL},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_dealloc, dealloc},
+        {Py_tp_dealloc, input_dealloc},
         {Py_tp_methods, methods},
         {Py_tp_iter, PyObject_SelfIter},
         {Py_tp_iternext, next_line},

@@ -12,7 +12,7 @@
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 
-static PyObject *info(PyObject *module, PyObject *unused) {
+static PyObject *get_info(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     struct wsgi_state *state = wsgi_state_get();
     if (!state) {
@@ -28,7 +28,7 @@ static PyObject *info(PyObject *module, PyObject *unused) {
                          state->version);
 }
 
-static PyObject *on_retire(PyObject *module, PyObject *callback) {
+static PyObject *add_retire_callback(PyObject *module, PyObject *callback) {
     (void)module;
     struct wsgi_state *state = wsgi_state_get();
     if (!state) {
@@ -46,7 +46,7 @@ static PyObject *on_retire(PyObject *module, PyObject *callback) {
 }
 
 /* _log(level, slug, text): for the embedded Python code. */
-static PyObject *log_text(PyObject *module, PyObject *args) {
+static PyObject *log_from_python(PyObject *module, PyObject *args) {
     (void)module;
     int level;
     const char *slug, *text;
@@ -66,7 +66,7 @@ static PyObject *log_text(PyObject *module, PyObject *args) {
 }
 
 /* _reads(path): for the import system. */
-static PyObject *reads(PyObject *module, PyObject *path) {
+static PyObject *note_read(PyObject *module, PyObject *path) {
     (void)module;
     struct wsgi_state *state = wsgi_state_get();
     PyObject *bytes = NULL;
@@ -175,7 +175,7 @@ static int exec_module(PyObject *module) {
 #define VISIT(name) Py_VISIT(state->name);
 #define CLEAR(name) Py_CLEAR(state->name);
 
-static int traverse(PyObject *module, visitproc visit, void *arg) {
+static int traverse_module(PyObject *module, visitproc visit, void *arg) {
     struct wsgi_state *state = PyModule_GetState(module);
     if (state) {
         EACH_CONTAINER(VISIT)
@@ -184,7 +184,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
     return 0;
 }
 
-static int clear(PyObject *module) {
+static int clear_module(PyObject *module) {
     struct wsgi_state *state = PyModule_GetState(module);
     if (state) {
         EACH_CONTAINER(CLEAR)
@@ -194,7 +194,7 @@ static int clear(PyObject *module) {
 
 static void free_module(void *module) {
     struct wsgi_state *state = PyModule_GetState(module);
-    clear(module);
+    clear_module(module);
     if (state) {
         EACH_LEAF(CLEAR)
         environ_cache_free(state->environ_cache);
@@ -204,12 +204,12 @@ static void free_module(void *module) {
 
 void *wsgi_module_init(void) {
     static PyMethodDef methods[] = {
-        {"info", info, METH_NOARGS,
+        {"info", get_info, METH_NOARGS,
          "info() -> dict: app, interpreter, generation, gil, version of the caller's place"},
-        {"on_retire", on_retire, METH_O,
+        {"on_retire", add_retire_callback, METH_O,
          "on_retire(callable): call it when this generation retires; usable as a decorator"},
-        {"_log", log_text, METH_VARARGS, NULL},
-        {"_reads", reads, METH_O, NULL},
+        {"_log", log_from_python, METH_VARARGS, NULL},
+        {"_reads", note_read, METH_O, NULL},
         {"_compile", compile_source, METH_VARARGS, NULL},
         {"_log_fd", get_log_fd, METH_NOARGS, NULL},
         {NULL, NULL, 0, NULL},
@@ -225,8 +225,8 @@ void *wsgi_module_init(void) {
         .m_size = sizeof(struct wsgi_state),
         .m_methods = methods,
         .m_slots = slots,
-        .m_traverse = traverse,
-        .m_clear = clear,
+        .m_traverse = traverse_module,
+        .m_clear = clear_module,
         .m_free = free_module,
     };
     return PyModuleDef_Init(&def);

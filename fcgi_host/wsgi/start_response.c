@@ -184,7 +184,7 @@ PyObject *start_response_call(PyObject *self, PyObject *const *args, size_t narg
     return PyCFunction_NewEx(&s_write, self, NULL);
 }
 
-static void dealloc(PyObject *self) {
+static void exchange_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     struct exchange *exchange = (struct exchange *)self;
     response_clear(&exchange->response);
@@ -199,7 +199,7 @@ PyTypeObject *start_response_type_new(PyObject *module) {
         {NULL, 0, 0, 0, NULL},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_dealloc, dealloc},
+        {Py_tp_dealloc, exchange_dealloc},
         {Py_tp_call, PyVectorcall_Call},
         {Py_tp_members, members},
         {Py_tp_doc, (char *)"PEP 3333's start_response callable of one request."},

@@ -10,8 +10,8 @@ static const struct {
     size_t size;
     enum environ_rule rule;
 } s_rules[] = {
-    /* nginx and lighttpd send these beside CONTENT_TYPE and CONTENT_LENGTH, where PEP 3333 has
-       them; a second copy that nobody checks is a trap. */
+    /* nginx and lighttpd send these beside CONTENT_TYPE and CONTENT_LENGTH, which PEP 3333 names; a
+     * second, unchecked copy is a trap. */
     RULE("HTTP_CONTENT_TYPE", ENVIRON_DROP),
     RULE("HTTP_CONTENT_LENGTH", ENVIRON_DROP),
     /* The request header "Proxy", which many programs would take for the variable that names

@@ -1,5 +1,5 @@
 /**
- * Which FastCGI parameters become part of environ, and which of them mean more than their text.
+ * Which FastCGI parameters become part of environ, and which have an effect beside their text.
  *
  * Follows: PEP 3333, "environ Variables"; RFC 3875 §4.1.
  * @thread any  @tstate any; needs no Python

@@ -1,5 +1,5 @@
 /**
- * The pages that the host itself answers with when an application cannot.
+ * Pages of the host's own, for requests that an application cannot answer.
  *
  * @thread any  @tstate any; needs no Python
  */
@@ -12,8 +12,8 @@
  * Make the page of a status, such as "500 Internal Server Error".
  * @param response   gets status, headers and Content-Length; more headers may be added before
  *                   response_end_head()
- * @param traceback  NULL: a plain line of text; else an HTML page that shows it, escaped, for
- *                   those who develop the application
+ * @param traceback  NULL: a plain line of text; else an HTML page that shows it, escaped, for the
+ *                   application's developer
  * @param[out] ret_body  malloc'ed, the caller's; NULL after an error
  * @return 0, or -1: ERR_MEMORY
  */

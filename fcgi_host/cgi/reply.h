@@ -2,10 +2,10 @@
  * Answers that the host gives itself, in place of an application: overloaded, failed, not found.
  *
  * FCGI_OVERLOADED would be the protocol's word for a full queue, but nginx, Apache and lighttpd
- * turn it into a 502 or 500 of their own, without Retry-After; so a busy application is a page with
- * status 503, which all of them hand on.
+ * turn it into a 502 or 500 of their own, without Retry-After. So the answer for a busy application
+ * is a page with status 503, which all three pass on.
  *
- * @thread any that owns the request; on the intake thread nothing here waits for the peer
+ * @thread any that owns the request; on the intake thread no function here waits for the peer
  * @tstate none
  */
 #ifndef FCGI_HOST_CGI_REPLY_H
@@ -19,7 +19,7 @@
  * Answer with a status of the host's own and finish the request.
  * @param status       "503 Service Unavailable"
  * @param retry_after  seconds, as text; NULL: no such header
- * @param detail       shown in the page, escaped, for who develops the application; NULL: nothing
+ * @param detail       shown in the page, escaped, for the application's developer; NULL: nothing
  */
 void reply_status(struct request *request, const char *status, const char *retry_after,
                   const char *detail);

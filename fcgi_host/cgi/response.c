@@ -208,7 +208,7 @@ int response_end_head(struct response *response, struct error *err) {
     if (!to) {
         return -1;
     }
-    /* RFC 9110 §8.6: never with 1xx and 204; with 304 it describes the body that a 200 has. */
+    /* RFC 9110 §8.6: not with 1xx and 204; with 304 it is the length of a 200's body. */
     bool allowed = response_status_has_body(response->status) || response->status == 304;
     if (response->content_length >= 0 && allowed) {
         response->size += (size_t)snprintf(to, LINE_BYTES, "Content-Length: %" PRId64 "\r\n\r\n",

@@ -3,10 +3,10 @@
  * that a FastCGI application writes on FCGI_STDOUT ("Status: 200 OK", then the headers).
  *
  * Life cycle: 1. response_init(); 2. response_set_status(), then response_add_header() for each;
- * 3. response_end_head(), once; 4. response_clear(), which makes it as new.
+ * 3. response_end_head(), once; 4. response_clear(), after which it is as new.
  *
- * Content-Length is not kept among the lines but as a number: what is known later, when the first
- * block of the body is there, may still set it.
+ * Content-Length is kept as a number, not among the lines: it may still be set later, when the
+ * first block of the body is known.
  *
  * Follows: PEP 3333, "The start_response() Callable"; RFC 3875 §6.3; RFC 9110 §5.6.2, §8.6.
  * @thread one at a time  @tstate any; needs no Python

@@ -24,8 +24,8 @@ struct route {
     const struct app_config *app; /**< ROUTE_APPLICATION: one of the configuration's `apps` */
     char *script;                 /**< ROUTE_SCRIPT: real path, malloc'ed, the caller's */
     struct slice script_name, path_info;
-    /** malloc'ed, the caller's, valid as long as the slices are used; NULL when they are pieces
-     *  of what was sent, or of the configuration (nearly always). */
+    /** malloc'ed, the caller's, valid as long as the slices are used; NULL when the slices are
+     *  pieces of the request or of the configuration (nearly always). */
     char *path_storage;
 };
 

@@ -102,7 +102,7 @@ static size_t remove_dot_segments(char *path, size_t size) {
         }
         at += segment;
         if (at >= size && (is_up || is_dot || segment == 0)) {
-            path[used++] = '/'; /* it named a folder */
+            path[used++] = '/'; /* the path named a folder */
         }
     }
     return used;
@@ -136,7 +136,7 @@ int route_params_collect(const struct request *request, struct route_params *ret
         params.script_name.size = 0;
     }
     if (params.script_name.size == 0 && params.path_info.size == 0 && params.request_uri.size > 0 &&
-        take_request_uri(&params) != 0) { /* an authorizer is told neither */
+        take_request_uri(&params) != 0) { /* an authorizer gets neither */
         return -1;
     }
     *ret_params = params;

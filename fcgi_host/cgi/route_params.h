@@ -1,8 +1,8 @@
 /**
- * What routing looks at in a request: a few of its parameters, with known slips of web servers
- * put right, and the full path they tell.
+ * What routing looks at in a request: a few of its parameters, corrected where a web server is
+ * known to send wrong ones, and the full path.
  *
- * The full path is SCRIPT_NAME followed by PATH_INFO: all servers agree on that, if on little else
+ * The full path is SCRIPT_NAME followed by PATH_INFO: all servers agree on that, and on little else
  * (route_split.h).
  *
  * Follows: RFC 3875 §4.1.5, §4.1.13, §4.1.14; FastCGI 1.0 §6.3.
@@ -39,7 +39,7 @@ struct slice route_host_name(const struct route_params *params);
 /** Whether SCRIPT_FILENAME has the form of Apache's mod_proxy_fcgi: "proxy:fcgi://HOST/path". */
 bool route_is_proxied(const struct route_params *params);
 
-/** The path in SCRIPT_FILENAME, without what mod_proxy_fcgi puts around it. */
+/** The path in SCRIPT_FILENAME, without the URL parts that mod_proxy_fcgi puts around it. */
 struct slice route_script_file(const struct route_params *params);
 
 bool route_path_equals(const struct route_params *params, const char *path);
@@ -47,7 +47,7 @@ bool route_path_equals(const struct route_params *params, const char *path);
 bool route_path_is_below(const struct route_params *params, const char *mount, size_t size);
 
 /**
- * Percent-decode (RFC 3986 §2.1); what is no encoding stays.
+ * Percent-decode (RFC 3986 §2.1); invalid encodings stay as they are.
  * @param out  room for as many bytes
  * @return bytes written
  */

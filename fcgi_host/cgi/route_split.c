@@ -68,7 +68,7 @@ static void split_at_mount(const struct route_params *params, const char *mount,
 
 /* ---- Applications without a mount ---- */
 
-/** ProxyPass "/blog" "fcgi://HOST/": what is left of the path for HOST is PATH_INFO. */
+/** ProxyPass "/blog" "fcgi://HOST/": the part of the path that HOST gets is PATH_INFO. */
 static bool split_as_proxied(const struct route_params *params, struct route *route) {
     struct slice name = params->script_name, file = route_script_file(params);
     char decoded[PATH_MAX];
@@ -109,12 +109,12 @@ static bool is_file_of_apache(const struct route_params *params,
 }
 
 enum {
-    BINDING_HAS_PATH_INFO = 1, /**< that SCRIPT_NAME has been seen with PATH_INFO behind it */
+    BINDING_HAS_PATH_INFO = 1, /**< this SCRIPT_NAME has been seen with a PATH_INFO */
     BINDING_FLAGS = 1,
 };
 static const uint64_t s_bound_at_root = UINT64_MAX;
 
-/** FNV-1a, to tell whether two are the same. */
+/** FNV-1a, to compare two names. */
 static uint64_t hash_slice(struct slice slice) {
     uint64_t value = 0xCBF29CE484222325u;
     for (size_t i = 0; i < slice.size; i++) {
@@ -123,7 +123,7 @@ static uint64_t hash_slice(struct slice slice) {
     return value & ~(uint64_t)BINDING_FLAGS;
 }
 
-/** Whether lighttpd's SCRIPT_NAME is a prefix it is bound to, as far as requests have shown. */
+/** Whether lighttpd's SCRIPT_NAME is the prefix of a binding, as far as requests have shown. */
 static bool is_prefix_of_lighttpd(const struct route_params *params,
                                   struct route_binding *binding) {
     uint64_t seen = binding->seen;

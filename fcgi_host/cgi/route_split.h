@@ -2,8 +2,8 @@
  * Where SCRIPT_NAME ends and PATH_INFO begins.
  *
  * For an application with a mount: SCRIPT_NAME is the mount, PATH_INFO the rest of the full path.
- * For one without, what the web server says about where it is bound, which each says differently
- * (recorded in tests/fixtures/):
+ * For an application without a mount the split is where the web server has bound it.  Each server
+ * says that differently (recorded in tests/fixtures/):
  *
  *   nginx, mod_proxy_fcgi  SCRIPT_NAME is the whole path, PATH_INFO absent
  *   mod_proxy_fcgi         below a prefix: as ProxyPass maps it, told by SCRIPT_FILENAME
@@ -14,8 +14,8 @@
  *                          at "/" with fix-root-scriptname: "" and the whole path;
  *                          at "/" without: the path's first segment, and the rest
  *
- * The last two of lighttpd look alike.  They are told apart over time: below a prefix SCRIPT_NAME
- * is always the same.
+ * lighttpd below a prefix looks like lighttpd at "/" without the option.  Over time they differ:
+ * below a prefix SCRIPT_NAME is always the same.
  *
  * Follows: PEP 3333, "environ Variables"; RFC 3875 §4.1.5, §4.1.13.
  * @thread any
@@ -31,7 +31,7 @@
 #include "fcgi_host/cgi/route_params.h"
 #include "fcgi_host/config/config.h"
 
-/** What is known of how lighttpd is bound to an application; begins as 0. */
+/** What requests have shown about lighttpd's binding of an application; 0 at first. */
 struct route_binding {
     _Atomic uint64_t seen;
 };

@@ -30,7 +30,7 @@ uint64_t body_spool_room(const struct body_spool *spool) {
     return SPOOL_MAX_BYTES - spool->end;
 }
 
-/* A file without a name: O_TMPFILE, or, where the file system has none, made and unlinked. */
+/* A file without a name: O_TMPFILE or, where the file system lacks that, made and unlinked. */
 static int open_nameless(struct error *err) {
     const char *folder = getenv("TMPDIR");
     if (!folder || !*folder) {

@@ -18,7 +18,7 @@
 enum {
     SPOOL_MEMORY_BYTES = 1 << 20,
 };
-/** Beyond it nothing more is taken in, so that one peer cannot fill the disk. */
+/** A spool takes no more bytes than these, so that one peer cannot fill the disk. */
 #define SPOOL_MAX_BYTES ((uint64_t)1 << 30)
 
 /** All zero is an empty spool, but for `fd` -1: body_spool_init(). */

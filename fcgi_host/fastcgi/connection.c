@@ -153,7 +153,7 @@ bool connection_note_edge(struct connection *c, bool is_hang_up) {
 static void note_request_end(struct returns *returns) {
     deference_end(&returns->deference);
     if (atomic_load(&returns->is_yielding)) {
-        returns_wake(returns); /* there may be no reason for it any more */
+        returns_wake(returns); /* the intake thread looks whether it may stop yielding */
     }
 }
 

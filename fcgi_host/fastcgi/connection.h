@@ -3,7 +3,7 @@
  * threads.  The intake thread sees its reader and its socket; a serving thread, by way of
  * request.h, its body and response.
  *
- * Ownership.  A connection has one owner at a time; only the owner touches it, but for `owner`:
+ * Ownership.  A connection has one owner at a time; only the owner touches it, except for `owner`:
  *
  *     OWNER_INTAKE        the intake thread: idle, or its header is being read
  *     OWNER_SERVING       a serving thread, from intake_hooks.request until request_finish() ends
@@ -11,21 +11,21 @@
  *     OWNER_SERVING_HANG_UP  the same, and the report said that the peer closes (or sends no more)
  *
  * A connection that stays open is registered with epoll once, edge-triggered.  The kernel reports
- * an edge once, so one that arrives while a thread serves must not be lost:
+ * an edge once, so an edge that arrives while a thread serves must not be lost:
  *
  *     intake, for an event:    INTAKE → handles it
  *                              SERVING → SERVING_EDGE or SERVING_HANG_UP, nothing else
  *     serving, giving back:    compare-and-swap SERVING → INTAKE
- *                              if it fails an edge has come: put it on `returns` and wake the
- *                              intake thread, which then reads as if the edge came just now
+ *                              if it fails, an edge has come: put the connection on `returns` and
+ *                              wake the intake thread, which reads as if the edge came just now
  *
- * Both are atomic changes of one variable, so in their total order either the edge comes first, and
- * the give-back sees it, or the give-back does, and the intake thread sees the event on a
- * connection that is its own.  Registering for the first time happens before the swap, while the
- * owner is SERVING; what is readable then is reported by EPOLL_CTL_ADD as an edge like any other.
- * What was received but not used (the next request's bytes behind this one's) is in the buffer,
- * where no edge tells of it: then the give-back always goes by way of `returns`.
- * Every change away from SERVING releases, every change to INTAKE seen by the intake acquires.
+ * Both are atomic changes of one variable, so they have a total order.  If the edge comes first,
+ * the give-back sees it; if the give-back comes first, the intake thread sees the event on a
+ * connection of its own.  Registering for the first time happens before the swap, while the owner
+ * is SERVING; what is readable then is reported by EPOLL_CTL_ADD as an edge like any other.  Bytes
+ * that were received but not used (of the next request) are in the buffer, and no edge reports
+ * them: in that case the give-back always goes by way of `returns`.  Every change away from SERVING
+ * releases, every change to INTAKE seen by the intake acquires.
  *
  * A connection that its serving thread closes goes to `returns` too, without waking the intake
  * thread; its memory is used again only between two rounds of events, so that an event fetched
@@ -46,7 +46,7 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/fastcgi/returns.h"
 
-/** What epoll's data points to: the first member of each kind of thing that is waited for. */
+/** The first member of everything that the intake thread waits for; epoll's data points to it. */
 enum source_kind { SOURCE_LISTEN, SOURCE_WAKE, SOURCE_CONNECTION, SOURCE_WATCHER };
 struct source {
     enum source_kind kind;
@@ -54,15 +54,15 @@ struct source {
 
 enum connection_owner { OWNER_INTAKE, OWNER_SERVING, OWNER_SERVING_EDGE, OWNER_SERVING_HANG_UP };
 
-/** What the intake thread does with it. */
+/** What the intake thread does with a connection. */
 enum connection_mode {
     MODE_RECEIVE, /**< await a request (its header; a small body) */
     MODE_DRAIN,   /**< the response is sent: await the end of FCGI_STDIN, then END_REQUEST */
-    MODE_END,     /**< all is said: when it is sent, close or await the next request */
+    MODE_END,     /**< the response is complete: when it is sent, close or await the next request */
     MODE_LINGER,  /**< closing, but the peer may still be sending: discard until it closes */
 };
 
-/** The body bytes that arrived while nobody read them. */
+/** Body bytes that arrived while the application was not reading. */
 struct connection_body {
     struct body_spool spool;
     bool is_lost; /**< some could not be kept (disk full): reading fails */
@@ -106,7 +106,7 @@ struct connection {
  */
 int connection_init(struct connection *connection, struct returns *returns,
                     const struct reader_limits *limits);
-/** Give back what it has, but not its own memory. */
+/** Free what the connection has, but not the connection itself. */
 void connection_destroy(struct connection *connection);
 /** Begin with a connected non-blocking socket, which the connection owns from now on. */
 void connection_open(struct connection *connection, int fd);
@@ -135,13 +135,13 @@ enum receive_result { RECEIVE_SOME, RECEIVE_NONE_YET, RECEIVE_NOTHING_MORE, RECE
 enum receive_result connection_receive(struct connection *connection, void *direct,
                                        size_t direct_size, size_t *ret_direct, bool *ret_is_short);
 
-/** What to do with body bytes that nobody reads at the moment. */
+/** What to do with body bytes that the application is not reading at the moment. */
 enum take_in { TAKE_IN_KEEP, TAKE_IN_DISCARD };
 /**
- * Take in what has arrived, without blocking: so that a request to abort, a hang-up, the end of
- * FCGI_STDIN are known, and the peer can go on sending.
- * @param limit  stop after about that many bytes
- * @return whether more could be taken in when it arrives (else: do not wait for input)
+ * Take in what has arrived, without blocking, so that an abort, a hang-up and the end of FCGI_STDIN
+ * become known and the peer can go on sending.
+ * @param limit  stop after about this many bytes
+ * @return whether more can be taken in when it arrives; if not, do not wait for input
  */
 bool connection_take_in(struct connection *connection, enum take_in what, size_t limit);
 
@@ -167,7 +167,8 @@ bool connection_note_edge(struct connection *connection, bool is_hang_up);
 void connection_close(struct connection *connection);
 /**
  * Give an open connection to the intake thread.
- * @param attend  it must look at it (by its mode, or for bytes it holds), not only await an edge
+ * @param attend  the intake thread must look at the connection now (because of its mode or of bytes
+ *                in its buffer), not only await an edge
  * @thread serving (the owner)
  */
 void connection_give_back(struct connection *connection, bool attend);

@@ -17,7 +17,7 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
     }
     size_t room;
     uint8_t *raw = record_reader_room(&c->reader, &room);
-    /* Raw bytes must not follow a gap: only when `direct` takes all of the record's content. */
+    /* Raw bytes must not follow a gap, so `direct` must take all of the record's content first. */
     if (room > 0 && direct_room == expected) {
         vectors[count++] = (struct iovec){.iov_base = raw, .iov_len = room};
     } else {
@@ -52,7 +52,7 @@ enum receive_result connection_receive(struct connection *c, void *direct, size_
     return RECEIVE_SOME;
 }
 
-/* Body bytes that nobody reads. @return false when they cannot be kept */
+/* Body bytes that the application is not reading. @return false when they cannot be kept */
 static bool take_body(struct connection *c, enum take_in what, size_t *ret_size) {
     const uint8_t *bytes = record_reader_body(&c->reader, ret_size);
     if (what == TAKE_IN_KEEP && !c->body.is_lost) {

@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-/** As many requests in hand are several: one is at work, and another will be when it is done. */
+/** From this number on requests in hand are "several": one is at work, the next one waits. */
 enum { SEVERAL = 2 };
 
 static void set_policy(struct deference *deference, int policy) {
@@ -19,7 +19,7 @@ void deference_init(struct deference *deference, atomic_uint *in_hand) {
 
 void deference_start(struct deference *deference) {
     deference->thread = gettid();
-    /* One that an administrator has given another policy keeps it. */
+    /* A thread to which an administrator has given another policy keeps that policy. */
     atomic_store(&deference->is_allowed, sched_getscheduler(0) == SCHED_OTHER);
 }
 
@@ -42,7 +42,7 @@ void deference_update(struct deference *deference) {
     }
     atomic_store(&deference->is_deferring, true);
     set_policy(deference, SCHED_BATCH);
-    /* Who ended the last but one meanwhile may have been faster than the line above, or may have
+    /* The thread that ended the last request but one may have run before the line above and have
      * seen nothing to undo. */
     if (atomic_load(deference->in_hand) < SEVERAL) {
         atomic_store(&deference->is_deferring, false);

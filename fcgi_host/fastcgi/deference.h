@@ -1,13 +1,14 @@
 /**
  * The intake thread defers to the threads that serve.
  *
- * A closing connection makes its web server's next one: with requests in hand, each response would
- * wake the intake thread in the middle of the next response, twice a context switch and cold
- * caches, for a request that has to wait anyway.  So while several requests are in hand, it has the
- * scheduling policy SCHED_BATCH, which does not preempt whoever runs when it becomes ready: on a
- * processor of its own it runs at once as before; on a shared one when a serving thread sleeps or
- * has used up its turn, and finds all that has come meanwhile.  With less in hand it is an ordinary
- * thread, so that a request that finds the host idle does not wait for other programs' turns.
+ * When a connection closes, its web server opens the next one. With requests in hand, each response
+ * would thus wake the intake thread in the middle of the next response: two context switches and
+ * cold caches, for a request that has to wait anyway.  So while several requests are in hand, it
+ * has the scheduling policy SCHED_BATCH, which does not preempt the running thread.  On a processor
+ * of its own the intake thread runs at once as before; on a shared processor it runs when a serving
+ * thread sleeps or has used up its turn, and then finds everything that has come meanwhile.  With
+ * less in hand it is an ordinary thread, so that a request to an idle host does not wait for other
+ * programs.
  *
  * Follows: sched(7).
  */
@@ -25,9 +26,9 @@ struct deference {
     pid_t thread;
 };
 
-/** @param in_hand  zero; must outlive it */
+/** @param in_hand  zero at first; must outlive the deference */
 void deference_init(struct deference *deference, atomic_uint *in_hand);
-/** This thread is the intake thread. @thread intake */
+/** Note that the calling thread is the intake thread. @thread intake */
 void deference_start(struct deference *deference);
 /** A request is handed over. @thread intake */
 void deference_begin(struct deference *deference);

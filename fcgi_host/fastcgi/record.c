@@ -59,7 +59,8 @@ void record_encode_unknown_type(uint8_t ret[RECORD_UNKNOWN_TYPE_BYTES], uint8_t 
     ret[8] = type;
 }
 
-/* §3.4: one byte below 128, else four with the top bit set.  @return -1 when cut off */
+/* §3.4: one byte for a length below 128, else four bytes with the top bit set.
+ * @return 0, or -1 when the bytes are cut off */
 static int next_length(const uint8_t **position, const uint8_t *end, uint32_t *ret) {
     const uint8_t *p = *position;
     if (p == end) {

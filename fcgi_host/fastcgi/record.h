@@ -64,8 +64,8 @@ enum {
 };
 
 /**
- * Answer FCGI_GET_VALUES (§4.1): of the names asked for, those that the specification defines,
- * each once; unknown ones are left out.
+ * Answer FCGI_GET_VALUES (§4.1): the values of the requested names that the specification defines,
+ * each once.
  * @return bytes of the record, or 0 when the query is malformed
  */
 size_t record_encode_values(uint8_t ret[RECORD_VALUES_BYTES], const uint8_t *query, size_t size,

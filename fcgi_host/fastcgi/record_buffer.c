@@ -60,7 +60,7 @@ uint8_t *record_buffer_room(struct record_buffer *buffer, size_t *ret_size) {
     return buffer->bytes + buffer->raw_end;
 }
 
-/* Let raw bytes join the part that ends at `*end`: where they are if it is empty. */
+/* Let raw bytes join the part that ends at `*end`; an empty part begins where they are. */
 static void join_part(struct record_buffer *buffer, size_t *begin, size_t *end, size_t size) {
     if (*begin == *end) {
         *begin = *end = buffer->raw_begin;

@@ -21,7 +21,7 @@
 enum {
     /** What a buffer starts with: the header of nearly every request. */
     BUFFER_START_BYTES = 4096,
-    /** What it may keep between requests. */
+    /** What a buffer may keep between requests. */
     BUFFER_KEEP_BYTES = 16384,
 };
 
@@ -39,7 +39,7 @@ void record_buffer_destroy(struct record_buffer *buffer);
 
 /**
  * Make sure of room for `size` bytes behind the raw ones.
- * @param[out] ret_left  the memory that was left for a larger block, to be freed by the caller when
+ * @param[out] ret_left  the block that was replaced by a larger one, which the caller frees when
  *                       nothing points into it any more; NULL: the bytes have not moved
  * @return 0, or -1 when out of memory
  */
@@ -56,7 +56,7 @@ static inline void record_buffer_received(struct record_buffer *buffer, size_t s
 static inline size_t record_buffer_raw_bytes(const struct record_buffer *buffer) {
     return buffer->raw_end - buffer->raw_begin;
 }
-/** The first `size` raw bytes are done with; with none left their room is free again. */
+/** Drop the first `size` raw bytes; when none are left, their room is free again. */
 static inline void record_buffer_skip(struct record_buffer *buffer, size_t size) {
     buffer->raw_begin += size;
     assert(buffer->raw_begin <= buffer->raw_end);

@@ -181,14 +181,14 @@ static enum reader_event take_own_record(struct record_reader *reader,
     }
 }
 
-/* Whether a record must be there as a whole before it is looked at. */
+/* Whether the reader needs the whole record at once. */
 static bool is_taken_whole(const struct record_header *header) {
     return header->type == FCGI_BEGIN_REQUEST ||
            (header->type == FCGI_GET_VALUES && header->id == FCGI_NULL_REQUEST_ID);
 }
 
 /* Start on the next record. @return READER_MORE with content_left 0 and *ret_starved when the
- * header, or a record that is needed whole, is not there yet */
+ * header, or a record that is needed as a whole, is incomplete */
 static enum reader_event next_record(struct record_reader *reader, bool *ret_starved) {
     struct record_header header;
     const uint8_t *raw = reader->buffer.bytes + reader->buffer.raw_begin;
@@ -238,7 +238,7 @@ static enum reader_event next_record(struct record_reader *reader, bool *ret_sta
     return event;
 }
 
-/* Content of FCGI_PARAMS joins the params before it. */
+/* Content of FCGI_PARAMS joins the params that have come before. */
 static int take_params(struct record_reader *reader, size_t size) {
     struct record_buffer *buffer = &reader->buffer;
     if (size > reader->limits->max_header_bytes - (buffer->params_end - buffer->params_begin)) {

@@ -3,7 +3,7 @@
  * (record_buffer.h) and the state machine over its records.  No I/O: the owner of the connection
  * receives bytes and appends them here.
  *
- * Life cycle of a request in it:
+ * Life cycle of a request in the reader:
  *   1. IDLE: management records are answered, records of unknown ids skipped
  *   2. PARAMS, from FCGI_BEGIN_REQUEST on; record_reader_next() → READER_HEADER at its end
  *   3. STDIN: record_reader_next() → READER_BODY …, then READER_END
@@ -102,7 +102,7 @@ int record_reader_append(struct record_reader *reader, const void *bytes, size_t
  *  record_reader_reserve(). */
 uint8_t *record_reader_room(struct record_reader *reader, size_t *ret_size);
 void record_reader_received(struct record_reader *reader, size_t size);
-/** Make sure of that much room (while nobody else holds a slice). @return 0, or -1: memory */
+/** Make room for `size` bytes; slices that others hold become invalid. @return 0, or -1: memory */
 int record_reader_reserve(struct record_reader *reader, size_t size);
 
 /** Take the raw bytes apart up to the next event. Never blocks; nothing is lost between calls. */
@@ -132,7 +132,7 @@ bool record_reader_has_raw(const struct record_reader *reader);
 /** Whether no request has begun and nothing waits to be taken apart. */
 bool record_reader_is_idle(const struct record_reader *reader);
 
-/** Throw away what was received and not looked at; the reader is of no use afterwards. */
+/** Throw away the bytes that wait to be taken apart: for a connection that is closing. */
 void record_reader_discard_raw(struct record_reader *reader);
 
 /** A reply of the host's own, to be sent with the others. @return 0, or -1: no room */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* A full record, header included; the place of every header in the stream follows from it. */
+/* A full record, header included: it determines the place of every header in the stream. */
 enum { RECORD_BYTES = RECORD_HEADER_BYTES + RECORD_SEND_BYTES };
 
 void record_writer_start(struct record_writer *writer, uint8_t type, uint16_t id,

@@ -1,7 +1,7 @@
 /**
  * Bytes of a response as FastCGI records, without a copy: a list of the caller's buffers, seen as
- * one stream of records with their headers in between, of which a part has been sent.
- * Pure: record_writer_fill() says what to write next, record_writer_sent() is told how much was.
+ * one stream of records with headers in between, and how much of the stream has been sent.  Pure:
+ * record_writer_fill() says what to write next, record_writer_sent() is told how much was.
  *
  * Follows: FastCGI 1.0 §3.3; §5.3 (FCGI_STDOUT, FCGI_STDERR), §5.5.
  * @thread one at a time: the connection's owner (connection.h)
@@ -28,7 +28,7 @@ enum {
 };
 
 struct record_writer {
-    struct iovec parts[WRITER_PARTS]; /**< copied; what they point to is the caller's */
+    struct iovec parts[WRITER_PARTS]; /**< copied; the bytes they point to are the caller's */
     int part_count;
     uint8_t type;
     uint16_t id;
@@ -49,16 +49,16 @@ struct writer_vectors {
 /** Nothing is pending any more. */
 void record_writer_reset(struct record_writer *writer);
 
-/** Begin with `parts` as records of `type`; nothing of what was there before may be pending. */
+/** Begin with `parts` as records of `type`; nothing may be pending. */
 void record_writer_start(struct record_writer *writer, uint8_t type, uint16_t id,
                          const struct iovec *parts, int part_count);
 
-/** Add to what follows the content; only after record_writer_start(). */
+/** Add records behind the content; only after record_writer_start(). */
 void record_writer_add_end_of_stream(struct record_writer *writer, uint8_t type);
 void record_writer_add_end_request(struct record_writer *writer, uint32_t app_status,
                                    uint8_t protocol_status);
 
-/** Append what comes next (as much as fits) to `vectors`, which may hold something already. */
+/** Append the bytes that come next, as many as fit, to `vectors`, which may hold others already. */
 void record_writer_fill(const struct record_writer *writer, struct writer_vectors *vectors);
 void record_writer_sent(struct record_writer *writer, size_t bytes);
 /** Drop all but the record that is partly sent (and a trailer that is): the request is aborted. */

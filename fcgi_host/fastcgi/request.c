@@ -31,10 +31,10 @@ static bool is_stdin_over(const struct connection *c) {
     return c->reader.phase == READER_ENDED || c->reader.is_broken || c->is_eof;
 }
 
-/* Add what the response still lacks.  On a connection that is kept FCGI_END_REQUEST waits for the
- * end of FCGI_STDIN, so that the next request finds a clean start.  On one that is not it goes at
- * once: nginx sends no more of the body once it has seen the response's header, and without
- * fastcgi_keep_conn it does not look at the rest of a short response before the end of file. */
+/* Add what the response still lacks.  If the connection is kept, FCGI_END_REQUEST waits for the end
+ * of FCGI_STDIN, so that the next request finds a clean start.  If not, it is sent at once: nginx
+ * sends no more of the body once it has seen the response's header, and without fastcgi_keep_conn
+ * it does not look at the rest of a short response before the end of file. */
 static void complete_response(struct connection *c) {
     connection_take_in(c, TAKE_IN_DISCARD, REQUEST_DISCARD_BYTES);
     if (is_stdin_over(c) || !c->reader.keep_connection) {
@@ -46,7 +46,7 @@ static void complete_response(struct connection *c) {
     }
 }
 
-/* Send all of the writer; on the intake thread, which must not wait, leave the rest to it.
+/* Send all that is pending.  On the intake thread, which must not wait, keep the rest for later.
  * @return 0, 1 some is left, -1 the peer is gone */
 static int send_output(struct connection *c) {
     int result = connection_send(c);
@@ -74,9 +74,9 @@ static void hand_back_connection(struct connection *c) {
     }
 }
 
-/* Close, so that no web server takes what it has for a whole response.  Without
- * FCGI_END_REQUEST most complain; nginx, unless told to keep connections, takes the end of file for
- * the end of the response.  FCGI_UNKNOWN_TYPE, which nobody asked for, is an error to it. */
+/* Close, so that no web server takes what it has for a whole response.  Most complain when
+ * FCGI_END_REQUEST is missing; nginx, unless told to keep connections, takes the end of file for
+ * the end of the response.  An unsolicited FCGI_UNKNOWN_TYPE is an error to nginx. */
 static void close_visibly_cut(struct connection *c) {
     static const FCGI_UnknownTypeRecord s_unasked = {
         .header = {.version = FCGI_VERSION_1,
@@ -93,7 +93,8 @@ static void close_visibly_cut(struct connection *c) {
         return;
     }
     c->reader.keep_connection = false;
-    c->mode = MODE_END; /* the peer still sends: a reset could take away what it has not read */
+    /* The peer still sends: a reset could destroy what the peer has not read yet. */
+    c->mode = MODE_END;
     connection_give_back(c, true);
 }
 

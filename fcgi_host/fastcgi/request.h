@@ -1,6 +1,6 @@
 /**
- * A FastCGI request between the intake thread, which reads its header and routes it, and the
- * thread of a generation that answers it.  This is all that the WSGI side knows of FastCGI.
+ * A FastCGI request between the intake thread, which reads its header and routes it, and the thread
+ * of a generation that answers it.  The WSGI side knows nothing else of FastCGI.
  *
  * Life cycle:
  *   1. intake: BEGIN_REQUEST and PARAMS complete → parameters, routing → pool_submit(&r->job)
@@ -43,7 +43,7 @@ struct request {
     int64_t content_length; /**< CONTENT_LENGTH; -1: absent or empty */
     uint64_t accepted_ns;   /**< CLOCK_MONOTONIC when its header was complete */
 
-    /* Filled by routing (route.h). */
+    /* Filled by the worker, from the route (cgi/route.h). */
     struct application *application;
     struct slice script_name, path_info; /**< percent-decoded bytes */
     char *path_storage; /**< malloc'ed bytes behind these, freed with the request; mostly NULL */
@@ -68,7 +68,7 @@ const struct param *request_param(const struct request *request, const char *nam
  */
 ssize_t request_read_ready(struct request *request, void *buffer, size_t size, struct error *err);
 
-/** The same, waiting for at least one byte or the end. More errors: ERR_TIMEOUT (nothing came for
+/** The same, but wait for at least one byte or the end.  More errors: ERR_TIMEOUT (nothing came for
  *  minutes). @tstate none (detached): it blocks */
 ssize_t request_read(struct request *request, void *buffer, size_t size, struct error *err);
 
@@ -93,8 +93,8 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
                  struct error *err);
 
 /**
- * Wait until all is sent.  Takes in body bytes meanwhile, so that two sides that both write
- * never wait for each other.
+ * Wait until all is sent.  Takes in body bytes meanwhile, so that two writing sides never wait for
+ * each other.
  * @return 0, or -1: ERR_CLOSED (peer gone or aborted), ERR_TIMEOUT (it took nothing for minutes)
  * @tstate none (detached): it blocks
  */
@@ -103,7 +103,7 @@ int request_flush(struct request *request, struct error *err);
 /**
  * Send `length` bytes of a regular file, from `offset`, with sendfile(2).
  * @return 0, or -1: ERR_USAGE (not a regular file: nothing was sent), ERR_CLOSED, ERR_TIMEOUT,
- *         ERR_SYSTEM (it is shorter, or cannot be read: the response can only be cut)
+ *         ERR_SYSTEM (the file is shorter, or cannot be read: the response can only be cut)
  * @tstate none (detached): it blocks
  */
 int request_send_file(struct request *request, int fd, off_t offset, size_t length, unsigned flags,
@@ -112,8 +112,8 @@ int request_send_file(struct request *request, int fd, off_t offset, size_t leng
 /** Send text on FCGI_STDERR (web servers write it to their error log). @tstate none (detached) */
 int request_send_stderr(struct request *request, const void *text, size_t size, struct error *err);
 
-/** Whether the web server has gone away or asked to abort, as far as is known without waiting.
- *  A TCP peer that closed cannot be told from one that only stopped sending: it has gone when a
+/** Whether the web server has gone away or asked to abort, as far as is known without waiting.  A
+ *  TCP peer that has closed looks like one that has only stopped sending; it counts as gone when a
  *  send to it fails. */
 bool request_is_aborted(struct request *request);
 

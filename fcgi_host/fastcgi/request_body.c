@@ -8,7 +8,7 @@
 #include "fcgi_host/fastcgi/request_internal.h"
 
 enum body_status {
-    BODY_BYTES, /* some, or the end of the body with none */
+    BODY_BYTES, /* bytes were read, or the body is at its end */
     BODY_WAIT,
     BODY_ABORTED,
     BODY_GONE,
@@ -27,7 +27,7 @@ static enum body_status status_at_end(const struct connection *c) {
     return early ? BODY_ENDED_EARLY : BODY_BYTES;
 }
 
-/* As much as is here of the body, from buffer and socket. */
+/* As much of the body as has arrived, from buffer and socket. */
 static enum body_status take_arrived(struct connection *c, uint8_t *buffer, size_t size,
                                      size_t *total) {
     bool is_empty = false;
@@ -94,7 +94,7 @@ static enum body_status take_bytes(struct connection *c, void *buffer, size_t si
         return BODY_LOST;
     }
     enum body_status status = take_arrived(c, buffer, size, total);
-    return *total > 0 ? BODY_BYTES : status; /* what is wrong is told after what is there */
+    return *total > 0 ? BODY_BYTES : status; /* an error is reported after the bytes before it */
 }
 
 static ssize_t report_status(const struct connection *c, enum body_status status, size_t total,

@@ -9,7 +9,7 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/fastcgi/request_internal.h"
 
-/* The header of a record whose content sendfile() brings. */
+/* The header of a record whose content sendfile() will send. */
 static int send_header(struct connection *c, size_t content, struct error *err) {
     uint8_t header[RECORD_HEADER_BYTES];
     record_encode_header(header, FCGI_STDOUT, c->reader.id, (uint16_t)content);
@@ -54,7 +54,7 @@ static int send_content(struct connection *c, int fd, off_t *offset, size_t size
     return 0;
 }
 
-/* sendfile() has no MSG_NOSIGNAL: SIGPIPE is held back, and taken away when it was raised. */
+/* sendfile() has no MSG_NOSIGNAL: SIGPIPE is blocked, and consumed if it was raised. */
 static void hold_sigpipe(sigset_t *ret_before) {
     sigset_t set;
     sigemptyset(&set);

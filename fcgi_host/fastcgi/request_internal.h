@@ -1,5 +1,5 @@
 /**
- * What the parts of request.h share: reading, sending, finishing.
+ * Shared by the files that implement request.h: reading, sending, finishing.
  * @thread the connection's owner  @tstate as in request.h
  */
 #ifndef FCGI_HOST_FASTCGI_REQUEST_INTERNAL_H
@@ -9,18 +9,18 @@
 #include "pool/base/error.h"
 
 enum {
-    /** A peer that neither takes nor gives a byte for so long is taken for dead; web servers give
-     *  up after one to five minutes. */
+    /** A peer that neither takes nor gives a byte for this long counts as dead; web servers give up
+     *  after one to five minutes. */
     REQUEST_STALL_MS = 300 * 1000,
-    /** Body bytes that a thread throws away at the end of a request before it leaves that to the
-     *  intake thread: what a socket holds. */
+    /** How many body bytes a serving thread discards at the end of a request before it leaves the
+     *  rest to the intake thread: as many as a socket holds. */
     REQUEST_DISCARD_BYTES = 256 * 1024,
 };
 
-/** Take in what has arrived, keeping the body, within the memory of a spool: see an abort. */
+/** Take in what has arrived, so that an abort is seen; body bytes go to the spool's memory. */
 void request_look(struct connection *connection);
 
-/** Wait until all output is sent, taking in the body. @return 0, -1 gone (is_gone is set)
+/** Wait until the whole response is sent, taking in the body. @return 0, -1 gone (is_gone is set)
  *  @tstate none: blocks */
 int request_wait_sent(struct connection *connection, struct error *err);
 
@@ -28,10 +28,11 @@ int request_wait_sent(struct connection *connection, struct error *err);
  *  @tstate none: blocks */
 int request_wait_writable(struct connection *connection, struct error *err);
 
-/** Copy what the output points to, so that the intake thread can send it. @return -1: memory */
+/** Copy the bytes that the writer points to, so that the intake thread can send them.
+ *  @return 0, or -1: out of memory */
 int request_own_output(struct connection *connection);
 
-/** The request is aborted: of the output only the record that is on its way is still sent. */
+/** The request is aborted: only the record that is partly sent is completed. */
 void request_cut(struct connection *connection);
 
 #endif

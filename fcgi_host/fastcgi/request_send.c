@@ -27,8 +27,8 @@ void request_look(struct connection *c) {
     }
 }
 
-/* An abort must be seen by a request that only writes: looked for when the intake thread saw
- * something arrive, and from the second send on (a single one is over before it matters). */
+/* A request that only writes must see an abort, too: look when the intake thread saw something
+ * arrive, and from the second send on (a response in one send is over before an abort matters). */
 static void look_before_sending(struct connection *c, unsigned flags) {
     if (flags & SEND_LAST) {
         if (c->reader.phase != READER_ENDED) {
@@ -90,7 +90,7 @@ int request_wait_writable(struct connection *c, struct error *err) {
                                    SPOOL_MEMORY_BYTES);
         }
         if (ready > 0 && (wanted.revents & (POLLOUT | POLLERR | POLLHUP))) {
-            return 0; /* for an error the write tells which */
+            return 0; /* the write that follows reports an error */
         }
     }
 }

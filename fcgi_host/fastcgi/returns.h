@@ -1,6 +1,6 @@
 /**
- * The way back: where serving threads leave connections for the intake thread, how they wake it,
- * and what they must know of it.  One for each intake; it outlives its connections.
+ * The way back: a list where serving threads leave connections for the intake thread, how they wake
+ * that thread, and what they must know about it.  One for each intake; outlives its connections.
  */
 #ifndef FCGI_HOST_FASTCGI_RETURNS_H
 #define FCGI_HOST_FASTCGI_RETURNS_H
@@ -29,8 +29,8 @@ struct returns {
 void returns_wake(struct returns *returns);
 /** Leave a connection, without waking. @thread serving (the connection's owner) */
 void returns_put(struct returns *returns, struct connection *connection);
-/** Take all that was left, linked by next_returned; what is left from now on wakes again.
- *  @thread intake */
+/** Take all connections that were left, linked by next_returned; a later returns_wake() wakes
+ *  again.  @thread intake */
 struct connection *returns_take(struct returns *returns);
 
 #endif

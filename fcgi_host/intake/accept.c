@@ -15,7 +15,7 @@ int intake_listen(struct intake *intake, struct error *err) {
     if (listening->fd < 0 || listening->is_registered) {
         return 0;
     }
-    /* Of several workers that wait for one socket, a connection wakes one. */
+    /* A connection wakes only one of the workers that wait for the socket. */
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &listening->source};
     if (epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_ADD, listening->fd, &event) < 0) {
         return error_set_errno(err, errno, "waiting for connections");
@@ -44,7 +44,7 @@ void intake_unlisten(struct intake *intake) {
     }
 }
 
-/* No more for now: until a connection is closed or, with `retry`, some time has passed. */
+/* Stop accepting until a connection is closed or, with `retry`, some time has passed. */
 static void pause_accepting(struct intake *intake, bool retry) {
     struct intake_listening *listening = &intake->listening;
     intake_unlisten(intake);
@@ -96,8 +96,8 @@ static bool accept_one(struct intake *intake) {
         case EBADF:
         case EINVAL:
         case ENOTSOCK:
-            /* Waiting for a descriptor, or the socket is unusable: level-triggered, it would be
-             * reported again and again. */
+            /* Out of descriptors, or the socket is unusable: epoll, level-triggered, would report
+             * it again and again. */
             pause_accepting(intake, true);
             return false;
         default: /* EINTR, ECONNABORTED, and network errors of the new connection: accept(2) */
@@ -115,8 +115,8 @@ static bool accept_one(struct intake *intake) {
     return true;
 }
 
-/* The kernel wakes the first in the line of those that wait for the socket: go to its end.  Else
- * the same process would have nearly all connections, and its GIL all the work. */
+/* The kernel wakes the worker that has waited longest: go to the end of that line.  Otherwise one
+ * worker would get nearly all connections, and its GIL all the work. */
 static void let_others_accept(struct intake *intake) {
     unregister_socket(intake);
     listen_or_retry(intake);
@@ -150,7 +150,7 @@ void intake_accept(struct intake *intake) {
         if (atomic_load_explicit(&intake->connections.open_count, memory_order_relaxed) >=
             listening->max_connections) {
             pause_accepting(intake, false);
-            /* One may have been closed since the last round, by a thread that saw no reason to
+            /* A thread may have closed a connection since the last round without seeing a reason to
              * wake us. */
             returns_wake(&intake->returns);
             return;

@@ -15,7 +15,7 @@ static bool is_idle(const struct intake_connection *c) {
     return is_empty(c) && c->is_kept;
 }
 
-/* Nothing was received on it that has not been answered: another worker can go on with it. */
+/* No unanswered bytes were received on this connection, so another worker can go on with it. */
 static bool bequeath(struct intake *intake, struct intake_connection *c) {
     const struct intake_hooks *hooks = &intake->requests.hooks;
     if (!hooks->bequeath) {
@@ -112,7 +112,7 @@ static void advance(struct intake *intake, struct intake_connection *c) {
 
 void intake_advance_ready(struct intake *intake) {
     struct intake_connection *c;
-    unsigned count = 0; /* those that want to go on again wait for the next round */
+    unsigned count = 0; /* a connection that becomes ready again waits for the next round */
     TAILQ_FOREACH(c, &intake->connections.ready, ready_link) {
         count++;
     }
@@ -155,7 +155,7 @@ void intake_connection_expired(struct intake *intake, struct intake_connection *
 
 /* ---- From one owner to the other ---- */
 
-/* One that a serving thread gave back, not closed. */
+/* An open connection that a serving thread gave back. */
 static void take_back(struct intake *intake, struct intake_connection *c, int owner) {
     c->may_be_readable = !c->base.is_registered || owner != OWNER_SERVING;
     c->trusts_short = owner != OWNER_SERVING_HANG_UP;
@@ -180,10 +180,10 @@ void intake_let_go_idle(struct intake *intake) {
     struct intake_connection *c, *next;
     for (c = LIST_FIRST(&intake->connections.open); c; c = next) {
         next = LIST_NEXT(c, open_link);
-        /* One that is being served comes back by way of `returns`, where it is looked at. */
+        /* A connection that is being served is looked at when it comes back by way of `returns`. */
         if (connection_note_edge(&c->base, false) && c->base.fd >= 0 && is_empty(c) &&
             !c->is_ready) {
-            c->may_be_readable = true; /* a request may have arrived: it is served first */
+            c->may_be_readable = true; /* a request that has arrived is served first */
             advance(intake, c);
         }
     }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/** Part of the thing that it is the deadline of; all zero: it does not count. */
+/** A member of the struct that has the deadline; all zero: it does not count. */
 struct deadline {
     struct deadline_list *list; /**< NULL: it does not count */
     uint64_t at_ns;             /**< CLOCK_MONOTONIC */

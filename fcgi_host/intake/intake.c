@@ -194,7 +194,7 @@ static void expire_deadlines(struct intake *intake) {
     }
 }
 
-/* What does not come from epoll: connections handed back, those with more to read, deadlines. */
+/* What epoll does not report: returned connections, those with more to read, deadlines. */
 static void between_rounds(struct intake *intake) {
     intake_free_removed(intake);
     intake_collect(intake);

@@ -1,5 +1,5 @@
 /**
- * The intake thread: accepts connections, reads request headers, routes, hands over; keeps idle
+ * The intake thread: accepts connections, reads request headers, hands requests over, keeps idle
  * connections.  It never runs Python and never blocks on a peer.
  *
  * Follows: FastCGI 1.0 §3 (records), §4 (management records), §5 (requests).
@@ -50,10 +50,10 @@ struct intake_options {
     uint32_t max_header_bytes;    /**< of all PARAMS together */
     const char *web_server_addrs; /**< FCGI_WEB_SERVER_ADDRS or NULL */
     /** A small body, which is awaited before the request is handed over, must be complete by then;
-     *  0: 300,000, that is 220 bytes a second. */
+     *  0: 300,000 (64 KiB in that time are 220 bytes a second). */
     unsigned body_timeout_ms;
-    /** The rest of FCGI_STDIN that the application did not read must be there by then, or the
-     *  request is ended and the connection closed; 0: 30,000. */
+    /** The rest of FCGI_STDIN that the application did not read must be there by then; otherwise
+     *  the request is ended and the connection closed. 0: 30,000. */
     unsigned drain_timeout_ms;
 };
 
@@ -73,8 +73,8 @@ int intake_run(struct intake *intake, struct error *err);
 /** Stop accepting; idle connections are bequeathed or closed, busy ones after their request.
  *  @thread intake (from a hook or fd callback) */
 void intake_stop_accepting(struct intake *intake);
-/** Accept every connection that waits now: before intake_stop_accepting(), when nobody else will.
- *  @thread intake (from a hook or fd callback) */
+/** Accept every connection that waits now: before intake_stop_accepting(), when no other worker
+ *  will. @thread intake (from a hook or fd callback) */
 void intake_accept_waiting(struct intake *intake);
 /** Take on a connection that was kept open by another intake (its bequeath hook).
  *  @param fd  non-blocking; taken over  @thread intake (from a hook or fd callback) */

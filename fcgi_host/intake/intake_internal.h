@@ -89,7 +89,7 @@ struct intake_listening {
     uint64_t retry_ns; /**< 0: paused until a connection is closed, or not paused */
 };
 
-/** The connections there are, in each list that one may be in. */
+/** All connections, and the lists that a connection may be in. */
 struct intake_connections {
     struct reader_limits limits;
     LIST_HEAD(, intake_connection) open;
@@ -143,7 +143,7 @@ void intake_unregister(struct intake *intake, struct intake_connection *connecti
 /** Give a request, whose header is complete, to the hook; its connection is a serving thread's
  *  afterwards, or was closed. */
 void intake_give_to_server(struct intake *intake, struct intake_connection *connection);
-/** The hook need expect no more requests in this round. */
+/** Tell the hooks that no more requests come in this round. */
 void intake_end_batch(struct intake *intake);
 
 /* step.c */
@@ -172,14 +172,14 @@ void intake_connection_expired(struct intake *intake, struct intake_connection *
                                enum intake_deadline which);
 /** Take what serving threads left. */
 void intake_collect(struct intake *intake);
-/** Go on with those that are ready, once each. */
+/** Go on with the connections that are ready, once each. */
 void intake_advance_ready(struct intake *intake);
 /** Make closed connections available again. Between two rounds of events only.
  *  @return whether there were any */
 bool intake_reuse_closed(struct intake *intake);
 /** Close or bequeath the idle connections, now that the intake stops. */
 void intake_let_go_idle(struct intake *intake);
-/** Free them all, at the end. */
+/** Free all connections, at the end. */
 void intake_free_connections(struct intake *intake);
 
 /* accept.c */
@@ -187,7 +187,7 @@ int intake_listen(struct intake *intake, struct error *err);
 void intake_unlisten(struct intake *intake);
 /** The listening socket is readable. */
 void intake_accept(struct intake *intake);
-/** Leave new connections to other workers, or not any more, by what each has in hand. */
+/** Begin or stop to leave new connections to other workers, depending on what each has in hand. */
 void intake_update_balance(struct intake *intake);
 /** A connection was closed, or time has passed: accept again if that was paused. */
 void intake_resume_accepting(struct intake *intake);
@@ -195,7 +195,7 @@ void intake_resume_accepting(struct intake *intake);
 /* watchers.c */
 /** A watcher's descriptor is ready. */
 void intake_watcher_event(struct source *source);
-/** Free those that were removed. Between two rounds of events only. */
+/** Free the watchers that were removed.  Between two rounds of events only. */
 void intake_free_removed(struct intake *intake);
 void intake_free_watchers(struct intake *intake);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All are kept as IPv6; IPv4 ones in the mapped form ::ffff:a.b.c.d. */
+/* All are kept as IPv6 addresses; IPv4 addresses in the mapped form ::ffff:a.b.c.d. */
 struct peer_addresses {
     size_t count;
     struct in6_addr items[];

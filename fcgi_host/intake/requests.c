@@ -59,7 +59,7 @@ void intake_give_to_server(struct intake *intake, struct intake_connection *c) {
     deadline_stop(&c->deadline);
     bool body_follows = !record_reader_body_is_complete(&c->base.reader);
     if (body_follows) {
-        /* Each piece of the body would wake this thread for nothing. */
+        /* Otherwise each piece of the body would wake this thread for nothing. */
         intake_unregister(intake, c);
     }
     if (c->waits_to_send) {
@@ -78,7 +78,7 @@ void intake_give_to_server(struct intake *intake, struct intake_connection *c) {
     c->drained_bytes = 0;
     int owner = OWNER_SERVING;
     if (c->base.is_registered && c->may_be_readable) {
-        /* An edge that was not followed up yet counts as one that comes while it is served. */
+        /* An edge that has not been followed up yet counts as an edge during the service. */
         owner = c->trusts_short ? OWNER_SERVING_EDGE : OWNER_SERVING_HANG_UP;
     }
     atomic_store_explicit(&c->base.owner, owner, memory_order_relaxed);

@@ -19,7 +19,7 @@ static enum intake_step answer_abort(struct intake_connection *c) {
     return INTAKE_STEP_AGAIN;
 }
 
-/* RFC 9110 §8.6: a length that is none. */
+/* RFC 9110 §8.6: a Content-Length that is not a number. */
 static enum intake_step answer_bad_request(struct intake_connection *c) {
     static const char response[] = "Status: 400 Bad Request\r\n"
                                    "Content-Type: text/plain\r\n\r\n"
@@ -39,7 +39,7 @@ static enum intake_step give_to_server(struct intake *intake, struct intake_conn
     return INTAKE_STEP_GONE;
 }
 
-/* The header is there and all of the body that is awaited here. */
+/* The header and the part of the body that is awaited here are complete. */
 static enum intake_step receive_rest(struct intake *intake, struct intake_connection *c) {
     switch (record_reader_next(&c->base.reader)) { /* often the end of FCGI_STDIN is here as well */
     case READER_ABORT:

@@ -6,8 +6,8 @@
 #include "fcgi_host/cgi/environ_filter.h"
 #include "fcgi_host/wsgi/loaded.h"
 
-/* A site sees some tens of different names.  Clients choose names (HTTP_…), so the table has an
-   end: what no longer fits is made anew each time. */
+/* A site sees some tens of different names.  Clients choose names (HTTP_…), so the table has a
+ * limit: names beyond it are made anew each time. */
 enum { CACHE_ENTRIES = 256, CACHE_NAMES = 192, CACHED_NAME_BYTES = 64, CACHED_VALUE_BYTES = 256 };
 
 /* Room for the keys of a usual request without the dictionary growing: 42 fit a table of 64. */
@@ -15,7 +15,7 @@ enum { ENVIRON_KEYS = 42 };
 
 struct cached {
     PyObject *name;  /* interned str; NULL: the entry is free */
-    PyObject *value; /* what it was last time; may be NULL */
+    PyObject *value; /* the last value; may be NULL */
     uint32_t hash;
     enum environ_rule rule;
 };
@@ -241,7 +241,7 @@ fail:
     return NULL;
 }
 
-/* A dictionary with room, so that copies of it, which have the same room, need not grow. */
+/* A dictionary with room: its copies have the same room, so that they need not grow. */
 static PyObject *new_roomy_dict(void) {
     return _PyDict_NewPresized(ENVIRON_KEYS);
 }
@@ -264,7 +264,7 @@ PyObject *environ_prepare(const struct wsgi_loaded *loaded, PyObject *errors) {
         const char *name;
         PyObject *value; /* a new reference */
     } items[] = {
-        /* PEP 3333 wants these in any case; a web server's own values replace them. */
+        /* PEP 3333 requires these; a web server's own values replace them. */
         {"REQUEST_METHOD", PyUnicode_FromString("GET")},
         {"QUERY_STRING", PyUnicode_FromString("")},
         {"SERVER_NAME", PyUnicode_FromString("localhost")},

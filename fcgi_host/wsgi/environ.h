@@ -1,9 +1,9 @@
 /**
  * environ: from FastCGI parameters to the dictionary that an application gets.
  *
- * It is on the path of every request, so: a copy of a dictionary prepared once for each loaded
- * application, names found as interned strings in a table of this interpreter, and values that
- * are the same as last time (most of a web server's are) found there too.
+ * Every request needs one, so it is a copy of a dictionary that was prepared once for each loaded
+ * application; names are found as interned strings in a table of this interpreter, and so are
+ * values that are the same as last time (most of a web server's are).
  *
  * Follows: PEP 3333, "environ Variables" (native strings hold bytes decoded as ISO-8859-1).
  * @thread the threads of one interpreter  @tstate attached

@@ -1,10 +1,9 @@
 /**
  * wsgi.errors: text for the web server's error log (FCGI_STDERR) and for this host's.
  *
- * One object serves all requests of an application: a logging handler may keep it.  What the
- * thread that serves a request writes belongs to that request; other threads' text goes to this
- * host's log alone.  Whole lines are passed on at once, the rest at flush() or when the request
- * ends.
+ * One object serves all requests of an application: a logging handler may keep it.  Text from the
+ * thread that serves a request belongs to that request; other threads' text goes to this host's log
+ * only.  Whole lines are passed on at once, the rest at flush() or when the request ends.
  *
  * Follows: PEP 3333, "Input and Error Streams".
  * @thread any thread of the interpreter  @tstate attached; detaches to write

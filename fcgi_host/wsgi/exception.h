@@ -20,8 +20,8 @@ int exception_raise(const struct error *err);
 int exception_raise_io(const struct error *err);
 
 /**
- * Take the exception that is set: its traceback as Python prints it, without the frames of the
- * import system and of this host that lead to it.  See py_error_take().
+ * Take the exception that is set: its traceback as Python prints it, without the leading frames of
+ * the import system and of this host.  See py_error_take().
  */
 void exception_take(struct wsgi_state *state, struct error *err);
 

@@ -56,7 +56,7 @@ static int set_finished(struct error *err) {
     return error_set(err, ERR_FAILED, "the request is finished");
 }
 
-/* A peer that takes nothing for minutes is as good as gone (request.h). */
+/* A peer that takes nothing for minutes counts as gone (request.h). */
 static int note_send_failure(struct exchange *exchange, int result, const struct error *err) {
     if (result < 0 && (err->code == ERR_CLOSED || err->code == ERR_TIMEOUT)) {
         exchange->peer_has_gone = true;
@@ -66,8 +66,9 @@ static int note_send_failure(struct exchange *exchange, int result, const struct
     return result;
 }
 
-/* Wait until what request_send() could not send at once is sent.  Nobody is within a call, so the
-   lock is free, and it is taken before anybody can be: bytes that wait must be sent first. */
+/* Wait until the bytes that request_send() could not send at once are sent.  No thread is within a
+ * call, so the lock is free; it is taken while still attached, because these bytes must be sent
+ * before those of another thread. */
 static int flush_output(struct exchange *exchange, struct request *request, struct error *err) {
     exchange->busy++;
     pthread_mutex_lock(&exchange->lock);
@@ -77,8 +78,8 @@ static int flush_output(struct exchange *exchange, struct request *request, stru
     return result;
 }
 
-/* Another thread is within a call: wait for it.  Threads that wait get the lock in any order: what
-   comes behind the end is left out, as after exchange_end(). */
+/* Another thread is within a call: wait for it.  Waiting threads get the lock in any order; bytes
+ * that come after the end are left out, as after exchange_end(). */
 static int send_after_it(struct exchange *exchange, struct request *request,
                          const struct iovec *parts, int count, unsigned flags, struct error *err) {
     PyThreadState *tstate = detach_and_lock(exchange);
@@ -96,8 +97,8 @@ static int send_after_it(struct exchange *exchange, struct request *request,
     return result;
 }
 
-/* A send that need not wait, which is nearly every one, is made attached: giving the GIL away and
-   getting it back would cost more than the system call. */
+/* Nearly every send need not wait, so it is made attached: giving up the GIL and getting it back
+ * would cost more than the system call. */
 static int transmit_parts(struct exchange *exchange, const struct iovec *parts, int count,
                           unsigned flags, struct error *err) {
     struct request *request = exchange->request;
@@ -235,7 +236,7 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
         exchange->response.content_length = (int64_t)size + exchange->sent;
     }
     if (exchange_is_deferred(exchange)) {
-        return 0; /* its body is nobody's */
+        return 0; /* no web server passes its body on */
     }
     size_t allowed = count_block(exchange, size);
     if (exchange->phase >= EXCHANGE_ENDED) {

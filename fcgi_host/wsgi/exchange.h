@@ -1,14 +1,16 @@
 /**
- * One request as the WSGI side sees it: what was sent, what may still be, and who may touch it.
- * It is also PEP 3333's start_response callable, so that a request needs one object less.
+ * One request as the WSGI side sees it: what was sent, what may still be sent, and which threads
+ * may use it.  It is also PEP 3333's start_response callable, so that a request needs one object
+ * less.
  *
- * The functions here decide what goes out: the head before the first block of the body, no body
- * where there is none (HEAD, 204, 304), no more than Content-Length says, the end of the stream
- * with the last block; and, for an authorizer, nothing of a "200" before the application is
- * through (FastCGI 1.0 §6.3: sending it grants access).
+ * The functions here decide what goes out: the head before the first block of the body, no body for
+ * HEAD, 204 and 304, no more than Content-Length says, the end of the stream with the last block;
+ * and, for an authorizer, nothing of a "200" before the application is done (FastCGI 1.0 §6.3:
+ * sending it grants access).
  *
- * An application may hand wsgi.input or the write callable to a thread of its own and keep them
- * for longer than the request lasts: `lock` keeps the two threads apart, exchange_close() ends it.
+ * An application may pass wsgi.input or the write callable to a thread of its own and keep them for
+ * longer than the request lasts: `lock` keeps the two threads apart, and exchange_close() ends the
+ * other thread's access.
  *
  * @thread any thread of the interpreter  @tstate attached; where a call has to wait it detaches
  */
@@ -27,7 +29,7 @@ enum exchange_phase {
     EXCHANGE_HEAD,  /**< nothing was sent */
     EXCHANGE_BODY,  /**< the head was, and maybe some of the body */
     EXCHANGE_ENDED, /**< all was, with END_REQUEST */
-    EXCHANGE_CUT,   /**< it breaks off: shorter than its Content-Length, or sending failed */
+    EXCHANGE_CUT,   /**< it breaks off: shorter than its Content-Length, or not sent */
 };
 
 struct exchange {
@@ -36,26 +38,26 @@ struct exchange {
     struct response response;
     char *deferred; /**< malloc'ed: the body that waits while exchange_is_deferred() */
     size_t deferred_bytes;
-    int64_t sent;    /**< bytes of the body, also those that HEAD leaves out */
+    int64_t sent;    /**< bytes of the body, including those that HEAD leaves out */
     int64_t surplus; /**< bytes beyond Content-Length, left out */
     enum exchange_phase phase;
     bool is_head;         /**< the request's method is HEAD */
-    bool peer_has_gone;   /**< the web server, or it asked to abort */
+    bool peer_has_gone;   /**< the web server has closed, or asked to abort */
     bool gave_no_status;  /**< the application returned without start_response() */
-    bool closed;          /**< like `request` NULL, but for those who hold the lock */
-    bool has_last;        /**< the end is sent; as `closed`: another thread may have been faster */
+    bool closed;          /**< like `request` NULL, but for threads that hold the lock */
+    bool has_last;        /**< the end is sent; for threads that hold the lock, like `closed` */
     unsigned busy;        /**< threads that are detached within a call; under the GIL */
     pthread_mutex_t lock; /**< held while detached within a call, let go before attaching */
 };
 
 /**
- * @param call  what calling it as start_response does
+ * @param call  the vectorcall function: what calling the object as start_response does
  * @return a new reference, or NULL with an exception
  */
 struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
                               vectorcallfunc call);
 
-/** Nobody can reach the request any more; waits for threads that are within a call. */
+/** End all access to the request; waits for threads that are within a call. */
 void exchange_close(struct exchange *exchange);
 
 /**
@@ -79,7 +81,7 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
  */
 int exchange_end(struct exchange *exchange, struct error *err);
 
-/** Whether the response waits until the application is through: an authorizer that says "200". */
+/** Whether the response waits until the application is done: that of an authorizer with "200". */
 bool exchange_is_deferred(const struct exchange *exchange);
 
 /**
@@ -88,7 +90,7 @@ bool exchange_is_deferred(const struct exchange *exchange);
  */
 ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err);
 
-/** Send text to the web server's error log; after the end it goes nowhere. */
+/** Send text to the web server's error log; after the end it is dropped. */
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size);
 
 #endif

@@ -64,7 +64,7 @@ static PyObject *next_block(PyObject *self) {
     return block;
 }
 
-/* The file's own close(); a file without one has a wrapper without one. */
+/* The file's own close(); if the file lacks it, so does the wrapper. */
 static PyObject *get_close(PyObject *self, void *unused) {
     (void)unused;
     struct file_wrapper *wrapper = (struct file_wrapper *)self;
@@ -117,7 +117,8 @@ static int reads_plainly(struct wsgi_state *state, PyObject *file) {
     return result;
 }
 
-/* Call a method that returns a number. A file without it, or whose it fails, is iterated over. */
+/* Call a method that returns a number.  A file that lacks it, or whose method fails, is iterated
+ * over. */
 static int ask_number(PyObject *file, PyObject *method, long long *ret_number) {
     PyObject *number = PyObject_CallMethodNoArgs(file, method);
     *ret_number = number && PyLong_Check(number) ? PyLong_AsLongLong(number) : -1;
@@ -146,13 +147,13 @@ int wsgi_file_wrapper_region(struct wsgi_state *state, PyObject *wrapper, int *r
     if (result != 1) {
         return result;
     }
-    /* Files of /proc and /sys say that they are empty: their bytes are known to read() alone. */
+    /* Files of /proc and /sys say that they are empty: only read() knows their bytes. */
     if (fd > INT_MAX || fstat((int)fd, &status) < 0 || !S_ISREG(status.st_mode) ||
         status.st_size == 0) {
         return 0;
     }
     if (offset >= status.st_size) {
-        return 0; /* at its end, or one of those in /proc, which have no size but can be read */
+        return 0; /* at its end, or a file of /proc, which has no size but can be read */
     }
     *ret_fd = (int)fd;
     *ret_offset = (off_t)offset;

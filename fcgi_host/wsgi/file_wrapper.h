@@ -16,8 +16,8 @@
 PyTypeObject *wsgi_file_wrapper_type_new(PyObject *module);
 
 /**
- * Where the bytes are that iterating over `wrapper` would give: from the file's position to the
- * end of a regular file, when its read() is known to do nothing but read those.
+ * Find the bytes that iterating over `wrapper` would give: from the file's position to the end of a
+ * regular file, if its read() is known to do nothing but read these bytes.
  * @return 1 found, 0 iterate instead, -1 with an exception
  */
 int wsgi_file_wrapper_region(struct wsgi_state *state, PyObject *wrapper, int *ret_fd,

@@ -79,13 +79,13 @@ static ssize_t fetch_bytes(struct wsgi_input *input, char *to, size_t size) {
         error_set(&err, ERR_CLOSED,
                   "the request's body ended after %" PRId64 " of %" PRId64 " bytes", input->taken,
                   input->total);
-        input->at_end = false; /* and again on the next try */
+        input->at_end = false; /* the next try raises it again */
         return exception_raise_io(&err);
     }
     return count;
 }
 
-/* How many bytes can still come at most; PY_SSIZE_T_MAX when nobody knows. */
+/* How many bytes can still come at most; PY_SSIZE_T_MAX: unknown. */
 static Py_ssize_t bytes_left(const struct wsgi_input *input) {
     if (input->at_end) {
         return (Py_ssize_t)buffered_bytes(input);
@@ -151,7 +151,7 @@ static size_t piece_of_line(const struct wsgi_input *input, size_t limit, bool *
     return newline ? (size_t)(newline - from) + 1 : size;
 }
 
-/* A line that is longer than what is buffered. */
+/* A line that is longer than the buffered bytes. */
 static PyObject *read_long_line(struct wsgi_input *input, Py_ssize_t limit) {
     struct bytes_builder builder;
     if (bytes_builder_init(&builder, LINE_FIRST_BYTES, limit) < 0) {
@@ -217,7 +217,7 @@ static int parse_size(PyObject *const *args, Py_ssize_t count, const char *metho
     return 0;
 }
 
-/* The buffer is one thread's at a time: a call may detach while it fills it. */
+/* Only one thread at a time may use the buffer: a call may detach while it fills the buffer. */
 static int begin_reading(struct wsgi_input *input) {
     if (input->is_reading) {
         PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");

@@ -1,9 +1,9 @@
 /**
  * wsgi.input: the request's body as a file-like object.
  *
- * It ends at CONTENT_LENGTH, or without one where the web server ends it (wsgi.input_terminated).
- * A body that breaks off before CONTENT_LENGTH is an OSError, never a short result: what was cut
- * must not look complete.
+ * It ends at CONTENT_LENGTH, or, without one, where the web server ends it (wsgi.input_terminated).
+ * A body that breaks off before CONTENT_LENGTH is an OSError, never a short result: a cut body must
+ * not look complete.
  *
  * Follows: PEP 3333, "Input and Error Streams".
  * @thread any thread of the interpreter, one at a time (a second one gets RuntimeError)

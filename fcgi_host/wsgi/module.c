@@ -1,5 +1,5 @@
 /**
- * The module `fcgi_host` that applications import, and the state of the WSGI side behind it.
+ * The module `fcgi_host` that applications import.
  *
  * Multi-phase initialisation, heap types, all state in the module: it can be loaded in any number
  * of interpreters, with a GIL of their own, too (PEP 489, PEP 630, PEP 684).
@@ -60,7 +60,7 @@ static PyObject *log_from_python(PyObject *module, PyObject *args) {
         about.app = PyUnicode_AsUTF8(state->only_app);
         about.generation = PyLong_AsUnsignedLongLong(state->generation);
     }
-    PyErr_Clear(); /* not set up yet: the line says less */
+    PyErr_Clear(); /* before set_up() the line names no application */
     wsgi_log((enum log_level)level, slug, &about, "%s", text);
     Py_RETURN_NONE;
 }
@@ -160,7 +160,7 @@ static int exec_module(PyObject *module) {
     DO(setup)                                                                                      \
     DO(import)
 
-/* The others, which objects of the types above use up to their end. */
+/* The other references, which objects of the types above use until they are freed. */
 #define EACH_LEAF(DO)                                                                              \
     DO(interpreter)                                                                                \
     DO(generation)                                                                                 \

@@ -40,7 +40,7 @@ static enum wsgi_outcome send_block(struct exchange *exchange, PyObject *block, 
         return OUTCOME_EXCEPTION;
     }
     size_t size = (size_t)PyBytes_GET_SIZE(block);
-    /* An empty block under HEAD says nothing of the length that GET would have. */
+    /* An empty block under HEAD does not tell the length that GET would have. */
     if (is_only && exchange->phase == EXCHANGE_HEAD && exchange->response.content_length < 0 &&
         response_status_has_body(exchange->response.status) && (size > 0 || !exchange->is_head)) {
         exchange->response.content_length = (int64_t)size;
@@ -60,7 +60,7 @@ enum wsgi_outcome wsgi_result_end(struct exchange *exchange) {
                                    : outcome;
 }
 
-/* A list or tuple, whose length is known: the last block takes the end along. */
+/* A list or tuple, whose length is known: the end is sent with the last block. */
 static enum wsgi_outcome send_sequence(struct exchange *exchange, PyObject *result) {
     Py_ssize_t size = PySequence_Fast_GET_SIZE(result);
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); i++) {
@@ -90,7 +90,8 @@ static bool has_one_block(PyObject *result) {
     return size == 1;
 }
 
-/* The block of an iterable that says it has one.  Taken at its word only when it is true. */
+/* The block of an iterable that says it has one.  It sets the length only if there is no second
+ * block. */
 static enum wsgi_outcome send_only(struct exchange *exchange, PyObject *iterator) {
     PyObject *first = PyIter_Next(iterator);
     PyObject *second = first ? PyIter_Next(iterator) : NULL;
@@ -151,7 +152,7 @@ enum wsgi_outcome wsgi_result_send(struct wsgi_state *state, struct exchange *ex
     } else {
         outcome = send_iterable(exchange, result);
     }
-    /* An authorizer that lets pass is believed only when its close() went well, too. */
+    /* An authorizer's "200" counts only if its close() succeeds, too. */
     if (outcome == OUTCOME_DONE && !(exchange->response.status && exchange_is_deferred(exchange))) {
         outcome = wsgi_result_end(exchange);
     }

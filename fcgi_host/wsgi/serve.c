@@ -31,7 +31,7 @@ static void describe_request(const struct request *request, char *text, size_t s
              path.size ? path.bytes : "");
 }
 
-/* Log the exception that is set, and take it. */
+/* Take the exception that is set, and log it. */
 static void log_failure(struct wsgi_state *state, const struct exchange *exchange,
                         const struct request *request, struct error *ret_failure) {
     char what[SHOWN_REQUEST_BYTES];
@@ -93,7 +93,7 @@ static void call_application(const struct wsgi_loaded *loaded, struct exchange *
     Py_DECREF(result);
 }
 
-/* A body that is not as long as its Content-Length says. */
+/* Log a body that is not as long as its Content-Length says. */
 static void log_length(const struct exchange *exchange, const struct request *request) {
     char what[SHOWN_REQUEST_BYTES];
     struct log_about about = wsgi_current_about(wsgi_current());

@@ -11,7 +11,7 @@
 
 enum { ARG_STATUS, ARG_HEADERS, ARG_EXC_INFO, ARG_COUNT };
 
-/* PEP 3333 calls the second one response_headers, its example server and wsgiref headers. */
+/* PEP 3333 calls the second one response_headers; its example and wsgiref call it headers. */
 static int argument_index(PyObject *keyword) {
     static const struct {
         const char *name;

@@ -1,4 +1,4 @@
-/* The Python code of what is done here is in application_setup.py and application_import.py. */
+/* The Python side of this file is in application_setup.py and application_import.py. */
 #include "fcgi_host/wsgi/wsgi.h"
 
 #include "embedded/application_import_py.h"

@@ -1,6 +1,6 @@
 /**
  * The WSGI side: makes an interpreter ready, loads application objects, calls them for requests.
- * All that other rooms use of wsgi/.
+ * The only header of wsgi/ that other rooms use.
  *
  * Life cycle in one generation: 1. wsgi_setup(); 2. wsgi_load() for each application;
  * 3. wsgi_run() for each request; 4. wsgi_retire(); 5. wsgi_unload() for each application.

@@ -37,7 +37,7 @@ static bool starts_with(const char *name, size_t size, const char *start) {
     return size >= start_size && memcmp(name, start, start_size) == 0;
 }
 
-enum environ_rule environ_rule(const char *name, size_t size) {
+enum environ_rule environ_filter_rule(const char *name, size_t size) {
     for (size_t i = 0; i < sizeof s_rules / sizeof *s_rules; i++) {
         if (size == s_rules[i].size && memcmp(name, s_rules[i].name, size) == 0) {
             return s_rules[i].rule;
@@ -50,7 +50,7 @@ enum environ_rule environ_rule(const char *name, size_t size) {
     return ENVIRON_TAKE;
 }
 
-bool environ_is_https(const char *value, size_t size) {
+bool environ_filter_is_https(const char *value, size_t size) {
     static const char *const words[] = {"on", "1", "yes", "true"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (size == strlen(words[i]) && strncasecmp(value, words[i], size) == 0) {

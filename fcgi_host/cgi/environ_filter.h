@@ -20,10 +20,10 @@ enum environ_rule {
     ENVIRON_SCHEME,    /**< as it is; decides wsgi.url_scheme unless HTTPS does */
 };
 
-enum environ_rule environ_rule(const char *name, size_t size);
+enum environ_rule environ_filter_rule(const char *name, size_t size);
 
 /** Whether a value of HTTPS says that the request came over TLS: as wsgiref.util.guess_scheme(),
  *  and "true", in any case. */
-bool environ_is_https(const char *value, size_t size);
+bool environ_filter_is_https(const char *value, size_t size);
 
 #endif

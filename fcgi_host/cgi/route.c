@@ -81,7 +81,7 @@ static struct entry *find_by_mount(const struct router *router, struct slice hos
         if (entry->host_size == host.size &&
             (host.size == 0 || strncasecmp(app->host, host.bytes, host.size) == 0) &&
             (!best || entry->mount_size > best->mount_size) &&
-            route_path_is_below(params, app->mount, entry->mount_size)) {
+            route_params_path_is_below(params, app->mount, entry->mount_size)) {
             best = entry;
         }
     }
@@ -91,7 +91,7 @@ static struct entry *find_by_mount(const struct router *router, struct slice hos
 static struct entry *find_by_host_and_mount(const struct router *router,
                                             const struct route_params *params) {
     struct entry *found = NULL;
-    struct slice host = route_host_name(params);
+    struct slice host = route_params_host_name(params);
     if (host.size > 0) {
         found = find_by_mount(router, host, params);
     }
@@ -142,7 +142,7 @@ static char *find_script(const struct config *config, char *path, size_t whole,
 
 static void route_to_script(const struct config *config, const struct route_params *params,
                             char *(*resolve_script)(const char *path), struct route *route) {
-    struct slice file = route_script_file(params);
+    struct slice file = route_params_script_file(params);
     char path[PATH_MAX];
     size_t size = file.size, script_size;
     if (size == 0 || size >= sizeof path || memchr(file.bytes, '\0', size)) {
@@ -151,9 +151,9 @@ static void route_to_script(const struct config *config, const struct route_para
     memcpy(path, file.bytes, size);
     path[size] = '\0';
     route->script = find_script(config, path, size, resolve_script, &script_size);
-    if (!route->script && route_is_proxied(params)) {
+    if (!route->script && route_params_is_proxied(params)) {
         /* The URL of a ProxyPass is encoded, that of SetHandler is not. */
-        size = route_percent_decode(file, path);
+        size = route_params_percent_decode(file, path);
         path[size] = '\0';
         route->script = memchr(path, '\0', size)
                             ? NULL
@@ -178,7 +178,7 @@ static void find_route(const struct router *router, const struct route_params *p
                        char *(*resolve_script)(const char *path), struct route *route) {
     const struct config *config = router->config;
     if (config->status_path && params->role == ROLE_RESPONDER &&
-        route_path_equals(params, config->status_path)) {
+        route_params_path_equals(params, config->status_path)) {
         route->kind = ROUTE_STATUS;
         return;
     }

@@ -63,7 +63,7 @@ static int hex_digit(char c) {
                                   : -1;
 }
 
-size_t route_percent_decode(struct slice in, char *out) {
+size_t route_params_percent_decode(struct slice in, char *out) {
     size_t used = 0;
     for (size_t i = 0; i < in.size; i++) {
         int high = in.bytes[i] == '%' && i + 2 < in.size ? hex_digit(in.bytes[i + 1]) : -1;
@@ -115,7 +115,7 @@ static int take_request_uri(struct route_params *params) {
     if (!params->decoded_uri) {
         return -1;
     }
-    size_t size = route_percent_decode(uri, params->decoded_uri);
+    size_t size = route_params_percent_decode(uri, params->decoded_uri);
     size = remove_dot_segments(params->decoded_uri, size);
     params->path_info = (struct slice){params->decoded_uri, size};
     return 0;
@@ -143,7 +143,7 @@ int route_params_collect(const struct request *request, struct route_params *ret
     return 0;
 }
 
-struct slice route_host_name(const struct route_params *params) {
+struct slice route_params_host_name(const struct route_params *params) {
     struct slice host = params->http_host.size ? params->http_host : params->server_name;
     size_t size = host.size;
     while (size > 0 && host.bytes[size - 1] >= '0' && host.bytes[size - 1] <= '9') {
@@ -161,14 +161,14 @@ struct slice route_host_name(const struct route_params *params) {
 
 static const char s_proxy[] = "proxy:";
 
-bool route_is_proxied(const struct route_params *params) {
+bool route_params_is_proxied(const struct route_params *params) {
     return params->script_filename.size >= sizeof s_proxy - 1 &&
            memcmp(params->script_filename.bytes, s_proxy, sizeof s_proxy - 1) == 0;
 }
 
-struct slice route_script_file(const struct route_params *params) {
+struct slice route_params_script_file(const struct route_params *params) {
     struct slice url = params->script_filename;
-    if (!route_is_proxied(params)) {
+    if (!route_params_is_proxied(params)) {
         return url;
     }
     url.bytes += sizeof s_proxy - 1;
@@ -195,13 +195,13 @@ static char path_byte(const struct route_params *params, size_t i) {
     return i < name.size ? name.bytes[i] : params->path_info.bytes[i - name.size];
 }
 
-bool route_path_equals(const struct route_params *params, const char *path) {
+bool route_params_path_equals(const struct route_params *params, const char *path) {
     size_t size = strlen(path);
     return size == params->script_name.size + params->path_info.size &&
            path_begins_with(params, path, size);
 }
 
-bool route_path_is_below(const struct route_params *params, const char *mount, size_t size) {
+bool route_params_path_is_below(const struct route_params *params, const char *mount, size_t size) {
     return path_begins_with(params, mount, size) &&
            (size == 0 || size == params->script_name.size + params->path_info.size ||
             path_byte(params, size) == '/');

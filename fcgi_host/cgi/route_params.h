@@ -34,23 +34,23 @@ struct route_params {
 int route_params_collect(const struct request *request, struct route_params *ret_params);
 
 /** HTTP_HOST, else SERVER_NAME, without port and final dot. */
-struct slice route_host_name(const struct route_params *params);
+struct slice route_params_host_name(const struct route_params *params);
 
 /** Whether SCRIPT_FILENAME has the form of Apache's mod_proxy_fcgi: "proxy:fcgi://HOST/path". */
-bool route_is_proxied(const struct route_params *params);
+bool route_params_is_proxied(const struct route_params *params);
 
 /** The path in SCRIPT_FILENAME, without the URL parts that mod_proxy_fcgi puts around it. */
-struct slice route_script_file(const struct route_params *params);
+struct slice route_params_script_file(const struct route_params *params);
 
-bool route_path_equals(const struct route_params *params, const char *path);
+bool route_params_path_equals(const struct route_params *params, const char *path);
 /** Whether the full path is `mount` or lies below it; "" is above everything. */
-bool route_path_is_below(const struct route_params *params, const char *mount, size_t size);
+bool route_params_path_is_below(const struct route_params *params, const char *mount, size_t size);
 
 /**
  * Percent-decode (RFC 3986 §2.1); invalid encodings stay as they are.
  * @param out  room for as many bytes
  * @return bytes written
  */
-size_t route_percent_decode(struct slice in, char *out);
+size_t route_params_percent_decode(struct slice in, char *out);
 
 #endif

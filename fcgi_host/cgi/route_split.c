@@ -70,12 +70,12 @@ static void split_at_mount(const struct route_params *params, const char *mount,
 
 /** ProxyPass "/blog" "fcgi://HOST/": the part of the path that HOST gets is PATH_INFO. */
 static bool split_as_proxied(const struct route_params *params, struct route *route) {
-    struct slice name = params->script_name, file = route_script_file(params);
+    struct slice name = params->script_name, file = route_params_script_file(params);
     char decoded[PATH_MAX];
     if (params->path_info.size > 0 || file.size == 0 || file.size > sizeof decoded) {
         return false;
     }
-    struct slice rest = {decoded, route_percent_decode(file, decoded)};
+    struct slice rest = {decoded, route_params_percent_decode(file, decoded)};
     if (rest.size > 1 && rest.bytes[0] == '/' && rest.bytes[1] == '/') {
         rest = skip_bytes(rest, 1); /* a slash at the end of the URL in ProxyPass only */
     }
@@ -150,7 +150,7 @@ static bool is_split_by_server(const struct route_params *params, struct route_b
                                char *(*resolve_script)(const char *path)) {
     static const char s_lighttpd[] = "lighttpd";
     if (params->context_document_root.bytes) {
-        return !route_is_proxied(params) && is_file_of_apache(params, resolve_script);
+        return !route_params_is_proxied(params) && is_file_of_apache(params, resolve_script);
     }
     if (slice_begins_with(params->server_software,
                           (struct slice){s_lighttpd, sizeof s_lighttpd - 1})) {
@@ -163,7 +163,7 @@ static void split_without_mount(const struct route_params *params, struct route_
                                 char *(*resolve_script)(const char *path), struct route *route) {
     if (params->script_name.size == 0 || is_split_by_server(params, binding, resolve_script)) {
         keep_as_sent(params, route);
-    } else if (!route_is_proxied(params) || !split_as_proxied(params, route)) {
+    } else if (!route_params_is_proxied(params) || !split_as_proxied(params, route)) {
         split_at_mount(params, "", 0, route);
     }
 }
@@ -172,7 +172,8 @@ void route_split(const struct route_params *params, const struct app_config *con
                  struct route_binding *binding, char *(*resolve_script)(const char *path),
                  struct route *route) {
     size_t size = strlen(config->mount);
-    if ((size > 0 || config->has_mount) && route_path_is_below(params, config->mount, size)) {
+    if ((size > 0 || config->has_mount) &&
+        route_params_path_is_below(params, config->mount, size)) {
         split_at_mount(params, config->mount, size, route);
     } else {
         split_without_mount(params, binding, resolve_script, route);
@@ -187,7 +188,7 @@ void route_split_script(const struct route_params *params, struct slice rest, st
         return;
     }
     if (!slice_ends_with(name, rest)) { /* the URL of a ProxyPass is encoded */
-        rest = (struct slice){decoded, route_percent_decode(rest, decoded)};
+        rest = (struct slice){decoded, route_params_percent_decode(rest, decoded)};
     }
     if (slice_ends_with(name, rest)) {
         route->script_name = (struct slice){name.bytes, name.size - rest.size};

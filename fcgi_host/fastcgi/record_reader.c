@@ -76,7 +76,7 @@ void record_reader_received(struct record_reader *reader, size_t size) {
 
 /* ---- Records ---- */
 
-int record_reader_reply(struct record_reader *reader, const void *record, size_t size) {
+static int add_reply(struct record_reader *reader, const void *record, size_t size) {
     if (size > sizeof reader->replies - reader->reply_bytes) {
         return -1;
     }
@@ -88,7 +88,7 @@ int record_reader_reply(struct record_reader *reader, const void *record, size_t
 static int reply_end(struct record_reader *reader, uint16_t id, uint8_t protocol_status) {
     uint8_t record[RECORD_END_REQUEST_BYTES];
     record_encode_end_request(record, id, 0, protocol_status);
-    return record_reader_reply(reader, record, sizeof record);
+    return add_reply(reader, record, sizeof record);
 }
 
 /* §4: id 0.  The whole record is in the buffer if it is FCGI_GET_VALUES. */
@@ -98,14 +98,14 @@ static int answer_management(struct record_reader *reader, const struct record_h
         uint8_t values[RECORD_VALUES_BYTES];
         size_t size =
             record_encode_values(values, content, header->content_bytes, &reader->limits->values);
-        return size == 0 ? -1 : record_reader_reply(reader, values, size);
+        return size == 0 ? -1 : add_reply(reader, values, size);
     }
     if (header->type == FCGI_UNKNOWN_TYPE) {
         return 0; /* unsolicited; replying could loop */
     }
     uint8_t unknown[RECORD_UNKNOWN_TYPE_BYTES];
     record_encode_unknown_type(unknown, header->type);
-    return record_reader_reply(reader, unknown, sizeof unknown);
+    return add_reply(reader, unknown, sizeof unknown);
 }
 
 /* §5.1.  The record is in the buffer; READER_MORE: go on with the next record. */

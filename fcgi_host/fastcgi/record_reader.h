@@ -135,7 +135,4 @@ bool record_reader_is_idle(const struct record_reader *reader);
 /** Throw away the bytes that wait to be taken apart: for a connection that is closing. */
 void record_reader_discard_raw(struct record_reader *reader);
 
-/** A reply of the host's own, to be sent with the others. @return 0, or -1: no room */
-int record_reader_reply(struct record_reader *reader, const void *record, size_t size);
-
 #endif

@@ -120,7 +120,7 @@ static struct cached *find_cached(struct environ_cache *cache, const char *name,
     if (entry->name) {
         PyUnicode_InternInPlace(&entry->name);
         entry->hash = hash;
-        entry->rule = environ_rule(name, size);
+        entry->rule = environ_filter_rule(name, size);
         cache->names++;
         return entry;
     }
@@ -176,7 +176,7 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
         meaning->is_head = param->value_bytes == 4 && memcmp(param->value, "HEAD", 4) == 0;
         return param->value_bytes > 0;
     case ENVIRON_HTTPS:
-        meaning->is_https = environ_is_https(param->value, param->value_bytes);
+        meaning->is_https = environ_filter_is_https(param->value, param->value_bytes);
         return true;
     case ENVIRON_SCHEME:
         meaning->has_https_scheme =
@@ -199,7 +199,7 @@ static int add_param(struct environ_cache *cache, PyObject *environ, const struc
     if (PyErr_Occurred()) {
         return -1;
     }
-    if (!apply_rule(environ_rule(param->name, param->name_bytes), param, meaning)) {
+    if (!apply_rule(environ_filter_rule(param->name, param->name_bytes), param, meaning)) {
         return 0;
     }
     return set_uncached(environ, param);

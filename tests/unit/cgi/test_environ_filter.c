@@ -39,21 +39,21 @@ Test(environ_filter, each_name_has_its_rule) {
         {"HTTP_AUTHORIZATION", ENVIRON_PRIVATE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cr_assert_eq(environ_rule(cases[i].name, strlen(cases[i].name)), cases[i].rule, "%s",
+        cr_assert_eq(environ_filter_rule(cases[i].name, strlen(cases[i].name)), cases[i].rule, "%s",
                      cases[i].name);
     }
 }
 
 Test(environ_filter, a_name_is_not_read_beyond_its_size) {
-    cr_assert_eq(environ_rule("HTTP_PROXYXXX", 10), ENVIRON_DROP);
-    cr_assert_eq(environ_rule("HTTP_PROXY", 9), ENVIRON_TAKE);
+    cr_assert_eq(environ_filter_rule("HTTP_PROXYXXX", 10), ENVIRON_DROP);
+    cr_assert_eq(environ_filter_rule("HTTP_PROXY", 9), ENVIRON_TAKE);
 }
 
 Test(environ_filter, https_is_on_or_one_of_its_like) {
     static const char *const yes[] = {"on", "On", "ON", "1", "yes", "true"};
     static const char *const no[] = {"off", "0", "", "only", "no", "tru"};
     for (size_t i = 0; i < 6; i++) {
-        cr_assert(environ_is_https(yes[i], strlen(yes[i])), "%s", yes[i]);
-        cr_assert_not(environ_is_https(no[i], strlen(no[i])), "%s", no[i]);
+        cr_assert(environ_filter_is_https(yes[i], strlen(yes[i])), "%s", yes[i]);
+        cr_assert_not(environ_filter_is_https(no[i], strlen(no[i])), "%s", no[i]);
     }
 }

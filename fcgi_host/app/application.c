@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** An error and those that it replaced. */
+/** An error, and the errors of the same application before it. */
 struct failure {
     struct error err; /* first: application->failure points here */
     struct failure *before;
@@ -27,7 +27,7 @@ void application_free(struct application *application) {
     if (!application) {
         return;
     }
-    struct failure *failure = (struct failure *)application->last_failure;
+    struct failure *failure = application->last_failure;
     while (failure) {
         struct failure *before = failure->before;
         free(failure);

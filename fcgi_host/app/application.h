@@ -15,14 +15,22 @@
 #include "fcgi_host/link/reload_outcome.h"
 #include "pool/pool.h"
 
-/** Response times in powers of two with eight steps each, from 1 µs up to over a minute. */
-enum { LATENCY_BUCKETS = 224 };
+enum {
+    /** Response times in powers of two with eight steps each, from 1 µs up to over a minute. */
+    LATENCY_BUCKETS = 224,
+    /** Threads that an application started may take so long to end with their interpreter. */
+    APPLICATION_STOP_THREADS_MS = 2000,
+};
+
+/** The interpreter that always exists: an application may be configured to live there, and is
+ *  moved there when its extensions refuse every other. */
+#define APPLICATION_MAIN_INTERPRETER "main"
 
 /** The last reload, for the status. */
 struct application_reload {
-    char cause[256]; /**< "changed: /srv/blog/views.py"; "": there was none */
+    char cause[256]; /**< "changed: /srv/blog/views.py"; "": there was no reload */
     enum reload_outcome outcome;
-    char verdict[16]; /**< of the stale state check; "": it was not made */
+    char verdict[16]; /**< of the stale state check; "": there was no check */
     double total_ms;
     int64_t at_s; /**< CLOCK_REALTIME */
 };
@@ -32,11 +40,12 @@ struct application {
     struct pool_app *pool_app; /**< NULL until it was added to the pool */
     bool is_script;
     _Atomic uint64_t latency[LATENCY_BUCKETS];
-    /** Why it does not serve: text for the log, the status and, with `dev`, the browser.
-     *  ERR_FAILED: it killed its workers and is not loaded (503); else it did not load (500). */
-    struct error *_Atomic failure; /**< NULL: it does */
+    /** Why the application does not serve: text for the log, the status and, with `dev`, the
+     *  browser.  NULL: it serves.  ERR_FAILED: it killed its workers and is not loaded (503);
+     *  other errors: it did not load (500). */
+    struct error *_Atomic failure;
 
-    /** A script's: the defaults of all scripts, with a name and a file of its own. */
+    /** Of a script: the defaults of all scripts, with the script's own name and file. */
     struct app_config *own_config;
     _Atomic uint64_t served; /**< requests answered, for max_requests */
     uint64_t served_limit;   /**< max_requests with its jitter; 0: none */
@@ -46,7 +55,7 @@ struct application {
     _Atomic unsigned load_us;
     pthread_mutex_t lock;
     struct application_reload last_reload; /**< @lock */
-    struct failure *last_failure;          /**< @lock; all errors there were: application.c */
+    struct failure *last_failure;          /**< @lock; every error so far (application.c) */
 };
 
 /**
@@ -57,11 +66,11 @@ struct application {
  */
 struct application *application_new(const struct app_config *config, struct app_config *own_config,
                                     bool is_script, uint32_t random);
-/** No thread may use it any more. NULL is fine. */
+/** Free an application that no thread uses any more.  NULL is fine. */
 void application_free(struct application *application);
 
-/** It does not serve, because of `err` (copied); NULL: it does. The error before it stays valid
- *  until application_free(), for whoever is reading it. @thread any */
+/** The application does not serve, because of `err` (copied); NULL: it serves.  Earlier errors stay
+ *  valid until application_free(): another thread may be reading one. @thread any */
 void application_set_failure(struct application *application, const struct error *err);
 
 /** A generation serves from now on. @thread any */
@@ -72,12 +81,12 @@ void application_set_reload(struct application *application,
                             const struct application_reload *reload);
 void application_get_reload(struct application *application, struct application_reload *ret_reload);
 
-/** `max_requests` moved by up to a tenth, so that workers started together do not go together.
- *  0 stays 0. Pure. */
+/** `max_requests` moved by up to a tenth, so that workers started together are not all replaced at
+ *  the same time.  0 stays 0. Pure. */
 uint64_t application_jitter(uint64_t max_requests, uint32_t random);
 
-/** Whether the `count`th request is one after which a new worker is to be asked for: the one that
- *  reaches the limit, and again after each further tenth of it, should the wish not be granted. */
+/** Whether a new worker is to be asked for after the `count`th request: when the limit is reached,
+ *  and again after each further tenth of the limit, in case no worker came. */
 bool application_is_spent(uint64_t count, uint64_t limit);
 
 /** The named interpreter of a configured application. */

@@ -7,14 +7,15 @@
 
 #include "fcgi_host/app/faulthandler.h"
 
-/** faulthandler's own is SIGSTKSZ (8 KiB), which newer processors' registers nearly fill. */
+/** faulthandler's alternate stack has SIGSTKSZ (8 KiB), which newer processors' registers nearly
+ *  fill. */
 enum { ALTERNATE_STACK_BYTES = 64 * 1024 };
 
 static struct scoreboard *s_board;
 static pthread_key_t s_stack_key;
 static _Thread_local bool tl_has_stack;
 
-/* Called by faulthandler, which has written the stack, restored us and raised the signal again. */
+/* faulthandler has written the stack, put this handler back and raised the signal again. */
 static void note_fatal(int signal_number) {
     int none = 0;
     if (atomic_compare_exchange_strong(&s_board->fatal_signal, &none, signal_number)) {
@@ -55,13 +56,13 @@ void crash_thread_start(void) {
     tl_has_stack = true;
     stack_t present;
     if (sigaltstack(NULL, &present) || !(present.ss_flags & SS_DISABLE)) {
-        return; /* it has one already (a sanitizer's) */
+        return; /* the thread has an alternate stack already (a sanitizer's) */
     }
     pthread_once(&s_once, make_stack_key);
     void *stack = mmap(NULL, ALTERNATE_STACK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) {
-        return; /* then there are no last words when the stack is exhausted */
+        return; /* no last words when the thread's own stack is exhausted */
     }
     const stack_t alternate = {.ss_sp = stack, .ss_size = ALTERNATE_STACK_BYTES};
     if (sigaltstack(&alternate, NULL)) {

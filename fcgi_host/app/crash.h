@@ -1,9 +1,9 @@
 /**
- * Last words: what a worker leaves behind when a signal ends it.
+ * Last words: the stack and the place that a worker leaves behind when a signal ends it.
  *
  * faulthandler writes the Python stack of the thread that got the signal to a memory file of the
- * supervisor's; then our handler notes in the scoreboard which thread it was; then the process
- * dies as it would have.  The supervisor puts both in one log line (last_words.c).
+ * supervisor's; then our handler notes that thread in the scoreboard; then the process dies of the
+ * signal.  The supervisor puts both in one log line (last_words.c).
  *
  * @tstate none
  */
@@ -23,8 +23,9 @@
  */
 int crash_start(struct scoreboard *board, int last_words_fd, struct error *err);
 
-/** Give the calling thread a stack to die on: the usual cause of a crash in a thread is that its
- *  own is exhausted.  Freed when the thread ends; once for each thread. @thread any @tstate any */
+/** Give the calling thread a stack for signal handlers: the usual cause of a crash in a thread is
+ *  an exhausted stack.  Freed when the thread ends; further calls of a thread do nothing.
+ *  @thread any @tstate any */
 void crash_thread_start(void);
 
 #endif

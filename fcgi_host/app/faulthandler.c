@@ -6,8 +6,8 @@
 #include "fcgi_host/app/faulthandler.h"
 #include "pool/python/py_error.h"
 
-/** A call of faulthandler's enable() or register(), made on a thread of its own: the calling one
- *  may be Python's first, whose thread state is not ours to take. */
+/** A call of faulthandler's enable() or register(), made on a new thread: the calling thread may be
+ *  Python's first, whose thread state must not be taken. */
 struct call {
     int fd;
     int signal_number; /* 0: enable() */
@@ -29,7 +29,8 @@ static void *run_call(void *arg) {
         return NULL;
     }
     PyEval_AcquireThread(state);
-    stack_t before; /* enable() gives its thread a stack for signals, but this thread ends */
+    stack_t
+        before; /* enable() gives its thread a stack for signals, which must go with the thread */
     sigaltstack(NULL, &before);
     PyObject *module = PyImport_ImportModule("faulthandler");
     PyObject *result = module ? make_call(module, call) : NULL;

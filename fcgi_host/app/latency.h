@@ -14,10 +14,10 @@
 
 #include "fcgi_host/app/application.h"
 
-/** The bucket of a time: 0 for less than 1 µs, the last one for all that is too long. */
+/** The bucket of a time: 0 for less than 1 µs, the last one for the longest times. */
 unsigned latency_bucket(uint64_t nanoseconds);
 
-/** The shortest time, in milliseconds, that is above everything in a bucket. */
+/** The upper end of a bucket, in milliseconds: longer than every time in it. */
 double latency_bucket_end_ms(unsigned bucket);
 
 void latency_add(_Atomic uint64_t buckets[LATENCY_BUCKETS], uint64_t nanoseconds);

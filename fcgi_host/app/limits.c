@@ -7,20 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fcgi_host/app/limits_internal.h"
 #include "fcgi_host/app/stacks.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/memory.h"
+#include "pool/base/clock.h"
 
 enum {
-    /** After a timeout was raised in Python, what still runs is stuck in C. */
-    STUCK_AFTER_MS = 5000,
     /** A stack dump is microseconds of work for a thread that can take a signal. */
     STACK_TIMEOUT_MS = 500,
     STACK_BYTES = 6000,
-    RSS_CHECK_MS = 1000, /**< reading it costs some microseconds: not after each request */
 };
 
 #define MS UINT64_C(1000000) /* in nanoseconds */
@@ -29,13 +27,7 @@ enum {
 /** What has been done about a request: bits of scoreboard_slot.notices. */
 enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4 };
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECONDS + (uint64_t)now.tv_nsec;
-}
-
-static void wake(struct limits *limits) {
+static void wake_limits(struct limits *limits) {
     eventfd_write(limits->wake_fd, 1); /* a full counter wakes as well */
 }
 
@@ -49,12 +41,13 @@ static uint64_t first_deadline_ns(const struct app_config *config, uint64_t from
     return first_s ? from_ns + first_s * SECONDS : UINT64_MAX;
 }
 
-/** Wake the thread if it would sleep past this deadline; the first to see that does. */
+/** Wake the limits thread if it would sleep past this deadline.  Of several serving threads that
+ *  see that at once, the one that moves `armed_ns` wakes it. */
 static void watch_until(struct limits *limits, uint64_t deadline_ns) {
     uint64_t armed_ns = atomic_load(&limits->armed_ns);
     while (deadline_ns < armed_ns) {
         if (atomic_compare_exchange_weak(&limits->armed_ns, &armed_ns, deadline_ns)) {
-            wake(limits);
+            wake_limits(limits);
             return;
         }
     }
@@ -68,7 +61,7 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
         return NULL;
     }
     const struct app_config *config = application->config;
-    uint64_t now = now_ns();
+    uint64_t now_ns = clock_now_ns();
     slot->python_ident = lease->thread_ident;
     slot->generation = lease->generation;
     slot->slow_s = config->slow_request_s;
@@ -76,40 +69,41 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
     slot_set_text(slot->app, sizeof slot->app, config->name, strlen(config->name));
     slot_set_text(slot->request_id, sizeof slot->request_id, request_id, strlen(request_id));
     slot_set_text(slot->line, sizeof slot->line, line, strlen(line));
-    slot_begin(slot, SLOT_SERVING, now);
-    watch_until(limits, first_deadline_ns(config, now));
+    slot_begin(slot, SLOT_SERVING, now_ns);
+    watch_until(limits, first_deadline_ns(config, now_ns));
     return slot;
 }
 
-static void check_spent(struct limits *limits, struct application *application, uint64_t now) {
+static void check_spent(struct limits *limits, struct application *application, uint64_t now_ns) {
     uint64_t count = atomic_fetch_add_explicit(&application->served, 1, memory_order_relaxed) + 1;
     if (application_is_spent(count, application->served_limit)) {
         atomic_store(&limits->is_spent, true);
-        wake(limits);
+        wake_limits(limits);
     }
     uint64_t checked_ns = atomic_load_explicit(&limits->rss_checked_ns, memory_order_relaxed);
-    if (limits->options.max_rss_mb && now - checked_ns > RSS_CHECK_MS * MS &&
-        atomic_compare_exchange_strong(&limits->rss_checked_ns, &checked_ns, now)) {
+    if (limits->options.max_rss_mb && now_ns - checked_ns > LIMITS_RSS_CHECK_MS * MS &&
+        atomic_compare_exchange_strong(&limits->rss_checked_ns, &checked_ns, now_ns)) {
         atomic_store(&limits->is_rss_wanted, true);
-        wake(limits);
+        wake_limits(limits);
     }
 }
 
 uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const struct lease *lease,
                     struct application *application) {
-    uint64_t now = now_ns();
+    uint64_t now_ns = clock_now_ns();
     if (slot) {
         slot_end(slot);
-        /* Read after that: whoever began to raise before it is seen (limits_timeout.c). */
+        /* Read after slot_end(): a thread that began to raise before it is seen here
+         * (limits_timeout.c). */
         if (atomic_load(&slot->notices) & NOTICE_TIMEOUT) {
-            limits_withdraw(slot, lease->thread_ident);
+            limits_withdraw_timeout(slot, lease->thread_ident);
         }
     }
-    check_spent(limits, application, now);
-    return now;
+    check_spent(limits, application, now_ns);
+    return now_ns;
 }
 
-/* ---- On the thread of the limits ---- */
+/* ---- On the limits thread ---- */
 
 static void log_line_with_stack(enum log_level level, const char *slug,
                                 const struct slot_view *view, const char *what) {
@@ -121,7 +115,7 @@ static void log_line_with_stack(enum log_level level, const char *slug,
 }
 
 /** Set a notice. @return whether it was not set yet */
-static bool notice(struct scoreboard_slot *slot, unsigned bit) {
+static bool set_notice(struct scoreboard_slot *slot, unsigned bit) {
     return !(atomic_fetch_or(&slot->notices, bit) & bit);
 }
 
@@ -130,15 +124,15 @@ static uint64_t minimum(uint64_t one, uint64_t other) {
 }
 
 /** Do what is due about one request. @return when to look again */
-static uint64_t attend(struct limits *limits, struct scoreboard_slot *slot,
-                       const struct slot_view *view, uint64_t now) {
+static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *slot,
+                                const struct slot_view *view, uint64_t now_ns) {
     uint64_t next_ns = UINT64_MAX;
     char what[64];
     if (view->slow_s) {
-        uint64_t at_ns = view->started_ns + view->slow_s * SECONDS;
-        if (now < at_ns) {
-            next_ns = at_ns;
-        } else if (notice(slot, NOTICE_SLOW)) {
+        uint64_t slow_ns = view->started_ns + view->slow_s * SECONDS;
+        if (now_ns < slow_ns) {
+            next_ns = slow_ns;
+        } else if (set_notice(slot, NOTICE_SLOW)) {
             snprintf(what, sizeof what, "runs for %u s", view->slow_s);
             log_line_with_stack(LOG_WARN, "request.slow", view, what);
         }
@@ -147,19 +141,19 @@ static uint64_t attend(struct limits *limits, struct scoreboard_slot *slot,
         return next_ns;
     }
     uint64_t timeout_ns = view->started_ns + view->timeout_s * SECONDS;
-    uint64_t stuck_ns = timeout_ns + STUCK_AFTER_MS * MS;
-    if (now < timeout_ns) {
+    uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * MS;
+    if (now_ns < timeout_ns) {
         return minimum(next_ns, timeout_ns);
     }
-    if (notice(slot, NOTICE_TIMEOUT)) {
+    if (set_notice(slot, NOTICE_TIMEOUT)) {
         snprintf(what, sizeof what, "ran out of its %u s", view->timeout_s);
         log_line_with_stack(LOG_ERROR, "request.timeout", view, what);
-        limits_raise(slot, view);
+        limits->raise_timeout(slot, view);
     }
-    if (now < stuck_ns) {
+    if (now_ns < stuck_ns) {
         return minimum(next_ns, stuck_ns);
     }
-    if (notice(slot, NOTICE_STUCK)) {
+    if (set_notice(slot, NOTICE_STUCK)) {
         log_line_with_stack(LOG_ERROR, "request.stuck", view, "does not end, the worker must go");
         limits->options.replace(limits->options.ctx, "a request is stuck", true);
     }
@@ -167,7 +161,7 @@ static uint64_t attend(struct limits *limits, struct scoreboard_slot *slot,
 }
 
 /** Look at every request that runs. @return when to look again */
-static uint64_t attend_all(struct limits *limits, bool log_stacks) {
+static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_t now_ns) {
     struct scoreboard *board = limits->options.board;
     uint64_t next_ns = UINT64_MAX;
     unsigned used = atomic_load(&board->used), count = 0;
@@ -180,24 +174,12 @@ static uint64_t attend_all(struct limits *limits, bool log_stacks) {
         if (log_stacks) {
             log_line_with_stack(LOG_INFO, "request.stack", &view, "runs");
         }
-        next_ns = minimum(next_ns, attend(limits, &board->slots[i], &view, now_ns()));
+        next_ns = minimum(next_ns, look_at_request(limits, &board->slots[i], &view, now_ns));
     }
     if (log_stacks && count == 0) {
         log_line(LOG_INFO, "request.stack", NULL, "no thread serves a request");
     }
     return next_ns;
-}
-
-uint64_t limits_rss_bytes(void) {
-    unsigned long long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file) {
-        if (fscanf(file, "%llu %llu", &pages, &resident) != 2) {
-            resident = 0;
-        }
-        fclose(file);
-    }
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void ask_once(struct limits *limits, const char *why) {
@@ -206,13 +188,13 @@ static void ask_once(struct limits *limits, const char *why) {
     }
 }
 
-static void check_process(struct limits *limits) {
+static void look_at_process(struct limits *limits) {
     char why[96];
     if (atomic_exchange(&limits->is_spent, false)) {
         ask_once(limits, "max_requests reached");
     }
     if (atomic_exchange(&limits->is_rss_wanted, false)) {
-        uint64_t rss_mb = limits_rss_bytes() >> 20;
+        uint64_t rss_mb = memory_resident_bytes() >> 20;
         if (rss_mb > limits->options.max_rss_mb) {
             snprintf(why, sizeof why, "%llu MB resident, max_rss_mb is %u",
                      (unsigned long long)rss_mb, limits->options.max_rss_mb);
@@ -221,12 +203,26 @@ static void check_process(struct limits *limits) {
     }
 }
 
-/** Until something wakes us, or the time comes. */
-static void await(struct limits *limits, uint64_t until_ns) {
+uint64_t limits_look(struct limits *limits, uint64_t now_ns) {
+    /* First say that no deadline is watched, then look: a request that begins meanwhile either is
+     * seen or wakes this thread. */
+    atomic_store(&limits->armed_ns, UINT64_MAX);
+    look_at_process(limits);
+    bool log_stacks = atomic_exchange(&limits->is_stacks_wanted, false);
+    uint64_t next_ns = look_at_requests(limits, log_stacks, now_ns), armed_ns = UINT64_MAX;
+    if (!atomic_compare_exchange_strong(&limits->armed_ns, &armed_ns, next_ns)) {
+        next_ns = minimum(next_ns, armed_ns);
+        atomic_store(&limits->armed_ns, next_ns);
+    }
+    return next_ns;
+}
+
+/** Sleep until a thread calls wake_limits(), or the time comes. */
+static void sleep_until(struct limits *limits, uint64_t until_ns) {
     struct pollfd wanted = {.fd = limits->wake_fd, .events = POLLIN};
     struct timespec left = {0}, *timeout = NULL;
     if (until_ns != UINT64_MAX) {
-        uint64_t now = now_ns(), left_ns = until_ns > now ? until_ns - now : 0;
+        uint64_t now_ns = clock_now_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
         left = (struct timespec){(time_t)(left_ns / SECONDS), (long)(left_ns % SECONDS)};
         timeout = &left;
     }
@@ -237,32 +233,32 @@ static void await(struct limits *limits, uint64_t until_ns) {
     }
 }
 
-static void *run(void *arg) {
+static void *run_limits(void *arg) {
     struct limits *limits = arg;
     pthread_setname_np(pthread_self(), "limits");
     for (;;) {
-        /* First say that nobody is being watched, then look: a request that begins meanwhile
-         * either is seen or wakes us. */
-        atomic_store(&limits->armed_ns, UINT64_MAX);
-        check_process(limits);
-        uint64_t next_ns = attend_all(limits, atomic_exchange(&limits->is_stacks_wanted, false));
-        uint64_t armed_ns = UINT64_MAX;
-        if (!atomic_compare_exchange_strong(&limits->armed_ns, &armed_ns, next_ns)) {
-            next_ns = minimum(next_ns, armed_ns);
-            atomic_store(&limits->armed_ns, next_ns);
-        }
-        await(limits, next_ns);
+        sleep_until(limits, limits_look(limits, clock_now_ns()));
     }
     return NULL;
 }
 
+/* ---- On any thread ---- */
+
 void limits_log_stacks(struct limits *limits) {
     atomic_store(&limits->is_stacks_wanted, true);
-    wake(limits);
+    wake_limits(limits);
 }
 
 void limits_replacement_kept(struct limits *limits) {
     atomic_store(&limits->has_asked, false);
+}
+
+int limits_init(struct limits *limits, const struct limits_options *options, struct error *err) {
+    limits->options = *options;
+    limits->raise_timeout = limits_raise_timeout;
+    limits->armed_ns = UINT64_MAX;
+    limits->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return limits->wake_fd < 0 ? error_set_errno(err, errno, "eventfd") : 0;
 }
 
 struct limits *limits_start(const struct limits_options *options, struct error *err) {
@@ -272,15 +268,11 @@ struct limits *limits_start(const struct limits_options *options, struct error *
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    limits->options = *options;
-    limits->armed_ns = UINT64_MAX;
-    limits->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (limits->wake_fd < 0) {
-        error_set_errno(err, errno, "eventfd");
+    if (limits_init(limits, options, err)) {
         free(limits);
         return NULL;
     }
-    int problem = pthread_create(&thread, NULL, run, limits);
+    int problem = pthread_create(&thread, NULL, run_limits, limits);
     if (problem) {
         error_set_errno(err, problem, "pthread_create");
         close(limits->wake_fd);

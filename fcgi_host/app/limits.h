@@ -1,12 +1,12 @@
 /**
  * The limits of a worker: request_timeout_s, slow_request_s, max_requests, max_rss_mb, and the
- * stacks that SIGUSR2 asks for.  A thread of its own looks at the scoreboard when the nearest
+ * stacks that SIGUSR2 asks for.  The limits thread looks at the scoreboard when the nearest
  * deadline of a running request comes, and sleeps while there is none.
  *
- * A request that is too slow: its Python stack is logged ([request.slow]).
- * One that ran out of time: its stack is logged ([request.timeout]) and fcgi_host.RequestTimeout is
- * raised in its thread.  If it still runs five seconds later it is stuck in C, and the worker asks
- * to be replaced.
+ * A slow request's Python stack is logged ([request.slow]).
+ * When a request runs out of time, its stack is logged ([request.timeout]) and
+ * fcgi_host.RequestTimeout is raised in its thread.  If the request still runs five seconds later,
+ * it is stuck in C, and the worker asks to be replaced.
  */
 #ifndef FCGI_HOST_APP_LIMITS_H
 #define FCGI_HOST_APP_LIMITS_H
@@ -23,17 +23,17 @@ struct limits;
 struct limits_options {
     struct scoreboard *board;
     unsigned max_rss_mb; /**< 0: none */
-    /** Ask for a worker replacement. @param is_urgent  this worker cannot go on. @thread limits */
+    /** Ask for a worker replacement. @param is_urgent  this worker cannot go on @thread limits */
     void (*replace)(void *ctx, const char *why, bool is_urgent);
     void *ctx;
 };
 
-/** Start the thread. @return NULL: ERR_SYSTEM, ERR_MEMORY. It lasts as long as the process. */
+/** Start the thread, which runs until the process ends. @return NULL: ERR_SYSTEM, ERR_MEMORY */
 struct limits *limits_start(const struct limits_options *options, struct error *err);
 
 /**
- * A request begins on this thread: fill its slot and watch its time.
- * @return the slot, for limits_end(); NULL when all are taken
+ * A request begins on the calling thread: fill the thread's slot and watch the request's time.
+ * @return the slot, for limits_end(); NULL when all slots are taken
  * @thread generation  @tstate attached
  */
 struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *lease,
@@ -42,8 +42,9 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
 
 /**
  * The request that limits_begin() began has ended; it may have been freed.
- * @return CLOCK_MONOTONIC, nanoseconds
- * @thread generation  @tstate attached; detaches for as long as someone raises in this thread
+ * @return CLOCK_MONOTONIC now, in nanoseconds
+ * @thread generation  @tstate attached; detaches while RequestTimeout is being raised in the
+ *         calling thread
  */
 uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const struct lease *lease,
                     struct application *application);
@@ -51,10 +52,7 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const s
 /** Log the Python stack of every thread that serves a request. @thread any @tstate none */
 void limits_log_stacks(struct limits *limits);
 
-/** A replacement that was asked for did not happen: ask again when there is reason to. */
+/** The replacement that was asked for did not happen: the next reason is told again. @thread any */
 void limits_replacement_kept(struct limits *limits);
-
-/** Resident memory of this process, bytes; 0 when the kernel does not tell. @tstate any */
-uint64_t limits_rss_bytes(void);
 
 #endif

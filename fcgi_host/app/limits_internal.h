@@ -6,27 +6,48 @@
 
 #include "fcgi_host/app/limits.h"
 
+enum {
+    /** RequestTimeout has been raised in Python: a request that runs on so long is stuck in C. */
+    LIMITS_STUCK_AFTER_MS = 5000,
+    /** Reading the resident memory costs some microseconds: too much after each request. */
+    LIMITS_RSS_CHECK_MS = 1000,
+};
+
 struct limits {
     struct limits_options options;
+    /** limits_raise_timeout(); tests, which have no Python, put another function here. */
+    void (*raise_timeout)(struct scoreboard_slot *slot, const struct slot_view *view);
     int wake_fd;
-    /** Until when the thread sleeps; a request with an earlier deadline wakes it. */
+    /** The limits thread sleeps until then; a request with an earlier deadline wakes it. */
     _Atomic uint64_t armed_ns;
     _Atomic uint64_t rss_checked_ns;
     _Atomic bool is_spent, is_rss_wanted, is_stacks_wanted;
-    _Atomic bool has_asked; /**< for a replacement, not kept yet */
+    _Atomic bool has_asked; /**< for a replacement, which has not been kept since */
 };
 
-/**
- * Raise fcgi_host.RequestTimeout in the thread that serves this request, if it still does.  On a
- * thread of its own, which waits for the GIL as long as it takes. @thread limits @tstate none
- */
-void limits_raise(struct scoreboard_slot *slot, const struct slot_view *view);
+/** Fill a struct without starting the thread. @return 0, or -1: ERR_SYSTEM */
+int limits_init(struct limits *limits, const struct limits_options *options, struct error *err);
 
 /**
- * The request has ended (slot_end()): wait for a limits_raise() that is under way, then take back
- * what it raised and this thread has not noticed.
+ * One turn of the limits thread: do what is due about the process and about each running request.
+ * @param now_ns  CLOCK_MONOTONIC
+ * @return when to look again; UINT64_MAX: no running request has a deadline
+ * @thread limits
+ */
+uint64_t limits_look(struct limits *limits, uint64_t now_ns);
+
+/**
+ * Raise fcgi_host.RequestTimeout in the thread that serves this request, if that thread still
+ * serves it.  A new thread does it, which waits for the GIL as long as that takes.
+ * @thread limits  @tstate none
+ */
+void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *view);
+
+/**
+ * The request has ended (slot_end()): wait until a limits_raise_timeout() under way is done, then
+ * take back an exception that was raised and that the calling thread has not noticed yet.
  * @thread generation (the slot's)  @tstate attached; detaches while it waits
  */
-void limits_withdraw(struct scoreboard_slot *slot, unsigned long python_ident);
+void limits_withdraw_timeout(struct scoreboard_slot *slot, unsigned long python_ident);
 
 #endif

@@ -8,14 +8,14 @@
 #include "pool/pool.h"
 #include "pool/python/py_error.h"
 
-/* A serving thread that ends its request while someone raises in it waits for that to be over:
- * the lease that keeps the generation is its own. */
+/* `s_unpinned` tells a serving thread that has ended its request that no exception is being raised
+ * in it any more.  The thread must wait for that: only its own lease keeps the generation. */
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_unpinned = PTHREAD_COND_INITIALIZER;
 
-struct raise {
+struct request_timeout {
     struct scoreboard_slot *slot;
-    uint64_t sequence; /* of the request that ran out of time */
+    uint64_t sequence; /* the slot's, while the request that ran out of time runs */
     unsigned long python_ident;
     struct generation *generation;
 };
@@ -40,56 +40,56 @@ static PyObject *timeout_class(void) {
     return class;
 }
 
-/** With the GIL of the request's interpreter, so that the request cannot end meanwhile. */
+/** The GIL of the request's interpreter is held, so the request cannot end meanwhile. */
 static int raise_attached(void *arg, struct error *err) {
-    const struct raise *raise = arg;
+    const struct request_timeout *timeout = arg;
     PyObject *class = timeout_class();
     if (!class) {
         return py_error_take(err);
     }
-    if (atomic_load(&raise->slot->sequence) == raise->sequence) {
-        PyThreadState_SetAsyncExc(raise->python_ident, class);
+    if (atomic_load(&timeout->slot->sequence) == timeout->sequence) {
+        PyThreadState_SetAsyncExc(timeout->python_ident, class);
     }
     Py_DECREF(class);
     return 0;
 }
 
-static void unpin(struct scoreboard_slot *slot) {
+static void unpin_slot(struct scoreboard_slot *slot) {
     pthread_mutex_lock(&s_lock);
     atomic_fetch_sub(&slot->pins, 1);
     pthread_cond_broadcast(&s_unpinned);
     pthread_mutex_unlock(&s_lock);
 }
 
-static void *run(void *arg) {
-    struct raise *raise = arg;
+static void *raise_timeout(void *arg) {
+    struct request_timeout *timeout = arg;
     struct error err;
-    if (pool_run(raise->generation, raise_attached, raise, &err)) {
+    if (pool_run(timeout->generation, raise_attached, timeout, &err)) {
         log_line(LOG_WARN, "request.timeout", NULL, "cannot raise RequestTimeout: %s", err.text);
     }
-    unpin(raise->slot);
-    free(raise);
+    unpin_slot(timeout->slot);
+    free(timeout);
     return NULL;
 }
 
-void limits_raise(struct scoreboard_slot *slot, const struct slot_view *view) {
+void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *view) {
     pthread_t thread;
-    struct raise *raise = malloc(sizeof *raise);
-    if (!raise) {
-        return; /* it will be found stuck */
+    struct request_timeout *timeout = malloc(sizeof *timeout);
+    if (!timeout) {
+        return; /* the request will be found stuck */
     }
-    *raise = (struct raise){slot, view->sequence, view->python_ident, view->generation};
+    *timeout = (struct request_timeout){slot, view->sequence, view->python_ident, view->generation};
     atomic_fetch_add(&slot->pins, 1);
     if (atomic_load(&slot->sequence) != view->sequence ||
-        pthread_create(&thread, NULL, run, raise)) {
-        unpin(slot);
-        free(raise);
+        pthread_create(&thread, NULL, raise_timeout, timeout)) {
+        unpin_slot(slot);
+        free(timeout);
         return;
     }
     pthread_detach(thread);
 }
 
-void limits_withdraw(struct scoreboard_slot *slot, unsigned long python_ident) {
+void limits_withdraw_timeout(struct scoreboard_slot *slot, unsigned long python_ident) {
     if (atomic_load(&slot->pins) > 0) {
         Py_BEGIN_ALLOW_THREADS;
         pthread_mutex_lock(&s_lock);

@@ -5,17 +5,17 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fcgi_host/app/faulthandler.h"
+#include "pool/base/clock.h"
 
 static int s_fd = -1;
 static sem_t s_written;
 static void (*s_write_stack)(int signal_number); /* faulthandler's handler */
 
-/** A signal that neither the C library nor applications use: the last but two, as runtimes that
- *  take some of the real-time signals start from either end. */
+/** A signal that neither the C library nor applications use.  It is the last but two, because
+ *  runtimes that take some of the real-time signals start from either end. */
 static int stack_signal(void) {
     return SIGRTMAX - 2;
 }
@@ -36,13 +36,13 @@ int stacks_start(struct error *err) {
     if (sem_init(&s_written, 0, 0) || faulthandler_register(stack_signal(), s_fd, err)) {
         return -1;
     }
-    /* Put ourselves before faulthandler's handler, to know when it has written. */
+    /* Our handler calls faulthandler's, and so knows when the stack has been written. */
     if (sigaction(stack_signal(), NULL, &action)) {
         return error_set_errno(err, errno, "sigaction");
     }
     s_write_stack = action.sa_handler;
     action.sa_handler = write_own_stack;
-    action.sa_flags = SA_RESTART | SA_ONSTACK; /* applications need not notice */
+    action.sa_flags = SA_RESTART | SA_ONSTACK; /* unnoticed by the application */
     if (sigaction(stack_signal(), &action, NULL)) {
         return error_set_errno(err, errno, "sigaction");
     }
@@ -50,14 +50,7 @@ int stacks_start(struct error *err) {
 }
 
 static int await_written(unsigned timeout_ms, struct error *err) {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += timeout_ms / 1000;
-    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000;
-    }
+    const struct timespec deadline = clock_deadline(timeout_ms);
     while (sem_clockwait(&s_written, CLOCK_MONOTONIC, &deadline)) {
         if (errno != EINTR) {
             return error_set(err, ERR_TIMEOUT, "the thread takes no signal");
@@ -69,7 +62,7 @@ static int await_written(unsigned timeout_ms, struct error *err) {
 int stacks_of(pid_t thread_id, unsigned timeout_ms, char *text, size_t text_bytes,
               struct error *err) {
     text[0] = '\0';
-    while (sem_trywait(&s_written) == 0) { /* an answer that came too late for its question */
+    while (sem_trywait(&s_written) == 0) { /* an earlier thread answered after its time was up */
     }
     if (ftruncate(s_fd, 0) || lseek(s_fd, 0, SEEK_SET)) {
         return error_set_errno(err, errno, "memory file");

@@ -1,7 +1,7 @@
 /**
- * The Python stack of a thread that is running, or stuck: asked for by a signal that this very
- * thread handles by writing its own stack.  So it needs no GIL, works when C code holds it, and
- * never reads frames that change meanwhile.
+ * The Python stack of a thread that is running, or stuck.  The thread gets a signal, and its
+ * handler writes the thread's own stack.  So no GIL is needed, C code may hold it, and no frames
+ * are read that change meanwhile.
  *
  * @tstate none
  */
@@ -18,10 +18,10 @@ int stacks_start(struct error *err);
 
 /**
  * The Python stack of a thread of this process, innermost frame first.
- * @param thread_id   gettid() of that thread; one that has ended meanwhile is an error
+ * @param thread_id   gettid() of that thread; ERR_NOT_FOUND if it has ended meanwhile
  * @param timeout_ms  a thread in an uninterruptible system call does not answer
  * @return 0, or -1: ERR_NOT_FOUND, ERR_TIMEOUT, ERR_SYSTEM
- * @thread one at a time (limits.c's)
+ * @thread one at a time (the limits thread)
  */
 int stacks_of(pid_t thread_id, unsigned timeout_ms, char *ret_text, size_t text_bytes,
               struct error *err);

@@ -11,8 +11,6 @@
 #include "fcgi_host/worker/worker_internal.h"
 #include "pool/base/clock.h"
 
-enum { STOP_THREADS_MS = 2000 };
-
 #define RETRY_AFTER_S "1"
 
 struct script {
@@ -115,7 +113,7 @@ static int add_to_pool(struct script *script, struct error *err) {
     const struct pool_interpreter_options interpreter = {
         .name = config->name,
         .gil = config->gil_own ? POOL_GIL_OWN : POOL_GIL_SHARED,
-        .stop_threads_ms = STOP_THREADS_MS,
+        .stop_threads_ms = APPLICATION_STOP_THREADS_MS,
     };
     const struct pool_app_options app = {
         .name = config->name,

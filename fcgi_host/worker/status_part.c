@@ -6,6 +6,7 @@
 #include "fcgi_host/app/latency.h"
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/json_time.h"
+#include "fcgi_host/base/memory.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "pool/base/clock.h"
@@ -136,7 +137,7 @@ static void write_connections(struct json_writer *json, const struct worker *wor
         intake_stats(worker->intake, &stats);
     }
     json_integer(json, "requests", (int64_t)stats.requests);
-    json_integer(json, "rss_bytes", (int64_t)limits_rss_bytes());
+    json_integer(json, "rss_bytes", (int64_t)memory_resident_bytes());
     json_begin_object(json, "connections");
     json_integer(json, "accepted", (int64_t)stats.connections_accepted);
     json_integer(json, "open", stats.connections_open);

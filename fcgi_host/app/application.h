@@ -22,10 +22,6 @@ enum {
     APPLICATION_STOP_THREADS_MS = 2000,
 };
 
-/** The interpreter that always exists: an application may be configured to live there, and is
- *  moved there when its extensions refuse every other. */
-#define APPLICATION_MAIN_INTERPRETER "main"
-
 /** The last reload, for the status. */
 struct application_reload {
     char cause[256]; /**< "changed: /srv/blog/views.py"; "": there was no reload */
@@ -35,9 +31,12 @@ struct application_reload {
     int64_t at_s; /**< CLOCK_REALTIME */
 };
 
+struct limits;
+
 struct application {
     const struct app_config *config;
-    struct pool_app *pool_app; /**< NULL until it was added to the pool */
+    struct pool_app *pool_app; /**< NULL until the application was added to the pool */
+    struct limits *limits;     /**< what its requests are held to; set before the first request */
     bool is_script;
     _Atomic uint64_t latency[LATENCY_BUCKETS];
     /** Why the application does not serve: text for the log, the status and, with `dev`, the

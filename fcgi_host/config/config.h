@@ -25,6 +25,10 @@ enum reload_mode {
 };
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
+/** The interpreter that always exists: an application may be configured to live there, and is moved
+ *  there when its extensions refuse every other interpreter. */
+#define CONFIG_MAIN_INTERPRETER "main"
+
 /** One [app NAME] section, or one APP of the command line. */
 struct app_config {
     char *name;

@@ -1,48 +1,84 @@
 /**
- * Reloading in the worker's process: what the reloader (reload/) does, connected to this host's
- * configuration, log, status and supervisor.
+ * Reloading in the worker's process: the reloader (reload/) connected to this host's
+ * configuration, log and status.
  *
- * Which way an interpreter is reloaded, and why (the first that applies):
- *   - `reload = worker`, or it is the main interpreter, or has a GIL of its own: by a new worker
- *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6)
- *   - an extension it loaded cannot be recycled, as the check for stale state has found
- *   - interpreters that could not be ended, or memory lost over recycles, have reached their limit
+ * How an interpreter is reloaded, and why (the first that applies):
+ *   - `reload = worker`, the main interpreter, or a GIL of its own: by a new worker
+ *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6): by a new
+ *     worker
+ *   - the check for stale state has found an extension that cannot be recycled: by a new worker
+ *   - too many interpreters could not be ended, or recycles have cost too much memory: by a new
+ *     worker
  *   - else in the process
+ *
+ * Life cycle: 1. recycle_new(); 2. recycle_add() for each interpreter, before its first build;
+ * 3. recycle_built(), then recycle_loaded(); 4. recycle_remove() before an interpreter leaves the
+ * pool.
+ *
+ * A struct recycle pointer may be NULL everywhere but where it says otherwise: there is no
+ * reloading in this process, and nothing happens.
  *
  * @tstate none, unless said otherwise
  */
 #ifndef FCGI_HOST_RECYCLE_RECYCLE_H
 #define FCGI_HOST_RECYCLE_RECYCLE_H
 
-#include "fcgi_host/worker/worker_internal.h"
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/link/reload_outcome.h"
+#include "pool/pool.h"
 
-struct recycler;
+struct recycle;
 
-enum {
-    /** Generations that could not be ended: each keeps its memory and its stuck threads. */
-    RECYCLER_ZOMBIES_MAX = 3,
+struct recycle_options {
+    struct pool *pool;
+    const struct config *config; /**< valid as long as the process */
+    void *ctx;
+    /** Only a new worker process can reload: ask for one. @thread any  @tstate none */
+    void (*replace)(void *ctx, const char *why);
+    /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
+     *  @thread any  @tstate none */
+    void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
+    /** An application serves again, from a new generation. @thread any  @tstate none */
+    void (*loaded)(void *ctx, const struct application *application);
 };
 
 /**
- * Start the reloader of a worker, before any application is loaded; sets worker->reloader and the
- * hooks that tell which files are read.
- * @return 0, or -1: ERR_SYSTEM (no inotify instance left: fs.inotify.max_user_instances),
- * ERR_MEMORY
+ * Start the reloader, before any application is loaded; sets the hook that tells which files are
+ * read (wsgi_set_file_hook()).
+ * @return NULL: ERR_SYSTEM (no inotify instance left: fs.inotify.max_user_instances), ERR_MEMORY
  * @owns lives as long as the process
  */
-int recycler_start(struct worker *worker, struct error *err);
+struct recycle *recycle_new(const struct recycle_options *options, struct error *err);
 
-/** Watch a named interpreter, before it is built for the first time. Errors: ERR_MEMORY */
-int recycler_add(struct recycler *recycler, struct pool_interpreter *interpreter,
-                 struct error *err);
-/** Its first generation has been built and does not serve yet: can its extensions be recycled? */
-void recycler_built(struct recycler *recycler, struct generation *generation);
-/** It serves or has failed, and the worker is up: from now on edits reload it. */
-void recycler_loaded(struct recycler *recycler, struct pool_interpreter *interpreter);
-/** Before it is taken out of the pool; waits for a reload of it that is under way. */
-void recycler_remove(struct recycler *recycler, struct pool_interpreter *interpreter);
+/** Watch an interpreter, before its first build. Errors: ERR_MEMORY */
+int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, struct error *err);
+/** An interpreter's first generation is built and does not serve yet: can its extensions be
+ *  recycled? */
+void recycle_built(struct recycle *recycle, struct generation *generation);
+/** An interpreter's first generation serves or has failed: from now on edits reload it. */
+void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);
+/** An interpreter is about to leave the pool; waits for a reload under way there. */
+void recycle_remove(struct recycle *recycle, struct pool_interpreter *interpreter);
 
 /** For pool_hooks.ending. @thread generation  @tstate attached */
-void recycler_ending(struct recycler *recycler, struct generation *generation);
+void recycle_ending(struct recycle *recycle, struct generation *generation);
+
+/**
+ * Reload these applications in this process (`fcgi_host reload`).  Does not block: the outcome is
+ * told by options.reloaded.
+ * @param recycle  not NULL
+ * @param number   given back with the outcome
+ * @param names    one a line; "": all
+ */
+void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names);
+
+/** Write "strategy" and "why" of the status' "reload" object.  (Its "last" is what was given to
+ *  application_set_reload().) */
+void recycle_write_strategy(struct recycle *recycle, const struct application *application,
+                            struct json_writer *json);
+/** Write the items of the status' "extensions". */
+void recycle_write_extensions(struct recycle *recycle, const struct application *application,
+                              struct json_writer *json);
 
 #endif

@@ -1,6 +1,10 @@
 /**
- * What recycle.c (life, registry), strategy.c (the reloader's questions and news) and
- * by_hand.c (asked for by hand, shown in the status) share.  Not for others.
+ * What the files of this room share: recycle.c (life, registry), strategy.c (what the reloader
+ * asks), stale_state.c (the check), news.c (what the reloader tells), by_hand.c (`fcgi_host
+ * reload`), report.c (status).
+ *
+ * Lock order: recycle->lock, recyclable->lock.  Nothing of the reloader that waits is called with
+ * one of them held.
  */
 #ifndef FCGI_HOST_RECYCLE_RECYCLE_INTERNAL_H
 #define FCGI_HOST_RECYCLE_RECYCLE_INTERNAL_H
@@ -8,62 +12,88 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 #include "fcgi_host/recycle/recycle.h"
 #include "reload/reloader.h"
 
 struct stale_check;
+struct stale_report;
+
+enum { RECYCLE_WHY_BYTES = 512 };
 
 /** One named interpreter. */
-struct recycled {
-    struct recycled *next;
-    struct recycler *recycler;
+struct recyclable {
+    struct recyclable *next;
+    struct recycle *recycle;
     struct pool_interpreter *interpreter;
     struct reload_target *target;
-    struct stale_check *check; /**< NULL: it is never recycled in the process */
-    _Atomic unsigned asked;    /**< requests by hand under way: they see to the replacement */
+    struct stale_check *check; /**< NULL: never recycled in the process */
+    _Atomic unsigned asked;    /**< reloads by hand under way: the supervisor replaces if need be */
+    /** Why the reloader was told its strategy.  @thread the interpreter's reload, one at a time */
+    char strategy_why[RECYCLE_WHY_BYTES];
     pthread_mutex_t lock;
-    char unrecyclable[512];      /**< @lock; "": recyclable; else which extension, and why */
-    char verdict[16];            /**< @lock; of the last check */
-    struct stale_report *report; /**< @lock; of the last check, or NULL */
+    char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
+    char verdict[16];                     /**< @lock; of the last check; "": there was none */
+    struct stale_report *report;          /**< @lock; of the last check; NULL: there was none */
 };
 
-struct recycler {
-    struct worker *worker;
+struct recycle {
+    struct recycle_options options;
     struct reloader *reloader;
-    struct reload_hooks hooks; /**< what worker->reloader points at */
-    pthread_mutex_t lock;      /**< the list; may be taken while attached: held for moments only */
-    struct recycled *first;
-    /** Taken from a generation's last moment to the check after it: the check tells what one end
-     *  freed.  (A semaphore: another thread gives it back.) */
+    pthread_mutex_t
+        lock; /**< the list; threads may take it attached: it is held for moments only */
+    struct recyclable *first; /**< @lock */
+    /** Held from a generation's last moment to the check after its end, which tells what this one
+     *  end freed.  (A semaphore, because another thread gives it back.) */
     sem_t end_turn;
-    _Atomic long base_rss_kb; /**< when the applications had loaded; 0: not yet */
-    _Atomic long rss_kb;      /**< after the last retirement */
+    _Atomic uint64_t base_rss_bytes; /**< when the applications had loaded; 0: not yet */
+    _Atomic uint64_t rss_bytes;      /**< after the last retirement; 0: there was none */
 };
 
-struct recycled *recycler_find(struct recycler *recycler,
-                               const struct pool_interpreter *interpreter);
+/* ---- recycle.c ---- */
 
-/** strategy.c: struct reloader_hooks with ctx = recycler; targets' user = recycled. */
-void recycler_fill_reloader_hooks(struct recycler *recycler, struct reloader_hooks *ret_hooks);
-enum reload_strategy recycler_strategy(void *ctx, struct reload_target *target,
-                                       const char **ret_why);
-/** Resident memory of this process. */
-long recycler_rss_kb(void);
+/** @return NULL: there is none for this interpreter, or no `recycle` */
+struct recyclable *recycle_find(struct recycle *recycle,
+                                const struct pool_interpreter *interpreter);
+/** The same, with recycle->lock held. */
+struct recyclable *recycle_find_locked(struct recycle *recycle,
+                                       const struct pool_interpreter *interpreter);
 
-/** by_hand.c: struct reload_hooks with ctx = recycler. */
-void recycler_fill_reload_hooks(struct recycler *recycler);
+size_t recycle_application_count(const struct recyclable *recyclable);
+struct application *recycle_application(const struct recyclable *recyclable, size_t index);
 
-/* stale_state.c: the check for stale extension state.  Each attaches by pool_run(). */
+/* ---- strategy.c ---- */
 
-void recycler_check_before_load(struct recycled *recycled, struct generation *serving);
+/** The questions of struct reloader_hooks (ctx: struct recycle; a target's user: struct
+ *  recyclable). */
+void recycle_fill_questions(struct reloader_hooks *hooks);
+
+/** How an interpreter is reloaded. @param[out] ret_why  the reason, cut to what fits @thread any */
+enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
+                                      size_t why_bytes);
+
+/* ---- news.c ---- */
+
+/** reloader_hooks.event */
+void recycle_on_event(void *ctx, struct reload_target *target, const struct reload_event *event);
+
+/* ---- stale_state.c: the check for stale extension state; each attaches by pool_run() ---- */
+
+void recycle_check_before_load(struct recyclable *recyclable, struct generation *serving);
 /** @param serving  NULL: the first generation.
- *  @return 0, or -1 when on_stale forbids to go on or the check could not be made: `err` says which
+ *  @return 0, or -1 when on_stale forbids to go on or the check could not be made: `err` says
+ *          which */
+int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
+                         struct generation *next, struct error *err);
+int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
+                            struct error *err);
+/**
+ * Keep a check's result for the strategy and the status.
+ * @param report  taken over
+ * @param worst   what forbids recycling; NULL: nothing that this check found
+ * @thread any
  */
-int recycler_check_loaded(struct recycled *recycled, struct generation *serving,
-                          struct generation *next, struct error *err);
-int recycler_check_after_end(struct recycled *recycled, struct generation *serving,
-                             struct error *err);
+void recycle_keep_report(struct recyclable *recyclable, struct stale_report *report,
+                         const char *worst);
 
 #endif

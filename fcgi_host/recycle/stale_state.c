@@ -8,7 +8,7 @@
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "reload/stale/stale.h"
 
-/** One question to stale.h, taken to a thread of the generation it is about. */
+/** A call of stale.h, made on a thread of the generation in question. */
 struct question {
     struct stale_check *check;
     void *old, *new;
@@ -31,10 +31,8 @@ static int ask_after_end(void *arg, struct error *err) {
     return stale_check_after_end(question->check, question->new, &question->report, err);
 }
 
-static const struct app_config *first_config(const struct recycled *recycled) {
-    const struct application *application =
-        pool_app_user(pool_interpreter_app(recycled->interpreter, 0));
-    return application->config;
+static const struct app_config *first_config(const struct recyclable *recyclable) {
+    return recycle_application(recyclable, 0)->config;
 }
 
 /* ---- Verdicts ---- */
@@ -81,13 +79,27 @@ static bool name_worst(const struct stale_report *report, char *ret_text, size_t
     return true;
 }
 
+void recycle_keep_report(struct recyclable *recyclable, struct stale_report *report,
+                         const char *worst) {
+    pthread_mutex_lock(&recyclable->lock);
+    if (worst) {
+        snprintf(recyclable->unrecyclable, sizeof recyclable->unrecyclable, "%s", worst);
+    }
+    snprintf(recyclable->verdict, sizeof recyclable->verdict, "%s",
+             stale_verdict_name(report->verdict));
+    struct stale_report *before = recyclable->report;
+    recyclable->report = report;
+    pthread_mutex_unlock(&recyclable->lock);
+    stale_report_free(before);
+}
+
 /**
- * Keep a report for the status, log it, and apply on_stale.
+ * Log a report, keep it, and apply on_stale.
  * @return 0 go on, or -1 with ERR_FAILED: the worker must be replaced
  */
-static int judge(struct recycled *recycled, struct stale_report *report, uint64_t generation,
-                 struct error *err) {
-    const struct app_config *config = first_config(recycled);
+static int judge_report(struct recyclable *recyclable, struct stale_report *report,
+                        uint64_t generation, struct error *err) {
+    const struct app_config *config = first_config(recyclable);
     const struct log_about about = {.app = config->name, .generation = generation};
     char worst[256];
     bool is_bad = name_worst(report, worst, sizeof worst);
@@ -98,16 +110,7 @@ static int judge(struct recycled *recycled, struct stale_report *report, uint64_
         log_line(LOG_INFO, "stale.clean", &about, "%zu extensions, %.1f ms",
                  report->extension_count, report->took_ms);
     }
-    pthread_mutex_lock(&recycled->lock);
-    if (is_bad) {
-        snprintf(recycled->unrecyclable, sizeof recycled->unrecyclable, "%s", worst);
-    }
-    snprintf(recycled->verdict, sizeof recycled->verdict, "%s",
-             stale_verdict_name(report->verdict));
-    struct stale_report *before = recycled->report;
-    recycled->report = report;
-    pthread_mutex_unlock(&recycled->lock);
-    stale_report_free(before);
+    recycle_keep_report(recyclable, report, is_bad ? worst : NULL);
     if (is_bad && config->on_stale != ON_STALE_WARN) {
         return error_set(err, ERR_FAILED, "%s", worst);
     }
@@ -115,8 +118,8 @@ static int judge(struct recycled *recycled, struct stale_report *report, uint64_
 }
 
 /** A check that could not be made is no verdict: the worker is replaced instead. */
-static int unknown(const struct recycled *recycled, struct error *err) {
-    const struct log_about about = {.app = first_config(recycled)->name};
+static int note_unknown(const struct recyclable *recyclable, struct error *err) {
+    const struct log_about about = {.app = first_config(recyclable)->name};
     error_prefix(err, "the check for stale extension state failed");
     log_line(LOG_WARN, "stale.unknown", &about, "%s", err->text);
     return -1;
@@ -124,63 +127,63 @@ static int unknown(const struct recycled *recycled, struct error *err) {
 
 /* ---- The moments ---- */
 
-void recycler_check_before_load(struct recycled *recycled, struct generation *serving) {
+void recycle_check_before_load(struct recyclable *recyclable, struct generation *serving) {
     struct error err;
-    struct question question = {.check = recycled->check,
+    struct question question = {.check = recyclable->check,
                                 .old = generation_interpreter_state(serving)};
     if (pool_run(serving, ask_before_load, &question, &err) != 0) {
-        unknown(recycled, &err);
+        note_unknown(recyclable, &err);
     }
 }
 
-int recycler_check_loaded(struct recycled *recycled, struct generation *serving,
-                          struct generation *next, struct error *err) {
-    struct question question = {.check = recycled->check,
+int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
+                         struct generation *next, struct error *err) {
+    struct question question = {.check = recyclable->check,
                                 .old = serving ? generation_interpreter_state(serving) : NULL,
                                 .new = generation_interpreter_state(next)};
     if (pool_run(next, ask_loaded, &question, err) != 0) {
-        return unknown(recycled, err);
+        return note_unknown(recyclable, err);
     }
-    return judge(recycled, question.report, generation_number(next), err);
+    return judge_report(recyclable, question.report, generation_number(next), err);
 }
 
-void recycler_ending(struct recycler *recycler, struct generation *generation) {
+void recycle_ending(struct recycle *recycle, struct generation *generation) {
     struct error err;
-    pthread_mutex_lock(&recycler->lock);
-    struct recycled *recycled = recycler_find(recycler, generation_interpreter(generation));
-    pthread_mutex_unlock(&recycler->lock);
-    if (!recycled || !recycled->check) {
+    struct recyclable *recyclable = recycle_find(recycle, generation_interpreter(generation));
+    if (!recyclable || !recyclable->check) {
         return;
     }
     PyThreadState *tstate = PyThreadState_Get();
-    if (sem_trywait(&recycler->end_turn) != 0) { /* another one is ending, for milliseconds */
+    if (sem_trywait(&recycle->end_turn) !=
+        0) { /* another interpreter is ending, which takes milliseconds */
         PyEval_SaveThread();
-        while (sem_wait(&recycler->end_turn) != 0) { /* EINTR */
+        while (sem_wait(&recycle->end_turn) != 0) { /* EINTR */
         }
         PyEval_RestoreThread(tstate);
     }
-    struct generation *serving = pool_current(recycled->interpreter);
-    if (stale_check_before_end(recycled->check, PyThreadState_GetInterpreter(tstate),
+    struct generation *serving = pool_current(recyclable->interpreter);
+    if (stale_check_before_end(recyclable->check, PyThreadState_GetInterpreter(tstate),
                                serving ? generation_interpreter_state(serving) : NULL, &err) != 0) {
         tstate = PyEval_SaveThread();
-        unknown(recycled, &err);
+        note_unknown(recyclable, &err);
         PyEval_RestoreThread(tstate);
     }
 }
 
-int recycler_check_after_end(struct recycled *recycled, struct generation *serving,
-                             struct error *err) {
-    if (!recycled->check) {
+int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
+                            struct error *err) {
+    if (!recyclable->check) {
         return 0;
     }
-    struct question question = {.check = recycled->check,
+    struct question question = {.check = recyclable->check,
                                 .new = serving ? generation_interpreter_state(serving) : NULL};
     int failed = serving ? pool_run(serving, ask_after_end, &question, err)
                          : error_set(err, ERR_CLOSED, "nobody serves");
-    sem_post(&recycled->recycler->end_turn);
+    sem_post(&recyclable->recycle->end_turn);
     if (failed && err->code == ERR_CLOSED) {
-        return 0; /* it is being retired itself: the next one is looked at then */
+        /* `serving` is being retired, too: the check after its end looks at its successor. */
+        return 0;
     }
-    return failed ? unknown(recycled, err)
-                  : judge(recycled, question.report, generation_number(serving), err);
+    return failed ? note_unknown(recyclable, err)
+                  : judge_report(recyclable, question.report, generation_number(serving), err);
 }

@@ -1,42 +1,49 @@
+#include "fcgi_host/worker/applications.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "fcgi_host/base/log.h"
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/cgi/route.h"
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/link/placement.h"
+#include "fcgi_host/worker/loader.h"
+#include "fcgi_host/worker/outcome.h"
 #include "fcgi_host/worker/scripts.h"
-#include "fcgi_host/worker/worker_internal.h"
+#include "pool/pool.h"
 
-enum {
-    /** How long threads that an application started may take to end with their interpreter. */
-    STOP_THREADS_MS = 2000,
+/** The applications while they are being made. */
+struct adding {
+    struct applications *applications;
+    const struct applications_options *options;
 };
 
-#define MAIN "main"
-
-/** Differs between workers and between applications of one. */
+/** Differs between workers and between the applications of one worker. */
 static uint32_t random_of(size_t index) {
     uint32_t mixed = (uint32_t)getpid() * 2654435761u ^ (uint32_t)time(NULL) * 40503u;
     return mixed + (uint32_t)index * 2246822519u;
 }
 
-static struct pool_interpreter *find_interpreter(const struct worker *worker, const char *name) {
-    for (size_t i = 0; i < worker->interpreter_count; i++) {
-        if (strcmp(pool_interpreter_name(worker->interpreters[i]), name) == 0) {
-            return worker->interpreters[i];
+static struct pool_interpreter *find_interpreter(const struct applications *applications,
+                                                 const char *name) {
+    for (size_t i = 0; i < applications->interpreter_count; i++) {
+        if (strcmp(pool_interpreter_name(applications->interpreters[i]), name) == 0) {
+            return applications->interpreters[i];
         }
     }
     return NULL;
 }
 
-/** The interpreter that is called `wanted`, or the main one if it was moved there; made if there
- *  is none yet. */
-static struct pool_interpreter *interpreter_for(struct worker *worker, const char *wanted,
+/** The interpreter `wanted`, or the main one if `wanted` was moved there; made on first use. */
+static struct pool_interpreter *interpreter_for(struct adding *adding, const char *wanted,
                                                 bool owns_gil, struct error *err) {
-    bool is_main =
-        strcmp(wanted, MAIN) == 0 || placement_main_reason(worker->start->placement, wanted);
-    const char *name = is_main ? MAIN : wanted;
-    struct pool_interpreter *interpreter = find_interpreter(worker, name);
+    struct applications *applications = adding->applications;
+    bool is_main = strcmp(wanted, CONFIG_MAIN_INTERPRETER) == 0 ||
+                   placement_main_reason(adding->options->placement, wanted);
+    const char *name = is_main ? CONFIG_MAIN_INTERPRETER : wanted;
+    struct pool_interpreter *interpreter = find_interpreter(applications, name);
     if (interpreter) {
         return interpreter;
     }
@@ -44,131 +51,121 @@ static struct pool_interpreter *interpreter_for(struct worker *worker, const cha
         .name = name,
         .is_main = is_main,
         .gil = owns_gil && !is_main ? POOL_GIL_OWN : POOL_GIL_SHARED,
-        .stop_threads_ms = STOP_THREADS_MS,
+        .stop_threads_ms = APPLICATION_STOP_THREADS_MS,
     };
-    struct pool_interpreter **grown = realloc(
-        worker->interpreters, (worker->interpreter_count + 1) * sizeof *worker->interpreters);
+    struct pool_interpreter **grown =
+        realloc(applications->interpreters,
+                (applications->interpreter_count + 1) * sizeof *applications->interpreters);
     if (!grown) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    worker->interpreters = grown;
-    if (pool_add_interpreter(worker->pool, &options, &interpreter, err)) {
+    applications->interpreters = grown;
+    if (pool_add_interpreter(adding->options->pool, &options, &interpreter, err)) {
         error_prefix(err, "interpreter %s", name);
         return NULL;
     }
-    worker->interpreters[worker->interpreter_count++] = interpreter;
+    applications->interpreters[applications->interpreter_count++] = interpreter;
     return interpreter;
 }
 
-static int add_to_pool(struct worker *worker, struct application *application,
-                       struct pool_interpreter *interpreter, struct error *err) {
+static int add_to_pool(struct application *application, struct pool_interpreter *interpreter,
+                       struct error *err) {
     const struct pool_app_options options = {
         .name = application->config->name,
         .threads = application->config->threads,
         .queue_limit = application->config->queue,
         .user = application,
     };
-    (void)worker;
     return pool_add_app(interpreter, &options, &application->pool_app, err);
 }
 
-/** One that killed its workers is known, shown and not loaded. */
-static bool is_given_up(struct worker *worker, struct application *application) {
-    const char *why = placement_failed_reason(worker->start->placement, application->config->name);
+/** An application that killed its workers is known, shown in the status, and not loaded. */
+static bool is_given_up(const struct adding *adding, struct application *application) {
+    const char *why =
+        placement_failed_reason(adding->options->placement, application->config->name);
     if (why) {
         struct error err;
         error_set(&err, ERR_FAILED, "not loaded: the worker %s", why);
-        worker_application_failed(worker, application, &err);
+        outcome_failed(adding->options->loader->supervisor, application, &err);
     }
     return why != NULL;
 }
 
-static int add_application(struct worker *worker, const struct app_config *config, size_t index,
+static int add_application(struct adding *adding, const struct app_config *config, size_t index,
                            struct error *err) {
     struct application *application = application_new(config, NULL, false, random_of(index));
     if (!application) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
-    worker->applications[worker->application_count++] = application;
-    if (is_given_up(worker, application)) {
+    application->limits = adding->options->limits;
+    adding->applications->apps[adding->applications->app_count++] = application;
+    if (is_given_up(adding, application)) {
         return 0;
     }
     struct pool_interpreter *interpreter =
-        interpreter_for(worker, application_interpreter(config), config->gil_own, err);
-    if (!interpreter) {
-        return -1;
-    }
-    return add_to_pool(worker, application, interpreter, err);
+        interpreter_for(adding, application_interpreter(config), config->gil_own, err);
+    return interpreter ? add_to_pool(application, interpreter, err) : -1;
 }
 
-/** Scripts that must live in the main interpreter are loaded with it: it is built only once. */
-static int add_moved_scripts(struct worker *worker, struct error *err) {
+/** A script that must live in the main interpreter is loaded with it, since that is built once. */
+static int add_moved_scripts(struct adding *adding, struct error *err) {
     const char *name;
-    for (size_t i = 0; (name = placement_moved(worker->start->placement, i)); i++) {
+    for (size_t i = 0; (name = placement_moved(adding->options->placement, i)); i++) {
         struct application *application =
-            name[0] == '/' ? script_pool_add_fixed(worker->scripts, name, err) : NULL;
+            name[0] == '/' ? scripts_add_fixed(adding->applications->scripts, name, err) : NULL;
         if (!application) {
-            continue; /* an interpreter of an [app], or a script that is gone */
+            continue; /* the interpreter of an [app], or a script that is gone */
         }
-        struct pool_interpreter *interpreter = interpreter_for(worker, MAIN, false, err);
-        if (!interpreter || (!is_given_up(worker, application) &&
-                             add_to_pool(worker, application, interpreter, err))) {
+        struct pool_interpreter *interpreter =
+            interpreter_for(adding, CONFIG_MAIN_INTERPRETER, false, err);
+        if (!interpreter ||
+            (!is_given_up(adding, application) && add_to_pool(application, interpreter, err))) {
             return -1;
         }
     }
     return 0;
 }
 
-int worker_add_applications(struct worker *worker, struct error *err) {
-    const struct config *config = worker->config;
-    worker->applications = calloc(config->app_count + 1, sizeof *worker->applications);
-    if (!worker->applications) {
+static int add_scripts(struct adding *adding, struct error *err) {
+    struct applications *applications = adding->applications;
+    const struct scripts_options options = {
+        .config = adding->options->config,
+        .placement = adding->options->placement,
+        .pool = adding->options->pool,
+        .loader = adding->options->loader,
+        .limits = adding->options->limits,
+    };
+    applications->scripts = scripts_new(&options, err);
+    if (!applications->scripts || add_moved_scripts(adding, err)) {
+        return -1;
+    }
+    scripts_leave_room(applications->scripts, (unsigned)applications->interpreter_count);
+    return 0;
+}
+
+int applications_add(struct applications *applications, const struct applications_options *options,
+                     struct error *err) {
+    const struct config *config = options->config;
+    struct adding adding = {applications, options};
+    applications->config = config;
+    applications->apps = calloc(config->app_count + 1, sizeof(struct application *));
+    if (!applications->apps) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < config->app_count; i++) {
-        if (add_application(worker, &config->apps[i], i, err)) {
+        if (add_application(&adding, &config->apps[i], i, err)) {
             return error_prefix(err, "application %s", config->apps[i].name);
         }
     }
-    if (config->scripts_root) {
-        worker->scripts = script_pool_new(worker, err);
-        if (!worker->scripts || add_moved_scripts(worker, err)) {
-            return -1;
-        }
+    if (config->scripts_root && add_scripts(&adding, err)) {
+        return -1;
     }
-    worker->router = router_new(config, err);
-    return worker->router ? 0 : -1;
+    applications->router = router_new(config, err);
+    return applications->router ? 0 : -1;
 }
 
-void worker_application_failed(struct worker *worker, struct application *application,
-                               const struct error *err) {
-    const struct log_about about = {.app = application->config->name};
-    application_set_failure(application, err);
-    if (application->pool_app) {
-        pool_app_set_failed(application->pool_app, err);
-    }
-    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_FAILED,
-                                                                 .name = application->config->name,
-                                                                 .text = err->text});
-    if (err->code != ERR_REFUSED) { /* that one is tried again elsewhere, and logged then */
-        log_line(LOG_ERROR, "app.failed", &about, "%s", err->text);
-    }
-}
-
-void worker_application_loaded(struct worker *worker, struct application *application,
-                               const struct generation *generation) {
-    const struct log_about about = {
-        .app = application->config->name,
-        .generation = generation_number(generation),
-    };
-    double load_ms = generation_load_ms(generation);
-    application_set_failure(application, NULL);
-    application_set_serving(application, about.generation, load_ms, time(NULL));
-    channel_tell(
-        &worker->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_APP_LOADED, .name = application->config->name});
-    log_line(LOG_INFO, "app.loaded", &about, "%s in interpreter %s, %.1f ms",
-             application->config->file, pool_interpreter_name(generation_interpreter(generation)),
-             load_ms);
+struct application *applications_of(const struct applications *applications,
+                                    const struct app_config *app) {
+    return applications->apps[app - applications->config->apps];
 }

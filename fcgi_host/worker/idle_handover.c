@@ -1,23 +1,27 @@
-/* Idle kept-open connections go from a worker that is replaced to the one that replaces it: closing
- * them would race with the web server's next request, which it may not be able to repeat. */
+#include "fcgi_host/worker/idle_handover.h"
+
 #include <poll.h>
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/worker/worker_internal.h"
+#include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/channel.h"
 
-/** How long the heir may take to make room in its socket: its intake thread never blocks. */
+/** The successor's intake thread never blocks: it soon makes room in its socket. */
 enum { HAND_OVER_TIMEOUT_MS = 1000 };
 
-bool worker_hand_over(void *ctx, int fd) {
-    const struct worker *worker = ctx;
+void idle_handover_init(struct idle_handover *handover) {
+    *handover = (struct idle_handover){.successor_fd = -1, .predecessor_fd = -1};
+}
+
+bool idle_handover_give(const struct idle_handover *handover, int fd) {
     struct error err;
-    if (worker->heir_fd < 0) {
+    if (handover->successor_fd < 0) {
         return false;
     }
     const struct channel_outgoing connection = {.type = CHANNEL_CONNECTION, .fd = &fd};
-    while (channel_send(worker->heir_fd, &connection, &err)) {
-        struct pollfd wanted = {.fd = worker->heir_fd, .events = POLLOUT};
+    while (channel_send(handover->successor_fd, &connection, &err)) {
+        struct pollfd wanted = {.fd = handover->successor_fd, .events = POLLOUT};
         if (err.code != ERR_BUSY || poll(&wanted, 1, HAND_OVER_TIMEOUT_MS) != 1) {
             return false;
         }
@@ -25,30 +29,34 @@ bool worker_hand_over(void *ctx, int fd) {
     return true;
 }
 
-static void connection_came(void *ctx, int fd) {
-    struct worker *worker = ctx;
+static void take_connections(void *ctx, int fd) {
+    struct idle_handover *handover = ctx;
     struct channel_message message;
     struct error err;
-    for (;;) {
-        if (channel_receive(fd, &message, &err)) {
-            break;
-        }
+    while (channel_receive(fd, &message, &err) == 0) {
         if (message.fd >= 0) {
-            intake_adopt_idle(worker->intake, message.fd);
+            intake_adopt_idle(handover->intake, message.fd);
         }
     }
-    if (err.code != ERR_BUSY) { /* the old worker has ended */
-        intake_remove_fd(worker->intake, fd);
+    if (err.code != ERR_BUSY) { /* the predecessor has ended */
+        intake_remove_fd(handover->intake, fd);
         close(fd);
     }
 }
 
-void worker_adopt_from(struct worker *worker, int fd) {
+void idle_handover_adopt(struct idle_handover *handover, int fd) {
     struct error err;
-    if (!worker->intake) {
-        worker->legacy_fd = fd; /* until it runs (worker.c) */
-    } else if (intake_add_fd(worker->intake, fd, connection_came, worker, &err)) {
+    if (!handover->intake) {
+        handover->predecessor_fd = fd;
+    } else if (intake_add_fd(handover->intake, fd, take_connections, handover, &err)) {
         log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
         close(fd);
+    }
+}
+
+void idle_handover_attach(struct idle_handover *handover, struct intake *intake) {
+    handover->intake = intake;
+    if (handover->predecessor_fd >= 0) {
+        idle_handover_adopt(handover, handover->predecessor_fd);
     }
 }

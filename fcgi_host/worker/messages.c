@@ -1,17 +1,30 @@
+#include "fcgi_host/worker/messages.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/app/limits.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/reload_outcome.h"
+#include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/worker_internal.h"
 
-/** Our part of the status. */
-static void send_status(struct worker *worker, uint64_t number) {
+static void send_status_part(struct worker *worker, uint64_t number) {
     struct error err;
-    char *text = status_worker_part(worker);
+    const struct status_part part = {
+        .board = worker->start->board,
+        .pool = worker->pool,
+        .applications = &worker->applications,
+        .recycle = worker->loader.recycle,
+        .intake = worker->intake,
+        .is_stopping = worker->stopping.is_begun,
+    };
+    char *text = status_part_write(&part);
     int fd = text ? channel_make_file(text, strlen(text), &err) : -1;
     if (fd >= 0) {
         channel_send(
@@ -20,19 +33,19 @@ static void send_status(struct worker *worker, uint64_t number) {
             NULL);
         close(fd);
     }
-    free(text); /* on an error the supervisor waits its second, and goes without */
+    free(text); /* without an answer the supervisor waits a second and leaves this part out */
 }
 
 static void take_whole_status(struct worker *worker, const struct channel_message *message) {
     size_t bytes = 0;
     char *text = message->fd >= 0 ? channel_take_file(message->fd, &bytes, NULL) : NULL;
-    worker_status_answer(worker, message->number, text, bytes);
+    status_requests_answer(&worker->status_requests, message->number, text, bytes);
     free(text);
 }
 
-static void reload(struct worker *worker, const struct channel_message *message) {
-    if (worker->reloader) {
-        worker->reloader->reload(worker->reloader->ctx, message->number, message->text);
+static void reload_by_hand(struct worker *worker, const struct channel_message *message) {
+    if (worker->loader.recycle) {
+        recycle_by_hand(worker->loader.recycle, message->number, message->text);
     } else {
         channel_tell(
             &worker->supervisor,
@@ -42,7 +55,7 @@ static void reload(struct worker *worker, const struct channel_message *message)
     }
 }
 
-/** How the replacement ended by which we came, or that we survived. */
+/** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
 static void note_replacement(struct worker *worker, const struct channel_message *message) {
     struct application_reload outcome = {
         .outcome = reload_outcome_parse(message->name),
@@ -50,8 +63,8 @@ static void note_replacement(struct worker *worker, const struct channel_message
         .at_s = time(NULL),
     };
     snprintf(outcome.cause, sizeof outcome.cause, "%s", message->text);
-    for (size_t i = 0; i < worker->application_count; i++) {
-        application_set_reload(worker->applications[i], &outcome);
+    for (size_t i = 0; i < worker->applications.app_count; i++) {
+        application_set_reload(worker->applications.apps[i], &outcome);
     }
     if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
         limits_replacement_kept(worker->limits);
@@ -65,30 +78,31 @@ static void reopen_log(void) {
     }
 }
 
-static void handle(struct worker *worker, const struct channel_message *message) {
+static void obey_message(struct worker *worker, const struct channel_message *message) {
     switch (message->type) {
     case CHANNEL_ACCEPT:
         worker->has_accept = true;
         break;
     case CHANNEL_STOP:
-        if (message->fd >= 0 && worker->heir_fd < 0) {
-            worker->heir_fd = message->fd;
-            worker_stop(worker, message->number, false);
+        if (message->fd >= 0 && worker->idle_handover.successor_fd < 0) {
+            worker->idle_handover.successor_fd = message->fd;
+            stopping_begin(&worker->stopping, message->number, false);
             return; /* the descriptor is kept */
         }
-        worker_stop(worker, message->number, strcmp(message->name, CHANNEL_STOP_LAST) == 0);
+        stopping_begin(&worker->stopping, message->number,
+                       strcmp(message->name, CHANNEL_STOP_LAST) == 0);
         break;
     case CHANNEL_ADOPT:
-        worker_adopt_from(worker, message->fd);
+        idle_handover_adopt(&worker->idle_handover, message->fd);
         return; /* the descriptor is kept */
     case CHANNEL_STATUS:
-        send_status(worker, message->number);
+        send_status_part(worker, message->number);
         break;
     case CHANNEL_STATUS_WHOLE:
         take_whole_status(worker, message);
         return; /* the descriptor has been closed */
     case CHANNEL_RELOAD:
-        reload(worker, message);
+        reload_by_hand(worker, message);
         break;
     case CHANNEL_REPLACED:
         note_replacement(worker, message);
@@ -107,16 +121,16 @@ static void handle(struct worker *worker, const struct channel_message *message)
     }
 }
 
-void worker_read_channel(struct worker *worker) {
+void messages_read(struct worker *worker) {
     struct channel_message message;
     struct error err;
     for (;;) {
         if (channel_receive(worker->supervisor.fd, &message, &err) == 0) {
-            handle(worker, &message);
+            obey_message(worker, &message);
         } else if (err.code == ERR_BUSY) {
             return;
         } else {
-            _exit(1); /* the supervisor is gone, and with it the reason to be */
+            _exit(1); /* the supervisor is gone: nobody would ever stop this worker */
         }
     }
 }

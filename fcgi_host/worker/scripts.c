@@ -5,54 +5,63 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fcgi_host/app/application.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/cgi/reply.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/placement.h"
 #include "fcgi_host/recycle/recycle.h"
-#include "fcgi_host/worker/worker_internal.h"
+#include "fcgi_host/worker/loader.h"
+#include "fcgi_host/worker/outcome.h"
+#include "fcgi_host/worker/submit.h"
 #include "pool/base/clock.h"
-
-#define RETRY_AFTER_S "1"
+#include "pool/pool.h"
 
 struct script {
     struct script *next;
-    struct script_pool *pool;
+    struct scripts *scripts;
     struct application *application;
-    struct pool_interpreter *interpreter; /* NULL: the main one, fixed */
-    uint64_t used_ns;                     /* the last request for it */
-    struct stat loaded;                   /* its file, when it was loaded last */
-    struct script *evicted;               /* to be ended before this one is built */
+    struct pool_interpreter *interpreter; /* NULL: the main one (is_fixed) */
+    uint64_t used_ns;                     /* when the last request came */
+    struct stat loaded;                   /* of its file, just before the last load */
+    struct script *evicted;               /* to be ended before this script is built; or NULL */
     bool is_fixed;
     _Atomic bool is_building;
 };
 
-struct script_pool {
-    struct worker *worker;
-    struct script *scripts;
+struct scripts {
+    struct scripts_options options;
+    unsigned other_interpreters; /* that count for max_interpreters */
+    struct script *first;
 };
 
-struct script_pool *script_pool_new(struct worker *worker, struct error *err) {
-    struct script_pool *pool = calloc(1, sizeof *pool);
-    if (!pool) {
+struct scripts *scripts_new(const struct scripts_options *options, struct error *err) {
+    struct scripts *scripts = calloc(1, sizeof *scripts);
+    if (!scripts) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    pool->worker = worker;
-    return pool;
+    scripts->options = *options;
+    return scripts;
 }
 
-/* ---- Making one ---- */
+void scripts_leave_room(struct scripts *scripts, unsigned interpreters) {
+    scripts->other_interpreters = interpreters;
+}
 
-static struct application *make_application(struct script_pool *pool, const char *path,
+/* ---- Making a script ---- */
+
+static struct application *make_application(struct scripts *scripts, const char *path,
                                             struct error *err) {
     struct app_config *config = malloc(sizeof *config);
     if (!config) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    *config = pool->worker->config->script_defaults;
+    *config = scripts->options.config->script_defaults;
     config->name = strdup(path);
     config->file = strdup(path);
-    config->interpreter = NULL; /* its own, with its name */
+    config->interpreter = NULL; /* its own, named like the script */
     struct application *application =
         config->name && config->file
             ? application_new(config, config, true, (uint32_t)clock_now_ns())
@@ -66,46 +75,51 @@ static struct application *make_application(struct script_pool *pool, const char
     return application; // NOLINT(clang-analyzer-unix.Malloc): `application` owns `config`
 }
 
-static struct script *add_script(struct script_pool *pool, const char *path, struct error *err) {
+static void link_script(struct scripts *scripts, struct script *script) {
+    script->next = scripts->first;
+    scripts->first = script;
+}
+
+static void unlink_script(struct script *script) {
+    struct script **link = &script->scripts->first;
+    while (*link != script) {
+        link = &(*link)->next;
+    }
+    *link = script->next;
+}
+
+static struct script *add_script(struct scripts *scripts, const char *path, struct error *err) {
     struct script *script = calloc(1, sizeof *script);
     if (!script) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    script->application = make_application(pool, path, err);
+    script->application = make_application(scripts, path, err);
     if (!script->application) {
         free(script);
         return NULL;
     }
-    script->pool = pool;
+    script->application->limits = scripts->options.limits;
+    script->scripts = scripts;
     if (stat(path, &script->loaded)) {
         script->loaded = (struct stat){0};
     }
-    script->next = pool->scripts;
-    pool->scripts = script;
+    link_script(scripts, script);
     return script;
 }
 
-struct application *script_pool_add_fixed(struct script_pool *pool, const char *path,
-                                          struct error *err) {
-    if (!pool || access(path, R_OK)) {
+struct application *scripts_add_fixed(struct scripts *scripts, const char *path,
+                                      struct error *err) {
+    if (!scripts || access(path, R_OK)) {
         error_set(err, ERR_NOT_FOUND, "%s: not there any more", path);
         return NULL;
     }
-    struct script *script = add_script(pool, path, err);
+    struct script *script = add_script(scripts, path, err);
     if (!script) {
         return NULL;
     }
     script->is_fixed = true;
     return script->application;
-}
-
-static void unlink_script(struct script *script) {
-    struct script **link = &script->pool->scripts;
-    while (*link != script) {
-        link = &(*link)->next;
-    }
-    *link = script->next;
 }
 
 static int add_to_pool(struct script *script, struct error *err) {
@@ -121,26 +135,24 @@ static int add_to_pool(struct script *script, struct error *err) {
         .queue_limit = config->queue,
         .user = script->application,
     };
-    if (pool_add_interpreter(script->pool->worker->pool, &interpreter, &script->interpreter, err)) {
+    if (pool_add_interpreter(script->scripts->options.pool, &interpreter, &script->interpreter,
+                             err)) {
         return -1;
     }
     if (pool_add_app(script->interpreter, &app, &script->application->pool_app, err)) {
         return -1;
     }
-    struct recycler *recycler = script->pool->worker->recycler;
-    return recycler ? recycler_add(recycler, script->interpreter, err) : 0;
+    return recycle_add(script->scripts->options.loader->recycle, script->interpreter, err);
 }
 
 /* ---- Building and ending, on threads of their own ---- */
 
 static void forget_files(struct script *script) {
-    if (script->pool->worker->recycler) {
-        recycler_remove(script->pool->worker->recycler, script->interpreter);
-    }
+    recycle_remove(script->scripts->options.loader->recycle, script->interpreter);
 }
 
-/** End an interpreter that must make room. */
-static void evict(struct script *script) {
+/** End a script's interpreter, which makes room for another one. */
+static void end_script(struct script *script) {
     struct error err;
     const struct app_config *config = script->application->config;
     const struct log_about about = {
@@ -149,7 +161,7 @@ static void evict(struct script *script) {
     };
     forget_files(script);
     if (pool_remove_interpreter(script->interpreter, config->drain_timeout_s * 1000, &err)) {
-        /* Something of it still runs: its application must stay. */
+        /* A thread of its interpreter still runs and may use the application, which stays. */
         log_line(LOG_WARN, "script.unfinished", &about, "could not be ended: %s", err.text);
     } else {
         log_line(LOG_INFO, "reload.retired", &about, "makes room: it was idle longest");
@@ -158,28 +170,26 @@ static void evict(struct script *script) {
     }
 }
 
-static void *build(void *arg) {
+static void *build_script(void *arg) {
     struct script *script = arg;
-    if (script->evicted) { /* first, so that there is never one too many */
-        evict(script->evicted);
+    if (script->evicted) { /* first, so that there is never one interpreter too many */
+        end_script(script->evicted);
         script->evicted = NULL;
     }
-    struct worker *worker = script->pool->worker;
-    worker_load(worker, script->interpreter);
-    if (worker->recycler) {
-        recycler_loaded(worker->recycler, script->interpreter);
-    }
+    const struct loader *loader = script->scripts->options.loader;
+    loader_load(loader, script->interpreter);
+    recycle_loaded(loader->recycle, script->interpreter);
     atomic_store(&script->is_building, false);
     return NULL;
 }
 
-static int start_build(struct script *script, struct error *err) {
+static int start_script(struct script *script, struct error *err) {
     pthread_t thread;
     if (stat(script->application->config->file, &script->loaded)) {
         script->loaded = (struct stat){0};
     }
     atomic_store(&script->is_building, true);
-    int problem = pthread_create(&thread, NULL, build, script);
+    int problem = pthread_create(&thread, NULL, build_script, script);
     if (problem) {
         atomic_store(&script->is_building, false);
         return error_set_errno(err, problem, "pthread_create");
@@ -199,9 +209,9 @@ static bool is_idle(struct script *script) {
     return stats.in_flight == 0 && stats.queued == 0;
 }
 
-static struct script *idle_longest(const struct script_pool *pool) {
+static struct script *idle_longest(const struct scripts *scripts) {
     struct script *oldest = NULL;
-    for (struct script *script = pool->scripts; script; script = script->next) {
+    for (struct script *script = scripts->first; script; script = script->next) {
         if (is_idle(script) && (!oldest || script->used_ns < oldest->used_ns)) {
             oldest = script;
         }
@@ -209,9 +219,9 @@ static struct script *idle_longest(const struct script_pool *pool) {
     return oldest;
 }
 
-static unsigned count_interpreters(const struct script_pool *pool) {
-    unsigned count = (unsigned)pool->worker->interpreter_count;
-    for (const struct script *script = pool->scripts; script; script = script->next) {
+static unsigned count_interpreters(const struct scripts *scripts) {
+    unsigned count = scripts->other_interpreters;
+    for (const struct script *script = scripts->first; script; script = script->next) {
         count += !script->is_fixed;
     }
     return count;
@@ -219,38 +229,38 @@ static unsigned count_interpreters(const struct script_pool *pool) {
 
 /** @param[out] ret_evicted  to be ended first; NULL: there is room
  *  @return 0, or -1 with ERR_BUSY: all are in use */
-static int make_room(struct script_pool *pool, struct script **ret_evicted, struct error *err) {
+static int make_room(struct scripts *scripts, struct script **ret_evicted, struct error *err) {
     *ret_evicted = NULL;
-    if (count_interpreters(pool) < pool->worker->config->max_interpreters) {
+    if (count_interpreters(scripts) < scripts->options.config->max_interpreters) {
         return 0;
     }
-    *ret_evicted = idle_longest(pool);
+    *ret_evicted = idle_longest(scripts);
     return *ret_evicted ? 0
                         : error_set(err, ERR_BUSY, "max_interpreters (%u) are all in use",
-                                    pool->worker->config->max_interpreters);
+                                    scripts->options.config->max_interpreters);
 }
 
 /* ---- Requests ---- */
 
-static struct script *find(struct script_pool *pool, const char *path) {
-    struct script *script = pool->scripts;
+static struct script *find_script(struct scripts *scripts, const char *path) {
+    struct script *script = scripts->first;
     while (script && strcmp(script->application->config->file, path) != 0) {
         script = script->next;
     }
     return script;
 }
 
-static struct script *make_script(struct script_pool *pool, const char *path, struct error *err) {
-    const char *why = placement_failed_reason(pool->worker->start->placement, path);
+static struct script *make_script(struct scripts *scripts, const char *path, struct error *err) {
+    const char *why = placement_failed_reason(scripts->options.placement, path);
     if (why) {
         error_set(err, ERR_FAILED, "not loaded: the worker %s", why);
         return NULL;
     }
     struct script *evicted;
-    if (make_room(pool, &evicted, err)) {
+    if (make_room(scripts, &evicted, err)) {
         return NULL;
     }
-    struct script *script = add_script(pool, path, err);
+    struct script *script = add_script(scripts, path, err);
     if (!script) {
         return NULL;
     }
@@ -258,10 +268,9 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
     if (evicted) {
         unlink_script(evicted);
     }
-    if (add_to_pool(script, err) || start_build(script, err)) {
+    if (add_to_pool(script, err) || start_script(script, err)) {
         if (evicted) {
-            evicted->next = pool->scripts;
-            pool->scripts = evicted;
+            link_script(scripts, evicted);
         }
         unlink_script(script);
         if (script->interpreter) {
@@ -275,10 +284,12 @@ static struct script *make_script(struct script_pool *pool, const char *path, st
     return script;
 }
 
-/** It did not load, and nobody watches its files: have they changed since? */
+/** Whether a script that did not load is worth another try: no reloader watches its files, and the
+ *  script has changed since. */
 static bool may_load_now(const struct script *script) {
     struct stat now;
-    if (script->pool->worker->recycler && script->application->config->reload != RELOAD_MODE_OFF) {
+    if (script->scripts->options.loader->recycle &&
+        script->application->config->reload != RELOAD_MODE_OFF) {
         return false;
     }
     const struct error *failure = atomic_load(&script->application->failure);
@@ -295,32 +306,32 @@ static void load_again(struct script *script) {
     application_set_failure(script->application, NULL);
     pool_app_set_failed(script->application->pool_app, NULL);
     struct error err;
-    if (start_build(script, &err)) {
-        worker_application_failed(script->pool->worker, script->application, &err);
+    if (start_script(script, &err)) {
+        outcome_failed(script->scripts->options.loader->supervisor, script->application, &err);
     }
 }
 
-void script_pool_dispatch(struct script_pool *pool, const char *path, struct request *request) {
+void scripts_submit(struct scripts *scripts, const char *path, struct request *request) {
     struct error err;
-    struct script *script = find(pool, path);
+    struct script *script = find_script(scripts, path);
     if (!script) {
-        script = make_script(pool, path, &err);
+        script = make_script(scripts, path, &err);
     } else if (may_load_now(script)) {
         load_again(script);
     }
     if (!script) {
         const struct log_about about = {.app = path, .request_id = request->id};
         log_line(LOG_WARN, "script.refused", &about, "%s", err.text);
-        reply_status(request, "503 Service Unavailable", RETRY_AFTER_S, NULL);
+        reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
         return;
     }
     script->used_ns = clock_now_ns();
-    worker_submit(pool->worker, script->application, request);
+    submit_request(script->application, request);
 }
 
-void script_pool_each(struct script_pool *pool,
-                      void (*each)(void *ctx, struct application *application), void *ctx) {
-    for (struct script *script = pool ? pool->scripts : NULL; script; script = script->next) {
+void scripts_each(struct scripts *scripts, void (*each)(void *ctx, struct application *application),
+                  void *ctx) {
+    for (struct script *script = scripts ? scripts->first : NULL; script; script = script->next) {
         each(ctx, script->application);
     }
 }

@@ -1,39 +1,56 @@
 /**
- * The scripts below [scripts] root: each an application with an interpreter of its own, made on
- * the first request for it, while requests for it queue.
+ * The scripts below [scripts] root: each is an application with an interpreter of its own, made on
+ * the first request for the script, while requests for it queue.
  *
  * At most max_interpreters interpreters live at a time, those of [app] sections included.  When
- * one more is needed, the script that was idle longest is evicted; when none is idle, the answer is
- * 503.  A script that did not load is tried again when its file has changed.
+ * there is no room for one more, the script that was idle longest is evicted; when none is idle,
+ * the answer is 503.  A script that did not load is tried again when its file has changed.
  *
- * @thread intake, but for the building and ending of interpreters, on threads of their own
+ * @thread intake; interpreters are built and ended on threads made for that
  * @tstate none
  */
 #ifndef FCGI_HOST_WORKER_SCRIPTS_H
 #define FCGI_HOST_WORKER_SCRIPTS_H
 
-#include "fcgi_host/app/application.h"
-#include "fcgi_host/fastcgi/request.h"
-#include "pool/base/error.h"
+struct application;
+struct config;
+struct error;
+struct limits;
+struct loader;
+struct placement;
+struct pool;
+struct request;
+struct scripts;
 
-struct worker;
-struct script_pool;
+/** All valid as long as the process. */
+struct scripts_options {
+    const struct config *config;
+    const struct placement *placement;
+    struct pool *pool;
+    const struct loader *loader;
+    struct limits *limits;
+};
 
-/** @return NULL: ERR_MEMORY, ERR_SYSTEM. It lasts as long as the worker. */
-struct script_pool *script_pool_new(struct worker *worker, struct error *err);
+/** @return NULL: ERR_MEMORY @owns lives as long as the process */
+struct scripts *scripts_new(const struct scripts_options *options, struct error *err);
 
 /**
  * A script that lives in the main interpreter and is never evicted; the caller puts it there.
- * Before anything is dispatched. @return the application, or NULL: ERR_MEMORY, ERR_NOT_FOUND
+ * Before the first scripts_submit().
+ * @param scripts  NULL: there are no scripts, an error
+ * @return the application, or NULL: ERR_MEMORY, ERR_NOT_FOUND
  */
-struct application *script_pool_add_fixed(struct script_pool *pool, const char *path,
-                                          struct error *err);
+struct application *scripts_add_fixed(struct scripts *scripts, const char *path, struct error *err);
 
-/** Hand a request over to a script. @param path  its real path; copied */
-void script_pool_dispatch(struct script_pool *pool, const char *path, struct request *request);
+/** So many interpreters of max_interpreters are not the scripts'. */
+void scripts_leave_room(struct scripts *scripts, unsigned interpreters);
 
-/** Each script there is, for the status. @param each  called with it */
-void script_pool_each(struct script_pool *pool,
-                      void (*each)(void *ctx, struct application *application), void *ctx);
+/** Hand a request over to a script, which is made if need be, or answer it here.
+ *  @param path  the script's real path; copied  @owns the request passes on */
+void scripts_submit(struct scripts *scripts, const char *path, struct request *request);
+
+/** Call `each` with every script there is. @param scripts  NULL: there are none */
+void scripts_each(struct scripts *scripts, void (*each)(void *ctx, struct application *application),
+                  void *ctx);
 
 #endif

@@ -3,15 +3,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fcgi_host/app/application.h"
 #include "fcgi_host/app/latency.h"
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/json_time.h"
 #include "fcgi_host/base/memory.h"
+#include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/applications.h"
 #include "fcgi_host/worker/scripts.h"
-#include "fcgi_host/worker/worker_internal.h"
 #include "pool/base/clock.h"
 
-enum { STATUS_RUNNING = 64 /**< running requests that are listed: what people can read */ };
+/** Running requests that are listed: as many as people read. */
+enum { LISTED_REQUESTS = 64 };
 
 static void write_time(struct json_writer *json, const char *key, int64_t seconds) {
     char text[32];
@@ -23,11 +28,11 @@ static void write_time(struct json_writer *json, const char *key, int64_t second
     json_string(json, key, text);
 }
 
-static const char *state_of(const struct worker *worker, const struct application *application) {
+static const char *state_of(const struct status_part *part, const struct application *application) {
     if (atomic_load(&application->failure)) {
         return "failed";
     }
-    if (worker->is_stopping) {
+    if (part->is_stopping) {
         return "draining";
     }
     return atomic_load(&application->generation) ? "serving" : "loading";
@@ -49,31 +54,14 @@ static void write_last(struct json_writer *json, struct application *application
     json_end_object(json);
 }
 
-/** Where there is no reloader in the process. */
-static void write_plain_strategy(struct json_writer *json, const struct application *application) {
-    if (application->config->reload == RELOAD_MODE_OFF) {
-        json_string(json, "strategy", "off");
-        json_string(json, "why", "reload = off");
-    } else {
-        json_string(json, "strategy", "worker");
-        json_string(json, "why", "this worker has no reloader");
-    }
-}
-
-static void write_reload(struct json_writer *json, const struct worker *worker,
+static void write_reload(struct json_writer *json, const struct status_part *part,
                          struct application *application) {
     json_begin_object(json, "reload");
-    if (worker->reloader && worker->reloader->write_strategy) {
-        worker->reloader->write_strategy(worker->reloader->ctx, application, json);
-    } else {
-        write_plain_strategy(json, application);
-    }
+    recycle_write_strategy(part->recycle, application, json);
     write_last(json, application);
     json_end_object(json);
     json_begin_array(json, "extensions");
-    if (worker->reloader && worker->reloader->write_extensions) {
-        worker->reloader->write_extensions(worker->reloader->ctx, application, json);
-    }
+    recycle_write_extensions(part->recycle, application, json);
     json_end_array(json);
 }
 
@@ -95,7 +83,7 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     json_end_object(json);
 }
 
-static void write_application(struct json_writer *json, const struct worker *worker,
+static void write_application(struct json_writer *json, const struct status_part *part,
                               struct application *application) {
     const struct pool_interpreter *interpreter =
         application->pool_app ? pool_app_interpreter(application->pool_app) : NULL;
@@ -108,33 +96,33 @@ static void write_application(struct json_writer *json, const struct worker *wor
                             : application_interpreter(application->config));
     json_string(json, "gil", application->config->gil_own ? "own" : "shared");
     json_integer(json, "generation", (int64_t)atomic_load(&application->generation));
-    json_string(json, "state", state_of(worker, application));
+    json_string(json, "state", state_of(part, application));
     if (failure) {
         json_string(json, "error", failure->text);
     }
     write_numbers(json, application);
-    write_reload(json, worker, application);
+    write_reload(json, part, application);
     json_end_object(json);
 }
 
 struct writing {
     struct json_writer *json;
-    const struct worker *worker;
+    const struct status_part *part;
 };
 
 static void write_script(void *ctx, struct application *application) {
     const struct writing *writing = ctx;
-    write_application(writing->json, writing->worker, application);
+    write_application(writing->json, writing->part, application);
 }
 
-static const char *worker_state(const struct worker *worker) {
-    return worker->is_stopping ? "draining" : worker->intake ? "serving" : "starting";
+static const char *worker_state(const struct status_part *part) {
+    return part->is_stopping ? "draining" : part->intake ? "serving" : "starting";
 }
 
-static void write_connections(struct json_writer *json, const struct worker *worker) {
+static void write_connections(struct json_writer *json, const struct status_part *part) {
     struct intake_stats stats = {0};
-    if (worker->intake) {
-        intake_stats(worker->intake, &stats);
+    if (part->intake) {
+        intake_stats(part->intake, &stats);
     }
     json_integer(json, "requests", (int64_t)stats.requests);
     json_integer(json, "rss_bytes", (int64_t)memory_resident_bytes());
@@ -143,16 +131,16 @@ static void write_connections(struct json_writer *json, const struct worker *wor
     json_integer(json, "open", stats.connections_open);
     json_integer(json, "idle", stats.connections_idle);
     json_end_object(json);
-    json_integer(json, "zombies", pool_zombies(worker->pool));
+    json_integer(json, "zombies", pool_zombies(part->pool));
 }
 
-/** What the threads do at this moment. */
-static void write_running(struct json_writer *json, const struct worker *worker) {
-    const struct scoreboard *board = worker->start->board;
+/** What each thread is doing. */
+static void write_running(struct json_writer *json, const struct status_part *part) {
+    const struct scoreboard *board = part->board;
     uint64_t now_ns = clock_now_ns();
     unsigned used = atomic_load(&board->used), listed = 0;
     json_begin_array(json, "running");
-    for (unsigned i = 0; i < used && listed < STATUS_RUNNING; i++) {
+    for (unsigned i = 0; i < used && listed < LISTED_REQUESTS; i++) {
         struct slot_view view;
         if (!slot_read(&board->slots[i], &view) || view.activity == SLOT_IDLE) {
             continue;
@@ -168,19 +156,19 @@ static void write_running(struct json_writer *json, const struct worker *worker)
     json_end_array(json);
 }
 
-char *status_worker_part(struct worker *worker) {
+char *status_part_write(const struct status_part *part) {
     struct json_writer json = {0};
-    struct writing writing = {&json, worker};
+    struct writing writing = {&json, part};
     json_begin_object(&json, NULL);
     json_integer(&json, "pid", getpid());
-    json_string(&json, "state", worker_state(worker));
-    write_connections(&json, worker);
-    write_running(&json, worker);
+    json_string(&json, "state", worker_state(part));
+    write_connections(&json, part);
+    write_running(&json, part);
     json_begin_array(&json, "apps");
-    for (size_t i = 0; i < worker->application_count; i++) {
-        write_application(&json, worker, worker->applications[i]);
+    for (size_t i = 0; i < part->applications->app_count; i++) {
+        write_application(&json, part, part->applications->apps[i]);
     }
-    script_pool_each(worker->scripts, write_script, &writing);
+    scripts_each(part->applications->scripts, write_script, &writing);
     json_end_array(&json);
     json_end_object(&json);
     if (json.failed) {

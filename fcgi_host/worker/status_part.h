@@ -1,18 +1,31 @@
 /**
  * A worker's part of the status: one object of "workers" in the document.
  *
- * The document that is made of these parts (status_round.h) is the one model of the status; the
+ * The document that is made of these parts (status_round.h) is the one model of the status: the
  * table, the page and the metrics read it (table.h, page.h, metrics.h).
  */
 #ifndef FCGI_HOST_WORKER_STATUS_PART_H
 #define FCGI_HOST_WORKER_STATUS_PART_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 
-struct worker;
+struct applications;
+struct intake;
+struct pool;
+struct recycle;
+struct scoreboard;
+
+/** What a worker's part is made of. */
+struct status_part {
+    const struct scoreboard *board;
+    struct pool *pool;
+    const struct applications *applications;
+    struct recycle *recycle; /**< NULL: no reloading in this process */
+    struct intake *intake;   /**< NULL until the worker accepts */
+    bool is_stopping;
+};
 
 /** @return JSON, malloc'ed, or NULL: out of memory @thread intake @tstate none */
-char *status_worker_part(struct worker *worker);
+char *status_part_write(const struct status_part *part);
 
 #endif

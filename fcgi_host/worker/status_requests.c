@@ -1,25 +1,23 @@
+#include "fcgi_host/worker/status_requests.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/cgi/reply.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/status/metrics.h"
 #include "fcgi_host/status/page.h"
-#include "fcgi_host/worker/worker_internal.h"
 
 /** What the query string asks for. */
 enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_METRICS };
 
-/** Somebody waits for the supervisor's answer. */
+/** A request that waits for the supervisor's answer. */
 struct status_request {
     struct status_request *next;
     uint64_t number;
     struct request *request;
     enum format format;
-};
-
-struct status_requests {
-    struct status_request *first;
-    uint64_t last_number;
 };
 
 static enum format format_of(const struct request *request) {
@@ -33,12 +31,8 @@ static enum format format_of(const struct request *request) {
     return FORMAT_PAGE;
 }
 
-void worker_status_request(struct worker *worker, struct request *request) {
-    if (!worker->status_requests) {
-        worker->status_requests = calloc(1, sizeof *worker->status_requests);
-    }
-    struct status_requests *requests = worker->status_requests;
-    struct status_request *each = requests ? calloc(1, sizeof *each) : NULL;
+void status_requests_ask(struct status_requests *requests, struct request *request) {
+    struct status_request *each = calloc(1, sizeof *each);
     if (!each) {
         reply_status(request, "503 Service Unavailable", NULL, NULL);
         return;
@@ -50,11 +44,12 @@ void worker_status_request(struct worker *worker, struct request *request) {
         .format = format_of(request),
     };
     requests->first = each;
-    channel_tell(&worker->supervisor,
+    channel_tell(requests->supervisor,
                  &(struct channel_outgoing){.type = CHANNEL_STATUS_ASK, .number = each->number});
 }
 
-static void answer(struct request *request, enum format format, const char *text, size_t bytes) {
+static void reply_with_status(struct request *request, enum format format, const char *text,
+                              size_t bytes) {
     if (format == FORMAT_JSON) {
         reply_content(request, "application/json", text, bytes);
         return;
@@ -74,17 +69,16 @@ static void answer(struct request *request, enum format format, const char *text
     json_free(json);
 }
 
-void worker_status_answer(struct worker *worker, uint64_t number, const char *text, size_t bytes) {
-    struct status_requests *requests = worker->status_requests;
-    for (struct status_request **link = requests ? &requests->first : NULL; link && *link;
-         link = &(*link)->next) {
+void status_requests_answer(struct status_requests *requests, uint64_t number, const char *text,
+                            size_t bytes) {
+    for (struct status_request **link = &requests->first; *link; link = &(*link)->next) {
         struct status_request *each = *link;
         if (each->number != number) {
             continue;
         }
         *link = each->next;
         if (text) {
-            answer(each->request, each->format, text, bytes);
+            reply_with_status(each->request, each->format, text, bytes);
         } else {
             reply_status(each->request, "503 Service Unavailable", NULL, NULL);
         }

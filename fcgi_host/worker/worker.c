@@ -1,69 +1,92 @@
 #include "fcgi_host/worker/worker.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "fcgi_host/app/crash.h"
+#include "fcgi_host/app/limits.h"
 #include "fcgi_host/app/stacks.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/hooks.h"
+#include "fcgi_host/worker/loading.h"
+#include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
-#include "pool/base/clock.h"
+#include "pool/pool.h"
 #include "pool/python/runtime.h"
 
 enum {
     /** Descriptors that are not for connections: libraries, files that applications open. */
     RESERVED_DESCRIPTORS = 64,
     MOST_CONNECTIONS = 65536,
-    HEADER_TIMEOUT_MS = 30000,     /**< of a peer that dribbles it */
+    HEADER_TIMEOUT_MS = 30000,     /**< for a peer that sends its header byte by byte */
     MAX_HEADER_BYTES = 256 * 1024, /**< far beyond what web servers let through (8-64 KiB) */
-    /** For what applications do at their end, though the time to finish has passed. */
-    LEAST_END_MS = 500,
-    /** One for whoever has the GIL, one for whoever has not. */
+    /** One for the thread that has the GIL, one for the threads that do not. */
     MALLOC_ARENAS = 2,
 };
 
-#define MS UINT64_C(1000000) /* in nanoseconds */
-
 /* ---- Signals ---- */
 
-static void ignore(int signal_number) {
+static void ignore_signal(int signal_number) {
     (void)signal_number;
 }
 
-/** They are for the supervisor, which tells us; but a terminal or service manager sends them to all
- *  of a group.  A handler, not SIG_IGN: programs that applications start must not inherit it. */
+/** The supervisor acts on these signals and tells its workers, but a terminal or service manager
+ *  sends them to the whole process group.  They get a handler, not SIG_IGN, which programs that
+ *  applications start would inherit. */
 static void leave_signals_to_supervisor(void) {
     static const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
         sigaction(s_signals[i], &action, NULL);
     }
 }
 
-/* ---- Start ---- */
+/* ---- Told to the supervisor ---- */
 
-static void replace(void *ctx, const char *why, bool is_urgent) {
+static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
+    const struct worker *worker = ctx;
     channel_tell(
-        &((struct worker *)ctx)->supervisor,
+        &worker->supervisor,
         &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .number = is_urgent, .text = why});
 }
 
+static void ask_reload_replacement(void *ctx, const char *why) {
+    ask_replacement(ctx, why, false);
+}
+
+static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,
+                          const char *why) {
+    const struct worker *worker = ctx;
+    channel_tell(&worker->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_RELOADED,
+                                            .number = number,
+                                            .name = reload_outcome_name(outcome),
+                                            .text = why});
+}
+
+static void tell_loaded(void *ctx, const struct application *application) {
+    const struct worker *worker = ctx;
+    channel_tell(
+        &worker->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_APP_LOADED, .name = application->config->name});
+}
+
+/* ---- Start ---- */
+
 /**
  * By default glibc gives each of the first threads an arena of its own for malloc(), and each keeps
- * what it once needed to load an application: a quarter of the memory of a small one.  Threads that
- * share a GIL hardly ever allocate at the same time.  mallopt(3); what an administrator has set
- * stands.
+ * what loading an application once needed, a quarter of the memory of a small application.  Threads
+ * that share a GIL hardly ever allocate at the same time.  An administrator's setting stands.
+ * See mallopt(3).
  */
 static void share_malloc_arenas(const struct config *config) {
     const char *tunables = getenv("GLIBC_TUNABLES");
@@ -96,83 +119,105 @@ static int start_python(const struct worker *worker, struct error *err) {
                : 0;
 }
 
-/** Without it every reload is a new worker, and nothing is watched: said, and no reason to fail. */
-static void start_recycler(struct worker *worker) {
+/** Without a struct recycle, files are not watched and every reload is a new worker: that is
+ * logged, and the worker serves. */
+static void start_recycle(struct worker *worker) {
     struct error err;
-    int failed = recycler_start(worker, &err);
-    for (size_t i = 0; i < worker->interpreter_count && !failed; i++) {
-        failed = recycler_add(worker->recycler, worker->interpreters[i], &err);
+    const struct recycle_options options = {
+        .pool = worker->pool,
+        .config = worker->start->config,
+        .ctx = worker,
+        .replace = ask_reload_replacement,
+        .reloaded = tell_reloaded,
+        .loaded = tell_loaded,
+    };
+    const struct applications *applications = &worker->applications;
+    worker->loader.recycle = recycle_new(&options, &err);
+    bool failed = !worker->loader.recycle;
+    for (size_t i = 0; i < applications->interpreter_count && !failed; i++) {
+        failed = recycle_add(worker->loader.recycle, applications->interpreters[i], &err) != 0;
     }
     if (failed) {
         log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);
     }
 }
 
-static int set_up(struct worker *worker, struct error *err) {
+static int start_pool(struct worker *worker, struct error *err) {
     struct pool_hooks hooks;
     const struct limits_options limits = {
         .board = worker->start->board,
-        .max_rss_mb = worker->config->max_rss_mb,
-        .replace = replace,
+        .max_rss_mb = worker->start->config->max_rss_mb,
+        .replace = ask_replacement,
         .ctx = worker,
     };
-    if (worker->start->opens_log && log_open(worker->config->log, worker->config->log_level, err)) {
-        return -1;
-    }
-    worker->stop_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (worker->stop_timer_fd < 0) {
-        return error_set_errno(err, errno, "timerfd_create");
-    }
-    share_malloc_arenas(worker->config);
-    if (start_python(worker, err)) {
-        return -1;
-    }
-    worker_pool_hooks(worker, &hooks);
+    hooks_fill(&worker->loader, &hooks);
     worker->pool = pool_new(&hooks, err);
     worker->limits = worker->pool ? limits_start(&limits, err) : NULL;
-    if (!worker->limits || worker_add_applications(worker, err)) {
-        return -1;
-    }
-    start_recycler(worker);
-    return worker_start_loading(worker, err);
+    return worker->limits ? 0 : -1;
 }
 
-/** Until the supervisor says that it is our turn. @return whether it is, not the end */
+static int set_up(struct worker *worker, struct error *err) {
+    const struct config *config = worker->start->config;
+    if (worker->start->opens_log && log_open(config->log, config->log_level, err)) {
+        return -1;
+    }
+    if (stopping_init(&worker->stopping, &worker->supervisor, worker->start->listen_fd, err)) {
+        return -1;
+    }
+    share_malloc_arenas(config);
+    if (start_python(worker, err) || start_pool(worker, err)) {
+        return -1;
+    }
+    const struct applications_options options = {
+        .config = config,
+        .placement = worker->start->placement,
+        .pool = worker->pool,
+        .loader = &worker->loader,
+        .limits = worker->limits,
+    };
+    if (applications_add(&worker->applications, &options, err)) {
+        return -1;
+    }
+    start_recycle(worker);
+    return loading_start(&worker->loader, worker->applications.interpreters,
+                         worker->applications.interpreter_count, err);
+}
+
+/** Wait for CHANNEL_ACCEPT or CHANNEL_STOP. @return whether to serve */
 static bool await_accept(struct worker *worker) {
-    while (!worker->has_accept && !worker->is_stopping) {
+    while (!worker->has_accept && !worker->stopping.is_begun) {
         struct pollfd wanted = {.fd = worker->supervisor.fd, .events = POLLIN};
         if (poll(&wanted, 1, -1) == 1) {
-            worker_read_channel(worker);
+            messages_read(worker);
         }
     }
-    return worker->has_accept; /* and maybe stopping: then what waits is still answered */
+    return worker->has_accept; /* even if stopping: connections that wait are still answered */
 }
 
 /* ---- Serving ---- */
 
-static void batch_begin(void *ctx) {
+static void on_request(void *ctx, struct request *request) {
+    dispatch_request(&((struct worker *)ctx)->dispatch, request);
+}
+
+static void begin_batch(void *ctx) {
     pool_batch_begin(((struct worker *)ctx)->pool);
 }
 
-static void batch_end(void *ctx) {
+static void end_batch(void *ctx) {
     pool_batch_end(((struct worker *)ctx)->pool);
+}
+
+static bool hand_over_idle(void *ctx, int fd) {
+    return idle_handover_give(&((struct worker *)ctx)->idle_handover, fd);
 }
 
 static void channel_ready(void *ctx, int fd) {
     (void)fd;
-    worker_read_channel(ctx);
+    messages_read(ctx);
 }
 
-static void stop_timer_ready(void *ctx, int fd) {
-    struct worker *worker = ctx;
-    uint64_t count;
-    ssize_t ignored = read(fd, &count, sizeof count);
-    (void)ignored;
-    log_line(LOG_WARN, "worker.unfinished", NULL, "the time to finish has passed");
-    intake_stop(worker->intake);
-}
-
-/** As many as descriptors allow; main() has raised their limit as far as it may. */
+/** As many as descriptors allow; main() has raised their limit to the maximum. */
 static unsigned max_connections(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= 2 * RESERVED_DESCRIPTORS) {
@@ -182,22 +227,13 @@ static unsigned max_connections(void) {
     return connections < MOST_CONNECTIONS ? (unsigned)connections : MOST_CONNECTIONS;
 }
 
-static void stop_accepting(struct worker *worker) {
-    if (worker->is_last) {
-        intake_accept_waiting(worker->intake);
-    }
-    intake_stop_accepting(worker->intake);
-    close(worker->start->listen_fd);
-    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_STOPPED});
-}
-
-static int serve(struct worker *worker, struct error *err) {
+static int serve_requests(struct worker *worker, struct error *err) {
     const struct intake_hooks hooks = {
         .ctx = worker,
-        .request = worker_dispatch,
-        .batch_begin = batch_begin,
-        .batch_end = batch_end,
-        .bequeath = worker_hand_over,
+        .request = on_request,
+        .batch_begin = begin_batch,
+        .batch_end = end_batch,
+        .bequeath = hand_over_idle,
     };
     unsigned connections = max_connections();
     const struct intake_options options = {
@@ -212,51 +248,34 @@ static int serve(struct worker *worker, struct error *err) {
     };
     worker->intake = intake_new(&options, &hooks, err);
     if (!worker->intake ||
-        intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
-        intake_add_fd(worker->intake, worker->stop_timer_fd, stop_timer_ready, worker, err)) {
+        intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err)) {
         return -1;
     }
-    if (worker->legacy_fd >= 0) {
-        worker_adopt_from(worker, worker->legacy_fd);
-    }
-    if (worker->is_stopping) { /* told so before it began */
-        stop_accepting(worker);
+    idle_handover_attach(&worker->idle_handover, worker->intake);
+    if (stopping_attach(&worker->stopping, worker->intake, err)) {
+        return -1;
     }
     return intake_run(worker->intake, err);
 }
 
-/* ---- End ---- */
+/* ---- Life ---- */
 
-void worker_stop(struct worker *worker, uint64_t timeout_ms, bool is_last) {
-    uint64_t at_ns = clock_now_ns() + timeout_ms * MS;
-    if (!worker->is_stopping || at_ns < worker->stop_at_ns) {
-        const struct itimerspec timer = {
-            .it_value = {(time_t)(timeout_ms / 1000), (long)(timeout_ms % 1000 * MS) + 1}};
-        worker->stop_at_ns = at_ns;
-        timerfd_settime(worker->stop_timer_fd, 0, &timer, NULL);
-    }
-    if (!worker->is_stopping) {
-        worker->is_stopping = true;
-        worker->is_last = is_last;
-        if (worker->intake) {
-            stop_accepting(worker);
-        }
-    }
-}
-
-static unsigned left_ms(const struct worker *worker) {
-    uint64_t now_ns = clock_now_ns();
-    uint64_t left = worker->stop_at_ns > now_ns ? (worker->stop_at_ns - now_ns) / MS : 0;
-    return left > LEAST_END_MS ? (unsigned)left : LEAST_END_MS;
+static void init_worker(struct worker *worker, const struct worker_start *start) {
+    worker->start = start;
+    worker->supervisor = (struct channel_end){.fd = start->channel_fd};
+    worker->loader = (struct loader){
+        .supervisor = &worker->supervisor,
+        .startup_timeout_ms = start->config->startup_timeout_s * 1000,
+    };
+    worker->status_requests.supervisor = &worker->supervisor;
+    worker->dispatch = (struct dispatch){&worker->applications, &worker->status_requests};
+    idle_handover_init(&worker->idle_handover);
 }
 
 int worker_run(const struct worker_start *start) {
     static struct worker s_worker; /* threads may outlive this call, until the process ends */
     struct error err;
-    s_worker.start = start;
-    s_worker.supervisor = (struct channel_end){.fd = start->channel_fd};
-    s_worker.config = start->config;
-    s_worker.heir_fd = s_worker.legacy_fd = -1;
+    init_worker(&s_worker, start);
     if (set_up(&s_worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;
@@ -264,11 +283,11 @@ int worker_run(const struct worker_start *start) {
     if (!await_accept(&s_worker)) {
         return 0;
     }
-    if (serve(&s_worker, &err)) {
+    if (serve_requests(&s_worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;
     }
-    if (pool_stop(s_worker.pool, left_ms(&s_worker))) {
+    if (pool_stop(s_worker.pool, stopping_left_ms(&s_worker.stopping))) {
         log_line(LOG_WARN, "worker.unfinished", NULL, "something could not be ended in time");
     }
     return 0;

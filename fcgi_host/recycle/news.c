@@ -1,0 +1,98 @@
+/* What the reloader tells: written to the log, kept in the application, told to the supervisor. */
+#include <stdio.h>
+#include <time.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/base/memory.h"
+#include "fcgi_host/recycle/recycle_internal.h"
+
+static void note_last(struct recyclable *recyclable, struct application *application,
+                      enum reload_outcome outcome, const struct reload_event *event) {
+    struct application_reload last = {
+        .outcome = outcome, .total_ms = event->total_ms, .at_s = time(NULL)};
+    snprintf(last.cause, sizeof last.cause, "%s", event->cause);
+    pthread_mutex_lock(&recyclable->lock);
+    snprintf(last.verdict, sizeof last.verdict, "%s", recyclable->verdict);
+    pthread_mutex_unlock(&recyclable->lock);
+    application_set_reload(application, &last);
+}
+
+static void note_switched(struct recyclable *recyclable, struct application *application,
+                          const struct reload_event *event, const struct log_about *about) {
+    const struct recycle_options *options = &recyclable->recycle->options;
+    struct generation *serving = pool_current(recyclable->interpreter);
+    double load_ms = serving ? generation_load_ms(serving) : 0;
+    if (serving && !generation_loaded(serving, application->pool_app)) {
+        return; /* this application, one of several in the interpreter, never loaded */
+    }
+    application_set_failure(application, NULL);
+    pool_app_set_failed(application->pool_app, NULL);
+    application_set_serving(application, event->generation, load_ms, time(NULL));
+    note_last(recyclable, application, RELOAD_OUTCOME_SWITCHED, event);
+    options->loaded(options->ctx, application);
+    log_line(LOG_INFO, "reload.switched", about, "%s; %.0f ms, of which loading %.1f ms",
+             event->cause, event->total_ms, load_ms);
+}
+
+static void note_kept(struct recyclable *recyclable, struct application *application,
+                      const struct reload_event *event, const struct log_about *about) {
+    bool serves = pool_current(recyclable->interpreter) != NULL;
+    note_last(recyclable, application, RELOAD_OUTCOME_KEPT, event);
+    if (!serves || application->config->dev) { /* `dev` shows it in the browser */
+        application_set_failure(application, event->err);
+        pool_app_set_failed(application->pool_app, event->err);
+    }
+    log_line(LOG_ERROR, "reload.kept", about, "%s; %s: %s", event->cause,
+             serves ? "the generation before goes on" : "it still does not serve",
+             event->err->text);
+}
+
+static void note_step(struct recyclable *recyclable, struct application *application,
+                      const struct reload_event *event) {
+    const struct log_about about = {.app = application->config->name,
+                                    .generation = event->generation};
+    switch (event->step) {
+    case RELOAD_STEP_DETECTED:
+        log_line(LOG_INFO, "reload.detected", &about, "%s", event->cause);
+        break;
+    case RELOAD_STEP_SWITCHED:
+        note_switched(recyclable, application, event, &about);
+        break;
+    case RELOAD_STEP_KEPT:
+        note_kept(recyclable, application, event, &about);
+        break;
+    case RELOAD_STEP_REPLACED:
+        note_last(recyclable, application, RELOAD_OUTCOME_REPLACED, event);
+        log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
+                 event->err->text);
+        break;
+    case RELOAD_STEP_DRAINED:
+        log_line(LOG_INFO, "reload.drained", &about, "its last request has ended");
+        break;
+    case RELOAD_STEP_RETIRED:
+        log_line(LOG_INFO, "reload.retired", &about, "its interpreter has ended");
+        break;
+    case RELOAD_STEP_UNCHANGED:
+        log_line(LOG_DEBUG, "reload.unchanged", &about, "its files hold what was loaded");
+        break;
+    case RELOAD_STEP_ZOMBIE: /* the pool's hook logs every zombie */
+    case RELOAD_STEP_WATCH_LIMIT:
+        break;
+    }
+}
+
+void recycle_on_event(void *ctx, struct reload_target *target, const struct reload_event *event) {
+    struct recycle *recycle = ctx;
+    if (event->step == RELOAD_STEP_WATCH_LIMIT) {
+        log_line(LOG_WARN, "reload.watch_limit", NULL, "%s; polling every %d ms", event->err->text,
+                 RELOAD_POLL_MS);
+        return;
+    }
+    struct recyclable *recyclable = reload_target_user(target);
+    if (event->step == RELOAD_STEP_RETIRED) {
+        atomic_store(&recycle->rss_bytes, memory_resident_bytes());
+    }
+    for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
+        note_step(recyclable, recycle_application(recyclable, i), event);
+    }
+}

@@ -1,0 +1,68 @@
+/* What the status shows of reloading. */
+#include <stdio.h>
+
+#include "fcgi_host/recycle/recycle_internal.h"
+#include "reload/stale/stale.h"
+
+static struct recyclable *find_of_locked(struct recycle *recycle,
+                                         const struct application *application) {
+    return application->pool_app
+               ? recycle_find_locked(recycle, pool_app_interpreter(application->pool_app))
+               : NULL;
+}
+
+/** @return whether the application is reloaded in the process */
+static bool is_recycled(struct recycle *recycle, const struct application *application,
+                        char *ret_why, size_t why_bytes) {
+    bool is_recycled = false;
+    pthread_mutex_lock(&recycle->lock);
+    struct recyclable *recyclable = find_of_locked(recycle, application);
+    if (recyclable) {
+        is_recycled = recycle_strategy(recyclable, ret_why, why_bytes) == STRATEGY_INTERPRETER;
+    } else {
+        snprintf(ret_why, why_bytes, "it is not loaded");
+    }
+    pthread_mutex_unlock(&recycle->lock);
+    return is_recycled;
+}
+
+void recycle_write_strategy(struct recycle *recycle, const struct application *application,
+                            struct json_writer *json) {
+    char why[RECYCLE_WHY_BYTES] = "this worker has no reloader";
+    if (application->config->reload == RELOAD_MODE_OFF) {
+        json_string(json, "strategy", "off");
+        json_string(json, "why", "reload = off");
+        return;
+    }
+    bool in_process = recycle && is_recycled(recycle, application, why, sizeof why);
+    json_string(json, "strategy", in_process ? "interpreter" : "worker");
+    json_string(json, "why", why);
+}
+
+static void write_extension(struct json_writer *json, const struct stale_extension *extension) {
+    json_begin_object(json, NULL);
+    json_string(json, "module", extension->module);
+    json_string(json, "file", extension->file);
+    json_string(json, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
+    json_string(json, "verdict", stale_verdict_name(extension->verdict));
+    json_integer(json, "findings", extension->findings);
+    json_end_object(json);
+}
+
+void recycle_write_extensions(struct recycle *recycle, const struct application *application,
+                              struct json_writer *json) {
+    if (!recycle) {
+        return;
+    }
+    pthread_mutex_lock(&recycle->lock);
+    struct recyclable *recyclable = find_of_locked(recycle, application);
+    if (recyclable) {
+        pthread_mutex_lock(&recyclable->lock);
+        const struct stale_report *report = recyclable->report;
+        for (size_t i = 0; report && i < report->extension_count; i++) {
+            write_extension(json, &report->extensions[i]);
+        }
+        pthread_mutex_unlock(&recyclable->lock);
+    }
+    pthread_mutex_unlock(&recycle->lock);
+}

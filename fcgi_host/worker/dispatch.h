@@ -1,0 +1,21 @@
+/**
+ * Routing a request to what answers it: an application, a script, the status page, or nothing.
+ */
+#ifndef FCGI_HOST_WORKER_DISPATCH_H
+#define FCGI_HOST_WORKER_DISPATCH_H
+
+struct applications;
+struct request;
+struct status_requests;
+
+/** Where requests can go. */
+struct dispatch {
+    const struct applications *applications;
+    struct status_requests *status_requests;
+};
+
+/** Route a request and pass it on, or answer it. @owns the request passes on
+ *  @thread intake  @tstate none */
+void dispatch_request(const struct dispatch *dispatch, struct request *request);
+
+#endif

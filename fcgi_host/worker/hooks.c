@@ -1,0 +1,140 @@
+#include "pool/python/py_compat.h"
+
+#include "fcgi_host/worker/hooks.h"
+
+#include <string.h>
+
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/app/crash.h"
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/loader.h"
+#include "fcgi_host/wsgi/wsgi.h"
+#include "pool/base/clock.h"
+#include "pool/pool.h"
+#include "reload/objects/gilstate.h"
+
+/** Note in the calling thread's slot what is loading.  (The thread serves nothing meanwhile.) */
+static struct scoreboard_slot *begin_loading(const char *name) {
+    struct scoreboard_slot *slot = scoreboard_my_slot();
+    crash_thread_start();
+    if (slot) {
+        slot_set_text(slot->app, sizeof slot->app, name, strlen(name));
+        slot->line[0] = slot->request_id[0] = '\0';
+        slot_begin(slot, SLOT_LOADING, clock_now_ns());
+    }
+    return slot;
+}
+
+static void end_loading(struct scoreboard_slot *slot) {
+    if (slot) {
+        slot_end(slot);
+    }
+}
+
+/** @owns the caller: free() */
+static const struct app_config **configs_of(const struct pool_interpreter *interpreter) {
+    size_t count = pool_interpreter_app_count(interpreter);
+    const struct app_config **configs = calloc(count + 1, sizeof *configs);
+    for (size_t i = 0; configs && i < count; i++) {
+        const struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
+        configs[i] = application->config;
+    }
+    return configs;
+}
+
+static int setup_interpreter(void *ctx, struct generation *generation, struct error *err) {
+    const struct pool_interpreter *interpreter = generation_interpreter(generation);
+    const struct app_config **configs = configs_of(interpreter);
+    (void)ctx;
+    if (!configs) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    struct scoreboard_slot *slot =
+        begin_loading(pool_app_name(pool_interpreter_app(interpreter, 0)));
+    int outcome = wsgi_setup(generation, configs, pool_interpreter_app_count(interpreter), err);
+    end_loading(slot);
+    free(configs);
+    return outcome;
+}
+
+/** At start-up, applications that share an interpreter must not share their failures.  (At a reload
+ *  they do: a generation without one of them would be worse than the generation that serves.) */
+static bool may_lack_one(const struct pool_interpreter *interpreter, const struct error *err) {
+    return err->code != ERR_REFUSED && pool_interpreter_app_count(interpreter) > 1;
+}
+
+static int load_application(void *ctx, struct generation *generation, struct pool_app *app,
+                            void **ret_loaded, struct error *err) {
+    struct pool_interpreter *interpreter = generation_interpreter(generation);
+    struct application *application = pool_app_user(app);
+    (void)ctx;
+    struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
+    int outcome = wsgi_load(generation, application->config, ret_loaded, err);
+    end_loading(slot);
+    bool did_serve = pool_current(interpreter) && !atomic_load(&application->failure);
+    if (outcome == 0 || did_serve) {
+        return outcome;
+    }
+    /* Set before the pool abandons the waiting requests: they are answered with this error. */
+    application_set_failure(application, err);
+    if (!may_lack_one(interpreter, err)) {
+        return -1;
+    }
+    *ret_loaded = NULL;
+    return 0;
+}
+
+static void unload_application(void *ctx, struct generation *generation, struct pool_app *app,
+                               void *loaded) {
+    (void)ctx, (void)generation, (void)app;
+    wsgi_unload(loaded);
+}
+
+static void retire_interpreter(void *ctx, struct generation *generation) {
+    (void)ctx;
+    wsgi_retire(generation);
+}
+
+static void log_zombie(void *ctx, struct generation *generation, enum generation_state state,
+                       const struct error *why) {
+    (void)ctx;
+    if (state == GENERATION_ZOMBIE) {
+        const struct log_about about = {
+            .app = pool_interpreter_name(generation_interpreter(generation)),
+            .generation = generation_number(generation),
+        };
+        log_line(LOG_WARN, "interpreter.zombie", &about, "%s", why ? why->text : "cannot be ended");
+    }
+}
+
+/** A thread that has never called Python belongs to no interpreter. */
+static bool never_called(uintptr_t starter, void *arg) {
+    (void)starter, (void)arg;
+    return false;
+}
+
+/** Not while a thread that an extension started still calls into the interpreter. */
+static bool may_end_interpreter(void *ctx, struct generation *generation) {
+    (void)ctx, (void)generation;
+    return gilstate_may_end(PyInterpreterState_Get(), never_called, NULL);
+}
+
+static void check_ending(void *ctx, struct generation *generation) {
+    const struct loader *loader = ctx;
+    recycle_ending(loader->recycle, generation);
+}
+
+void hooks_fill(struct loader *loader, struct pool_hooks *hooks) {
+    *hooks = (struct pool_hooks){
+        .ctx = loader,
+        .setup = setup_interpreter,
+        .load = load_application,
+        .unload = unload_application,
+        .retiring = retire_interpreter,
+        .may_end = may_end_interpreter,
+        .ending = check_ending,
+        .state_changed = log_zombie,
+    };
+}

@@ -1,0 +1,42 @@
+#include "fcgi_host/worker/loader.h"
+
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/link/channel.h"
+#include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/outcome.h"
+#include "pool/pool.h"
+
+static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
+                         struct generation *generation, const struct error *err) {
+    if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
+        channel_tell(loader->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_REFUSED,
+                                                .name = pool_interpreter_name(interpreter),
+                                                .text = err->text});
+    }
+    for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
+        struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
+        const struct error *failure = atomic_load(&application->failure);
+        if (!generation) {
+            outcome_failed(loader->supervisor, application, err);
+        } else if (failure) {
+            outcome_failed(loader->supervisor, application, failure);
+        } else {
+            outcome_loaded(loader->supervisor, application, generation);
+        }
+    }
+}
+
+void loader_load(const struct loader *loader, struct pool_interpreter *interpreter) {
+    struct generation *generation = NULL;
+    struct error err;
+    bool is_built = pool_build(interpreter, loader->startup_timeout_ms, &generation, &err) == 0;
+    if (is_built) {
+        recycle_built(loader->recycle, generation);
+    }
+    if (is_built && pool_publish(generation, &err)) {
+        pool_discard(generation);
+        generation = NULL;
+    }
+    tell_outcome(loader, interpreter, generation, &err);
+}

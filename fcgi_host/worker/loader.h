@@ -1,0 +1,26 @@
+/**
+ * Loading one interpreter for the first time: build, check, publish, tell the outcome.
+ */
+#ifndef FCGI_HOST_WORKER_LOADER_H
+#define FCGI_HOST_WORKER_LOADER_H
+
+struct channel_end;
+struct pool_interpreter;
+struct recycle;
+
+/** What a load needs; constant once loading has begun. */
+struct loader {
+    const struct channel_end *supervisor;
+    struct recycle *recycle; /**< NULL: no reloading in this process */
+    unsigned startup_timeout_ms;
+};
+
+/**
+ * Build an interpreter and publish it.  The supervisor gets CHANNEL_REFUSED if its extensions need
+ * the main interpreter, then CHANNEL_FAILED or CHANNEL_APP_LOADED for each of its applications.
+ * Blocks.
+ * @thread any but intake  @tstate none
+ */
+void loader_load(const struct loader *loader, struct pool_interpreter *interpreter);
+
+#endif

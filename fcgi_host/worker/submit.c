@@ -1,0 +1,107 @@
+#include <Python.h>
+
+#include "fcgi_host/worker/submit.h"
+
+#include <string.h>
+
+#include "fcgi_host/app/application.h"
+#include "fcgi_host/app/crash.h"
+#include "fcgi_host/app/latency.h"
+#include "fcgi_host/app/limits.h"
+#include "fcgi_host/cgi/reply.h"
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/wsgi/wsgi.h"
+#include "pool/base/clock.h"
+#include "pool/pool.h"
+
+#define LONG_WAIT_NS UINT64_C(300000)
+
+/** Answer for an application that has failed. @thread any that owns the request */
+static void reply_failed(struct request *request, const struct application *application) {
+    const struct error *failure = atomic_load(&application->failure);
+    const char *detail = failure && application->config->dev ? failure->text : NULL;
+    /* Stopping, given up after crashes, or about to be moved: the next try may be served. */
+    if (!failure || failure->code == ERR_FAILED || failure->code == ERR_REFUSED) {
+        reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, detail);
+    } else {
+        reply_status(request, "500 Internal Server Error", NULL, detail);
+    }
+}
+
+/* ---- On a thread of the generation ---- */
+
+static size_t append_param(char *line, size_t used, size_t room, const struct param *param) {
+    if (param && used < room - 1) {
+        size_t bytes = param->value_bytes < room - 1 - used ? param->value_bytes : room - 1 - used;
+        memcpy(line + used, param->value, bytes);
+        used += bytes;
+    }
+    line[used] = '\0';
+    return used;
+}
+
+/** "GET /path?query", cut to what fits. */
+static void write_line(const struct request *request, char line[SCOREBOARD_LINE_BYTES]) {
+    size_t used =
+        append_param(line, 0, SCOREBOARD_LINE_BYTES, request_param(request, "REQUEST_METHOD"));
+    if (used < SCOREBOARD_LINE_BYTES - 1) {
+        line[used++] = ' ';
+    }
+    const struct param *uri = request_param(request, "REQUEST_URI");
+    append_param(line, used, SCOREBOARD_LINE_BYTES,
+                 uri ? uri : request_param(request, "SCRIPT_NAME"));
+}
+
+/** Whether the peer is gone.  Only a request that waited long in a queue is worth the look, which
+ *  is a system call. */
+static bool is_peer_gone(struct request *request) {
+    return clock_now_ns() - request->accepted_ns > LONG_WAIT_NS && request_is_aborted(request);
+}
+
+static void serve_request(struct job *job, const struct lease *lease) {
+    struct request *request = request_of(job);
+    struct application *application = request->application;
+    uint64_t accepted_ns = request->accepted_ns;
+    char line[SCOREBOARD_LINE_BYTES];
+    if (!lease->loaded || is_peer_gone(request)) {
+        PyThreadState *state = PyEval_SaveThread();
+        if (lease->loaded) {
+            request_finish(request, REQUEST_CUT, 0);
+        } else { /* another application of the interpreter loaded, this one did not */
+            reply_failed(request, application);
+        }
+        PyEval_RestoreThread(state);
+        return;
+    }
+    write_line(request, line);
+    crash_thread_start();
+    struct scoreboard_slot *slot =
+        limits_begin(application->limits, lease, application, request->id, line);
+    wsgi_run(job, lease); /* frees the request */
+    uint64_t ended_ns = limits_end(application->limits, slot, lease, application);
+    latency_add(application->latency, ended_ns - accepted_ns);
+}
+
+static void abandon_request(struct job *job) {
+    struct request *request = request_of(job);
+    reply_failed(request, request->application);
+}
+
+/* ---- On the intake thread ---- */
+
+void submit_request(struct application *application, struct request *request) {
+    struct error err;
+    request->application = application;
+    request->job.run = serve_request;
+    request->job.abandon = abandon_request;
+    if (!application->pool_app || atomic_load(&application->failure)) {
+        reply_failed(request, application);
+    } else if (pool_submit(application->pool_app, &request->job, &err)) {
+        if (err.code == ERR_BUSY) {
+            reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
+        } else {
+            reply_failed(request, application);
+        }
+    }
+}

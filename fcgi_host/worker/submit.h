@@ -1,0 +1,21 @@
+/**
+ * A request becomes a job of its application.
+ */
+#ifndef FCGI_HOST_WORKER_SUBMIT_H
+#define FCGI_HOST_WORKER_SUBMIT_H
+
+struct application;
+struct request;
+
+/** The Retry-After of a 503: a full queue empties within a second, or not for long. */
+#define SUBMIT_RETRY_AFTER_S "1"
+
+/**
+ * Hand a request over to the pool, or answer it here when its application does not serve or its
+ * queue is full.
+ * @owns   the request passes to the job
+ * @thread intake  @tstate none
+ */
+void submit_request(struct application *application, struct request *request);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * Checks for stale state keep what they find while other threads ask for the strategy and write the
+ * status: each of these must see one finding whole.
+ *
+ *   stress_recycle [ROUNDS]
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/recycle/recycle_internal.h"
+#include "reload/stale/stale.h"
+#include "tests/support/pool_fixture.h"
+
+enum { ASKERS = 3, WRITERS = 2 };
+
+static unsigned s_rounds = 20000; /* of each thread */
+static atomic_uint s_reading = ASKERS + WRITERS;
+static struct recyclable s_recyclable;
+static struct recycle s_recycle;
+static struct application *s_application;
+
+/** A finding is one letter, many times; its length tells the letter. */
+static void make_finding(char finding[RECYCLE_WHY_BYTES], unsigned round) {
+    size_t length = 100 + round % 26 * 10;
+    memset(finding, 'a' + (int)(round % 26), length);
+    finding[length] = '\0';
+}
+
+static bool is_whole(const char *finding) {
+    char whole[RECYCLE_WHY_BYTES];
+    make_finding(whole, (unsigned)(finding[0] - 'a'));
+    return strcmp(finding, whole) == 0;
+}
+
+static void *ask_strategy(void *arg) {
+    (void)arg;
+    for (unsigned round = 0; round < s_rounds; round++) {
+        char why[RECYCLE_WHY_BYTES];
+        assert(recycle_strategy(&s_recyclable, why, sizeof why) == STRATEGY_WORKER);
+        assert(is_whole(why));
+    }
+    atomic_fetch_sub(&s_reading, 1);
+    return NULL;
+}
+
+static void *write_status(void *arg) {
+    (void)arg;
+    for (unsigned round = 0; round < s_rounds; round++) {
+        struct json_writer writer = {0};
+        json_begin_object(&writer, NULL);
+        recycle_write_strategy(&s_recycle, s_application, &writer);
+        json_begin_array(&writer, "extensions");
+        recycle_write_extensions(&s_recycle, s_application, &writer);
+        json_end_array(&writer);
+        json_end_object(&writer);
+        assert(!writer.failed);
+        struct json *json = json_parse(writer.text, strlen(writer.text), NULL);
+        assert(json && is_whole(json_get_string(json, "why", "")));
+        json_free(json);
+        free(writer.text);
+    }
+    atomic_fetch_sub(&s_reading, 1);
+    return NULL;
+}
+
+static struct stale_report *make_report(unsigned round) {
+    struct stale_report *report = calloc(1, sizeof *report);
+    assert(report);
+    report->verdict = round % 2 ? VERDICT_CLEAN : VERDICT_CLEAN + 1;
+    report->extension_count = round % 3;
+    report->extensions = calloc(report->extension_count + 1, sizeof *report->extensions);
+    assert(report->extensions);
+    for (size_t i = 0; i < report->extension_count; i++) {
+        report->extensions[i].module = strdup("blog._speedups");
+        report->extensions[i].file = strdup("/srv/blog/_speedups.so");
+        assert(report->extensions[i].module && report->extensions[i].file);
+    }
+    return report;
+}
+
+/** One interpreter with one application, as recycle_add() makes it, without a reloader. */
+static void set_up(void) {
+    static struct app_config s_app_config;
+    static struct config s_config;
+    struct error err;
+    s_app_config.name = strdup("blog");
+    s_application = application_new(&s_app_config, NULL, false, 0);
+    assert(s_application);
+    struct pool *pool = fixture_start();
+    s_recycle.options.pool = pool;
+    s_recycle.options.config = &s_config;
+    pthread_mutex_init(&s_recycle.lock, NULL);
+    s_recycle.first = &s_recyclable;
+    s_recyclable.recycle = &s_recycle;
+    s_recyclable.interpreter = fixture_interpreter(pool, "blog", false, POOL_GIL_SHARED);
+    const struct pool_app_options app = {
+        .name = "blog", .threads = 1, .queue_limit = 1, .user = s_application};
+    assert(pool_add_app(s_recyclable.interpreter, &app, &s_application->pool_app, &err) == 0);
+    s_recyclable.check = stale_check_new(&err);
+    assert(s_recyclable.check);
+    pthread_mutex_init(&s_recyclable.lock, NULL);
+}
+
+int main(int argc, char **argv) {
+    s_rounds = argc > 1 ? (unsigned)atoi(argv[1]) : s_rounds;
+    char finding[RECYCLE_WHY_BYTES];
+    pthread_t threads[ASKERS + WRITERS];
+    set_up();
+    make_finding(finding, 0);
+    recycle_keep_report(&s_recyclable, make_report(0), finding);
+    for (size_t i = 0; i < ASKERS + WRITERS; i++) {
+        int problem =
+            pthread_create(&threads[i], NULL, i < ASKERS ? ask_strategy : write_status, NULL);
+        assert(!problem);
+    }
+    for (unsigned round = 1; atomic_load(&s_reading) > 0; round++) {
+        make_finding(finding, round);
+        recycle_keep_report(&s_recyclable, make_report(round), finding);
+    }
+    for (size_t i = 0; i < ASKERS + WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    stale_check_free(s_recyclable.check);
+    stale_report_free(s_recyclable.report);
+    return 0;
+}

@@ -9,6 +9,7 @@ set(FCGI_HOST_PYTHON_EXECUTABLE "${PYTHON_EXEC_PREFIX}/bin/python${PYTHON_VERSIO
     CACHE FILEPATH "the python that sys.executable names")
 
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(ELF REQUIRED IMPORTED_TARGET libelf)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_package(Threads REQUIRED)

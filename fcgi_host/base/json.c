@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/utf8.h"
 
 static void append(struct json_writer *writer, const char *bytes, size_t count) {
@@ -101,35 +103,44 @@ void json_end_array(struct json_writer *writer) {
     append_text(writer, "]");
 }
 
-void json_string(struct json_writer *writer, const char *key, const char *text) {
+void json_add_string(struct json_writer *writer, const char *key, const char *text) {
     if (!text) {
-        json_null(writer, key);
+        json_add_null(writer, key);
         return;
     }
     append_key(writer, key);
     append_quoted(writer, text);
 }
 
-void json_integer(struct json_writer *writer, const char *key, int64_t value) {
+void json_add_integer(struct json_writer *writer, const char *key, int64_t value) {
     char digits[32];
     snprintf(digits, sizeof digits, "%lld", (long long)value);
     append_key(writer, key);
     append_text(writer, digits);
 }
 
-void json_number(struct json_writer *writer, const char *key, double value) {
+void json_add_number(struct json_writer *writer, const char *key, double value) {
     char digits[64];
+    locale_t before = c_locale_enter();
     snprintf(digits, sizeof digits, "%.3f", value);
+    c_locale_leave(before);
     append_key(writer, key);
     append_text(writer, digits);
 }
 
-void json_null(struct json_writer *writer, const char *key) {
+void json_add_null(struct json_writer *writer, const char *key) {
     append_key(writer, key);
     append_text(writer, "null");
 }
 
-void json_raw(struct json_writer *writer, const char *key, const char *text, size_t bytes) {
+void json_add_raw(struct json_writer *writer, const char *key, const char *text, size_t bytes) {
     append_key(writer, key);
     append(writer, text, bytes);
+}
+
+void json_time(int64_t seconds, char *text, size_t text_bytes) {
+    time_t time = (time_t)seconds;
+    struct tm broken_down;
+    gmtime_r(&time, &broken_down);
+    strftime(text, text_bytes, "%Y-%m-%dT%H:%M:%SZ", &broken_down);
 }

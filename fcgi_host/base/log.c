@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/log_text.h"
 
 static const char *const s_level_names[] = {"debug", "info", "warn", "error", "off"};
@@ -173,6 +174,7 @@ void log_line(enum log_level level, const char *slug, const struct log_about *ab
     char on_stack[STACK_TEXT_BYTES];
     char *on_heap = NULL;
     va_list args;
+    locale_t before = c_locale_enter();
     va_start(args, format);
     int length = vsnprintf(on_stack, sizeof on_stack, format, args);
     va_end(args);
@@ -184,6 +186,7 @@ void log_line(enum log_level level, const char *slug, const struct log_about *ab
         }
         va_end(args);
     }
+    c_locale_leave(before);
     if (length >= 0) {
         write_text(level, slug, about, on_heap ? on_heap : on_stack, (size_t)length);
     }

@@ -63,7 +63,7 @@ out:
 
 static void print_json_head(struct json_writer *writer) {
     json_begin_object(writer, NULL);
-    json_string(writer, "python", runtime_python_version());
+    json_add_string(writer, "python", runtime_python_version());
     json_begin_array(writer, "targets");
 }
 

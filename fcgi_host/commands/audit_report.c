@@ -18,13 +18,12 @@ static bool is_of(const struct stale_finding *finding, const struct audit_extens
     return strcmp(finding->module, extension->module) == 0;
 }
 
-static void json_boolean(struct json_writer *writer, const char *key, bool value) {
-    json_raw(writer, key, value ? "true" : "false", value ? 4 : 5);
+static void add_boolean(struct json_writer *writer, const char *key, bool value) {
+    json_add_raw(writer, key, value ? "true" : "false", value ? 4 : 5);
 }
 
-static void json_findings(struct json_writer *writer, const struct audit_result *result,
-                          const struct audit_extension *extension, const char *key,
-                          bool are_notes) {
+static void add_findings(struct json_writer *writer, const struct audit_result *result,
+                         const struct audit_extension *extension, const char *key, bool are_notes) {
     json_begin_array(writer, key);
     for (size_t i = 0; i < result->finding_count; i++) {
         const struct stale_finding *finding = &result->findings[i];
@@ -34,13 +33,13 @@ static void json_findings(struct json_writer *writer, const struct audit_result 
         }
         snprintf(offset, sizeof offset, "0x%llx", (unsigned long long)finding->offset);
         json_begin_object(writer, NULL);
-        json_integer(writer, "hazard", (int)finding->hazard);
-        json_string(writer, "symbol", finding->symbol);
-        json_string(writer, "offset", offset);
-        json_string(writer, "holds", finding->holds);
-        json_string(writer, "ownership", finding->is_borrowed ? "borrowed" : "strong");
-        json_string(writer, "owner", finding->owner);
-        json_string(writer, "verdict", stale_verdict_name(finding->verdict));
+        json_add_integer(writer, "hazard", (int)finding->hazard);
+        json_add_string(writer, "symbol", finding->symbol);
+        json_add_string(writer, "offset", offset);
+        json_add_string(writer, "holds", finding->holds);
+        json_add_string(writer, "ownership", finding->is_borrowed ? "borrowed" : "strong");
+        json_add_string(writer, "owner", finding->owner);
+        json_add_string(writer, "verdict", stale_verdict_name(finding->verdict));
         json_end_object(writer);
     }
     json_end_array(writer);
@@ -48,23 +47,24 @@ static void json_findings(struct json_writer *writer, const struct audit_result 
 
 void audit_report_json(struct json_writer *writer, const struct audit_result *result) {
     json_begin_object(writer, NULL);
-    json_string(writer, "target", result->target);
-    json_string(writer, "placement", result->placement);
-    json_string(writer, "reload", reload_of(result));
-    json_string(writer, "why", result->why);
+    json_add_string(writer, "target", result->target);
+    json_add_string(writer, "placement", result->placement);
+    json_add_string(writer, "reload", reload_of(result));
+    json_add_string(writer, "why", result->why);
     json_begin_array(writer, "extensions");
     for (size_t i = 0; i < result->extension_count; i++) {
         const struct audit_extension *extension = &result->extensions[i];
         json_begin_object(writer, NULL);
-        json_string(writer, "module", extension->module);
-        json_string(writer, "file", extension->file);
-        json_string(writer, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
-        json_boolean(writer, "uses_gilstate", extension->uses_gilstate);
-        json_string(writer, "second_interpreter", second_interpreter(extension));
-        json_string(writer, "error", extension->error);
-        json_string(writer, "verdict", stale_verdict_name(extension->verdict));
-        json_findings(writer, result, extension, "findings", false);
-        json_findings(writer, result, extension, "notes", true);
+        json_add_string(writer, "module", extension->module);
+        json_add_string(writer, "file", extension->file);
+        json_add_string(writer, "init",
+                        extension->is_single_phase ? "single-phase" : "multi-phase");
+        add_boolean(writer, "uses_gilstate", extension->uses_gilstate);
+        json_add_string(writer, "second_interpreter", second_interpreter(extension));
+        json_add_string(writer, "error", extension->error);
+        json_add_string(writer, "verdict", stale_verdict_name(extension->verdict));
+        add_findings(writer, result, extension, "findings", false);
+        add_findings(writer, result, extension, "notes", true);
         json_end_object(writer);
     }
     json_end_array(writer);

@@ -9,8 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/json_read.h"
 #include "fcgi_host/status/table.h"
+#include "fcgi_host/status/terminal.h"
 
 enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2 };
 
@@ -139,7 +140,7 @@ static char *ask(const struct command_line *line, const struct arguments *argume
     return answer;
 }
 
-static int print_status(const char *answer, const struct json *json, bool wants_json) {
+static int print_status(const char *answer, const json_t *json, bool wants_json) {
     if (wants_json) {
         fputs(answer, stdout);
         return EXIT_DONE;
@@ -154,13 +155,15 @@ static int print_status(const char *answer, const struct json *json, bool wants_
     return EXIT_DONE;
 }
 
-static int print_reload(const struct json *json) {
-    const char *outcome = json_get_string(json, "outcome", "no answer");
-    const char *why = json_get_string(json, "why", "");
+static int print_reload(const json_t *json) {
+    const char *outcome = json_get_string(json, "outcome");
+    const char *why = json_get_string(json, "why");
     bool is_done = strcmp(outcome, "replaced") == 0 || strcmp(outcome, "switched") == 0;
     FILE *out = is_done ? stdout : stderr;
-    fprintf(out, "%s in %.0f ms%s%s\n", outcome, json_get_number(json, "total_ms", 0),
-            *why ? ": " : "", why);
+    terminal_put(out, *outcome ? outcome : "no answer", 0);
+    fprintf(out, " in %.0f ms%s", json_get_number(json, "total_ms"), *why ? ": " : "");
+    terminal_put(out, why, 0);
+    fputs("\n", out);
     return is_done ? EXIT_DONE : EXIT_NOT_DONE;
 }
 
@@ -172,7 +175,7 @@ int control_command(const struct command_line *line, const struct config *config
         return EXIT_USAGE;
     }
     char *answer = ask(line, &arguments, &bytes, &err);
-    struct json *json = answer ? json_parse(answer, bytes, &err) : NULL;
+    json_t *json = answer ? json_parse(answer, bytes, &err) : NULL;
     int status = EXIT_NOT_DONE;
     if (!json) {
         fprintf(stderr, "fcgi_host %s: %s\n", line->argv[0], err.text);
@@ -181,7 +184,7 @@ int control_command(const struct command_line *line, const struct config *config
     } else {
         status = print_reload(json);
     }
-    json_free(json);
+    json_decref(json);
     free(answer);
     return status;
 }

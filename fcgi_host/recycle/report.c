@@ -30,22 +30,22 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
                             struct json_writer *json) {
     char why[RECYCLE_WHY_BYTES] = "this worker has no reloader";
     if (application->config->reload == RELOAD_MODE_OFF) {
-        json_string(json, "strategy", "off");
-        json_string(json, "why", "reload = off");
+        json_add_string(json, "strategy", "off");
+        json_add_string(json, "why", "reload = off");
         return;
     }
     bool in_process = recycle && is_recycled(recycle, application, why, sizeof why);
-    json_string(json, "strategy", in_process ? "interpreter" : "worker");
-    json_string(json, "why", why);
+    json_add_string(json, "strategy", in_process ? "interpreter" : "worker");
+    json_add_string(json, "why", why);
 }
 
 static void write_extension(struct json_writer *json, const struct stale_extension *extension) {
     json_begin_object(json, NULL);
-    json_string(json, "module", extension->module);
-    json_string(json, "file", extension->file);
-    json_string(json, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
-    json_string(json, "verdict", stale_verdict_name(extension->verdict));
-    json_integer(json, "findings", extension->findings);
+    json_add_string(json, "module", extension->module);
+    json_add_string(json, "file", extension->file);
+    json_add_string(json, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
+    json_add_string(json, "verdict", stale_verdict_name(extension->verdict));
+    json_add_integer(json, "findings", extension->findings);
     json_end_object(json);
 }
 

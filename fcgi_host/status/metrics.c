@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/base/c_locale.h"
+
 /** A metric family: a value that each application, or each worker, has. */
 struct family {
     const char *name, *type, *unit, *help;
@@ -73,15 +75,15 @@ static void put_head(FILE *out, const struct family *family) {
     fprintf(out, "# HELP %s %s\n", family->name, family->help);
 }
 
-static void put_sample(FILE *out, const struct family *family, double pid, const struct json *app,
-                       const struct json *holder) {
+static void put_sample(FILE *out, const struct family *family, double pid, const json_t *app,
+                       const json_t *holder) {
     double value = family->inner
-                       ? json_get_number(json_get(holder, family->member), family->inner, 0)
-                       : json_get_number(holder, family->member, 0);
+                       ? json_get_number(json_object_get(holder, family->member), family->inner)
+                       : json_get_number(holder, family->member);
     fprintf(out, "%s%s{worker=\"%.0f\"", family->name, family->suffix, pid);
     if (app) {
         putc(',', out);
-        put_label(out, "app", json_get_string(app, "name", ""));
+        put_label(out, "app", json_get_string(app, "name"));
     }
     if (family->quantile) {
         fprintf(out, ",quantile=\"%s\"", family->quantile);
@@ -89,63 +91,67 @@ static void put_sample(FILE *out, const struct family *family, double pid, const
     fprintf(out, "} %.15g\n", value * family->factor);
 }
 
-static void put_worker_family(FILE *out, const struct family *family, const struct json *workers) {
+static void put_worker_family(FILE *out, const struct family *family, const json_t *workers) {
+    size_t i;
+    const json_t *worker;
     put_head(out, family);
-    for (const struct json *worker = workers; worker; worker = worker->next) {
-        put_sample(out, family, json_get_number(worker, "pid", 0), NULL, worker);
+    json_array_foreach(workers, i, worker) {
+        put_sample(out, family, json_get_number(worker, "pid"), NULL, worker);
     }
 }
 
 /** @param count  families with the same name, whose samples belong together */
 static void put_app_families(FILE *out, const struct family *families, size_t count,
-                             const struct json *workers) {
+                             const json_t *workers) {
+    size_t i, j;
+    const json_t *worker, *app;
     put_head(out, families);
-    for (const struct json *worker = workers; worker; worker = worker->next) {
-        const struct json *apps = json_get(worker, "apps");
-        for (const struct json *app = apps ? apps->child : NULL; app; app = app->next) {
-            for (size_t i = 0; i < count; i++) {
-                put_sample(out, &families[i], json_get_number(worker, "pid", 0), app, app);
+    json_array_foreach(workers, i, worker) {
+        json_array_foreach(json_object_get(worker, "apps"), j, app) {
+            for (size_t k = 0; k < count; k++) {
+                put_sample(out, &families[k], json_get_number(worker, "pid"), app, app);
             }
         }
     }
 }
 
 /** OpenMetrics has a type for states: one of several samples is 1. */
-static void put_states(FILE *out, const struct json *workers) {
+static void put_states(FILE *out, const json_t *workers) {
     static const char *const s_states[] = {"serving", "loading", "failed", "draining"};
+    size_t i, j;
+    const json_t *worker, *app;
     fputs("# TYPE fcgi_host_state stateset\n# HELP fcgi_host_state State of an application.\n",
           out);
-    for (const struct json *worker = workers; worker; worker = worker->next) {
-        const struct json *apps = json_get(worker, "apps");
-        for (const struct json *app = apps ? apps->child : NULL; app; app = app->next) {
-            const char *state = json_get_string(app, "state", "");
-            for (size_t i = 0; i < sizeof s_states / sizeof s_states[0]; i++) {
-                fprintf(out, "fcgi_host_state{worker=\"%.0f\",", json_get_number(worker, "pid", 0));
-                put_label(out, "app", json_get_string(app, "name", ""));
-                fprintf(out, ",fcgi_host_state=\"%s\"} %d\n", s_states[i],
-                        strcmp(state, s_states[i]) == 0);
+    json_array_foreach(workers, i, worker) {
+        json_array_foreach(json_object_get(worker, "apps"), j, app) {
+            const char *state = json_get_string(app, "state");
+            for (size_t k = 0; k < sizeof s_states / sizeof s_states[0]; k++) {
+                fprintf(out, "fcgi_host_state{worker=\"%.0f\",", json_get_number(worker, "pid"));
+                put_label(out, "app", json_get_string(app, "name"));
+                fprintf(out, ",fcgi_host_state=\"%s\"} %d\n", s_states[k],
+                        strcmp(state, s_states[k]) == 0);
             }
         }
     }
 }
 
-char *status_metrics(const struct json *status) {
+char *status_metrics(const json_t *status) {
     char *text = NULL;
     size_t bytes = 0;
-    const struct json *list = json_get(status, "workers");
-    const struct json *workers = list ? list->child : NULL;
+    const json_t *workers = json_object_get(status, "workers");
     FILE *out = open_memstream(&text, &bytes);
     if (!out) {
         return NULL;
     }
+    locale_t before = c_locale_enter();
     fputs("# TYPE fcgi_host info\n# HELP fcgi_host The program.\nfcgi_host_info{", out);
-    put_label(out, "version", json_get_string(status, "version", ""));
+    put_label(out, "version", json_get_string(status, "version"));
     putc(',', out);
-    put_label(out, "python", json_get_string(status, "python", ""));
+    put_label(out, "python", json_get_string(status, "python"));
     fputs("} 1\n# TYPE fcgi_host_uptime_seconds gauge\n# UNIT fcgi_host_uptime_seconds seconds\n"
           "# HELP fcgi_host_uptime_seconds Since the host was started.\n",
           out);
-    fprintf(out, "fcgi_host_uptime_seconds %.3f\n", json_get_number(status, "uptime_s", 0));
+    fprintf(out, "fcgi_host_uptime_seconds %.3f\n", json_get_number(status, "uptime_s"));
     for (size_t i = 0; i < sizeof s_of_workers / sizeof s_of_workers[0]; i++) {
         put_worker_family(out, &s_of_workers[i], workers);
     }
@@ -155,6 +161,7 @@ char *status_metrics(const struct json *status) {
     put_app_families(out, s_latency, sizeof s_latency / sizeof s_latency[0], workers);
     put_states(out, workers);
     fputs("# EOF\n", out);
+    c_locale_leave(before);
     if (fclose(out)) {
         free(text);
         return NULL;

@@ -7,10 +7,10 @@
 #ifndef FCGI_HOST_STATUS_METRICS_H
 #define FCGI_HOST_STATUS_METRICS_H
 
-#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/json_read.h"
 
 /** @param status  the document (status_round.h); NULL: no samples
  *  @return the exposition, malloc'ed, or NULL: out of memory */
-char *status_metrics(const struct json *status);
+char *status_metrics(const json_t *status);
 
 #endif

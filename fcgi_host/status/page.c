@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "embedded/status_page_css.h"
+#include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/html.h"
 
 /** Seconds between two looks: the page costs a worker less than a millisecond. */
@@ -16,8 +17,8 @@ static void put_text(FILE *out, const char *text) {
     html_put_text(out, text, strlen(text));
 }
 
-static void put_string(FILE *out, const struct json *object, const char *key) {
-    put_text(out, json_get_string(object, key, ""));
+static void put_string(FILE *out, const json_t *object, const char *key) {
+    put_text(out, json_get_string(object, key));
 }
 
 /** The colour of a state, an outcome or a verdict. */
@@ -45,8 +46,8 @@ static void put_word(FILE *out, const char *word) {
     fputs("</span>", out);
 }
 
-static void put_number_cell(FILE *out, const struct json *object, const char *key) {
-    fprintf(out, "<td class=\"n\">%.0f</td>", json_get_number(object, key, 0));
+static void put_number_cell(FILE *out, const json_t *object, const char *key) {
+    fprintf(out, "<td class=\"n\">%.0f</td>", json_get_number(object, key));
 }
 
 static void put_duration(FILE *out, double seconds) {
@@ -67,18 +68,18 @@ static void put_tile(FILE *out, const char *label, double value) {
 
 /* ---- Applications ---- */
 
-static void put_last_reload(FILE *out, const struct json *reload) {
-    const struct json *last = json_get(reload, "last");
-    const char *verdict = json_get_string(last, "verdict", "");
+static void put_last_reload(FILE *out, const json_t *reload) {
+    const json_t *last = json_object_get(reload, "last");
+    const char *verdict = json_get_string(last, "verdict");
     fputs("<td class=\"small\"><span title=\"", out);
     put_string(out, reload, "why");
     fputs("\">", out);
     put_string(out, reload, "strategy");
     fputs("</span>", out);
-    if (last && last->type == JSON_OBJECT) {
+    if (json_is_object(last)) {
         fputs("<br>", out);
-        put_word(out, json_get_string(last, "outcome", ""));
-        fprintf(out, " in %.0f ms", json_get_number(last, "total_ms", 0));
+        put_word(out, json_get_string(last, "outcome"));
+        fprintf(out, " in %.0f ms", json_get_number(last, "total_ms"));
         if (*verdict) {
             fputs(", ", out);
             put_word(out, verdict);
@@ -92,28 +93,27 @@ static void put_last_reload(FILE *out, const struct json *reload) {
     fputs("</td>", out);
 }
 
-static void put_extensions(FILE *out, const struct json *app) {
-    const struct json *extensions = json_get(app, "extensions");
-    unsigned count = 0;
-    for (const struct json *each = extensions ? extensions->child : NULL; each; each = each->next) {
-        count++;
-    }
-    if (count == 0) {
+static void put_extensions(FILE *out, const json_t *app) {
+    const json_t *extensions = json_object_get(app, "extensions");
+    size_t i;
+    const json_t *each;
+    if (json_array_size(extensions) == 0) {
         return;
     }
-    fprintf(out, "<details class=\"small\"><summary>%u extension modules</summary>", count);
-    for (const struct json *each = extensions->child; each; each = each->next) {
+    fprintf(out, "<details class=\"small\"><summary>%zu extension modules</summary>",
+            json_array_size(extensions));
+    json_array_foreach(extensions, i, each) {
         put_string(out, each, "module");
         fputs(" ", out);
-        put_word(out, json_get_string(each, "verdict", ""));
+        put_word(out, json_get_string(each, "verdict"));
         fputs("<br>", out);
     }
     fputs("</details>", out);
 }
 
-static void put_application(FILE *out, const struct json *app) {
-    const struct json *latency = json_get(app, "latency_ms");
-    const char *error = json_get_string(app, "error", "");
+static void put_application(FILE *out, const json_t *app) {
+    const json_t *latency = json_object_get(app, "latency_ms");
+    const char *error = json_get_string(app, "error");
     fputs("<tr><td><b>", out);
     put_string(out, app, "name");
     fputs("</b><br><span class=\"soft small path\">", out);
@@ -126,30 +126,32 @@ static void put_application(FILE *out, const struct json *app) {
     }
     put_extensions(out, app);
     fputs("</td><td>", out);
-    put_word(out, json_get_string(app, "state", ""));
+    put_word(out, json_get_string(app, "state"));
     fputs("</td><td>", out);
     put_string(out, app, "interpreter");
-    fputs(strcmp(json_get_string(app, "gil", ""), "own") == 0 ? "<br>own GIL</td>" : "</td>", out);
+    fputs(strcmp(json_get_string(app, "gil"), "own") == 0 ? "<br>own GIL</td>" : "</td>", out);
     put_number_cell(out, app, "generation");
     put_number_cell(out, app, "requests");
     put_number_cell(out, app, "in_flight");
     put_number_cell(out, app, "queued");
     put_number_cell(out, app, "rejected");
     fprintf(out, "<td class=\"n\">%.1f</td><td class=\"n\">%.1f</td>",
-            json_get_number(latency, "p50", 0), json_get_number(latency, "p99", 0));
-    put_last_reload(out, json_get(app, "reload"));
+            json_get_number(latency, "p50"), json_get_number(latency, "p99"));
+    put_last_reload(out, json_object_get(app, "reload"));
     fputs("</tr>\n", out);
 }
 
 /* ---- Workers ---- */
 
-static void put_running(FILE *out, const struct json *running) {
-    if (!running || !running->child) {
+static void put_running(FILE *out, const json_t *running) {
+    size_t i;
+    const json_t *each;
+    if (json_array_size(running) == 0) {
         return;
     }
     fputs("<details class=\"small\"><summary>requests running now</summary><pre>", out);
-    for (const struct json *each = running->child; each; each = each->next) {
-        fprintf(out, "%9.0f ms  ", json_get_number(each, "ms", 0));
+    json_array_foreach(running, i, each) {
+        fprintf(out, "%9.0f ms  ", json_get_number(each, "ms"));
         put_string(out, each, "app");
         fputs("  ", out);
         put_string(out, each, "doing");
@@ -160,18 +162,17 @@ static void put_running(FILE *out, const struct json *running) {
     fputs("</pre></details>", out);
 }
 
-static void put_worker(FILE *out, const struct json *worker) {
-    const struct json *apps = json_get(worker, "apps");
-    const struct json *connections = json_get(worker, "connections");
-    fprintf(out, "<h2>Worker %.0f ", json_get_number(worker, "pid", 0));
-    put_word(out, json_get_string(worker, "state", ""));
+static void put_worker(FILE *out, const json_t *worker) {
+    size_t i;
+    const json_t *app, *connections = json_object_get(worker, "connections");
+    fprintf(out, "<h2>Worker %.0f ", json_get_number(worker, "pid"));
+    put_word(out, json_get_string(worker, "state"));
     fprintf(out,
             "</h2><p class=\"soft small\">%.0f requests · %.0f MB resident · %.0f connections, "
             "%.0f of them idle · %.0f zombies</p>\n",
-            json_get_number(worker, "requests", 0),
-            json_get_number(worker, "rss_bytes", 0) / (1 << 20),
-            json_get_number(connections, "open", 0), json_get_number(connections, "idle", 0),
-            json_get_number(worker, "zombies", 0));
+            json_get_number(worker, "requests"), json_get_number(worker, "rss_bytes") / (1 << 20),
+            json_get_number(connections, "open"), json_get_number(connections, "idle"),
+            json_get_number(worker, "zombies"));
     fputs("<div class=\"scroll\"><table><tr><th>Application</th><th>State</th><th>Interpreter</th>"
           "<th class=\"n\">Generation</th><th class=\"n\">Requests</th><th class=\"n\">Running</th>"
           "<th class=\"n\">Queued</th><th class=\"n\">Rejected</th>"
@@ -179,26 +180,26 @@ static void put_worker(FILE *out, const struct json *worker) {
           "<th class=\"n\" title=\"of a hundred responses, one took longer\">p99, ms</th>"
           "<th>Reload</th></tr>\n",
           out);
-    for (const struct json *app = apps ? apps->child : NULL; app; app = app->next) {
+    json_array_foreach(json_object_get(worker, "apps"), i, app) {
         put_application(out, app);
     }
     fputs("</table></div>\n", out);
-    put_running(out, json_get(worker, "running"));
+    put_running(out, json_object_get(worker, "running"));
 }
 
-static void put_tiles(FILE *out, const struct json *workers) {
+static void put_tiles(FILE *out, const json_t *workers) {
     double worker_count = 0, apps = 0, failed = 0, requests = 0, running = 0, queued = 0;
-    for (const struct json *worker = workers ? workers->child : NULL; worker;
-         worker = worker->next) {
-        const struct json *list = json_get(worker, "apps");
+    size_t i, j;
+    const json_t *worker, *app;
+    json_array_foreach(workers, i, worker) {
         double here = 0, failed_here = 0;
         worker_count++;
-        requests += json_get_number(worker, "requests", 0);
-        for (const struct json *app = list ? list->child : NULL; app; app = app->next) {
+        requests += json_get_number(worker, "requests");
+        json_array_foreach(json_object_get(worker, "apps"), j, app) {
             here++;
-            failed_here += strcmp(json_get_string(app, "state", ""), "failed") == 0;
-            running += json_get_number(app, "in_flight", 0);
-            queued += json_get_number(app, "queued", 0);
+            failed_here += strcmp(json_get_string(app, "state"), "failed") == 0;
+            running += json_get_number(app, "in_flight");
+            queued += json_get_number(app, "queued");
         }
         apps = here > apps ? here : apps;
         failed = failed_here > failed ? failed_here : failed;
@@ -213,14 +214,14 @@ static void put_tiles(FILE *out, const struct json *workers) {
     fputs("</div>\n", out);
 }
 
-static void put_replacement(FILE *out, const struct json *last) {
-    const char *why = json_get_string(last, "why", "");
-    if (!last || last->type != JSON_OBJECT) {
+static void put_replacement(FILE *out, const json_t *last) {
+    const char *why = json_get_string(last, "why");
+    if (!json_is_object(last)) {
         return;
     }
     fputs("<p class=\"small\">Last worker replacement: ", out);
-    put_word(out, json_get_string(last, "outcome", ""));
-    fprintf(out, " in %.0f ms (", json_get_number(last, "total_ms", 0));
+    put_word(out, json_get_string(last, "outcome"));
+    fprintf(out, " in %.0f ms (", json_get_number(last, "total_ms"));
     put_string(out, last, "cause");
     fputs(") <span class=\"soft\">", out);
     put_string(out, last, "at");
@@ -233,14 +234,16 @@ static void put_replacement(FILE *out, const struct json *last) {
     fputs("</p>\n", out);
 }
 
-char *status_page(const struct json *status) {
+char *status_page(const json_t *status) {
     char *page = NULL;
     size_t bytes = 0;
-    const struct json *workers = json_get(status, "workers");
+    size_t i;
+    const json_t *workers = json_object_get(status, "workers"), *worker;
     FILE *out = open_memstream(&page, &bytes);
     if (!out) {
         return NULL;
     }
+    locale_t before = c_locale_enter();
     fprintf(out,
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
             "<meta name=\"viewport\" content=\"width=device-width\">"
@@ -251,19 +254,19 @@ char *status_page(const struct json *status) {
     put_string(out, status, "version");
     fputs(" · Python ", out);
     put_string(out, status, "python");
-    fprintf(out, " · process %.0f · up ", json_get_number(status, "pid", 0));
-    put_duration(out, json_get_number(status, "uptime_s", 0));
+    fprintf(out, " · process %.0f · up ", json_get_number(status, "pid"));
+    put_duration(out, json_get_number(status, "uptime_s"));
     fputs("</p>\n", out);
     put_tiles(out, workers);
-    put_replacement(out, json_get(status, "last_replacement"));
-    for (const struct json *worker = workers ? workers->child : NULL; worker;
-         worker = worker->next) {
+    put_replacement(out, json_object_get(status, "last_replacement"));
+    json_array_foreach(workers, i, worker) {
         put_worker(out, worker);
     }
     fputs("<p class=\"soft small\">Refreshed every " REFRESH_S " seconds · "
           "<a href=\"?json\">JSON</a> · <a href=\"?openmetrics\">OpenMetrics</a></p>"
           "</body></html>\n",
           out);
+    c_locale_leave(before);
     if (fclose(out)) {
         free(page);
         return NULL;

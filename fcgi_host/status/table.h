@@ -6,10 +6,10 @@
 #ifndef FCGI_HOST_STATUS_TABLE_H
 #define FCGI_HOST_STATUS_TABLE_H
 
-#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/json_read.h"
 
 /** @param status  the document (status_round.h)
  *  @return text, malloc'ed, or NULL: out of memory */
-char *status_table(const struct json *status);
+char *status_table(const json_t *status);
 
 #endif

@@ -38,9 +38,9 @@ static void answer(struct control_client *client, const char *outcome, const cha
                    double total_ms) {
     struct json_writer json = {0};
     json_begin_object(&json, NULL);
-    json_string(&json, "outcome", outcome);
-    json_string(&json, "why", why);
-    json_number(&json, "total_ms", total_ms);
+    json_add_string(&json, "outcome", outcome);
+    json_add_string(&json, "why", why);
+    json_add_number(&json, "total_ms", total_ms);
     json_end_object(&json);
     if (json.failed) {
         control_answer(client, "{}", 2);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/json.h"
-#include "fcgi_host/base/json_time.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 
@@ -74,10 +73,10 @@ void status_round_free(struct status_round *round) {
 /** What the supervisor itself knows of a worker that does not answer. */
 static void write_silent(struct json_writer *json, const struct process *process) {
     json_begin_object(json, NULL);
-    json_integer(json, "pid", process->pid);
-    json_string(json, "state", process->state == PROCESS_LOADING ? "starting" : "stuck");
-    json_integer(json, "requests", 0);
-    json_integer(json, "rss_bytes", 0);
+    json_add_integer(json, "pid", process->pid);
+    json_add_string(json, "state", process->state == PROCESS_LOADING ? "starting" : "stuck");
+    json_add_integer(json, "requests", 0);
+    json_add_integer(json, "rss_bytes", 0);
     json_begin_array(json, "apps");
     json_end_array(json);
     json_end_object(json);
@@ -85,33 +84,34 @@ static void write_silent(struct json_writer *json, const struct process *process
 
 static void write_last(struct json_writer *json, const struct fleet_last *last) {
     if (!last->cause[0]) {
-        json_null(json, "last_replacement");
+        json_add_null(json, "last_replacement");
         return;
     }
     char at[32];
-    status_format_time(last->at_s, at, sizeof at);
+    json_time(last->at_s, at, sizeof at);
     json_begin_object(json, "last_replacement");
-    json_string(json, "cause", last->cause);
-    json_string(json, "outcome",
-                reload_outcome_name(last->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED));
-    json_string(json, "why", last->why);
-    json_number(json, "total_ms", last->total_ms);
-    json_string(json, "at", at);
+    json_add_string(json, "cause", last->cause);
+    json_add_string(
+        json, "outcome",
+        reload_outcome_name(last->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED));
+    json_add_string(json, "why", last->why);
+    json_add_number(json, "total_ms", last->total_ms);
+    json_add_string(json, "at", at);
     json_end_object(json);
 }
 
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
-    json_string(json, "version", FCGI_HOST_VERSION);
-    json_string(json, "python", round->python_version);
-    json_integer(json, "pid", getpid());
-    json_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
+    json_add_string(json, "version", FCGI_HOST_VERSION);
+    json_add_string(json, "python", round->python_version);
+    json_add_integer(json, "pid", getpid());
+    json_add_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, fleet_last(round->fleet));
     json_begin_array(json, "workers");
     for (struct process *process = fleet_processes(round->fleet); process;
          process = process->next) {
         if (process->status_part) {
-            json_raw(json, NULL, process->status_part, strlen(process->status_part));
+            json_add_raw(json, NULL, process->status_part, strlen(process->status_part));
         } else if (process->state != PROCESS_DOOMED) {
             write_silent(json, process);
         }

@@ -6,7 +6,6 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/latency.h"
 #include "fcgi_host/base/json.h"
-#include "fcgi_host/base/json_time.h"
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
@@ -21,11 +20,11 @@ enum { LISTED_REQUESTS = 64 };
 static void write_time(struct json_writer *json, const char *key, int64_t seconds) {
     char text[32];
     if (seconds == 0) {
-        json_null(json, key);
+        json_add_null(json, key);
         return;
     }
-    status_format_time(seconds, text, sizeof text);
-    json_string(json, key, text);
+    json_time(seconds, text, sizeof text);
+    json_add_string(json, key, text);
 }
 
 static const char *state_of(const struct status_part *part, const struct application *application) {
@@ -42,14 +41,14 @@ static void write_last(struct json_writer *json, struct application *application
     struct application_reload last;
     application_get_reload(application, &last);
     if (!last.cause[0]) {
-        json_null(json, "last");
+        json_add_null(json, "last");
         return;
     }
     json_begin_object(json, "last");
-    json_string(json, "cause", last.cause);
-    json_string(json, "outcome", reload_outcome_name(last.outcome));
-    json_number(json, "total_ms", last.total_ms);
-    json_string(json, "verdict", last.verdict[0] ? last.verdict : NULL);
+    json_add_string(json, "cause", last.cause);
+    json_add_string(json, "outcome", reload_outcome_name(last.outcome));
+    json_add_number(json, "total_ms", last.total_ms);
+    json_add_string(json, "verdict", last.verdict[0] ? last.verdict : NULL);
     write_time(json, "at", last.at_s);
     json_end_object(json);
 }
@@ -70,16 +69,16 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     if (application->pool_app) {
         pool_app_stats(application->pool_app, &stats);
     }
-    json_integer(json, "requests", (int64_t)stats.requests);
-    json_integer(json, "in_flight", stats.in_flight);
-    json_integer(json, "queued", stats.queued);
-    json_integer(json, "rejected", (int64_t)stats.rejected);
+    json_add_integer(json, "requests", (int64_t)stats.requests);
+    json_add_integer(json, "in_flight", stats.in_flight);
+    json_add_integer(json, "queued", stats.queued);
+    json_add_integer(json, "rejected", (int64_t)stats.rejected);
     write_time(json, "loaded_at", atomic_load(&application->loaded_at_s));
-    json_number(json, "load_ms", atomic_load(&application->load_us) / 1000.0);
+    json_add_number(json, "load_ms", atomic_load(&application->load_us) / 1000.0);
     json_begin_object(json, "latency_ms");
-    json_number(json, "p50", latency_percentile_ms(application->latency, 0.50));
-    json_number(json, "p90", latency_percentile_ms(application->latency, 0.90));
-    json_number(json, "p99", latency_percentile_ms(application->latency, 0.99));
+    json_add_number(json, "p50", latency_percentile_ms(application->latency, 0.50));
+    json_add_number(json, "p90", latency_percentile_ms(application->latency, 0.90));
+    json_add_number(json, "p99", latency_percentile_ms(application->latency, 0.99));
     json_end_object(json);
 }
 
@@ -89,16 +88,16 @@ static void write_application(struct json_writer *json, const struct status_part
         application->pool_app ? pool_app_interpreter(application->pool_app) : NULL;
     const struct error *failure = atomic_load(&application->failure);
     json_begin_object(json, NULL);
-    json_string(json, "name", application->config->name);
-    json_string(json, "file", application->config->file);
-    json_string(json, "interpreter",
-                interpreter ? pool_interpreter_name(interpreter)
-                            : application_interpreter(application->config));
-    json_string(json, "gil", application->config->gil_own ? "own" : "shared");
-    json_integer(json, "generation", (int64_t)atomic_load(&application->generation));
-    json_string(json, "state", state_of(part, application));
+    json_add_string(json, "name", application->config->name);
+    json_add_string(json, "file", application->config->file);
+    json_add_string(json, "interpreter",
+                    interpreter ? pool_interpreter_name(interpreter)
+                                : application_interpreter(application->config));
+    json_add_string(json, "gil", application->config->gil_own ? "own" : "shared");
+    json_add_integer(json, "generation", (int64_t)atomic_load(&application->generation));
+    json_add_string(json, "state", state_of(part, application));
     if (failure) {
-        json_string(json, "error", failure->text);
+        json_add_string(json, "error", failure->text);
     }
     write_numbers(json, application);
     write_reload(json, part, application);
@@ -124,14 +123,14 @@ static void write_connections(struct json_writer *json, const struct status_part
     if (part->intake) {
         intake_stats(part->intake, &stats);
     }
-    json_integer(json, "requests", (int64_t)stats.requests);
-    json_integer(json, "rss_bytes", (int64_t)memory_resident_bytes());
+    json_add_integer(json, "requests", (int64_t)stats.requests);
+    json_add_integer(json, "rss_bytes", (int64_t)memory_resident_bytes());
     json_begin_object(json, "connections");
-    json_integer(json, "accepted", (int64_t)stats.connections_accepted);
-    json_integer(json, "open", stats.connections_open);
-    json_integer(json, "idle", stats.connections_idle);
+    json_add_integer(json, "accepted", (int64_t)stats.connections_accepted);
+    json_add_integer(json, "open", stats.connections_open);
+    json_add_integer(json, "idle", stats.connections_idle);
     json_end_object(json);
-    json_integer(json, "zombies", pool_zombies(part->pool));
+    json_add_integer(json, "zombies", pool_zombies(part->pool));
 }
 
 /** What each thread is doing. */
@@ -147,10 +146,10 @@ static void write_running(struct json_writer *json, const struct status_part *pa
         }
         listed++;
         json_begin_object(json, NULL);
-        json_string(json, "app", view.app);
-        json_string(json, "request_id", view.request_id[0] ? view.request_id : NULL);
-        json_string(json, "doing", view.activity == SLOT_LOADING ? "loading" : view.line);
-        json_number(json, "ms", (double)(now_ns - view.started_ns) / 1e6);
+        json_add_string(json, "app", view.app);
+        json_add_string(json, "request_id", view.request_id[0] ? view.request_id : NULL);
+        json_add_string(json, "doing", view.activity == SLOT_LOADING ? "loading" : view.line);
+        json_add_number(json, "ms", (double)(now_ns - view.started_ns) / 1e6);
         json_end_object(json);
     }
     json_end_array(json);
@@ -160,8 +159,8 @@ char *status_part_write(const struct status_part *part) {
     struct json_writer json = {0};
     struct writing writing = {&json, part};
     json_begin_object(&json, NULL);
-    json_integer(&json, "pid", getpid());
-    json_string(&json, "state", worker_state(part));
+    json_add_integer(&json, "pid", getpid());
+    json_add_string(&json, "state", worker_state(part));
     write_connections(&json, part);
     write_running(&json, part);
     json_begin_array(&json, "apps");

@@ -54,7 +54,7 @@ static void reply_with_status(struct request *request, enum format format, const
         reply_content(request, "application/json", text, bytes);
         return;
     }
-    struct json *json = json_parse(text, bytes, NULL);
+    json_t *json = json_parse(text, bytes, NULL);
     char *made = format == FORMAT_PAGE ? status_page(json) : status_metrics(json);
     if (made) {
         reply_content(request,
@@ -66,7 +66,7 @@ static void reply_with_status(struct request *request, enum format format, const
         reply_status(request, "500 Internal Server Error", NULL, NULL);
     }
     free(made);
-    json_free(json);
+    json_decref(json);
 }
 
 void status_requests_answer(struct status_requests *requests, uint64_t number, const char *text,

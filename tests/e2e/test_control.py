@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 import unittest
 
@@ -257,6 +258,64 @@ class ControlPath(HostTestCase):
         second.log.wait_for(r"\[control\.failed\].*another")
         out = run("status", "--json", "-s", control)[1]
         self.assertEqual(json.loads(out)["pid"], first.process.pid)
+
+
+class HostileSocket(HostTestCase):
+    """`fcgi_host status` and `reload` asked of a socket that another program listens at."""
+
+    def answered(self, command, answer):
+        path = self.path("hostile")
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+            listening.listen()
+
+            def serve():
+                connection, _ = listening.accept()
+                with connection:
+                    connection.settimeout(DEADLINE_S)
+                    connection.recv(4096)
+                    connection.sendall(answer)
+            thread = threading.Thread(target=serve)
+            thread.start()
+            try:
+                return run(command, "-s", path)
+            finally:
+                thread.join()
+                os.unlink(path)
+
+    def test_what_is_no_document_is_an_error(self):
+        for answer in (b'"\\u12\0', b'"\\u12\0\0"', b'{"version":"a\0b"}', b'{"workers":[{"apps":[',
+                       b"[" * 1000000 + b"]" * 1000000, b"\x1b[2J", b'{"version":"\xff"}'):
+            with self.subTest(answer=answer[:30]):
+                status, out, err = self.answered("status", answer)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(err, r"^fcgi_host status: not JSON: [ -~]+\n$")
+
+    def test_a_document_of_another_shape_is_an_empty_table(self):
+        for answer in (b"1", b'"x"', b"[]", b"null", b'{"workers":{"apps":1},"pid":"x"}',
+                       b'{"workers":[1,[],{"apps":{}},{"apps":[null,{"latency_ms":7}]}]}'):
+            with self.subTest(answer=answer):
+                status, out, err = self.answered("status", answer)
+                self.assertEqual((status, err), (0, ""))
+                self.assertIn("fcgi_host ", out)
+
+    def test_a_string_of_ten_megabytes_is_shown(self):
+        text = b"x" * (10 << 20)
+        status, out, _ = self.answered("status", b'{"version":"' + text + b'"}')
+        self.assertEqual(status, 0)
+        self.assertIn(text.decode(), out)
+
+    def test_no_escape_sequence_reaches_the_terminal(self):
+        evil = r"\u001b[2J\u009b1m"
+        app = ",".join(f'"{key}":"{evil}"' for key in ("name", "state", "error", "interpreter"))
+        last = ",".join(f'"{key}":"{evil}"' for key in ("cause", "outcome", "why", "verdict"))
+        document = (f'{{"version":"{evil}","python":"{evil}","last_replacement":{{{last}}},'
+                    f'"workers":[{{"state":"{evil}","apps":[{{{app},"reload":'
+                    f'{{"strategy":"{evil}","why":"{evil}","last":{{{last}}}}}}}]}}]}}')
+        for command, answer in (("status", document), ("reload", f"{{{last}}}")):
+            status, out, err = self.answered(command, answer.encode())
+            self.assertRegex(out + err, r"^[\n -~]+$")
+            self.assertIn(r"\x1b[2J", out + err)
 
 
 class Log(HostTestCase):

@@ -48,6 +48,7 @@ LIBRARY_OF = {  # system header → rooms that may include it
     "fcgiapp.h": (),
     "fcgi_stdio.h": (),
     "ini.h": ("fcgi_host/config",),
+    "jansson.h": ("fcgi_host/base",),
     "libelf.h": ("reload/memory",),
     "gelf.h": ("reload/memory",),
     "elfutils/libdw.h": (),

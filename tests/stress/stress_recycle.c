@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/base/json_read.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "reload/stale/stale.h"
 #include "tests/support/pool_fixture.h"
@@ -57,9 +58,9 @@ static void *write_status(void *arg) {
         json_end_array(&writer);
         json_end_object(&writer);
         assert(!writer.failed);
-        struct json *json = json_parse(writer.text, strlen(writer.text), NULL);
-        assert(json && is_whole(json_get_string(json, "why", "")));
-        json_free(json);
+        json_t *json = json_parse(writer.text, strlen(writer.text), NULL);
+        assert(json && is_whole(json_get_string(json, "why")));
+        json_decref(json);
         free(writer.text);
     }
     atomic_fetch_sub(&s_reading, 1);

@@ -1,0 +1,83 @@
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/c_locale.h"
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/log.h"
+
+/* A locale in glibc's own format, since a machine may have none with a comma: a magic number, the
+ * count of values, where each is, then the values. */
+static void write_comma_locale(const char *folder) {
+    struct {
+        uint32_t magic, count, at[6];
+        char point[4], separator[4], grouping[4];
+        uint32_t wide_point, wide_separator;
+        char codeset[8];
+    } numeric = {
+        .magic = 0x20031115 ^ LC_NUMERIC,
+        .count = 6,
+        .at = {32, 36, 40, 44, 48, 52},
+        .point = ",",
+        .separator = ".",
+        .grouping = "\3",
+        .wide_point = ',',
+        .wide_separator = '.',
+        .codeset = "UTF-8",
+    };
+    char path[128];
+    snprintf(path, sizeof path, "%s/comma", folder);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", folder);
+    FILE *file = fopen(path, "w");
+    cr_assert_eq(fwrite(&numeric, sizeof numeric, 1, file), 1);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static void set_comma_locale(void) {
+    static char s_folder[] = "/tmp/test_c_locale.XXXXXX";
+    char text[16];
+    cr_assert_not_null(mkdtemp(s_folder));
+    write_comma_locale(s_folder);
+    setenv("LOCPATH", s_folder, 1);
+    cr_assert_not_null(setlocale(LC_NUMERIC, "comma"));
+    snprintf(text, sizeof text, "%.1f", 1.5);
+    cr_assert_str_eq(text, "1,5", "the locale is not what it should be");
+    char path[128];
+    snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", s_folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/comma", s_folder);
+    rmdir(path);
+    rmdir(s_folder);
+}
+
+Test(c_locale, numbers_have_a_point_whatever_the_locale, .init = set_comma_locale) {
+    struct json_writer json = {0};
+    json_add_number(&json, NULL, 1234.5);
+    cr_assert_str_eq(json.text, "1234.500");
+    free(json.text);
+}
+
+Test(c_locale, the_log_has_points_whatever_the_locale, .init = set_comma_locale) {
+    int ends[2];
+    char line[256] = "";
+    cr_assert_eq(pipe(ends), 0);
+    int standard_error = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    log_line(LOG_INFO, "test.line", NULL, "took %.1f ms", 2.5);
+    dup2(standard_error, STDERR_FILENO);
+    cr_assert_gt(read(ends[0], line, sizeof line - 1), 0);
+    cr_assert_not_null(strstr(line, "took 2.5 ms"), "%s", line);
+}
+
+Test(c_locale, the_threads_own_locale_is_restored, .init = set_comma_locale) {
+    char text[16];
+    c_locale_leave(c_locale_enter());
+    snprintf(text, sizeof text, "%.1f", 1.5);
+    cr_assert_str_eq(text, "1,5");
+}

@@ -23,6 +23,9 @@ enum reload_mode {
     RELOAD_MODE_WORKER,
     RELOAD_MODE_OFF,
 };
+/** Beyond any sensible machine; bounds what the supervisor allocates. */
+enum { CONFIG_MAX_WORKERS = 256 };
+
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
 /** The interpreter that always exists: an application may be configured to live there, and is moved

@@ -7,19 +7,12 @@
 #define STRUCT_BOTH struct app_config
 #define STRUCT_SCRIPTS struct config
 
+#define KIND(name) &option_kind_##name
+#define NUMBER(low, high) KIND(number), .least = (low), .most = (high)
+
 const struct config_option options[OPTION_COUNT] = {
-#define OPTION(scope, key, field, kind, least, most, default_text, letter, flag, argument, text)   \
-    {SCOPE_##scope,                                                                                \
-     key,                                                                                          \
-     offsetof(STRUCT_##scope, field),                                                              \
-     &option_kind_##kind,                                                                          \
-     least,                                                                                        \
-     most,                                                                                         \
-     default_text,                                                                                 \
-     letter,                                                                                       \
-     flag,                                                                                         \
-     argument,                                                                                     \
-     text},
+#define OPTION(of_scope, field, ...)                                                               \
+    {.scope = SCOPE_##of_scope, .offset = offsetof(STRUCT_##of_scope, field), __VA_ARGS__},
 #include "fcgi_host/config/options.def"
 #undef OPTION
 };

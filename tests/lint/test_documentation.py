@@ -38,7 +38,7 @@ class Options(unittest.TestCase):
     def test_the_manual_page_has_every_key(self):
         text = (source.ROOT / "docs/man/fcgi_host.conf.5").read_text("utf-8")
         table = (source.ROOT / "fcgi_host/config/options.def").read_text("utf-8")
-        keys = re.findall(r'^OPTION\(\w+, "([^"]+)"', table, re.MULTILINE)
+        keys = re.findall(r'^OPTION\(\w+, \w+,\n +\.key = "([^"]+)"', table, re.MULTILINE)
         self.assertGreater(len(keys), 30)
         for key in keys:
             self.assertEqual(text.count(f".It Cm {key} "), 1, key)

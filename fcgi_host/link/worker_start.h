@@ -13,6 +13,13 @@ struct config;
 struct placement;
 struct scoreboard;
 
+enum {
+    /** Applications are loaded one after the other, so that a worker that dies is known to have
+     *  died of the one that was loading; but one that takes longer than this no longer holds up the
+     *  next.  The supervisor kills a worker that needs longer for all of them. */
+    WORKER_NEXT_LOAD_MS = 1000,
+};
+
 struct worker_start {
     const struct config *config;
     const struct placement *placement; /**< which interpreters are main, what not to load */

@@ -1,3 +1,5 @@
+#include "fcgi_host/supervisor/last_words.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -6,14 +8,13 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/supervisor/worker_process.h"
 
 enum {
     STACK_BYTES = 6000,  /**< of faulthandler's text: its beginning is the innermost frame */
-    LISTED_REQUESTS = 8, /**< of a worker that was killed: who else was in hand */
+    LISTED_REQUESTS = 8, /**< requests listed of a worker that was killed */
 };
 
-/** What a thread was doing, straight from the slot: nobody writes there any more. */
+/** What a thread was doing, read without a copy: the worker has ended. */
 static enum slot_activity activity_of(const struct scoreboard_slot *slot) {
     return atomic_load(&slot->sequence) % 2 ? (enum slot_activity)atomic_load(&slot->activity)
                                             : SLOT_IDLE;
@@ -24,7 +25,7 @@ static const struct scoreboard_slot *fatal_slot(const struct process *process) {
     return index >= 0 && index < SCOREBOARD_SLOTS ? &process->board->slots[index] : NULL;
 }
 
-const char *process_was_loading(const struct process *process) {
+const char *last_words_loading(const struct process *process) {
     const struct scoreboard_slot *slot = fatal_slot(process);
     if (slot && activity_of(slot) != SLOT_IDLE) {
         return activity_of(slot) == SLOT_LOADING ? slot->app : NULL;
@@ -59,7 +60,7 @@ static size_t read_stack(const struct process *process, char *text, size_t bytes
     return length;
 }
 
-/** "; in hand: app GET /x (id), …" for an end that no thread of it saw coming. */
+/** "; in hand: app GET /x (id), …" for an end that no thread of the worker saw coming. */
 static void list_requests(const struct process *process, char *text, size_t bytes) {
     unsigned used = atomic_load(&process->board->used), count = 0;
     size_t length = 0;
@@ -80,14 +81,13 @@ static void list_requests(const struct process *process, char *text, size_t byte
     }
 }
 
-void process_log_last_words(const struct process *process, int wait_status, char *why,
-                            size_t why_bytes) {
+void last_words_log(const struct process *process, int wait_status, char *why, size_t why_bytes) {
     char end[64], stack[STACK_BYTES], requests[2048] = "";
     const struct scoreboard_slot *slot = fatal_slot(process);
     struct log_about about = {0};
     describe_end(wait_status, end, sizeof end);
     size_t stack_bytes = read_stack(process, stack, sizeof stack);
-    const char *loading = process_was_loading(process);
+    const char *loading = last_words_loading(process);
     if (loading) {
         about.app = loading;
         snprintf(why, why_bytes, "%s while loading %s", end, loading);

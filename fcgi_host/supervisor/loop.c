@@ -4,8 +4,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "pool/base/clock.h"
 
 struct loop {
     int epoll_fd;
@@ -15,9 +16,7 @@ struct loop {
 };
 
 uint64_t loop_now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_now_ns() / 1000000;
 }
 
 struct loop *loop_new(struct error *err) {
@@ -99,7 +98,7 @@ static struct loop_timer *nearest(const struct loop *loop) {
     return nearest;
 }
 
-/** How long epoll may sleep. @return -1: for ever */
+/** How long epoll may sleep. @return milliseconds; -1: until a descriptor is ready */
 static int sleep_ms(const struct loop *loop) {
     const struct loop_timer *timer = nearest(loop);
     if (!timer) {

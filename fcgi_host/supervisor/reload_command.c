@@ -77,7 +77,7 @@ static void all_answered(struct reload *reload) {
     fleet_replace(
         reload->supervisor->fleet,
         &(struct replacement_wish){
-            .cause = "asked for: fcgi_host reload", .slot = -1, .done = replaced, .ctx = reload});
+            .cause = "asked for: fcgi_host reload", .seat = -1, .done = replaced, .ctx = reload});
 }
 
 /** @return whether nobody is left to wait for */
@@ -245,7 +245,7 @@ void supervisor_read_config_again(struct supervisor *supervisor) {
     placement_clear(fleet_placement(supervisor->fleet));
     fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
                                                                 .config = config,
-                                                                .slot = -1,
+                                                                .seat = -1,
                                                                 .done = config_replaced,
                                                                 .ctx = supervisor});
 }

@@ -1,39 +1,82 @@
+#include "fcgi_host/supervisor/replacement.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/link/reload_outcome.h"
-#include "fcgi_host/supervisor/fleet_internal.h"
 
-/** One crash, one in the main interpreter, and a worker without the culprit: then it must do. */
-enum { MAX_ATTEMPTS = 5 };
+enum {
+    /** One crash, one in the main interpreter, and a worker without the culprit: then it must do.
+     */
+    MAX_ATTEMPTS = 5,
+    /** How long an old worker may take to say that it accepts nothing any more: its intake thread
+     *  never blocks. */
+    LEFT_TIMEOUT_MS = 1000,
+};
 
-/** How long an old worker may take to say that it accepts nothing any more: its intake thread never
- *  blocks. */
-enum { LEFT_TIMEOUT_MS = 1000 };
+struct replacement {
+    struct replacement *next;
+    char cause[256];
+    struct config *config; /* the candidate; NULL: the one in effect */
+    int seat;              /* -1: all */
+    unsigned at;           /* the seat that is being replaced */
+    unsigned attempts;     /* workers that died while loading for it */
+    bool is_forced;
+    uint64_t started_ms; /* 0: waits in the queue */
+    void (*done)(void *ctx, const struct replacement_result *result);
+    void *ctx;
+};
 
-uint64_t fleet_drain_ms(const struct config *config) {
-    unsigned longest_s = config->scripts_root ? config->script_defaults.drain_timeout_s : 0;
-    for (size_t i = 0; i < config->app_count; i++) {
-        if (config->apps[i].drain_timeout_s > longest_s) {
-            longest_s = config->apps[i].drain_timeout_s;
-        }
-    }
-    return (uint64_t)longest_s * 1000;
+struct replacement_queue {
+    struct seats *seats;
+    struct replacement_hooks hooks;
+    struct replacement *first; /* the one under way, once it has begun */
+    /* The old worker was told to stop, and has not said yet that it accepts nothing; 0: none. */
+    pid_t leaving;
+    struct loop_timer left;
+};
+
+static void left_timeout(void *ctx) {
+    struct replacement_queue *queue = ctx;
+    replacement_left(queue, queue->leaving);
 }
 
-static void tell(struct replacement *replacement, bool is_kept, const char *why) {
-    if (replacement->done) {
-        const struct replacement_result result = {
-            .is_kept = is_kept,
-            .why = why,
-            .total_ms =
-                replacement->started_ms ? (double)(loop_now_ms() - replacement->started_ms) : 0,
-        };
-        replacement->done(replacement->ctx, &result);
+struct replacement_queue *replacement_queue_new(struct seats *seats,
+                                                const struct replacement_hooks *hooks,
+                                                struct error *err) {
+    struct replacement_queue *queue = calloc(1, sizeof *queue);
+    if (!queue) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
     }
+    queue->seats = seats;
+    queue->hooks = *hooks;
+    queue->left = (struct loop_timer){.expired = left_timeout, .ctx = queue};
+    return queue;
+}
+
+void replacement_queue_free(struct replacement_queue *queue) {
+    free(queue);
+}
+
+/* ---- Queue ---- */
+
+static void tell_requester(const struct replacement *replacement,
+                           const struct replacement_result *result) {
+    if (replacement->done) {
+        replacement->done(replacement->ctx, result);
+    }
+}
+
+static struct replacement_result result_of(const struct replacement *replacement, bool is_kept,
+                                           const char *why) {
+    return (struct replacement_result){
+        .cause = replacement->cause,
+        .why = why,
+        .is_kept = is_kept,
+        .seat = replacement->seat,
+        .total_ms = replacement->started_ms ? (double)(loop_now_ms() - replacement->started_ms) : 0,
+    };
 }
 
 static void replacement_free(struct replacement *replacement) {
@@ -41,60 +84,15 @@ static void replacement_free(struct replacement *replacement) {
     free(replacement);
 }
 
-/** The workers show the outcome as their applications' last reload. */
-static void tell_workers(struct fleet *fleet, const struct replacement *replacement, bool is_kept) {
-    for (unsigned i = 0; i < fleet->slot_count; i++) {
-        struct process *process = fleet->slots[i].current;
-        if (process && (replacement->slot < 0 || (unsigned)replacement->slot == i)) {
-            channel_tell(&process->end,
-                         &(struct channel_outgoing){
-                             .type = CHANNEL_REPLACED,
-                             .number = loop_now_ms() - replacement->started_ms,
-                             .name = reload_outcome_name(is_kept ? RELOAD_OUTCOME_KEPT
-                                                                 : RELOAD_OUTCOME_REPLACED),
-                             .text = replacement->cause});
-        }
-    }
-}
-
-/** A slot whose worker died while its replacement did not come up has nobody to start one. */
-static void fill_slots(struct fleet *fleet) {
-    for (unsigned i = 0; i < fleet->slot_count; i++) {
-        struct slot *slot = &fleet->slots[i];
-        if (!slot->current && !slot->coming && !slot->restart.is_armed) {
-            loop_arm(fleet->loop, &slot->restart,
-                     backoff_next_ms(&slot->backoff, loop_now_ms(), 0));
-        }
-    }
-}
-
-/** The first of the queue has ended, one way or the other. */
-static void finish(struct fleet *fleet, bool is_kept, const char *why) {
-    struct replacement *replacement = fleet->replacements;
-    struct fleet_last *last = &fleet->last;
-    snprintf(last->cause, sizeof last->cause, "%s", replacement->cause);
-    snprintf(last->why, sizeof last->why, "%s", why);
-    last->is_kept = is_kept;
-    last->total_ms = (double)(loop_now_ms() - replacement->started_ms);
-    last->at_s = time(NULL);
-    if (is_kept) {
-        log_line(LOG_ERROR, "worker.kept", NULL, "no replacement (%s): %s", replacement->cause,
-                 why);
-    }
-    tell_workers(fleet, replacement, is_kept);
-    fleet->replacements = replacement->next;
-    tell(replacement, is_kept, why);
-    replacement_free(replacement);
-    fleet_resize(fleet);
-    replacement_next(fleet);
-    fill_slots(fleet);
-}
-
-void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
+void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish) {
     struct replacement *replacement = calloc(1, sizeof *replacement);
-    if (!replacement || fleet->is_stopping) {
+    if (!replacement || queue->seats->is_closed) {
         const struct replacement_result result = {
-            .is_kept = true, .why = replacement ? "the host is stopping" : "out of memory"};
+            .cause = wish->cause,
+            .why = replacement ? "the host is stopping" : "out of memory",
+            .is_kept = true,
+            .seat = wish->seat,
+        };
         free(replacement);
         config_free(wish->config);
         if (wish->done) {
@@ -104,153 +102,159 @@ void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
     }
     snprintf(replacement->cause, sizeof replacement->cause, "%s", wish->cause);
     replacement->config = wish->config;
-    replacement->slot = wish->slot;
-    replacement->at = wish->slot < 0 ? 0 : (unsigned)wish->slot;
+    replacement->seat = wish->seat;
+    replacement->at = wish->seat < 0 ? 0 : (unsigned)wish->seat;
     replacement->is_forced = wish->is_forced;
     replacement->done = wish->done;
     replacement->ctx = wish->ctx;
-    struct replacement **last = &fleet->replacements;
+    struct replacement **last = &queue->first;
     while (*last) {
         last = &(*last)->next;
     }
     *last = replacement;
-    replacement_next(fleet);
+    replacement_next(queue);
 }
 
-void fleet_forget(struct fleet *fleet, void *ctx) {
-    for (struct replacement *each = fleet->replacements; each; each = each->next) {
+void replacement_forget(struct replacement_queue *queue, const void *ctx) {
+    for (struct replacement *each = queue->first; each; each = each->next) {
         if (each->ctx == ctx) {
             each->done = NULL;
         }
     }
 }
 
-void replacement_cancel_all(struct fleet *fleet, const char *why) {
-    for (unsigned i = 0; i < fleet->slot_count; i++) {
-        fleet->slots[i].is_leaving = false;
-        loop_disarm(fleet->loop, &fleet->slots[i].left);
-    }
-    while (fleet->replacements) {
-        struct replacement *replacement = fleet->replacements;
-        fleet->replacements = replacement->next;
-        tell(replacement, true, why);
+void replacement_cancel_all(struct replacement_queue *queue, const char *why) {
+    queue->leaving = 0;
+    loop_disarm(queue->seats->options.loop, &queue->left);
+    while (queue->first) {
+        struct replacement *replacement = queue->first;
+        queue->first = replacement->next;
+        const struct replacement_result result = result_of(replacement, true, why);
+        tell_requester(replacement, &result);
         replacement_free(replacement);
     }
 }
 
-void replacement_next(struct fleet *fleet) {
-    struct replacement *replacement = fleet->replacements;
-    if (!replacement || fleet->is_stopping) {
+bool replacement_is_under_way(const struct replacement_queue *queue) {
+    return queue->first && queue->first->started_ms;
+}
+
+/* ---- The first of the queue ---- */
+
+static void finish_replacement(struct replacement_queue *queue, bool is_kept, const char *why) {
+    struct replacement *replacement = queue->first;
+    const struct replacement_result result = result_of(replacement, is_kept, why);
+    if (is_kept) {
+        log_line(LOG_ERROR, "worker.kept", NULL, "no replacement (%s): %s", replacement->cause,
+                 why);
+    }
+    queue->first = replacement->next;
+    tell_requester(replacement, &result);
+    queue->hooks.ended(queue->hooks.ctx, &result);
+    replacement_free(replacement);
+}
+
+void replacement_next(struct replacement_queue *queue) {
+    struct replacement *replacement = queue->first;
+    struct seats *seats = queue->seats;
+    if (!replacement || seats->is_closed) {
         return;
     }
     if (replacement->started_ms == 0) {
         replacement->started_ms = loop_now_ms();
     }
-    if (replacement->at >= fleet->slot_count) {
-        finish(fleet, true, "that worker is gone");
+    if (replacement->at >= seats->count) {
+        finish_replacement(queue, true, "that worker is gone");
         return;
     }
-    struct slot *slot = &fleet->slots[replacement->at];
-    if (slot->coming || slot->is_leaving) {
+    struct seat *seat = &seats->items[replacement->at];
+    if (seat->coming || queue->leaving) {
         return;
     }
-    loop_disarm(fleet->loop, &slot->restart);
-    const struct config *config = replacement->config ? replacement->config : fleet->config;
-    slot->coming = fleet_launch(fleet, slot, config, replacement->cause);
-    if (!slot->coming) {
-        finish(fleet, true, "no process could be started");
+    loop_disarm(seats->options.loop, &seat->refill);
+    seat->coming = seat_launch(seat, replacement->config ? replacement->config : seats->config,
+                               replacement->cause);
+    if (!seat->coming) {
+        finish_replacement(queue, true, "no process could be started");
     }
-}
-
-/** The candidate works: it is the configuration in effect from now on. */
-static void adopt_config(struct fleet *fleet, struct replacement *replacement) {
-    if (!replacement->config) {
-        return;
-    }
-    const struct config *before = fleet->config;
-    struct config *owned_before = fleet->owned_config;
-    fleet->config = fleet->owned_config = replacement->config;
-    replacement->config = NULL;
-    fleet->hooks.config_changed(fleet->hooks.ctx, before, fleet->config);
-    config_free(owned_before);
 }
 
 /** An application that serves in the old worker and did not load in the new one, or NULL. */
-static const char *lost_application(const struct slot *slot) {
-    const struct process *coming = slot->coming;
+static const char *lost_application(const struct seat *seat) {
+    const struct process *coming = seat->coming;
     for (size_t i = 0; i < coming->failed.count; i++) {
-        if (!process_has_failed(slot->current, coming->failed.items[i])) {
+        if (!process_has_failed(seat->current, coming->failed.items[i])) {
             return coming->failed.items[i];
         }
     }
     return NULL;
 }
 
-/** The new worker serves, the old one takes nothing any more: whoever asked may know. */
-static void switched(struct slot *slot) {
-    struct fleet *fleet = slot->fleet;
-    struct replacement *replacement = fleet->replacements;
+/** The new worker serves, the old one accepts nothing any more: go on with the next seat. */
+static void finish_seat(struct replacement_queue *queue) {
+    struct replacement *replacement = queue->first;
+    const struct seat *seat = &queue->seats->items[replacement->at];
     log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
-             slot->current ? (int)slot->current->pid : 0, (int)slot->left_pid, replacement->cause);
+             seat->current ? (int)seat->current->pid : 0, (int)queue->leaving, replacement->cause);
+    queue->leaving = 0;
     replacement->attempts = 0;
     replacement->at++;
-    if (replacement->slot >= 0 || replacement->at >= fleet->slot_count) {
-        finish(fleet, false, "");
+    if (replacement->seat >= 0 || replacement->at >= queue->seats->count) {
+        finish_replacement(queue, false, "");
     } else {
-        replacement_next(fleet);
+        replacement_next(queue);
     }
 }
 
-void replacement_left(void *ctx) {
-    struct slot *slot = ctx;
-    if (slot->is_leaving) {
-        slot->is_leaving = false;
-        loop_disarm(slot->fleet->loop, &slot->left);
-        switched(slot);
+void replacement_left(struct replacement_queue *queue, pid_t pid) {
+    if (queue->leaving && queue->leaving == pid) {
+        loop_disarm(queue->seats->options.loop, &queue->left);
+        finish_seat(queue);
     }
 }
 
-static void switch_over(struct fleet *fleet, struct slot *slot) {
-    struct process *old = slot->current;
-    slot->current = slot->coming;
-    slot->coming = NULL;
-    slot->left_pid = old ? old->pid : 0;
+static void switch_over(struct replacement_queue *queue, struct seat *seat) {
+    struct replacement *replacement = queue->first;
+    struct process *old = seat->current;
+    seat->current = seat->coming;
+    seat->coming = NULL;
     if (old) { /* first: what it does not take any more, the new one does */
-        fleet_drain(old, slot->current, fleet_drain_ms(fleet->config));
+        seat_drain(old, seat->current, seat_drain_ms(queue->seats->config));
     }
-    fleet_accept(slot->current);
-    adopt_config(fleet, fleet->replacements);
+    seat_accept(seat->current);
+    if (replacement->config) {
+        struct config *config = replacement->config;
+        replacement->config = NULL;
+        queue->hooks.config_proven(queue->hooks.ctx, config);
+    }
     if (old) {
-        slot->is_leaving = true;
-        loop_arm(fleet->loop, &slot->left, LEFT_TIMEOUT_MS);
+        queue->leaving = old->pid;
+        loop_arm(queue->seats->options.loop, &queue->left, LEFT_TIMEOUT_MS);
     } else {
-        switched(slot);
+        finish_seat(queue);
     }
 }
 
-void replacement_loaded(struct fleet *fleet, struct slot *slot) {
-    struct replacement *replacement = fleet->replacements;
-    const char *lost = slot->current && !replacement->is_forced ? lost_application(slot) : NULL;
+void replacement_loaded(struct replacement_queue *queue, struct seat *seat) {
+    const char *lost = seat->current && !queue->first->is_forced ? lost_application(seat) : NULL;
     if (!lost) {
-        switch_over(fleet, slot);
+        switch_over(queue, seat);
         return;
     }
     char why[512];
     snprintf(why, sizeof why, "%s does not load in the new worker; the old one goes on", lost);
-    process_kill(slot->coming);
-    slot->coming = NULL;
-    finish(fleet, true, why);
+    seat_kill(seat->coming);
+    seat->coming = NULL;
+    finish_replacement(queue, true, why);
 }
 
-void replacement_died(struct fleet *fleet, struct slot *slot, const char *why) {
-    struct replacement *replacement = fleet->replacements;
-    if (fleet->is_stopping) {
+void replacement_died(struct replacement_queue *queue, const char *why) {
+    if (queue->seats->is_closed) {
         return;
     }
-    (void)slot;
-    if (++replacement->attempts < MAX_ATTEMPTS) {
-        replacement_next(fleet);
+    if (++queue->first->attempts < MAX_ATTEMPTS) {
+        replacement_next(queue);
     } else {
-        finish(fleet, true, why);
+        finish_replacement(queue, true, why);
     }
 }

@@ -1,102 +1,91 @@
 /**
- * What fleet.c (processes) and replacement.c (one after the other) share.
+ * The places of the workers, and what can be done to a worker: start it, let it accept, drain it,
+ * kill it.  What is to be done when is for the fleet (fleet.h) and for replacements
+ * (replacement.h) to decide.
  *
  * @thread the supervisor's  @tstate none
  */
-#ifndef FCGI_HOST_SUPERVISOR_FLEET_INTERNAL_H
-#define FCGI_HOST_SUPERVISOR_FLEET_INTERNAL_H
+#ifndef FCGI_HOST_SUPERVISOR_SEAT_H
+#define FCGI_HOST_SUPERVISOR_SEAT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/supervisor/backoff.h"
-#include "fcgi_host/supervisor/fleet.h"
-
-/** More than any machine of today has use for; bounds what is allocated. */
-enum { MAX_WORKERS = 256 };
-
-enum {
-    /** The first worker waits so long for what is slow to load, with connections in the backlog;
-     *  then it accepts, so that the other applications can be reached. */
-    FLEET_PATIENCE_MS = 5000,
-    /** After stop_timeout_s: to run what an application does at its end. */
-    FLEET_STOP_GRACE_MS = 1000,
-};
+#include "fcgi_host/supervisor/loop.h"
+#include "fcgi_host/supervisor/worker_process.h"
+#include "pool/base/error.h"
 
 /** A place for a worker. */
-struct slot {
-    struct fleet *fleet;
+struct seat {
+    struct seats *all;
     unsigned index;
     struct process *current; /**< serves, or loads when there was none before it */
     struct process *coming;  /**< loads, to take the place of `current` */
-    /** The one before `current` was told to stop, and has not said yet that it accepts nothing. */
-    bool is_leaving;
-    pid_t left_pid;
-    struct loop_timer left;
     struct backoff backoff;
-    struct loop_timer restart;
-    unsigned failed_starts; /**< in a row, without an application to blame */
+    struct loop_timer refill; /**< while the seat is empty: when seat_fill() is called */
+    unsigned failed_starts;   /**< in a row, without an application to blame */
 };
 
-struct replacement {
-    struct replacement *next;
-    char cause[256];
-    struct config *config; /**< the candidate; NULL: the one in effect */
-    int slot;              /**< -1: all */
-    unsigned at;           /**< the slot that is being replaced */
-    unsigned attempts;     /**< workers that died while loading for it */
-    bool is_forced;
-    uint64_t started_ms; /**< 0: waits in the queue */
-    void (*done)(void *ctx, const struct replacement_result *result);
+struct seats_options {
+    struct loop *loop;
+    int listen_fd;
+    worker_run_function *run_worker; /**< a child's main() */
+    /** In a new child: close what is the supervisor's. */
+    void (*in_child)(void *ctx);
+    void *in_child_ctx;
+    /** A worker has sent a message. Its descriptor, if it has one, is to be closed. */
+    void (*message)(void *ctx, struct process *process, const struct channel_message *message);
+    /** The first worker accepts. Called once. */
+    void (*serving)(void *ctx);
     void *ctx;
 };
 
-struct fleet {
-    struct loop *loop;
-    struct fleet_hooks hooks;
-    int listen_fd;
-    uint64_t stop_at_ms; /**< once stopping: CLOCK_MONOTONIC */
-    const struct config *config;
-    struct config *owned_config; /**< `config` when it was read again, to be freed */
+/** All seats of a host, and what every worker is started with. */
+struct seats {
+    struct seats_options options;
+    struct seat *items; /**< CONFIG_MAX_WORKERS of them */
+    unsigned count;     /**< of those that are in use */
+    struct process *processes;
+    const struct config *config; /**< in effect */
     struct placement *placement;
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
-    struct process *processes;
-    struct slot *slots;
-    unsigned slot_count;
-    struct replacement *replacements; /**< the first is under way */
-    struct fleet_last last;
-    struct loop_timer stop_deadline;
-    bool is_stopping, has_served;
+    bool is_closed;          /**< the host stops: no worker is started any more */
+    bool has_served;
 };
 
-/** Start a worker for a slot, or log why not. @return NULL then */
-struct process *fleet_launch(struct fleet *fleet, struct slot *slot, const struct config *config,
-                             const char *cause);
-/** Let a process accept connections. */
-void fleet_accept(struct process *process);
-/** Tell a process to finish and go. @param heir  takes its idle connections; NULL: nobody, and
- *  nobody accepts after it either */
-void fleet_drain(struct process *process, struct process *heir, uint64_t timeout_ms);
+/** @param config  the caller's, valid until another takes its place
+ *  @return no seat in use, or NULL: ERR_MEMORY */
+struct seats *seats_new(const struct seats_options *options, const struct config *config,
+                        struct error *err);
+/** Every process must have ended. NULL is fine. */
+void seats_free(struct seats *seats);
 
-/** Handle what a process sent before it ended. */
-void fleet_hear_out(struct process *process);
-/** Start a worker for a slot that has none (a loop_timer's callback). @param ctx  struct slot * */
-void fleet_restart(void *ctx);
-/** As many slots as the configuration says. */
-void fleet_resize(struct fleet *fleet);
-/** The longest drain_timeout_s of any application. */
-uint64_t fleet_drain_ms(const struct config *config);
-/** @param ctx  struct fleet * */
-void fleet_stop_deadline(void *ctx);
+/** Start a worker for a seat, as neither `current` nor `coming` yet, or log why not.
+ *  @param cause  for the log; NULL: none  @return NULL then */
+struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause);
+/** Start a worker for an empty seat, or try again later (a loop_timer's callback).
+ *  @param ctx  struct seat * */
+void seat_fill(void *ctx);
 
-/** Go on with the queue of replacements: something has happened. */
-void replacement_next(struct fleet *fleet);
-/** The old worker accepts nothing any more (a loop_timer's callback too). @param ctx  struct slot *
+/** Let a worker accept connections. One that accepts already, or is to go, is left alone. */
+void seat_accept(struct process *process);
+/**
+ * Tell a worker to finish what it has and go; it is killed when it takes too long.
+ * @param successor  takes its idle connections; NULL: no other worker accepts after this one
  */
-void replacement_left(void *ctx);
-/** `coming` has loaded. */
-void replacement_loaded(struct fleet *fleet, struct slot *slot);
-/** `coming` died, and is no longer in its slot. @param why for people */
-void replacement_died(struct fleet *fleet, struct slot *slot, const char *why);
-/** The host stops: tell all that nothing comes of it. */
-void replacement_cancel_all(struct fleet *fleet, const char *why);
+void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms);
+/** The longest drain_timeout_s of any application, in milliseconds. */
+uint64_t seat_drain_ms(const struct config *config);
+/** Kill a worker: its end is no crash. */
+void seat_kill(struct process *process);
+
+/** Handle what a worker sent before it ended. */
+void seat_read_rest(struct process *process);
+/** A worker has ended: its timers and its channel are watched no longer. */
+void seat_unwatch(struct process *process);
 
 #endif

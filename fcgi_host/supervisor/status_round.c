@@ -19,6 +19,13 @@ struct asker {
     uint64_t number;
 };
 
+/** A worker's answer in this round. */
+struct part {
+    struct part *next;
+    const struct process *process;
+    char *text; /* owned */
+};
+
 struct status_round {
     struct loop *loop;
     const char *python_version;
@@ -27,11 +34,12 @@ struct status_round {
     uint64_t started_ms; /* of the host */
     uint64_t number;     /* of the round */
     bool is_running;
+    struct part *parts;    /* that have come */
     struct asker *askers;  /* of this round */
     struct asker *waiting; /* for the next */
 };
 
-static void round_ended(void *ctx);
+static void end_round(void *ctx);
 
 struct status_round *status_round_new(struct loop *loop, const char *python_version,
                                       struct error *err) {
@@ -42,13 +50,32 @@ struct status_round *status_round_new(struct loop *loop, const char *python_vers
     }
     round->loop = loop;
     round->python_version = python_version;
-    round->timeout = (struct loop_timer){.expired = round_ended, .ctx = round};
+    round->timeout = (struct loop_timer){.expired = end_round, .ctx = round};
     round->started_ms = loop_now_ms();
     return round;
 }
 
 void status_round_set_fleet(struct status_round *round, struct fleet *fleet) {
     round->fleet = fleet;
+}
+
+static void parts_free(struct status_round *round) {
+    while (round->parts) {
+        struct part *part = round->parts;
+        round->parts = part->next;
+        free(part->text);
+        free(part);
+    }
+}
+
+/** @return a worker's part, or NULL when it has not come */
+static const char *part_of(const struct status_round *round, const struct process *process) {
+    for (const struct part *part = round->parts; part; part = part->next) {
+        if (part->process == process) {
+            return part->text;
+        }
+    }
+    return NULL;
 }
 
 static void askers_free(struct asker *asker) {
@@ -62,6 +89,7 @@ static void askers_free(struct asker *asker) {
 void status_round_free(struct status_round *round) {
     if (round) {
         loop_disarm(round->loop, &round->timeout);
+        parts_free(round);
         askers_free(round->askers);
         askers_free(round->waiting);
         free(round);
@@ -110,8 +138,9 @@ static void write_document(const struct status_round *round, struct json_writer 
     json_begin_array(json, "workers");
     for (struct process *process = fleet_processes(round->fleet); process;
          process = process->next) {
-        if (process->status_part) {
-            json_add_raw(json, NULL, process->status_part, strlen(process->status_part));
+        const char *part = part_of(round, process);
+        if (part) {
+            json_add_raw(json, NULL, part, strlen(part));
         } else if (process->state != PROCESS_DOOMED) {
             write_silent(json, process);
         }
@@ -122,15 +151,14 @@ static void write_document(const struct status_round *round, struct json_writer 
 
 /* ---- A round ---- */
 
-static void start(struct status_round *round) {
+static void start_round(struct status_round *round) {
     round->is_running = true;
     round->number++;
+    parts_free(round);
     round->askers = round->waiting;
     round->waiting = NULL;
     for (struct process *process = fleet_processes(round->fleet); process;
          process = process->next) {
-        free(process->status_part);
-        process->status_part = NULL;
         if (process->state != PROCESS_DOOMED) {
             channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STATUS,
                                                                    .number = round->number});
@@ -139,7 +167,7 @@ static void start(struct status_round *round) {
     loop_arm(round->loop, &round->timeout, ANSWER_TIMEOUT_MS);
 }
 
-static void round_ended(void *ctx) {
+static void end_round(void *ctx) {
     struct status_round *round = ctx;
     struct json_writer json = {0};
     write_document(round, &json);
@@ -154,21 +182,21 @@ static void round_ended(void *ctx) {
     free(json.text);
     round->is_running = false;
     if (round->waiting) {
-        start(round);
+        start_round(round);
     }
 }
 
-static void end_if_complete(struct status_round *round, const struct process *except) {
+static void end_if_complete(struct status_round *round) {
     if (!round->is_running) {
         return;
     }
     for (struct process *process = fleet_processes(round->fleet); process;
          process = process->next) {
-        if (process != except && process->state != PROCESS_DOOMED && !process->status_part) {
+        if (process->state != PROCESS_DOOMED && !part_of(round, process)) {
             return;
         }
     }
-    round_ended(round);
+    end_round(round);
 }
 
 void status_round_ask(struct status_round *round, status_answer *answer, void *ctx,
@@ -181,8 +209,8 @@ void status_round_ask(struct status_round *round, status_answer *answer, void *c
     *asker = (struct asker){.next = round->waiting, .answer = answer, .ctx = ctx, .number = number};
     round->waiting = asker;
     if (!round->is_running) {
-        start(round);
-        end_if_complete(round, NULL);
+        start_round(round);
+        end_if_complete(round);
     }
 }
 
@@ -209,12 +237,22 @@ void status_round_part(struct status_round *round, struct process *process, uint
         free(text); /* of a round that did not wait for it */
         return;
     }
-    free(process->status_part);
-    process->status_part = text;
-    end_if_complete(round, NULL);
+    struct part *part = calloc(1, sizeof *part);
+    if (!part) {
+        free(text); /* out of memory: as if the worker had not answered */
+        return;
+    }
+    *part = (struct part){.next = round->parts, .process = process, .text = text};
+    round->parts = part;
+    end_if_complete(round);
 }
 
 void status_round_gone(struct status_round *round, struct process *process) {
     status_round_forget(round, process);
-    end_if_complete(round, process);
+    for (struct part **link = &round->parts; *link; link = &(*link)->next) {
+        if ((*link)->process == process) {
+            (*link)->process = NULL; /* its address may be another's soon */
+        }
+    }
+    end_if_complete(round);
 }

@@ -180,7 +180,7 @@ static void on_file_changed(void *ctx, const char *path) {
     char cause[PATH_MAX + 16];
     snprintf(cause, sizeof cause, "changed: %s", path);
     placement_retry(fleet_placement(supervisor->fleet), NULL);
-    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = cause, .slot = -1});
+    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = cause, .seat = -1});
 }
 
 static void in_child(void *ctx) {

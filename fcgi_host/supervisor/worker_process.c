@@ -95,13 +95,7 @@ void process_free(struct process *process) {
         free(process->failed.items[i]);
     }
     free(process->failed.items);
-    free(process->status_part);
     free(process);
-}
-
-void process_kill(struct process *process) {
-    process->state = PROCESS_DOOMED;
-    kill(process->pid, SIGKILL);
 }
 
 void process_add_failed(struct process *process, const char *app) {

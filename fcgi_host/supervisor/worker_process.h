@@ -1,5 +1,5 @@
 /**
- * A worker process as the supervisor sees it: started, told, killed, reaped.
+ * A worker process as the supervisor sees it.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -19,6 +19,8 @@
 #include "fcgi_host/supervisor/loop.h"
 #include "pool/base/error.h"
 
+struct seat;
+
 enum process_state {
     PROCESS_LOADING,  /**< no ACCEPT yet */
     PROCESS_SERVING,  /**< ACCEPT was sent */
@@ -27,13 +29,12 @@ enum process_state {
 };
 
 struct process {
-    struct process *next; /**< the fleet's */
-    struct fleet *fleet;
+    struct process *next; /**< in the list of all */
+    struct seat *seat;
     pid_t pid;
-    unsigned slot;
     enum process_state state;
     bool is_loaded;                  /**< LOADED has come */
-    bool is_refused;                 /**< REFUSED has come: it only served to find that out */
+    bool is_refused;                 /**< REFUSED has come: the worker was a probe */
     bool is_overdue;                 /**< killed because it did not load in time */
     struct string_list failed;       /**< applications that did not load */
     uint64_t started_ms, serving_ms; /**< CLOCK_MONOTONIC; 0: not yet */
@@ -43,7 +44,6 @@ struct process {
     struct loop_timer patience; /**< until it accepts though something still loads */
     struct scoreboard *board;
     int last_words_fd;       /**< a memory file that faulthandler writes to */
-    char *status_part;       /**< status_round.h's */
     struct balance *balance; /**< of which it is a member, or NULL */
     int balance_member;
 };
@@ -66,22 +66,8 @@ struct process_start {
 struct process *process_start(const struct process_start *start, struct error *err);
 void process_free(struct process *process);
 
-/** SIGKILL, by intention. */
-void process_kill(struct process *process);
-
 /** Note that an application did not load. */
 void process_add_failed(struct process *process, const char *app);
 bool process_has_failed(const struct process *process, const char *app);
-
-/** The application that it was loading when it ended, or NULL. Valid as long as the process. */
-const char *process_was_loading(const struct process *process);
-
-/**
- * Log [worker.crashed]: how it ended, what its threads were doing, the Python stack.
- * @param wait_status  of waitpid()
- * @param ret_why      one line for the status
- */
-void process_log_last_words(const struct process *process, int wait_status, char *ret_why,
-                            size_t why_bytes);
 
 #endif

@@ -1,0 +1,27 @@
+/**
+ * What fleet.c (life, messages) and fleet_end.c (workers that have ended) share.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_FLEET_INTERNAL_H
+#define FCGI_HOST_SUPERVISOR_FLEET_INTERNAL_H
+
+#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/replacement.h"
+#include "fcgi_host/supervisor/seat.h"
+
+struct fleet {
+    struct loop *loop;
+    struct fleet_hooks hooks;
+    struct seats *seats;
+    struct replacement_queue *replacements;
+    struct config *owned_config; /**< the one in effect when it was read again, to be freed */
+    struct fleet_last last;
+    uint64_t stop_at_ms; /**< once stopping: CLOCK_MONOTONIC */
+    struct loop_timer stop_deadline;
+};
+
+/** A process has ended and is no longer in the fleet's list: decide what follows, and free it. */
+void fleet_end_process(struct fleet *fleet, struct process *process, int wait_status);
+
+#endif

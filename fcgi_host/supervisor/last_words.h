@@ -1,0 +1,25 @@
+/**
+ * What a worker that has ended left behind: its threads' lines in the scoreboard, and the Python
+ * stack that faulthandler wrote.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_LAST_WORDS_H
+#define FCGI_HOST_SUPERVISOR_LAST_WORDS_H
+
+#include <stddef.h>
+
+#include "fcgi_host/supervisor/worker_process.h"
+
+/** The application that it was loading when it ended, or NULL. Valid as long as the process. */
+const char *last_words_loading(const struct process *process);
+
+/**
+ * Log [worker.crashed]: how it ended, what its threads were doing, the Python stack.
+ * @param wait_status  of waitpid()
+ * @param ret_why      one line for the status
+ */
+void last_words_log(const struct process *process, int wait_status, char *ret_why,
+                    size_t why_bytes);
+
+#endif

@@ -1,0 +1,83 @@
+/**
+ * Replacements of workers: a queue, one after the other, and every decision about the one that is
+ * under way.
+ *
+ *   queued → a new worker loads for the first seat
+ *     it has loaded everything that the old one serves → the old one is told to stop, the new one
+ *       accepts; the old one says that it accepts nothing any more → the next seat, or the end
+ *     an application is lost                           → the new worker is killed: "kept"
+ *     it dies                                          → another one, at most five times: "kept"
+ *
+ * What is done to workers is done by seat.h.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_REPLACEMENT_H
+#define FCGI_HOST_SUPERVISOR_REPLACEMENT_H
+
+#include <stdbool.h>
+
+#include "fcgi_host/supervisor/seat.h"
+
+/** How a replacement ended. */
+struct replacement_result {
+    const char *cause; /**< as in the wish */
+    const char *why;   /**< "" when it was not kept */
+    bool is_kept;      /**< the old worker goes on, `why` says why; else it was replaced */
+    int seat;          /**< as in the wish */
+    double total_ms;   /**< 0: it was never under way */
+};
+
+/** A wish for a replacement. All text is copied. */
+struct replacement_wish {
+    const char *cause;     /**< "asked by …", for log and status */
+    struct config *config; /**< a new configuration, taken over; NULL: the one in effect */
+    int seat;              /**< one worker; -1: all, one after the other */
+    /** Also when applications that served do not load: the old worker cannot go on. */
+    bool is_forced;
+    /** Told once how it ended. Optional. */
+    void (*done)(void *ctx, const struct replacement_result *result);
+    void *ctx;
+};
+
+struct replacement_hooks {
+    /** A worker has loaded with a new configuration: it is in effect from now on.
+     *  @param config  taken over */
+    void (*config_proven)(void *ctx, struct config *config);
+    /** A replacement that was under way has ended, and its `done` has been called; the next one
+     *  waits for replacement_next(). */
+    void (*ended)(void *ctx, const struct replacement_result *result);
+    void *ctx;
+};
+
+struct replacement_queue;
+
+/** @param seats  the caller's, valid as long as the queue  @return NULL: ERR_MEMORY */
+struct replacement_queue *replacement_queue_new(struct seats *seats,
+                                                const struct replacement_hooks *hooks,
+                                                struct error *err);
+/** Free an empty queue, or NULL. */
+void replacement_queue_free(struct replacement_queue *queue);
+
+/** Queue a replacement; one that cannot be queued (out of memory, the host stops) is told as kept,
+ *  during the call. */
+void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish);
+/** Call no `done` with this `ctx`: it is about to be freed. */
+void replacement_forget(struct replacement_queue *queue, const void *ctx);
+/** End every replacement, and report `why` to those who wait for it.  For a host that stops: the
+ *  seats are closed. */
+void replacement_cancel_all(struct replacement_queue *queue, const char *why);
+/** @return whether a replacement has begun and not ended: it counts on the seats */
+bool replacement_is_under_way(const struct replacement_queue *queue);
+
+/** Go on with the first of the queue, if it waits for nothing. */
+void replacement_next(struct replacement_queue *queue);
+/** `seat->coming` has loaded. */
+void replacement_loaded(struct replacement_queue *queue, struct seat *seat);
+/** The worker that loaded for the first of the queue died, and is no longer in its seat.
+ *  @param why  for people */
+void replacement_died(struct replacement_queue *queue, const char *why);
+/** A worker says that it accepts nothing any more, or has ended. Any worker may be named. */
+void replacement_left(struct replacement_queue *queue, pid_t pid);
+
+#endif

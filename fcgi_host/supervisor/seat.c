@@ -1,0 +1,250 @@
+#include "fcgi_host/supervisor/seat.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+
+enum {
+    /** What a worker may take on top of the deadlines that it keeps itself. */
+    GRACE_MS = 5000,
+    /** The first worker waits so long for what is slow to load, with connections in the backlog;
+     *  then it accepts, so that the other applications can be reached. */
+    PATIENCE_MS = 5000,
+};
+
+/* ---- All seats ---- */
+
+struct seats *seats_new(const struct seats_options *options, const struct config *config,
+                        struct error *err) {
+    struct seats *seats = calloc(1, sizeof *seats);
+    if (seats) {
+        seats->items = calloc(CONFIG_MAX_WORKERS, sizeof *seats->items);
+        seats->placement = placement_new();
+    }
+    if (!seats || !seats->items || !seats->placement) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        seats_free(seats);
+        return NULL;
+    }
+    seats->options = *options;
+    seats->config = config;
+    for (unsigned i = 0; i < CONFIG_MAX_WORKERS; i++) {
+        struct seat *seat = &seats->items[i];
+        seat->all = seats;
+        seat->index = i;
+        seat->refill = (struct loop_timer){.expired = seat_fill, .ctx = seat};
+    }
+    return seats;
+}
+
+void seats_free(struct seats *seats) {
+    if (seats) {
+        placement_free(seats->placement);
+        balance_release(seats->balance);
+        free(seats->items);
+        free(seats);
+    }
+}
+
+/** How the workers of `config` share connections.  It lasts as long as they do. */
+static struct balance *balance_for(struct seats *seats, const struct config *config) {
+    /* While they are replaced there are as many again. */
+    unsigned members = 2 * config->workers;
+    struct error err;
+    if (config->workers <= 1) {
+        return NULL;
+    }
+    if (!seats->balance || balance_size(seats->balance) < members) {
+        balance_release(seats->balance);
+        seats->balance = balance_new(members, &err);
+        if (!seats->balance) {
+            log_line(LOG_WARN, "worker.balance", NULL, "connections are not shared evenly: %s",
+                     err.text);
+        }
+    }
+    return seats->balance;
+}
+
+/* ---- Messages ---- */
+
+static void pass_on(struct process *process, const struct channel_message *message) {
+    const struct seats_options *options = &process->seat->all->options;
+    options->message(options->ctx, process, message);
+}
+
+static void on_channel(void *ctx, uint32_t events) {
+    struct process *process = ctx;
+    struct channel_message message;
+    struct error err;
+    (void)events;
+    if (channel_receive(process->channel.fd, &message, &err) == 0) {
+        pass_on(process, &message);
+    } else if (err.code != ERR_BUSY) {
+        /* It has ended or is about to: SIGCHLD tells. */
+        loop_remove(process->seat->all->options.loop, &process->channel);
+    }
+}
+
+void seat_read_rest(struct process *process) {
+    struct channel_message message;
+    while (channel_receive(process->channel.fd, &message, NULL) == 0) {
+        if (message.type == CHANNEL_LOADED) {
+            process->is_loaded = true; /* too late to let it serve */
+        } else {
+            pass_on(process, &message);
+        }
+    }
+}
+
+/* ---- Starting ---- */
+
+static void load_deadline(void *ctx) {
+    struct process *process = ctx;
+    log_line(LOG_ERROR, "worker.stuck", NULL, "worker %d did not load in time: killed",
+             (int)process->pid);
+    process->is_overdue = true;
+    kill(process->pid, SIGKILL); /* its end is a crash: whatever was loading is to blame */
+}
+
+static void patience_ended(void *ctx) {
+    seat_accept(ctx);
+}
+
+static void watch_process(struct seat *seat, struct process *process, const struct config *config) {
+    struct seats *seats = seat->all;
+    process->seat = seat;
+    process->channel.ready = on_channel;
+    process->channel.ctx = process;
+    process->deadline = (struct loop_timer){.expired = load_deadline, .ctx = process};
+    process->patience = (struct loop_timer){.expired = patience_ended, .ctx = process};
+    process->next = seats->processes;
+    seats->processes = process;
+    uint64_t load_ms = (uint64_t)config->startup_timeout_s * 1000 +
+                       config->app_count * WORKER_NEXT_LOAD_MS + GRACE_MS;
+    loop_arm(seats->options.loop, &process->deadline, load_ms);
+    if (loop_add(seats->options.loop, &process->channel, EPOLLIN, NULL)) {
+        seat_kill(process);
+    }
+}
+
+struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
+    struct seats *seats = seat->all;
+    struct error err;
+    const struct process_start start = {
+        .config = config,
+        .placement = seats->placement,
+        .is_candidate = config != seats->config,
+        .listen_fd = seats->options.listen_fd,
+        .is_one_of_many = config->workers > 1,
+        .balance = balance_for(seats, config),
+        .run_worker = seats->options.run_worker,
+        .in_child = seats->options.in_child,
+        .ctx = seats->options.in_child_ctx,
+    };
+    struct process *process = process_start(&start, &err);
+    if (!process) {
+        log_line(LOG_ERROR, "worker.failed", NULL, "cannot start a worker: %s", err.text);
+        return NULL;
+    }
+    watch_process(seat, process, config);
+    log_line(LOG_INFO, "worker.started", NULL, "worker %d started%s%s", (int)process->pid,
+             cause ? ": " : "", cause ? cause : "");
+    return process;
+}
+
+void seat_fill(void *ctx) {
+    struct seat *seat = ctx;
+    struct loop *loop = seat->all->options.loop;
+    if (seat->current || seat->coming || seat->all->is_closed) {
+        return;
+    }
+    seat->current = seat_launch(seat, seat->all->config, NULL);
+    if (seat->current) {
+        loop_arm(loop, &seat->current->patience, PATIENCE_MS);
+    } else {
+        loop_arm(loop, &seat->refill, backoff_next_ms(&seat->backoff, loop_now_ms(), 0));
+    }
+}
+
+void seat_accept(struct process *process) {
+    struct seats *seats = process->seat->all;
+    loop_disarm(seats->options.loop, &process->patience);
+    if (process->state != PROCESS_LOADING) {
+        return;
+    }
+    process->state = PROCESS_SERVING;
+    process->serving_ms = loop_now_ms();
+    channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_ACCEPT});
+    if (!seats->has_served) {
+        seats->has_served = true;
+        seats->options.serving(seats->options.ctx);
+    }
+}
+
+/* ---- Ending ---- */
+
+static void drain_deadline(void *ctx) {
+    struct process *process = ctx;
+    log_line(LOG_WARN, "worker.stuck", NULL, "worker %d did not end in time: killed",
+             (int)process->pid);
+    seat_kill(process);
+}
+
+/** Tell both where idle connections go. Without it they are closed, which web servers survive. */
+static void tell_successor(struct process *process, struct process *successor,
+                           uint64_t timeout_ms) {
+    int ends[2] = {-1, -1};
+    struct error err;
+    if (channel_pair(ends, &err)) {
+        log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
+    } else {
+        channel_tell(&successor->end,
+                     &(struct channel_outgoing){.type = CHANNEL_ADOPT, .fd = &ends[1]});
+    }
+    channel_tell(&process->end, &(struct channel_outgoing){
+                                    .type = CHANNEL_STOP, .number = timeout_ms, .fd = &ends[0]});
+    if (ends[0] >= 0) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+    struct loop *loop = process->seat->all->options.loop;
+    loop_disarm(loop, &process->patience);
+    process->state = PROCESS_DRAINING;
+    if (successor) {
+        tell_successor(process, successor, timeout_ms);
+    } else {
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STOP,
+                                                               .number = timeout_ms,
+                                                               .name = CHANNEL_STOP_LAST});
+    }
+    process->deadline.expired = drain_deadline;
+    loop_arm(loop, &process->deadline, timeout_ms + GRACE_MS);
+}
+
+uint64_t seat_drain_ms(const struct config *config) {
+    unsigned longest_s = config->scripts_root ? config->script_defaults.drain_timeout_s : 0;
+    for (size_t i = 0; i < config->app_count; i++) {
+        if (config->apps[i].drain_timeout_s > longest_s) {
+            longest_s = config->apps[i].drain_timeout_s;
+        }
+    }
+    return (uint64_t)longest_s * 1000;
+}
+
+void seat_kill(struct process *process) {
+    process->state = PROCESS_DOOMED;
+    kill(process->pid, SIGKILL);
+}
+
+void seat_unwatch(struct process *process) {
+    struct loop *loop = process->seat->all->options.loop;
+    loop_disarm(loop, &process->deadline);
+    loop_disarm(loop, &process->patience);
+    loop_remove(loop, &process->channel);
+}

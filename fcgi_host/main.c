@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/config/config.h"
+#include "fcgi_host/config/load.h"
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
 #include "fcgi_host/supervisor/supervisor.h"

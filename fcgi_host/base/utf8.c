@@ -39,26 +39,3 @@ size_t utf8_sequence(const char *text, size_t available) {
     }
     return length;
 }
-
-size_t utf8_encode(unsigned code_point, char bytes[4]) {
-    if (code_point < 0x80) {
-        bytes[0] = (char)code_point;
-        return 1;
-    }
-    if (code_point < 0x800) {
-        bytes[0] = (char)(0xc0 | code_point >> 6);
-        bytes[1] = (char)(0x80 | (code_point & 0x3f));
-        return 2;
-    }
-    if (code_point < 0x10000) {
-        bytes[0] = (char)(0xe0 | code_point >> 12);
-        bytes[1] = (char)(0x80 | (code_point >> 6 & 0x3f));
-        bytes[2] = (char)(0x80 | (code_point & 0x3f));
-        return 3;
-    }
-    bytes[0] = (char)(0xf0 | code_point >> 18);
-    bytes[1] = (char)(0x80 | (code_point >> 12 & 0x3f));
-    bytes[2] = (char)(0x80 | (code_point >> 6 & 0x3f));
-    bytes[3] = (char)(0x80 | (code_point & 0x3f));
-    return 4;
-}

@@ -12,7 +12,4 @@
 /** @return the length of the well-formed sequence that `bytes` starts with, 0 if it does not */
 size_t utf8_sequence(const char *bytes, size_t available);
 
-/** Write one code point (a valid one). @return its length, 1 to 4 */
-size_t utf8_encode(unsigned code_point, char ret_bytes[4]);
-
 #endif

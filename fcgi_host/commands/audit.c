@@ -7,6 +7,7 @@
 
 #include "fcgi_host/commands/audit_process.h"
 #include "fcgi_host/commands/audit_report.h"
+#include "fcgi_host/config/load.h"
 #include "pool/python/runtime.h"
 
 enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1, EXIT_USAGE = 2 };
@@ -85,7 +86,7 @@ struct options {
     } * targets;
 };
 
-static int parse(const struct command_line *line, struct options *options) {
+static int parse_arguments(const struct command_line *line, struct options *options) {
     static const struct option s_options[] = {{"json", no_argument, NULL, 'j'},
                                               {"module", required_argument, NULL, 'm'},
                                               {"timeout", required_argument, NULL, 't'},
@@ -141,7 +142,7 @@ int audit_command(const struct command_line *line, const struct config *config) 
     struct options options = {.patience_s = AUDIT_PATIENCE_S};
     struct json_writer writer = {0};
     int status = EXIT_RECYCLABLE;
-    if (parse(line, &options) != 0) {
+    if (parse_arguments(line, &options) != 0) {
         free(options.targets);
         return EXIT_USAGE;
     }

@@ -108,8 +108,8 @@ static int import_target(const char *name) {
     return module ? 0 : -1;
 }
 
-static int load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
-                struct error *err) {
+static int load_target(void *ctx, struct generation *generation, struct pool_app *app,
+                       void **ret_loaded, struct error *err) {
     struct audit *audit = ctx;
     (void)app;
     if (!audit->target->module) {
@@ -160,14 +160,14 @@ static bool may_end(void *ctx, struct generation *generation) {
 
 /* ---- Steps ---- */
 
-static int start(struct audit *audit, bool own_gil, bool is_main) {
+static int start_pool(struct audit *audit, bool own_gil, bool is_main) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
     const struct runtime_options runtime = {.not_withheld = audit->target->module,
                                             .builtins = s_builtins};
     const struct pool_hooks hooks = {.ctx = audit,
                                      .setup = setup,
-                                     .load = load,
+                                     .load = load_target,
                                      .unload = unload,
                                      .retiring = retiring,
                                      .may_end = may_end};
@@ -299,7 +299,7 @@ int audit_child(const struct audit_target *target, enum audit_way way, int fd) {
     static struct audit s_audit; /* outlives this function: threads may still use it */
     s_audit = (struct audit){.target = target, .fd = fd};
     SAY(&s_audit, "step", "start");
-    if (start(&s_audit, way == AUDIT_OWN_GIL, way == AUDIT_MAIN) != 0) {
+    if (start_pool(&s_audit, way == AUDIT_OWN_GIL, way == AUDIT_MAIN) != 0) {
         SAY(&s_audit, "failed", "start", s_audit.err.text);
     } else {
         go(&s_audit, way);

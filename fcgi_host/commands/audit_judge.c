@@ -27,8 +27,8 @@ static struct audit_extension *culprit(struct audit_result *result, const struct
     return worst;
 }
 
-static int blame(struct audit_extension *extension, enum stale_verdict verdict, const char *error,
-                 struct error *err) {
+static int blame_extension(struct audit_extension *extension, enum stale_verdict verdict,
+                           const char *error, struct error *err) {
     /* A pointer that is known to dangle is why it breaks, and says more. */
     if (verdict > extension->verdict && extension->verdict != VERDICT_DANGLING) {
         extension->verdict = verdict;
@@ -49,7 +49,8 @@ static int judge_run(struct audit_result *result, const struct audit_run *run, b
     if (!extension || (!run->has_crashed && extension->verdict == VERDICT_REFUSES)) {
         return 0;
     }
-    return blame(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS, run->error, err);
+    return blame_extension(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
+                           run->error, err);
 }
 
 /** Pointed into the first interpreter, and not any more once there was another. */

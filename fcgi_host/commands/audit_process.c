@@ -9,16 +9,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "pool/base/clock.h"
+
 static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_now_ns() / 1000000);
 }
 
-/** In the new process: what the target prints is not for us. */
+/** In the new process: what the target prints goes nowhere. */
 static _Noreturn void be_child(const struct audit_target *target, enum audit_way way, int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0); /* what it starts goes with it */

@@ -22,8 +22,8 @@ struct arguments {
     int first_name; /* in argv */
 };
 
-static int parse(const struct command_line *line, const struct config *config,
-                 struct arguments *arguments) {
+static int parse_arguments(const struct command_line *line, const struct config *config,
+                           struct arguments *arguments) {
     static const struct option s_options[] = {
         {"json", no_argument, NULL, 'j'}, {"socket", required_argument, NULL, 's'}, {0}};
     bool is_status = line->command == COMMAND_STATUS;
@@ -171,7 +171,7 @@ int control_command(const struct command_line *line, const struct config *config
     struct arguments arguments;
     struct error err;
     size_t bytes = 0;
-    if (parse(line, config, &arguments)) {
+    if (parse_arguments(line, config, &arguments)) {
         return EXIT_USAGE;
     }
     char *answer = ask(line, &arguments, &bytes, &err);

@@ -65,7 +65,7 @@ static const char *option_value(const struct command_line *line, int *index, con
     return *index + 1 < line->argc ? line->argv[++*index] : "";
 }
 
-static int parse(const struct command_line *line, struct serve *serve) {
+static int parse_arguments(const struct command_line *line, struct serve *serve) {
     for (int i = 1; i < line->argc; i++) {
         const char *value;
         if ((value = option_value(line, &i, "--port"))) {
@@ -145,7 +145,7 @@ static int prepare(struct serve *serve, struct error *err) {
 
 /* ---- Processes ---- */
 
-static pid_t start(const char *program, const char *const *argv, int stdin_fd) {
+static pid_t start_program(const char *program, const char *const *argv, int stdin_fd) {
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         sigset_t none;
@@ -167,13 +167,13 @@ static int start_both(struct serve *serve, struct error *err) {
     const char *server_argv[SERVE_ARGUMENTS_MAX];
     memcpy(host_argv + 2, serve->apps, serve->app_count * sizeof *serve->apps);
     serve_arguments(serve->server, serve->program, serve->config_file, server_argv);
-    serve->host = start("/proc/self/exe", host_argv, serve->socket_fd);
+    serve->host = start_program("/proc/self/exe", host_argv, serve->socket_fd);
     close(serve->socket_fd);
     serve->socket_fd = -1;
     if (serve->host < 0) {
         return error_set_errno(err, errno, "fork");
     }
-    serve->web_server = start(serve->program, server_argv, -1);
+    serve->web_server = start_program(serve->program, server_argv, -1);
     return serve->web_server < 0 ? error_set_errno(err, errno, "fork") : 0;
 }
 
@@ -239,7 +239,7 @@ int serve_command(const struct command_line *line, const struct config *config) 
     struct serve serve = {.port = SERVE_PORT, .socket_fd = -1};
     struct error err;
     sigset_t signals;
-    int status = parse(line, &serve);
+    int status = parse_arguments(line, &serve);
     if (status != 0) {
         return status;
     }

@@ -58,10 +58,4 @@ int config_builder_add_app(struct config_builder *builder, const char *name, uns
 int config_builder_set(struct config_builder *builder, const struct config_place *place,
                        const char *key, const char *value, struct error *err);
 
-/** What holds between keys: required ones, duplicates, shared interpreters.  Fills in names. */
-int config_check(struct config_builder *builder, struct error *err);
-
-/** Read the file. Errors: ERR_USAGE with file:line, ERR_SYSTEM */
-int config_file_read(struct config_builder *builder, const char *path, struct error *err);
-
 #endif

@@ -3,11 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fcgi_host/config/builder.h"
-
-static bool is_same(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
+#include "fcgi_host/base/text.h"
+#include "fcgi_host/config/load_internal.h"
 
 static size_t option_index(const char *key) {
     const char *name;
@@ -86,7 +83,7 @@ static int check_shared_interpreter(const struct config_builder *builder, size_t
     const struct app_config *first = &builder->config->apps[other];
     static const char s_text[] = "differs from [app %s], which runs in the same interpreter (%s)";
     const char *variable = env_conflict(app, first);
-    if (!is_same(app->virtualenv, first->virtualenv)) {
+    if (!text_is_same(app->virtualenv, first->virtualenv)) {
         error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
         return at_app(builder, i, "virtualenv", err);
     }
@@ -109,12 +106,13 @@ static int check_pair(const struct config_builder *builder, size_t i, size_t oth
     /* Applications of the command line have no mount: the web server tells which it wants, with
      * FCGI_HOST_APP, and the first gets the rest. */
     bool is_ambiguous = builder->apps[i].line != 0 || builder->apps[other].line != 0;
-    if (is_ambiguous && is_same(app->mount, first->mount) && is_same(app->host, first->host)) {
+    if (is_ambiguous && text_is_same(app->mount, first->mount) &&
+        text_is_same(app->host, first->host)) {
         error_set(err, ERR_USAGE, "[app %s] has the same mount (%s) and host (%s)", first->name,
                   *app->mount ? app->mount : "/", app->host ? app->host : "any");
         return at_app(builder, i, "mount", err);
     }
-    if (is_same(app->interpreter, first->interpreter)) {
+    if (text_is_same(app->interpreter, first->interpreter)) {
         return check_shared_interpreter(builder, i, other, err);
     }
     return 0;
@@ -125,7 +123,7 @@ static int check_interpreter_count(const struct config_builder *builder, struct 
     unsigned count = 0;
     for (size_t i = 0; i < config->app_count; i++) {
         size_t first = 0;
-        while (!is_same(config->apps[first].interpreter, config->apps[i].interpreter)) {
+        while (!text_is_same(config->apps[first].interpreter, config->apps[i].interpreter)) {
             first++;
         }
         count += first == i;

@@ -95,13 +95,7 @@ struct command_line {
     char **argv;
 };
 
-/**
- * Read the command line, and the configuration file if it names one.
- * @return 0, or -1 with ERR_USAGE: the text names file:line and key
- * @owns the caller: config_free()
- */
-int config_load(int argc, char **argv, struct command_line *ret_line, struct config **ret_config,
-                struct error *err);
+/** NULL is fine. */
 void config_free(struct config *config);
 
 /** Write the configuration in effect as an INI file (for -t). */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/config/builder.h"
+#include "fcgi_host/config/load_internal.h"
 
 enum {
     /** Longest line, where libinih can be told (Debian's can; else its own limit of 200 holds). */

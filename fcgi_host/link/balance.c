@@ -82,7 +82,7 @@ int balance_join(struct balance *balance) {
     return -1;
 }
 
-static void wake(const struct member *member) {
+static void wake_member(const struct member *member) {
     eventfd_write(member->wake_fd, 1); /* fails only when the counter would reach 2^64 */
 }
 
@@ -129,7 +129,7 @@ void balance_set_state(struct balance *balance, int member, enum balance_state s
     }
     for (unsigned i = 0; i < balance->count; i++) {
         if (atomic_load(&balance->members[i].state) == BALANCE_YIELDING) {
-            wake(&balance->members[i]);
+            wake_member(&balance->members[i]);
         }
     }
 }
@@ -142,7 +142,7 @@ bool balance_yield(struct balance *balance, int member) {
         bool is_new = atomic_exchange(&mine->state, BALANCE_YIELDING) != BALANCE_YIELDING;
         other = find_less(balance, mine, BALANCE_LISTENING);
         if (other && is_new) {
-            wake(other);
+            wake_member(other);
         }
     }
     if (!other) {
@@ -154,6 +154,6 @@ bool balance_yield(struct balance *balance, int member) {
 void balance_wake_idlers(struct balance *balance, int member) {
     const struct member *idler = find_less(balance, &balance->members[member], BALANCE_YIELDING);
     if (idler) {
-        wake(idler);
+        wake_member(idler);
     }
 }

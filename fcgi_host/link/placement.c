@@ -50,7 +50,7 @@ void placement_free(struct placement *placement) {
     }
 }
 
-static struct entry *find(struct entry *list, const char *name) {
+static struct entry *find_entry(struct entry *list, const char *name) {
     while (list && strcmp(list->name, name) != 0) {
         list = list->next;
     }
@@ -58,7 +58,7 @@ static struct entry *find(struct entry *list, const char *name) {
 }
 
 /** At the end of the list, so that the order stays. @return NULL when out of memory */
-static struct entry *add(struct entry **list, const char *name, const char *why) {
+static struct entry *add_entry(struct entry **list, const char *name, const char *why) {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {
         return NULL;
@@ -77,17 +77,18 @@ static struct entry *add(struct entry **list, const char *name, const char *why)
 }
 
 const char *placement_main_reason(const struct placement *placement, const char *interpreter) {
-    const struct entry *entry = find(placement->moved, interpreter);
+    const struct entry *entry = find_entry(placement->moved, interpreter);
     return entry ? entry->why : NULL;
 }
 
 int placement_move_to_main(struct placement *placement, const char *interpreter, const char *why,
                            struct error *err) {
-    if (find(placement->moved, interpreter)) {
+    if (find_entry(placement->moved, interpreter)) {
         return 0;
     }
-    return add(&placement->moved, interpreter, why) ? 1
-                                                    : error_set(err, ERR_MEMORY, "out of memory");
+    return add_entry(&placement->moved, interpreter, why)
+               ? 1
+               : error_set(err, ERR_MEMORY, "out of memory");
 }
 
 const char *placement_moved(const struct placement *placement, size_t index) {
@@ -101,9 +102,9 @@ const char *placement_moved(const struct placement *placement, size_t index) {
 enum placement_verdict placement_crashed(struct placement *placement, const char *app,
                                          const char *interpreter, bool is_main, const char *why,
                                          bool was_killed) {
-    struct entry *entry = find(placement->crashed, app);
+    struct entry *entry = find_entry(placement->crashed, app);
     if (!entry) {
-        entry = add(&placement->crashed, app, why);
+        entry = add_entry(&placement->crashed, app, why);
         if (!entry) {
             return PLACEMENT_RETRY;
         }
@@ -128,7 +129,7 @@ enum placement_verdict placement_crashed(struct placement *placement, const char
 }
 
 const char *placement_failed_reason(const struct placement *placement, const char *app) {
-    const struct entry *entry = find(placement->crashed, app);
+    const struct entry *entry = find_entry(placement->crashed, app);
     return entry && entry->is_failed ? entry->why : NULL;
 }
 

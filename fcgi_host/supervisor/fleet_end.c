@@ -25,7 +25,8 @@ static const struct app_config *find_app(const struct config *config, const char
 }
 
 /** The application that was being loaded is to blame. */
-static void blame(struct fleet *fleet, const char *app, const char *why, bool was_killed) {
+static void blame_application(struct fleet *fleet, const char *app, const char *why,
+                              bool was_killed) {
     const struct app_config *config = find_app(fleet->seats->config, app);
     /* A script's interpreter is its own and has its name. */
     const char *interpreter = config && config->interpreter ? config->interpreter : app;
@@ -57,7 +58,7 @@ static bool log_crash(struct fleet *fleet, const struct process *process, int wa
     }
     bool was_killed =
         WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && !process->is_overdue;
-    blame(fleet, loading, why, was_killed);
+    blame_application(fleet, loading, why, was_killed);
     return true;
 }
 

@@ -1,18 +1,17 @@
+#include "fcgi_host/supervisor/reload_command.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
-#include "fcgi_host/supervisor/notify.h"
-#include "fcgi_host/supervisor/supervisor_internal.h"
 
 /** A `reload` command: first every worker is asked, then those are replaced that must be. */
-struct reload {
-    struct reload *next;
-    struct supervisor *supervisor;
+struct reload_command {
+    struct reload_command *next;
+    struct reload_commands *all;
     struct control_client *client; /* NULL: has gone */
     uint64_t number;
     uint64_t started_ms;
@@ -22,20 +21,43 @@ struct reload {
     char why[1024];
 };
 
-static void reload_free(struct reload *reload) {
-    struct reload **link = &reload->supervisor->reloads;
-    while (*link != reload) {
+struct reload_commands {
+    struct fleet *fleet;
+    struct reload_command *first; /* those that are not answered yet */
+    uint64_t last_number;
+};
+
+static void reload_command_free(struct reload_command *command) {
+    struct reload_command **link = &command->all->first;
+    while (*link != command) {
         link = &(*link)->next;
     }
-    *link = reload->next;
-    fleet_forget(reload->supervisor->fleet, reload);
-    free(reload->asked);
-    free(reload);
+    *link = command->next;
+    fleet_forget(command->all->fleet, command);
+    free(command->asked);
+    free(command);
+}
+
+struct reload_commands *reload_commands_new(struct fleet *fleet, struct error *err) {
+    struct reload_commands *all = calloc(1, sizeof *all);
+    if (!all) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    all->fleet = fleet;
+    return all;
+}
+
+void reload_commands_free(struct reload_commands *all) {
+    while (all && all->first) {
+        reload_command_free(all->first); // NOLINT(clang-analyzer-unix.Malloc): unlinks it first
+    }
+    free(all);
 }
 
 /** @param outcome  a reload_outcome_name(), or "unknown" */
-static void answer(struct control_client *client, const char *outcome, const char *why,
-                   double total_ms) {
+static void answer_client(struct control_client *client, const char *outcome, const char *why,
+                          double total_ms) {
     struct json_writer json = {0};
     json_begin_object(&json, NULL);
     json_add_string(&json, "outcome", outcome);
@@ -50,86 +72,87 @@ static void answer(struct control_client *client, const char *outcome, const cha
     free(json.text);
 }
 
-static void finish(struct reload *reload, enum reload_outcome outcome, const char *why) {
-    struct control_client *client = reload->client;
-    double total_ms = (double)(loop_now_ms() - reload->started_ms);
-    reload->client = NULL;
+static void finish_command(struct reload_command *command, enum reload_outcome outcome,
+                           const char *why) {
+    struct control_client *client = command->client;
+    double total_ms = (double)(loop_now_ms() - command->started_ms);
+    command->client = NULL;
     if (client) {
-        answer(client, reload_outcome_name(outcome), why, total_ms);
+        answer_client(client, reload_outcome_name(outcome), why, total_ms);
     }
-    reload_free(reload);
+    reload_command_free(command);
 }
 
-static void replaced(void *ctx, const struct replacement_result *result) {
-    struct reload *reload = ctx;
-    bool is_kept = result->is_kept || reload->is_kept;
-    finish(reload, is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
-           result->is_kept ? result->why : reload->why);
+static void on_replaced(void *ctx, const struct replacement_result *result) {
+    struct reload_command *command = ctx;
+    bool is_kept = result->is_kept || command->is_kept;
+    finish_command(command, is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
+                   result->is_kept ? result->why : command->why);
 }
 
 /** Every worker has answered or gone. */
-static void all_answered(struct reload *reload) {
-    if (!reload->needs_replacement) {
-        finish(reload, reload->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_SWITCHED,
-               reload->why);
+static void act_on_answers(struct reload_command *command) {
+    if (!command->needs_replacement) {
+        finish_command(command, command->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_SWITCHED,
+                       command->why);
         return;
     }
-    fleet_replace(
-        reload->supervisor->fleet,
-        &(struct replacement_wish){
-            .cause = "asked for: fcgi_host reload", .seat = -1, .done = replaced, .ctx = reload});
+    fleet_replace(command->all->fleet,
+                  &(struct replacement_wish){.cause = "asked for: fcgi_host reload",
+                                             .seat = -1,
+                                             .done = on_replaced,
+                                             .ctx = command});
 }
 
-/** @return whether nobody is left to wait for */
-static bool note_answer(struct reload *reload, pid_t pid) {
+/** @return whether this was the last worker to wait for */
+static bool note_answer(struct reload_command *command, pid_t pid) {
     bool was_asked = false;
     unsigned left = 0;
-    for (unsigned i = 0; i < reload->asked_count; i++) {
-        if (reload->asked[i] == pid) {
-            reload->asked[i] = 0;
+    for (unsigned i = 0; i < command->asked_count; i++) {
+        if (command->asked[i] == pid) {
+            command->asked[i] = 0;
             was_asked = true;
         }
-        left += reload->asked[i] != 0;
+        left += command->asked[i] != 0;
     }
     return was_asked && left == 0;
 }
 
-void supervisor_reloaded(struct supervisor *supervisor, const struct process *process,
-                         const struct channel_message *message) {
-    for (struct reload *reload = supervisor->reloads; reload; reload = reload->next) {
-        if (reload->number != message->number) {
+void reload_command_answered(struct reload_commands *all, const struct process *process,
+                             const struct channel_message *message) {
+    for (struct reload_command *command = all->first; command; command = command->next) {
+        if (command->number != message->number) {
             continue;
         }
         enum reload_outcome outcome = reload_outcome_parse(message->name);
         if (outcome == RELOAD_OUTCOME_NEEDS_WORKER) {
-            reload->needs_replacement = true;
+            command->needs_replacement = true;
         } else if (outcome == RELOAD_OUTCOME_KEPT) {
-            reload->is_kept = true;
-            snprintf(reload->why, sizeof reload->why, "%s", message->text);
+            command->is_kept = true;
+            snprintf(command->why, sizeof command->why, "%s", message->text);
         }
-        if (note_answer(reload, process->pid)) {
-            all_answered(reload);
+        if (note_answer(command, process->pid)) {
+            act_on_answers(command);
         }
         return;
     }
 }
 
-void supervisor_reload_process_gone(struct supervisor *supervisor, const struct process *process) {
-    for (struct reload *reload = supervisor->reloads; reload;) {
-        struct reload *next = reload->next;
-        if (note_answer(reload, process->pid)) {
-            reload->needs_replacement = true; /* it died over it */
-            all_answered(reload);
+void reload_command_process_gone(struct reload_commands *all, const struct process *process) {
+    for (struct reload_command *command = all->first; command;) {
+        struct reload_command *next = command->next;
+        if (note_answer(command, process->pid)) {
+            command->needs_replacement = true; /* the worker may have died of the reload */
+            act_on_answers(command);
         }
-        reload = next;
+        command = next;
     }
 }
 
-void supervisor_reload_client_gone(struct supervisor *supervisor,
-                                   const struct control_client *client) {
-    for (struct reload *reload = supervisor->reloads; reload; reload = reload->next) {
-        if (reload->client == client) {
-            reload->client = NULL;
+void reload_command_client_gone(struct reload_commands *all, const struct control_client *client) {
+    for (struct reload_command *command = all->first; command; command = command->next) {
+        if (command->client == client) {
+            command->client = NULL;
         }
     }
 }
@@ -149,8 +172,8 @@ static const char *unknown_name(const struct config *config, const struct string
 }
 
 /** Ask every worker that serves. @return whether there was one */
-static bool ask_workers(struct reload *reload, const struct string_list *words) {
-    struct fleet *fleet = reload->supervisor->fleet;
+static bool ask_workers(struct reload_command *command, const struct string_list *words) {
+    struct fleet *fleet = command->all->fleet;
     char names[CHANNEL_TEXT_BYTES] = "";
     size_t length = 0;
     for (size_t i = 1; i < words->count && length < sizeof names; i++) {
@@ -163,89 +186,47 @@ static bool ask_workers(struct reload *reload, const struct string_list *words) 
     for (struct process *each = fleet_processes(fleet); each; each = each->next) {
         count += each->state == PROCESS_SERVING;
     }
-    reload->asked = calloc(count ? count : 1, sizeof *reload->asked);
-    if (!reload->asked) {
+    command->asked = calloc(count ? count : 1, sizeof *command->asked);
+    if (!command->asked) {
         return false;
     }
     for (struct process *each = fleet_processes(fleet); each; each = each->next) {
         if (each->state == PROCESS_SERVING) {
-            reload->asked[reload->asked_count++] = each->pid;
+            command->asked[command->asked_count++] = each->pid;
             channel_tell(&each->end, &(struct channel_outgoing){.type = CHANNEL_RELOAD,
-                                                                .number = reload->number,
+                                                                .number = command->number,
                                                                 .text = names});
         }
     }
     return count > 0;
 }
 
-void supervisor_reload(struct supervisor *supervisor, struct control_client *client,
-                       const struct string_list *words) {
+void reload_command_run(struct reload_commands *all, struct control_client *client,
+                        const struct string_list *words) {
     char why[CHANNEL_NAME_BYTES + 64];
-    const char *unknown = unknown_name(fleet_config(supervisor->fleet), words);
-    struct reload *reload = unknown ? NULL : calloc(1, sizeof *reload);
-    if (!reload) {
+    const char *unknown = unknown_name(fleet_config(all->fleet), words);
+    struct reload_command *command = unknown ? NULL : calloc(1, sizeof *command);
+    if (!command) {
         snprintf(why, sizeof why,
                  unknown ? "no application is called \"%.1000s\"" : "out of memory", unknown);
-        answer(client, "unknown", why, 0);
+        answer_client(client, "unknown", why, 0);
         return;
     }
-    reload->supervisor = supervisor;
-    reload->client = client;
-    reload->number = ++supervisor->reload_number;
-    reload->started_ms = loop_now_ms();
-    reload->next = supervisor->reloads;
-    supervisor->reloads = reload;
-    /* Whoever asks wants another try of what had been given up. */
+    command->all = all;
+    command->client = client;
+    command->number = ++all->last_number;
+    command->started_ms = loop_now_ms();
+    command->next = all->first;
+    all->first = command;
+    /* A command asks for another try of applications that had been given up. */
     for (size_t i = 1; i < words->count; i++) {
-        placement_retry(fleet_placement(supervisor->fleet), words->items[i]);
+        placement_retry(fleet_placement(all->fleet), words->items[i]);
     }
     if (words->count == 1) {
-        placement_retry(fleet_placement(supervisor->fleet), NULL);
+        placement_retry(fleet_placement(all->fleet), NULL);
     }
-    if (!ask_workers(reload, words)) {
-        reload->needs_replacement = true;
-        all_answered(reload);
+    if (!ask_workers(command, words)) {
+        command->needs_replacement = true;
+        act_on_answers(command);
     }
-}
-
-/* ---- SIGHUP ---- */
-
-static void notify_reloading(void) {
-    struct timespec now;
-    char state[96];
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
-             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    notify_send(state);
-}
-
-static void config_replaced(void *ctx, const struct replacement_result *result) {
-    (void)ctx;
-    notify_send("READY=1");
-    if (result->is_kept) {
-        log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s",
-                 result->why);
-    }
-}
-
-void supervisor_read_config_again(struct supervisor *supervisor) {
-    struct command_line line;
-    struct config *config = NULL;
-    struct error err;
-    if (fleet_is_stopping(supervisor->fleet)) {
-        return;
-    }
-    notify_reloading();
-    if (config_load(supervisor->options->argc, supervisor->options->argv, &line, &config, &err)) {
-        log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s", err.text);
-        notify_send("READY=1");
-        return;
-    }
-    log_line(LOG_INFO, "host.config", NULL, "configuration read again, applications are recycled");
-    placement_clear(fleet_placement(supervisor->fleet));
-    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
-                                                                .config = config,
-                                                                .seat = -1,
-                                                                .done = config_replaced,
-                                                                .ctx = supervisor});
 }

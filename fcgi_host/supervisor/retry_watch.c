@@ -34,7 +34,7 @@ bool retry_watch_is_code(const char *path) {
     return false;
 }
 
-static void forget(struct retry_watch *watch) {
+static void forget_files(struct retry_watch *watch) {
     loop_disarm(watch->loop, &watch->quiet);
     if (watch->watch) {
         loop_remove(watch->loop, &watch->source);
@@ -43,13 +43,13 @@ static void forget(struct retry_watch *watch) {
     }
 }
 
-static void quiet(void *ctx) {
+static void on_quiet(void *ctx) {
     struct retry_watch *watch = ctx;
-    forget(watch);
+    forget_files(watch);
     watch->changed(watch->ctx, watch->path);
 }
 
-static void event(void *ctx, const char *path, bool is_structure) {
+static void on_event(void *ctx, const char *path, bool is_structure) {
     struct retry_watch *watch = ctx;
     (void)is_structure;
     if (!path || retry_watch_is_code(path)) {
@@ -58,10 +58,10 @@ static void event(void *ctx, const char *path, bool is_structure) {
     }
 }
 
-static void ready(void *ctx, uint32_t events) {
+static void on_ready(void *ctx, uint32_t events) {
     struct retry_watch *watch = ctx;
     (void)events;
-    watch_read(watch->watch, event, watch);
+    watch_read(watch->watch, on_event, watch);
 }
 
 struct retry_watch *retry_watch_new(struct loop *loop, void (*changed)(void *ctx, const char *path),
@@ -74,24 +74,24 @@ struct retry_watch *retry_watch_new(struct loop *loop, void (*changed)(void *ctx
     watch->loop = loop;
     watch->changed = changed;
     watch->ctx = ctx;
-    watch->quiet = (struct loop_timer){.expired = quiet, .ctx = watch};
+    watch->quiet = (struct loop_timer){.expired = on_quiet, .ctx = watch};
     return watch;
 }
 
 void retry_watch_free(struct retry_watch *watch) {
     if (watch) {
-        forget(watch);
+        forget_files(watch);
         free(watch);
     }
 }
 
-static int start(struct retry_watch *watch, struct error *err) {
+static int start_watching(struct retry_watch *watch, struct error *err) {
     watch->watch = watch_new(err);
     if (!watch->watch) {
         return -1;
     }
     watch->source =
-        (struct loop_source){.fd = watch_fd(watch->watch), .ready = ready, .ctx = watch};
+        (struct loop_source){.fd = watch_fd(watch->watch), .ready = on_ready, .ctx = watch};
     if (loop_add(watch->loop, &watch->source, EPOLLIN, err)) {
         watch_free(watch->watch);
         watch->watch = NULL;
@@ -102,7 +102,7 @@ static int start(struct retry_watch *watch, struct error *err) {
 
 int retry_watch_add(struct retry_watch *watch, const char *file, struct error *err) {
     char folder[PATH_MAX];
-    if (!watch->watch && start(watch, err)) {
+    if (!watch->watch && start_watching(watch, err)) {
         return -1;
     }
     snprintf(folder, sizeof folder, "%s", file);

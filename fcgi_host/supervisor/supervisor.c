@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,36 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/text.h"
+#include "fcgi_host/supervisor/config_reload.h"
+#include "fcgi_host/supervisor/control.h"
+#include "fcgi_host/supervisor/fleet.h"
 #include "fcgi_host/supervisor/notify.h"
-#include "fcgi_host/supervisor/supervisor_internal.h"
+#include "fcgi_host/supervisor/reload_command.h"
+#include "fcgi_host/supervisor/retry_watch.h"
+#include "fcgi_host/supervisor/status_round.h"
+#include "fcgi_host/supervisor/stop_signal.h"
+
+struct supervisor {
+    const struct supervisor_options *options;
+    struct loop *loop;
+    struct listener *listener;
+    struct fleet *fleet;
+    struct status_round *round;
+    struct control *control;
+    struct reload_commands *reload_commands;
+    struct retry_watch *retry_watch;
+    struct loop_source signals;
+    struct loop_timer watchdog;
+    struct stop_signal stop;
+    sigset_t mask_before;
+    bool is_spawned; /* the listening socket was inherited */
+    int exit_status;
+};
 
 /* ---- Signals ---- */
 
-static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *info) {
+static void stop_host(struct supervisor *supervisor, const struct signalfd_siginfo *info) {
     bool is_from_spawner = supervisor->is_spawned && (pid_t)info->ssi_pid == getppid();
     switch (stop_signal_meaning(&supervisor->stop, loop_now_ms(), is_from_spawner)) {
     case STOP_GRACEFULLY: {
@@ -24,7 +49,7 @@ static void stop(struct supervisor *supervisor, const struct signalfd_siginfo *i
                  info->ssi_signo);
         notify_send("STOPPING=1");
         bool are_waiting = listener_has_waiting(supervisor->listener);
-        /* Who connects from now on is refused and can go elsewhere; what waits is accepted. */
+        /* New connections are refused from here on; those that wait are accepted. */
         listener_refuse(supervisor->listener);
         fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s, are_waiting);
         listener_close(supervisor->listener);
@@ -64,10 +89,10 @@ static void signal_ready(void *ctx, uint32_t events) {
     switch (info.ssi_signo) {
     case SIGTERM:
     case SIGINT:
-        stop(supervisor, &info);
+        stop_host(supervisor, &info);
         break;
     case SIGHUP:
-        supervisor_read_config_again(supervisor);
+        config_reload(supervisor->fleet, supervisor->options->argc, supervisor->options->argv);
         break;
     case SIGUSR1:
         reopen_log(supervisor);
@@ -139,7 +164,7 @@ static void on_message(void *ctx, struct process *process, const struct channel_
         status_round_ask(supervisor->round, answer_worker, process, message->number);
         break;
     case CHANNEL_RELOADED:
-        supervisor_reloaded(supervisor, process, message);
+        reload_command_answered(supervisor->reload_commands, process, message);
         break;
     default:
         break;
@@ -152,7 +177,7 @@ static void on_message(void *ctx, struct process *process, const struct channel_
 static void on_gone(void *ctx, struct process *process) {
     struct supervisor *supervisor = ctx;
     status_round_gone(supervisor->round, process);
-    supervisor_reload_process_gone(supervisor, process);
+    reload_command_process_gone(supervisor->reload_commands, process);
 }
 
 static void on_serving(void *ctx) {
@@ -205,7 +230,7 @@ static void on_command(void *ctx, struct control_client *client, const struct st
     if (strcmp(words->items[0], "status") == 0) {
         status_round_ask(supervisor->round, answer_client, client, 0);
     } else if (strcmp(words->items[0], "reload") == 0) {
-        supervisor_reload(supervisor, client, words);
+        reload_command_run(supervisor->reload_commands, client, words);
     } else {
         static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
         control_answer(client, s_unknown, sizeof s_unknown - 1);
@@ -215,7 +240,7 @@ static void on_command(void *ctx, struct control_client *client, const struct st
 static void on_client_gone(void *ctx, struct control_client *client) {
     struct supervisor *supervisor = ctx;
     status_round_forget(supervisor->round, client);
-    supervisor_reload_client_gone(supervisor, client);
+    reload_command_client_gone(supervisor->reload_commands, client);
 }
 
 /** Serving matters more than being watched: without its socket, the host goes on. */
@@ -234,23 +259,19 @@ static void open_control(struct supervisor *supervisor, const struct config *con
     }
 }
 
-static bool is_same(const char *one, const char *other) {
-    return one == other || (one && other && strcmp(one, other) == 0);
-}
-
 /** A new configuration is in effect; the one before is still there to compare with. */
 static void on_config_changed(void *ctx, const struct config *before, const struct config *config) {
     struct supervisor *supervisor = ctx;
     struct error err;
-    if (!is_same(before->log, config->log) || before->log_level != config->log_level) {
+    if (!text_is_same(before->log, config->log) || before->log_level != config->log_level) {
         if (log_open(config->log, config->log_level, &err)) {
             log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
         }
     }
-    if (!is_same(before->control, config->control)) {
+    if (!text_is_same(before->control, config->control)) {
         open_control(supervisor, config);
     }
-    if (!is_same(before->listen, config->listen)) {
+    if (!text_is_same(before->listen, config->listen)) {
         log_line(LOG_WARN, "host.config", NULL, "a changed \"listen\" needs a restart of the host");
     }
 }
@@ -284,7 +305,9 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
         status_round_new(supervisor->loop, supervisor->options->python_version, err);
     supervisor->fleet =
         supervisor->round ? fleet_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
-    if (!supervisor->fleet) {
+    supervisor->reload_commands =
+        supervisor->fleet ? reload_commands_new(supervisor->fleet, err) : NULL;
+    if (!supervisor->reload_commands) {
         return -1;
     }
     status_round_set_fleet(supervisor->round, supervisor->fleet);
@@ -303,6 +326,7 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
 static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
     retry_watch_free(supervisor->retry_watch);
+    reload_commands_free(supervisor->reload_commands);
     fleet_free(supervisor->fleet);
     status_round_free(supervisor->round);
     if (supervisor->loop && supervisor->signals.fd > 0) {

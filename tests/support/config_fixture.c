@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fcgi_host/config/load.h"
+
 char config_folder[] = "/tmp/fcgi_host-config-XXXXXX";
 struct error config_error;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/config/command_line.h"
+#include "fcgi_host/config/load.h"
 #include "tests/support/config_fixture.h"
 
 TestSuite(command_line, .init = config_setup, .fini = config_teardown);

@@ -1,0 +1,45 @@
+#include "fcgi_host/supervisor/config_reload.h"
+
+#include <stdio.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/config/load.h"
+#include "fcgi_host/supervisor/notify.h"
+#include "pool/base/clock.h"
+
+static void notify_reloading(void) {
+    char state[96];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)(clock_now_ns() / 1000));
+    notify_send(state);
+}
+
+static void on_replaced(void *ctx, const struct replacement_result *result) {
+    (void)ctx;
+    notify_send("READY=1");
+    if (result->is_kept) {
+        log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s",
+                 result->why);
+    }
+}
+
+void config_reload(struct fleet *fleet, int argc, char **argv) {
+    struct command_line line;
+    struct config *config = NULL;
+    struct error err;
+    if (fleet_is_stopping(fleet)) {
+        return;
+    }
+    notify_reloading();
+    if (config_load(argc, argv, &line, &config, &err)) {
+        log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s", err.text);
+        notify_send("READY=1");
+        return;
+    }
+    log_line(LOG_INFO, "host.config", NULL, "configuration read again, applications are recycled");
+    placement_clear(fleet_placement(fleet));
+    fleet_replace(fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
+                                                    .config = config,
+                                                    .seat = -1,
+                                                    .done = on_replaced});
+}

@@ -1,0 +1,18 @@
+/**
+ * SIGHUP: the configuration is read again, and every worker is replaced under it.
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_CONFIG_RELOAD_H
+#define FCGI_HOST_SUPERVISOR_CONFIG_RELOAD_H
+
+#include "fcgi_host/supervisor/fleet.h"
+
+/**
+ * Read the configuration and queue the replacement; systemd is told when it begins and ends.  A
+ * configuration that cannot be read, or under which a worker does not load, is logged and dropped.
+ * @param argc, argv  as given to main()
+ */
+void config_reload(struct fleet *fleet, int argc, char **argv);
+
+#endif

@@ -1,0 +1,237 @@
+#include "tests/unit/supervisor/replacement_fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/replacement.h"
+
+enum { SEATS = 3, FIRST_PID = 100, FIRST_NEW_PID = 200 };
+
+static struct seat s_items[SEATS];
+static struct seats s_seats = {.items = s_items};
+static struct replacement_queue *s_queue;
+static struct process *s_all;      /* that were made */
+static struct process *s_draining; /* the last that was told to stop */
+static struct loop_timer *s_timer;
+static uint64_t s_now_ms;
+static int s_next_pid;
+static bool s_cannot_launch;
+static int s_requester;
+static char s_done[2048]; /* what the queue did */
+
+static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) {
+    size_t length = strlen(s_done);
+    va_list args;
+    va_start(args, format);
+    length += (size_t)snprintf(s_done + length, sizeof s_done - length, "%s", length ? "; " : "");
+    vsnprintf(s_done + length, sizeof s_done - length, format, args);
+    va_end(args);
+}
+
+/* ---- Fakes ---- */
+
+static struct process *make_process(struct seat *seat, int pid) {
+    struct process *process = calloc(1, sizeof *process);
+    process->seat = seat;
+    process->pid = pid;
+    process->channel.fd = process->last_words_fd = -1;
+    process->next = s_all;
+    s_all = process;
+    return process;
+}
+
+struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
+    if (s_cannot_launch) {
+        note("cannot launch");
+        return NULL;
+    }
+    struct process *process = make_process(seat, s_next_pid++);
+    note("launch %d in %u%s: %s", (int)process->pid, seat->index,
+         config != seat->all->config ? " by the new configuration" : "", cause);
+    return process;
+}
+
+void seat_accept(struct process *process) {
+    note("accept %d", (int)process->pid);
+}
+
+uint64_t seat_drain_ms(const struct config *config) {
+    (void)config;
+    return 30000;
+}
+
+void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+    cr_assert_eq(timeout_ms, 30000);
+    note("drain %d to %d", (int)process->pid, (int)successor->pid);
+    s_draining = process;
+}
+
+void seat_kill(struct process *process) {
+    note("kill %d", (int)process->pid);
+}
+
+uint64_t loop_now_ms(void) {
+    return s_now_ms;
+}
+
+void loop_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
+    (void)loop;
+    timer->is_armed = true;
+    timer->at_ms = s_now_ms + delay_ms;
+    s_timer = timer;
+}
+
+void loop_disarm(struct loop *loop, struct loop_timer *timer) {
+    (void)loop;
+    timer->is_armed = false;
+}
+
+void log_line(enum log_level level, const char *slug, const struct log_about *about,
+              const char *format, ...) {
+    (void)level, (void)slug, (void)about, (void)format;
+}
+
+/* ---- The queue's users ---- */
+
+static void on_done(void *ctx, const struct replacement_result *result) {
+    cr_assert_eq(ctx, &s_requester);
+    note("done, %s%s after %.0f ms", result->is_kept ? "kept: " : "replaced", result->why,
+         result->total_ms);
+}
+
+static void on_ended(void *ctx, const struct replacement_result *result) {
+    (void)ctx;
+    note("ended: %s", result->cause);
+    replacement_next(s_queue);
+}
+
+static void on_config_proven(void *ctx, struct config *config) {
+    (void)ctx;
+    note("new configuration in effect");
+    config_free((struct config *)s_seats.config);
+    s_seats.config = config;
+}
+
+static void set_up(unsigned seats) {
+    static const struct replacement_hooks s_hooks = {.config_proven = on_config_proven,
+                                                     .ended = on_ended};
+    s_done[0] = '\0';
+    s_now_ms = 1000;
+    s_next_pid = FIRST_NEW_PID;
+    s_timer = NULL;
+    s_cannot_launch = false;
+    s_seats.is_closed = false;
+    s_seats.count = seats;
+    s_seats.config = calloc(1, sizeof *s_seats.config);
+    for (unsigned i = 0; i < SEATS; i++) {
+        s_items[i] = (struct seat){.all = &s_seats, .index = i};
+        s_items[i].current = i < seats ? make_process(&s_items[i], FIRST_PID + (int)i) : NULL;
+    }
+    s_queue = replacement_queue_new(&s_seats, &s_hooks, NULL);
+    cr_assert_not_null(s_queue);
+}
+
+static void tear_down(void) {
+    replacement_cancel_all(s_queue, "the test is over");
+    replacement_queue_free(s_queue);
+    while (s_all) {
+        struct process *process = s_all;
+        s_all = process->next;
+        process_free(process);
+    }
+    config_free((struct config *)s_seats.config);
+}
+
+/* ---- Steps ---- */
+
+static struct seat *loading_seat(void) {
+    for (unsigned i = 0; i < s_seats.count; i++) {
+        if (s_items[i].coming) {
+            return &s_items[i];
+        }
+    }
+    cr_assert_fail("nothing is loading");
+    return NULL;
+}
+
+/** `what` "all" or the number of a seat */
+static void ask(const char *cause, const char *what, bool is_forced, bool has_config) {
+    const struct replacement_wish wish = {
+        .cause = cause,
+        .config = has_config ? calloc(1, sizeof *wish.config) : NULL,
+        .seat = strcmp(what, "all") == 0 ? -1 : atoi(what),
+        .is_forced = is_forced,
+        .done = on_done,
+        .ctx = &s_requester,
+    };
+    replacement_add(s_queue, &wish);
+}
+
+static void expire(unsigned ms) {
+    s_now_ms += ms;
+    if (s_timer && s_timer->is_armed && s_timer->at_ms <= s_now_ms) {
+        s_timer->is_armed = false;
+        s_timer->expired(s_timer->ctx);
+    }
+}
+
+static void take_step(const char *verb, const char *object) {
+    if (strcmp(verb, "replace") == 0) {
+        ask("asked", object, false, false);
+    } else if (strcmp(verb, "also") == 0) {
+        ask("asked again", object, false, false);
+    } else if (strcmp(verb, "force") == 0) {
+        ask("forced", object, true, false);
+    } else if (strcmp(verb, "config") == 0) {
+        ask("SIGHUP", object, false, true);
+    } else if (strcmp(verb, "loses") == 0) {
+        process_add_failed(loading_seat()->coming, object);
+    } else if (strcmp(verb, "lost") == 0) { /* the old worker has not got it either */
+        process_add_failed(loading_seat()->current, object);
+    } else if (strcmp(verb, "loaded") == 0) {
+        replacement_loaded(s_queue, loading_seat());
+    } else if (strcmp(verb, "dies") == 0) {
+        loading_seat()->coming = NULL;
+        replacement_died(s_queue, "died of SIGSEGV");
+    } else if (strcmp(verb, "refused") == 0) { /* it was a probe; another is to load */
+        loading_seat()->coming = NULL;
+        replacement_next(s_queue);
+    } else if (strcmp(verb, "crash") == 0) { /* a worker that served */
+        s_items[atoi(object)].current = NULL;
+    } else if (strcmp(verb, "stopped") == 0) {
+        replacement_left(s_queue, object ? atoi(object) : s_draining->pid);
+    } else if (strcmp(verb, "wait") == 0) {
+        expire((unsigned)atoi(object));
+    } else if (strcmp(verb, "forget") == 0) {
+        replacement_forget(s_queue, &s_requester);
+    } else if (strcmp(verb, "no_memory") == 0) {
+        s_cannot_launch = true;
+    } else if (strcmp(verb, "stop") == 0) {
+        s_seats.is_closed = true;
+        replacement_cancel_all(s_queue, "the host is stopping");
+    } else if (strcmp(verb, "idle") == 0) {
+        cr_assert_not(replacement_is_under_way(s_queue));
+    } else {
+        cr_assert_fail("no such step: %s", verb);
+    }
+}
+
+void check_replacement(unsigned seats, const char *steps, const char *want) {
+    char text[512], *rest = NULL;
+    set_up(seats);
+    snprintf(text, sizeof text, "%s", steps);
+    for (char *step = strtok_r(text, ";", &rest); step; step = strtok_r(NULL, ";", &rest)) {
+        step += strspn(step, " ");
+        char *object = strchr(step, ' ');
+        if (object) {
+            *object++ = '\0';
+        }
+        take_step(step, object);
+    }
+    cr_assert_str_eq(s_done, want, "%s\n  did:  %s\n  want: %s", steps, s_done, want);
+    tear_down();
+}

@@ -5,51 +5,7 @@
 #include <string.h>
 
 #include "fcgi_host/base/c_locale.h"
-
-/** A metric family: a value that each application, or each worker, has. */
-struct family {
-    const char *name, *type, *unit, *help;
-    const char *suffix;         /**< of the sample: "_total" for a counter */
-    const char *member, *inner; /**< where the value is; `inner` NULL: it is the member itself */
-    const char *quantile;       /**< label of a summary */
-    double factor;
-};
-
-static const struct family s_of_workers[] = {
-    {"fcgi_host_worker_requests", "counter", NULL, "Requests that a worker was handed.", "_total",
-     "requests", NULL, NULL, 1},
-    {"fcgi_host_worker_resident_bytes", "gauge", "bytes", "Resident memory of a worker.", "",
-     "rss_bytes", NULL, NULL, 1},
-    {"fcgi_host_worker_connections", "gauge", NULL, "Open connections from web servers.", "",
-     "connections", "open", NULL, 1},
-    {"fcgi_host_worker_zombies", "gauge", NULL, "Interpreters that could not be ended.", "",
-     "zombies", NULL, NULL, 1},
-};
-
-static const struct family s_of_apps[] = {
-    {"fcgi_host_requests", "counter", NULL, "Requests answered by an application.", "_total",
-     "requests", NULL, NULL, 1},
-    {"fcgi_host_rejected", "counter", NULL, "Requests refused because the queue was full.",
-     "_total", "rejected", NULL, NULL, 1},
-    {"fcgi_host_in_flight", "gauge", NULL, "Requests being answered.", "", "in_flight", NULL, NULL,
-     1},
-    {"fcgi_host_queued", "gauge", NULL, "Requests waiting for a thread.", "", "queued", NULL, NULL,
-     1},
-    {"fcgi_host_generation", "gauge", NULL, "Generation that serves.", "", "generation", NULL, NULL,
-     1},
-    {"fcgi_host_load_seconds", "gauge", "seconds", "Time that loading took.", "", "load_ms", NULL,
-     NULL, 0.001},
-};
-
-/* One family with a sample for each quantile. */
-static const struct family s_latency[] = {
-    {"fcgi_host_latency_seconds", "summary", "seconds", "Response times.", "", "latency_ms", "p50",
-     "0.5", 0.001},
-    {"fcgi_host_latency_seconds", "summary", "seconds", "Response times.", "", "latency_ms", "p90",
-     "0.9", 0.001},
-    {"fcgi_host_latency_seconds", "summary", "seconds", "Response times.", "", "latency_ms", "p99",
-     "0.99", 0.001},
-};
+#include "fcgi_host/status/fields.h"
 
 /** OpenMetrics 1.0, "Escaping": backslash, newline, double quote. */
 static void put_label(FILE *out, const char *name, const char *value) {
@@ -67,50 +23,59 @@ static void put_label(FILE *out, const char *name, const char *value) {
     putc('"', out);
 }
 
-static void put_head(FILE *out, const struct family *family) {
-    fprintf(out, "# TYPE %s %s\n", family->name, family->type);
-    if (family->unit) {
-        fprintf(out, "# UNIT %s %s\n", family->name, family->unit);
+static void put_head(FILE *out, const struct status_field *field) {
+    fprintf(out, "# TYPE %s %s\n", field->metric, field->type);
+    if (field->unit) {
+        fprintf(out, "# UNIT %s %s\n", field->metric, field->unit);
     }
-    fprintf(out, "# HELP %s %s\n", family->name, family->help);
+    fprintf(out, "# HELP %s %s\n", field->metric, field->help);
 }
 
-static void put_sample(FILE *out, const struct family *family, double pid, const json_t *app,
-                       const json_t *holder) {
-    double value = family->inner
-                       ? json_get_number(json_object_get(holder, family->member), family->inner)
-                       : json_get_number(holder, family->member);
-    fprintf(out, "%s%s{worker=\"%.0f\"", family->name, family->suffix, pid);
+/** @param app  NULL: the field is the worker's */
+static void put_sample(FILE *out, const struct status_field *field, const json_t *worker,
+                       const json_t *app) {
+    double value = status_field_number(field, app ? app : worker);
+    fprintf(out, "%s%s{worker=\"%.0f\"", field->metric,
+            strcmp(field->type, "counter") == 0 ? "_total" : "", json_get_number(worker, "pid"));
     if (app) {
         putc(',', out);
         put_label(out, "app", json_get_string(app, "name"));
     }
-    if (family->quantile) {
-        fprintf(out, ",quantile=\"%s\"", family->quantile);
+    if (field->quantile) {
+        fprintf(out, ",quantile=\"%s\"", field->quantile);
     }
-    fprintf(out, "} %.15g\n", value * family->factor);
+    fprintf(out, "} %.15g\n", field->kind == STATUS_MS ? value * 0.001 : value);
 }
 
-static void put_worker_family(FILE *out, const struct family *family, const json_t *workers) {
-    size_t i;
-    const json_t *worker;
-    put_head(out, family);
-    json_array_foreach(workers, i, worker) {
-        put_sample(out, family, json_get_number(worker, "pid"), NULL, worker);
-    }
-}
-
-/** @param count  families with the same name, whose samples belong together */
-static void put_app_families(FILE *out, const struct family *families, size_t count,
-                             const json_t *workers) {
+/** @param count  fields with the same metric, whose samples belong together */
+static void put_family(FILE *out, const struct status_field *fields, size_t count,
+                       const json_t *workers) {
     size_t i, j;
     const json_t *worker, *app;
-    put_head(out, families);
+    put_head(out, fields);
     json_array_foreach(workers, i, worker) {
+        if (fields->of == STATUS_WORKER) {
+            put_sample(out, fields, worker, NULL);
+            continue;
+        }
         json_array_foreach(json_object_get(worker, "apps"), j, app) {
             for (size_t k = 0; k < count; k++) {
-                put_sample(out, &families[k], json_get_number(worker, "pid"), app, app);
+                put_sample(out, &fields[k], worker, app);
             }
+        }
+    }
+}
+
+static void put_families(FILE *out, const json_t *workers) {
+    for (size_t i = 0, count; i < STATUS_FIELD_COUNT; i += count) {
+        const struct status_field *field = &status_fields[i];
+        count = 1;
+        if (field->metric) {
+            while (i + count < STATUS_FIELD_COUNT && field[count].metric &&
+                   strcmp(field[count].metric, field->metric) == 0) {
+                count++;
+            }
+            put_family(out, field, count, workers);
         }
     }
 }
@@ -152,13 +117,7 @@ char *status_metrics(const json_t *status) {
           "# HELP fcgi_host_uptime_seconds Since the host was started.\n",
           out);
     fprintf(out, "fcgi_host_uptime_seconds %.3f\n", json_get_number(status, "uptime_s"));
-    for (size_t i = 0; i < sizeof s_of_workers / sizeof s_of_workers[0]; i++) {
-        put_worker_family(out, &s_of_workers[i], workers);
-    }
-    for (size_t i = 0; i < sizeof s_of_apps / sizeof s_of_apps[0]; i++) {
-        put_app_families(out, &s_of_apps[i], 1, workers);
-    }
-    put_app_families(out, s_latency, sizeof s_latency / sizeof s_latency[0], workers);
+    put_families(out, workers);
     put_states(out, workers);
     fputs("# EOF\n", out);
     c_locale_leave(before);

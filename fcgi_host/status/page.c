@@ -7,6 +7,7 @@
 #include "embedded/status_page_css.h"
 #include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/html.h"
+#include "fcgi_host/status/fields.h"
 
 /** Seconds between two looks: the page costs a worker less than a millisecond. */
 #define REFRESH_S "5"
@@ -46,8 +47,23 @@ static void put_word(FILE *out, const char *word) {
     fputs("</span>", out);
 }
 
-static void put_number_cell(FILE *out, const json_t *object, const char *key) {
-    fprintf(out, "<td class=\"n\">%.0f</td>", json_get_number(object, key));
+static void put_headings(FILE *out) {
+    const struct status_field *field;
+    for (unsigned i = 1; (field = status_column(i)); i++) {
+        fputs("<th class=\"n\"", out);
+        if (field->hint) {
+            fprintf(out, " title=\"%s\"", field->hint);
+        }
+        fprintf(out, ">%s</th>", field->title);
+    }
+}
+
+static void put_number_cells(FILE *out, const json_t *app) {
+    const struct status_field *field;
+    for (unsigned i = 1; (field = status_column(i)); i++) {
+        fprintf(out, "<td class=\"n\">%.*f</td>", status_field_digits(field),
+                status_field_number(field, app));
+    }
 }
 
 static void put_duration(FILE *out, double seconds) {
@@ -112,7 +128,6 @@ static void put_extensions(FILE *out, const json_t *app) {
 }
 
 static void put_application(FILE *out, const json_t *app) {
-    const json_t *latency = json_object_get(app, "latency_ms");
     const char *error = json_get_string(app, "error");
     fputs("<tr><td><b>", out);
     put_string(out, app, "name");
@@ -130,13 +145,7 @@ static void put_application(FILE *out, const json_t *app) {
     fputs("</td><td>", out);
     put_string(out, app, "interpreter");
     fputs(strcmp(json_get_string(app, "gil"), "own") == 0 ? "<br>own GIL</td>" : "</td>", out);
-    put_number_cell(out, app, "generation");
-    put_number_cell(out, app, "requests");
-    put_number_cell(out, app, "in_flight");
-    put_number_cell(out, app, "queued");
-    put_number_cell(out, app, "rejected");
-    fprintf(out, "<td class=\"n\">%.1f</td><td class=\"n\">%.1f</td>",
-            json_get_number(latency, "p50"), json_get_number(latency, "p99"));
+    put_number_cells(out, app);
     put_last_reload(out, json_object_get(app, "reload"));
     fputs("</tr>\n", out);
 }
@@ -173,13 +182,10 @@ static void put_worker(FILE *out, const json_t *worker) {
             json_get_number(worker, "requests"), json_get_number(worker, "rss_bytes") / (1 << 20),
             json_get_number(connections, "open"), json_get_number(connections, "idle"),
             json_get_number(worker, "zombies"));
-    fputs("<div class=\"scroll\"><table><tr><th>Application</th><th>State</th><th>Interpreter</th>"
-          "<th class=\"n\">Generation</th><th class=\"n\">Requests</th><th class=\"n\">Running</th>"
-          "<th class=\"n\">Queued</th><th class=\"n\">Rejected</th>"
-          "<th class=\"n\" title=\"half of the responses took no longer\">p50, ms</th>"
-          "<th class=\"n\" title=\"of a hundred responses, one took longer\">p99, ms</th>"
-          "<th>Reload</th></tr>\n",
+    fputs("<div class=\"scroll\"><table><tr><th>Application</th><th>State</th><th>Interpreter</th>",
           out);
+    put_headings(out);
+    fputs("<th>Reload</th></tr>\n", out);
     json_array_foreach(json_object_get(worker, "apps"), i, app) {
         put_application(out, app);
     }

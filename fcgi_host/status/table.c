@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/status/fields.h"
 #include "fcgi_host/status/terminal.h"
 
 static void put_last_line(FILE *out, const char *text) {
@@ -52,18 +53,18 @@ static void put_reload(FILE *out, const json_t *reload) {
 }
 
 static void put_application(FILE *out, const json_t *app, int name_width) {
-    const json_t *latency = json_object_get(app, "latency_ms");
+    const struct status_field *field;
     const json_t *reload = json_object_get(app, "reload");
     const char *error = json_get_string(app, "error");
     fputs("  ", out);
     terminal_put(out, json_get_string(app, "name"), name_width);
     fputs("  ", out);
     terminal_put(out, json_get_string(app, "state"), 9);
-    fprintf(out, "  %4.0f  %10.0f  %7.0f  %6.0f  %8.0f  %8.1f  %8.1f  ",
-            json_get_number(app, "generation"), json_get_number(app, "requests"),
-            json_get_number(app, "in_flight"), json_get_number(app, "queued"),
-            json_get_number(app, "rejected"), json_get_number(latency, "p50"),
-            json_get_number(latency, "p99"));
+    for (unsigned i = 1; (field = status_column(i)); i++) {
+        fprintf(out, "  %*.*f", field->width, status_field_digits(field),
+                status_field_number(field, app));
+    }
+    fputs("  ", out);
     put_reload(out, reload);
     fputs("\n", out);
     if (*error) {
@@ -87,13 +88,16 @@ static void put_application(FILE *out, const json_t *app, int name_width) {
 static void put_worker(FILE *out, const json_t *worker, int name_width) {
     size_t i;
     const json_t *app;
+    const struct status_field *field;
     fprintf(out, "\nworker %.0f  ", json_get_number(worker, "pid"));
     terminal_put(out, json_get_string(worker, "state"), 0);
     fprintf(out, "  %.0f requests  %.0f MB\n", json_get_number(worker, "requests"),
             json_get_number(worker, "rss_bytes") / (1 << 20));
-    fprintf(out, "  %-*s  %-9s  %4s  %10s  %7s  %6s  %8s  %8s  %8s  %s\n", name_width,
-            "application", "state", "gen", "requests", "running", "queued", "rejected", "p50 ms",
-            "p99 ms", "reload");
+    fprintf(out, "  %-*s  %-9s", name_width, "application", "state");
+    for (unsigned j = 1; (field = status_column(j)); j++) {
+        fprintf(out, "  %*s", field->width, field->heading);
+    }
+    fputs("  reload\n", out);
     json_array_foreach(json_object_get(worker, "apps"), i, app) {
         put_application(out, app, name_width);
     }

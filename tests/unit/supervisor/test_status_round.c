@@ -1,0 +1,223 @@
+/** A round of the status, with workers, a channel and a loop that are not there. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/json_read.h"
+#include "fcgi_host/supervisor/status_round.h"
+
+static struct process *s_processes;
+static struct fleet_last s_last;
+static struct loop_timer *s_timer;
+static struct status_round *s_round;
+static char s_asked[256];   /* workers that were asked, "1 2" */
+static char s_answered[64]; /* askers that were answered, "a b" */
+static char s_text[4096];   /* the last document */
+
+/* ---- Fakes ---- */
+
+struct process *fleet_processes(const struct fleet *fleet) {
+    (void)fleet;
+    return s_processes;
+}
+
+const struct fleet_last *fleet_last(const struct fleet *fleet) {
+    (void)fleet;
+    return &s_last;
+}
+
+uint64_t loop_now_ms(void) {
+    return 5000;
+}
+
+void loop_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
+    (void)loop;
+    cr_assert_eq(delay_ms, 1000);
+    timer->is_armed = true;
+    s_timer = timer;
+}
+
+void loop_disarm(struct loop *loop, struct loop_timer *timer) {
+    (void)loop;
+    timer->is_armed = false;
+}
+
+static uint64_t s_number; /* of the round that workers were asked about */
+
+void channel_tell(const struct channel_end *end, const struct channel_outgoing *message) {
+    size_t length = strlen(s_asked);
+    cr_assert_eq(message->type, CHANNEL_STATUS);
+    s_number = message->number;
+    snprintf(s_asked + length, sizeof s_asked - length, "%s%d", length ? " " : "",
+             (int)end->worker);
+}
+
+/* ---- Fixture ---- */
+
+static struct process *add_worker(int pid, enum process_state state) {
+    struct process *process = calloc(1, sizeof *process);
+    process->pid = process->end.worker = pid;
+    process->state = state;
+    struct process **last = &s_processes;
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = process;
+    return process;
+}
+
+static void remove_worker(struct process *process) {
+    struct process **link = &s_processes;
+    while (*link != process) {
+        link = &(*link)->next;
+    }
+    *link = process->next;
+    status_round_gone(s_round, process);
+    free(process);
+}
+
+static void setup(void) {
+    s_round = status_round_new(NULL, "3.11.2", NULL);
+    status_round_set_fleet(s_round, NULL);
+}
+
+static void teardown(void) {
+    status_round_free(s_round);
+    while (s_processes) {
+        struct process *process = s_processes;
+        s_processes = process->next;
+        free(process);
+    }
+}
+
+TestSuite(status_round, .init = setup, .fini = teardown);
+
+static void on_answer(void *ctx, uint64_t number, const char *text, size_t bytes) {
+    size_t length = strlen(s_answered);
+    cr_assert_eq(number, 7);
+    cr_assert_eq(bytes, strlen(text));
+    snprintf(s_answered + length, sizeof s_answered - length, "%s", (const char *)ctx);
+    snprintf(s_text, sizeof s_text, "%s", text);
+}
+
+static char s_a[] = "a", s_b[] = "b", s_c[] = "c";
+
+static void ask(char *who) {
+    status_round_ask(s_round, on_answer, who, 7);
+}
+
+static void answer(struct process *process, const char *text) {
+    status_round_part(s_round, process, s_number, strdup(text));
+}
+
+/* ---- Tests ---- */
+
+Test(status_round, the_document_has_every_workers_part) {
+    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    ask(s_a);
+    cr_assert_str_eq(s_asked, "1 2");
+    answer(two, "{\"pid\":2}");
+    cr_assert_str_eq(s_answered, "");
+    answer(one, "{\"pid\":1}");
+    cr_assert_str_eq(s_answered, "a");
+    cr_assert_not(s_timer->is_armed);
+    json_t *json = json_parse(s_text, strlen(s_text), NULL);
+    const json_t *workers = json_object_get(json, "workers");
+    cr_assert_eq(json_array_size(workers), 2);
+    cr_assert_eq(json_get_number(json_array_get(workers, 0), "pid"), 1);
+    cr_assert_eq(json_get_number(json_array_get(workers, 1), "pid"), 2);
+    cr_assert_str_eq(json_get_string(json, "python"), "3.11.2");
+    cr_assert(json_is_null(json_object_get(json, "last_replacement")));
+    json_decref(json);
+}
+
+Test(status_round, a_worker_that_does_not_answer_within_a_second_is_stuck_or_starting) {
+    add_worker(1, PROCESS_SERVING);
+    add_worker(2, PROCESS_LOADING);
+    answer(add_worker(3, PROCESS_SERVING), "{\"too\":\"early\"}");
+    ask(s_a);
+    answer(s_processes->next->next, "{\"pid\":3}");
+    cr_assert(s_timer->is_armed);
+    s_timer->expired(s_timer->ctx);
+    cr_assert_str_eq(s_answered, "a");
+    json_t *json = json_parse(s_text, strlen(s_text), NULL);
+    const json_t *workers = json_object_get(json, "workers");
+    cr_assert_str_eq(json_get_string(json_array_get(workers, 0), "state"), "stuck");
+    cr_assert_str_eq(json_get_string(json_array_get(workers, 1), "state"), "starting");
+    cr_assert_eq(json_get_number(json_array_get(workers, 2), "pid"), 3);
+    json_decref(json);
+}
+
+Test(status_round, workers_that_were_killed_are_neither_asked_nor_shown) {
+    add_worker(1, PROCESS_DOOMED);
+    ask(s_a);
+    cr_assert_str_eq(s_asked, "");
+    cr_assert_str_eq(s_answered, "a");
+    cr_assert_not_null(strstr(s_text, "\"workers\":[]"), "%s", s_text);
+}
+
+Test(status_round, a_worker_that_goes_is_not_waited_for) {
+    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    ask(s_a);
+    answer(one, "{\"pid\":1}");
+    remove_worker(two);
+    cr_assert_str_eq(s_answered, "a");
+    cr_assert_not_null(strstr(s_text, "\"workers\":[{\"pid\":1}]"), "%s", s_text);
+}
+
+Test(status_round, the_part_of_a_worker_that_went_after_it_answered_is_not_shown) {
+    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    ask(s_a);
+    answer(one, "{\"pid\":1}");
+    remove_worker(one);
+    answer(two, "{\"pid\":2}");
+    cr_assert_not_null(strstr(s_text, "\"workers\":[{\"pid\":2}]"), "%s", s_text);
+}
+
+Test(status_round, those_that_ask_meanwhile_are_answered_by_the_next_round) {
+    struct process *one = add_worker(1, PROCESS_SERVING);
+    ask(s_a);
+    ask(s_b);
+    ask(s_c);
+    uint64_t first = s_number;
+    answer(one, "{\"round\":1}");
+    cr_assert_str_eq(s_answered, "a");
+    cr_assert_str_eq(s_asked, "1 1");
+    status_round_part(s_round, one, first, strdup("{\"late\":1}"));
+    cr_assert_str_eq(s_answered, "a");
+    answer(one, "{\"round\":2}");
+    cr_assert_eq(strlen(s_answered), 3);
+    cr_assert_not_null(strstr(s_text, "\"workers\":[{\"round\":2}]"), "%s", s_text);
+}
+
+Test(status_round, those_that_have_gone_are_not_answered) {
+    struct process *one = add_worker(1, PROCESS_SERVING);
+    ask(s_a);
+    ask(s_b);
+    ask(s_c);
+    status_round_forget(s_round, s_a);
+    status_round_forget(s_round, s_b);
+    answer(one, "{}");
+    cr_assert_str_eq(s_answered, "");
+    answer(one, "{}");
+    cr_assert_str_eq(s_answered, "c");
+}
+
+Test(status_round, a_worker_that_asked_and_went_is_not_answered) {
+    struct process *one = add_worker(1, PROCESS_SERVING);
+    status_round_ask(s_round, on_answer, one, 7);
+    remove_worker(one);
+    cr_assert_str_eq(s_answered, "");
+}
+
+Test(status_round, the_last_replacement_is_told) {
+    s_last = (struct fleet_last){
+        .cause = "asked", .why = "shop", .is_kept = true, .total_ms = 12, .at_s = 1763992381};
+    ask(s_a);
+    cr_assert_not_null(strstr(s_text,
+                              "\"last_replacement\":{\"cause\":\"asked\",\"outcome\":\"kept\","
+                              "\"why\":\"shop\",\"total_ms\":12.000,"
+                              "\"at\":\"2025-11-24T13:53:01Z\"}"),
+                       "%s", s_text);
+}

@@ -30,7 +30,7 @@ static command_function *const s_commands[] = {
 };
 
 /** Say on standard error what went wrong. @return the exit status for it */
-static int report(const struct error *err) {
+static int report_error(const struct error *err) {
     fprintf(stderr, "fcgi_host: %s\n", err->text);
     if (err->code != ERR_USAGE) {
         return STATUS_FAILED;
@@ -39,8 +39,8 @@ static int report(const struct error *err) {
     return STATUS_USAGE;
 }
 
-/** Descriptors 0, 1 and 2 must be taken: what is opened later would get their numbers, and
- *  whoever writes to standard output or error would write into it. */
+/** Descriptors 0, 1 and 2 must be taken: a file that is opened later would get such a number, and
+ *  code that writes to standard output or error would write into it. */
 static void take_standard_descriptors(void) {
     int fd;
     do {
@@ -56,7 +56,7 @@ static void raise_descriptor_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit); /* the limit that there is must do otherwise */
+        setrlimit(RLIMIT_NOFILE, &limit); /* if that fails, the present limit has to do */
     }
 }
 
@@ -67,7 +67,7 @@ static void ignore_broken_pipes(void) {
     sigaction(SIGPIPE, &action, NULL);
 }
 
-/** FCGI_WEB_SERVER_ADDRS is read by the workers; a bad one must not let anybody start. */
+/** FCGI_WEB_SERVER_ADDRS is read by the workers; with a bad one the host must not start. */
 static int check_web_server_addresses(struct error *err) {
     struct peer_addresses *addresses = NULL;
     if (peer_addresses_parse(getenv("FCGI_WEB_SERVER_ADDRS"), &addresses, err) != 0) {
@@ -77,12 +77,12 @@ static int check_web_server_addresses(struct error *err) {
     return 0;
 }
 
-static int serve(const struct config *config, int argc, char **argv) {
+static int serve_requests(const struct config *config, int argc, char **argv) {
     struct error err;
     struct listener listener;
     if (check_web_server_addresses(&err) != 0 ||
         listener_open(&listener, config->listen, &err) != 0) {
-        return report(&err);
+        return report_error(&err);
     }
     int status = STATUS_FAILED;
     if (log_open(config->log, config->log_level, &err) == 0) {
@@ -98,17 +98,17 @@ static int serve(const struct config *config, int argc, char **argv) {
         };
         status = supervisor_run(&options);
     } else {
-        report(&err);
+        report_error(&err);
     }
     listener_close(&listener);
     return status;
 }
 
-static int run(const struct command_line *line, const struct config *config, int argc,
-               char **argv) {
+static int run_command(const struct command_line *line, const struct config *config, int argc,
+                       char **argv) {
     switch (line->command) {
     case COMMAND_RUN:
-        return serve(config, argc, argv);
+        return serve_requests(config, argc, argv);
     case COMMAND_TEST:
         config_print(config, stdout);
         return STATUS_OK;
@@ -129,9 +129,9 @@ int main(int argc, char **argv) {
     struct config *config = NULL;
     take_standard_descriptors();
     if (config_load(argc, argv, &line, &config, &err) != 0) {
-        return report(&err);
+        return report_error(&err);
     }
-    int status = run(&line, config, argc, argv);
+    int status = run_command(&line, config, argc, argv);
     config_free(config);
     if (fflush(stdout) != 0) {
         return STATUS_FAILED; /* a full disk behind --help or -t */

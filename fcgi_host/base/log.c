@@ -75,7 +75,8 @@ static int open_path(const char *path, struct error *err) {
     if (opened > STDERR_FILENO) {
         return switch_to(opened, err);
     }
-    /* A standard descriptor was closed: leave its number to those who expect something else. */
+    /* A standard descriptor was closed: leave its number to code that expects a standard stream
+     * there. */
     int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     int reason = errno;
     close(opened);

@@ -12,7 +12,8 @@
 
 enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1, EXIT_USAGE = 2 };
 
-/** A process does not run again what another has shown to fail; each way is a process. */
+/** Each way runs in a process of its own; a way that an earlier one has shown to fail is skipped.
+ */
 static int run_ways(struct audit_result *result, const struct audit_target *target,
                     unsigned patience_s, struct error *err) {
     const struct audit_run *runs = result->runs;
@@ -128,7 +129,7 @@ static int parse_arguments(const struct command_line *line, struct options *opti
     return 0;
 }
 
-/** A target that raises wherever it is loaded is a mistake in the question, a crash an answer. */
+/** A target that raises in every process is wrong usage; a crash is a result. */
 static int exit_status(const struct audit_result *result) {
     if (result->is_recyclable) {
         return EXIT_RECYCLABLE;

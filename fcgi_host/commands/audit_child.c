@@ -14,7 +14,7 @@
 #include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
 
-/** The parent's patience ends earlier. */
+/** The parent's timeout ends earlier. */
 enum { BUILD_MS = 3600 * 1000, STOP_THREADS_MS = 2000 };
 enum { LINE_BYTES = 4096 };
 
@@ -31,7 +31,7 @@ struct audit {
 
 /* ---- Lines ---- */
 
-/** Write one line: fields between tabs, and nothing in them that is no text. */
+/** Write one line: fields between tabs, cleaned of tabs and control characters. */
 static void say(const struct audit *audit, unsigned count, const char *const *fields) {
     char line[LINE_BYTES];
     size_t used = 0;
@@ -47,7 +47,7 @@ static void say(const struct audit *audit, unsigned count, const char *const *fi
     for (size_t done = 0; done < used;) {
         ssize_t written = write(audit->fd, line + done, used - done);
         if (written < 0) {
-            _exit(EXIT_FAILURE); /* nobody listens any more */
+            _exit(EXIT_FAILURE); /* the parent has ended */
         }
         done += (size_t)written;
     }
@@ -78,7 +78,7 @@ static void say_report(struct audit *audit, const char *phase) {
 
 /* ---- Python ---- */
 
-/** CPython's audit event "import": the last one before a crash names who crashed. */
+/** CPython's audit event "import": the last one before a crash names the culprit. */
 static int hear_import(const char *event, PyObject *args, void *arg) {
     if (strcmp(event, "import") == 0 && PyTuple_Check(args) && PyTuple_GET_SIZE(args) >= 2) {
         PyObject *name = PyTuple_GET_ITEM(args, 0), *file = PyTuple_GET_ITEM(args, 1);
@@ -200,7 +200,7 @@ static void say_refusals(struct audit *audit, struct generation *generation) {
     }
 }
 
-/** Of a traceback the last line, which says what was raised. */
+/** @return the last line of a traceback, which says what was raised */
 static const char *last_line(char *text) {
     size_t length = strlen(text);
     while (length && text[length - 1] == '\n') {
@@ -288,7 +288,7 @@ static int go(struct audit *audit, enum audit_way way) {
     if (check(audit, "end", audit->second, run_after_end) != 0) {
         return -1;
     }
-    /* It is what a stale pointer breaks: the end of the one that used it. */
+    /* A stale pointer breaks the end of the interpreter that used it. */
     SAY(audit, "step", "end 2");
     pool_retire(audit->second, 0);
     audit->second = NULL;

@@ -15,7 +15,7 @@ struct audit_target {
 };
 
 /**
- * Do it, and write lines (audit_result.h) to `fd`.
+ * Load the target, and write lines (audit_result.h) to `fd`.
  * @return the exit status of the process: 0; anything else is a crash
  */
 int audit_child(const struct audit_target *target, enum audit_way way, int fd);

@@ -10,7 +10,8 @@ static bool has_failed(const struct audit_run *run) {
     return run->was_run && (run->has_crashed || run->failed_at[0] || !run->is_done);
 }
 
-/** Whom to blame for the end of a process: whoever was being imported, else the worst so far. */
+/** @return the extension to blame for the end of a process: the one that was being imported, else
+ *  the one with the worst verdict so far */
 static struct audit_extension *culprit(struct audit_result *result, const struct audit_run *run,
                                        struct error *err) {
     struct audit_extension *worst = NULL;
@@ -29,7 +30,7 @@ static struct audit_extension *culprit(struct audit_result *result, const struct
 
 static int blame_extension(struct audit_extension *extension, enum stale_verdict verdict,
                            const char *error, struct error *err) {
-    /* A pointer that is known to dangle is why it breaks, and says more. */
+    /* A pointer that is known to dangle is the cause, and says more. */
     if (verdict > extension->verdict && extension->verdict != VERDICT_DANGLING) {
         extension->verdict = verdict;
     }
@@ -39,7 +40,7 @@ static int blame_extension(struct audit_extension *extension, enum stale_verdict
     return 0;
 }
 
-/** A crash, or an exception that the main interpreter does not raise, is some extension's doing. */
+/** A crash, or an exception that the main interpreter does not raise, is caused by an extension. */
 static int judge_run(struct audit_result *result, const struct audit_run *run, bool loads_in_main,
                      struct error *err) {
     if (!has_failed(run) || (!run->has_crashed && !loads_in_main)) {
@@ -53,7 +54,7 @@ static int judge_run(struct audit_result *result, const struct audit_run *run, b
                            run->error, err);
 }
 
-/** Pointed into the first interpreter, and not any more once there was another. */
+/** It pointed into the first interpreter, and no longer did when the second was there. */
 static void note_reinitialised(struct audit_result *result) {
     for (size_t i = 0; i < result->extension_count; i++) {
         struct audit_extension *extension = &result->extensions[i];

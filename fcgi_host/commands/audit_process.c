@@ -59,7 +59,7 @@ static int read_lines(struct reader *reader, int fd, struct audit_result *result
     return got > 0;
 }
 
-/** Listen until the process closes its end or has said nothing new in time. */
+/** Read until the process closes its end or has written no line in time. */
 static int listen_to(int fd, struct audit_result *result, enum audit_way way, unsigned patience_s,
                      struct error *err) {
     struct reader *reader = calloc(1, sizeof *reader);
@@ -84,7 +84,7 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
     return more < 0 ? -1 : 0;
 }
 
-/** How it ended: a signal or an exit status of its own are a crash. */
+/** Note how the process ended: a signal and an exit status other than 0 are crashes. */
 static void note_end(struct audit_run *run, int status, unsigned patience_s) {
     char step[sizeof run->step]; /* a copy: it stands in the same structure as `error` */
     memcpy(step, run->step, sizeof step);

@@ -1,5 +1,6 @@
 /**
- * Running the throw-away processes of an audit: fork, listen, lose patience, see how they ended.
+ * Running the throw-away processes of an audit: fork, read their lines, end them after a time
+ * limit, note how they ended.
  *
  * @thread the process's only one (it forks)  @tstate none; Python must not have been started
  */
@@ -9,8 +10,8 @@
 #include "fcgi_host/commands/audit_child.h"
 #include "fcgi_host/commands/audit_result.h"
 
-/** What loads for longer than this hangs, unless --timeout says otherwise: imports take a second
- *  or two. */
+/** A target that loads for longer hangs, unless --timeout says otherwise: imports take a second or
+ *  two. */
 enum { AUDIT_PATIENCE_S = 30 };
 
 /** Load the target in one way, in a new process. Errors: ERR_SYSTEM, ERR_MEMORY, ERR_PROTOCOL */

@@ -67,7 +67,7 @@ static int take_extension(struct audit_result *result, char **fields, struct err
     return 0;
 }
 
-/** The same variable that holds the same, found at several steps: the last word counts. */
+/** The same variable that holds the same, found at several steps: the worst verdict counts. */
 static struct stale_finding *known_finding(struct audit_result *result, char **fields) {
     for (size_t i = 0; i < result->finding_count; i++) {
         struct stale_finding *finding = &result->findings[i];
@@ -125,7 +125,7 @@ static int take_refusal(struct audit_result *result, const char *module, const c
     return 0;
 }
 
-/** The import of an extension begins: should it be the last thing heard, it is the culprit. */
+/** The import of an extension begins: if no line follows, it is the culprit. */
 static void take_import(struct audit_run *run, char **fields) {
     size_t length = strlen(fields[2]);
     if (length > 3 && strcmp(fields[2] + length - 3, ".so") == 0) {

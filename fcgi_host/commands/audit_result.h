@@ -29,7 +29,7 @@ enum audit_way {
     AUDIT_WAYS
 };
 
-/** What became of one of them. */
+/** How one of these processes ended. */
 struct audit_run {
     bool was_run, is_done;
     bool was_kept;       /**< the first interpreter could not be ended */
@@ -38,7 +38,7 @@ struct audit_run {
     char importing_file[1024];
     char failed_at[32]; /**< the step that raised; "" if none */
     char error[1024];   /**< what it raised, or how the process ended */
-    bool has_crashed;   /**< by a signal, or by our patience */
+    bool has_crashed;   /**< by a signal, or because it took too long */
     bool has_timed_out;
 };
 

@@ -102,7 +102,7 @@ static int send_command(int fd, const struct command_line *line, int first_name,
     return outcome;
 }
 
-/** All until the end. @return malloc'ed, NUL-terminated, or NULL */
+/** Read to the end of the stream. @return malloc'ed, NUL-terminated, or NULL */
 static char *receive_all(int fd, size_t *ret_bytes, struct error *err) {
     char *text = NULL, chunk[16384];
     FILE *out = open_memstream(&text, ret_bytes);

@@ -3,8 +3,8 @@
  * URL: the web server gets a generated configuration in a temporary folder, the host is started
  * with `--dev`, both write to the terminal, Ctrl-C ends and cleans up.
  *
- * The listening socket between the two is made here and handed to the host as descriptor 0, so
- * nobody waits for anybody to come up.
+ * The listening socket between the two is made here and given to the host as descriptor 0, so
+ * that neither has to wait for the other.
  *
  * @thread the process's only one   @tstate none; Python is not started in this process
  */

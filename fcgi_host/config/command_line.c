@@ -22,7 +22,7 @@ enum {
     OTHER_OPTIONS = 5,
 };
 
-/** What getopt_long() wants to know. */
+/** The tables for getopt_long(). */
 struct getopt_tables {
     struct option longs[OPTION_COUNT + OTHER_OPTIONS];
     char letters[2 * OPTION_COUNT + 16];
@@ -30,7 +30,7 @@ struct getopt_tables {
 
 static void fill_tables(struct getopt_tables *tables) {
     size_t count = 0;
-    /* "-": words that are no options are reported in their place; ":": so are missing values. */
+    /* "-": words that are no options are reported in order; ":": so are missing values. */
     static const char s_letters[] = "-:c:th";
     memcpy(tables->letters, s_letters, sizeof s_letters);
     char *letter = tables->letters + sizeof s_letters - 1;

@@ -1,6 +1,6 @@
 /**
- * The command line, taken apart; nothing is looked up but which of the readings of an APP
- * argument names a file that exists.
+ * The command line, taken apart.  The file system is asked for one thing only: which of the
+ * readings of an APP argument names a file that exists.
  *
  * @thread one at a time (getopt(3))
  * @tstate none; needs no Python
@@ -12,7 +12,7 @@
 #include "fcgi_host/config/options.h"
 #include "pool/base/error.h"
 
-/** What stands there; pointers into argv. */
+/** The words of a command line; pointers into argv. */
 struct command_line_words {
     struct command_line line;
     const char *config_file;          /**< NULL: none */
@@ -38,9 +38,9 @@ struct app_argument {
 };
 
 /**
- * A file name may itself contain "=" and ":": of the possible readings the first that names an
- * existing file is taken, beginning with the whole argument; if none does, the one with every
- * part.
+ * Take an APP argument apart.  A file name may itself contain "=" and ":": the first reading that
+ * names an existing file is taken, beginning with the whole argument; if none does, the reading
+ * with every part.
  * @return 0, or -1: ERR_USAGE, ERR_MEMORY
  */
 int app_argument_parse(const char *text, struct app_argument *ret_argument, struct error *err);

@@ -10,7 +10,7 @@ enum {
     CONFIG_LINE_BYTES = 8192,
 };
 
-/** The file while libinih reads it.  It keeps count of lines, which libinih does not tell. */
+/** The file while libinih reads it.  It counts lines, because libinih does not tell them. */
 struct reader {
     FILE *stream;
     const char *path;
@@ -122,7 +122,7 @@ static char *next_line(char *buffer, int size, void *ctx) {
     return buffer;
 }
 
-/** libinih's handler. @return 0 on error, as it wants */
+/** libinih's handler. @return 0 on error, as libinih expects */
 static int key_value(void *ctx, const char *section, const char *key, const char *value) {
     struct reader *reader = ctx;
     (void)section; /* cut at 50 bytes; ours is not */

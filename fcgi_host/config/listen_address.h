@@ -27,9 +27,9 @@ struct listen_address {
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     mode_t mode;
     /* LISTEN_TCP */
-    char host[LISTEN_HOST_BYTES]; /**< without brackets; "" for any address; that and "::" take IPv4
-                                     too */
-    bool is_ipv6_literal;         /**< it stood in brackets */
+    /** Without brackets; "" for any address, which takes IPv4 too, as "::" does. */
+    char host[LISTEN_HOST_BYTES];
+    bool is_ipv6_literal; /**< it stood in brackets */
     char port[6];
     /* LISTEN_FD */
     int fd;

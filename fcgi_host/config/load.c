@@ -11,7 +11,7 @@ static int out_of_memory(struct error *err) {
     return error_set(err, ERR_MEMORY, "out of memory");
 }
 
-/** Set an option of the command line, unless the file did that and it only gives a default. */
+/** Set a key; an error names the flag. */
 static int set_from_command_line(struct config_builder *builder, const struct config_place *place,
                                  const struct config_option *option, const char *value,
                                  struct error *err) {

@@ -1,5 +1,5 @@
 /**
- * Shared by the files that implement option_kinds.h; for nobody else.
+ * What the files that implement option_kinds.h share.
  *
  * @thread any; pure
  * @tstate none; needs no Python

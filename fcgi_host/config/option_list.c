@@ -64,7 +64,7 @@ SET(paths) {
         if (!one) {
             return error_set(err, ERR_MEMORY, "out of memory");
         }
-        /* An empty piece, as in PATH, would mean the working directory: never what was meant. */
+        /* An empty piece, as in PATH, would mean the working directory, which is never intended. */
         int rc = size > 0 ? list_add(field, option_absolute_path(place->directory, one), err) : 0;
         free(one);
         if (rc != 0) {

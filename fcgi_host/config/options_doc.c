@@ -181,7 +181,7 @@ static void write_table(FILE *out, const struct format *format, const char *subj
     format->end(out);
 }
 
-/** The subject of a line that opens a table, cut out of it, or NULL. */
+/** @return the subject of a line that opens a table, or NULL; the line is cut at its end */
 static char *subject_of(const char *line) {
     static const char s_mark[] = "options: ";
     const char *mark = strstr(line, s_mark);

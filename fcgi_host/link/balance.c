@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/** Who has fewer in hand does not yield: one at work, one waiting. */
+/** A member with fewer requests in hand does not yield: one is at work, one may wait. */
 enum { LEAST_TO_YIELD = 2 };
 
 struct member {
@@ -103,7 +103,8 @@ int balance_wake_fd(const struct balance *balance, int member) {
     return balance->members[member].wake_fd;
 }
 
-/** A member in that state that has less in hand than `mine`, the least of all; or NULL. */
+/** @return the member in that state with the fewest requests in hand, if fewer than `mine` has;
+ *  else NULL */
 static struct member *find_less(struct balance *balance, const struct member *mine,
                                 enum balance_state state) {
     struct member *found = NULL;
@@ -138,7 +139,7 @@ bool balance_yield(struct balance *balance, int member) {
     struct member *mine = &balance->members[member];
     struct member *other = find_less(balance, mine, BALANCE_LISTENING);
     if (other) {
-        /* The other may yield at this very moment: both store, then look, so one of us sees it. */
+        /* The other may yield at the same moment: both store, then look, so that one sees it. */
         bool is_new = atomic_exchange(&mine->state, BALANCE_YIELDING) != BALANCE_YIELDING;
         other = find_less(balance, mine, BALANCE_LISTENING);
         if (other && is_new) {

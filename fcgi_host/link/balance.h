@@ -1,16 +1,17 @@
 /**
- * How the workers of one host share the connections that come: each tells the others how many
- * requests it has in hand, and leaves new ones to those that have less.
+ * How the workers of one host share new connections: each worker publishes how many requests it has
+ * in hand, and leaves new connections to workers that have fewer.
  *
  * A *member* is a worker.  It is `listening` (its epoll set has the listening socket), `yielding`
  * (to a listening one that has less in hand), or `absent` (loading, stopping, full, gone).
  *
- *   - Who has less than two requests in hand does not yield; and only to members that listen.  So a
- *     connection is always looked at: by a listening one, or when a request of a yielding one ends.
- *   - Who yields wakes the one that it yields to: of what waits already, the kernel has told only
- * one.
- *   - Who has more in hand than a yielding one wakes that one.
- *   - Who becomes absent wakes all that yield.
+ *   - A member with fewer than two requests in hand does not yield, and a member yields only to
+ *     listening ones.  So every connection is looked at: by a listening member, or when a request
+ *     of a yielding member ends.
+ *   - A yielding member wakes its target, because the kernel has reported a pending connection to
+ *     one member only.
+ *   - A member with more in hand than a yielding one wakes that one.
+ *   - A member that becomes absent wakes all yielding ones.
  *
  * The members' state is shared memory; waking is by eventfds that all processes inherit.
  */
@@ -32,30 +33,32 @@ struct balance;
  * @thread supervisor
  */
 struct balance *balance_new(unsigned members, struct error *err);
-/** Free it, once the last member has left. */
+/** Free it when the last member has left. NULL is fine. */
 void balance_release(struct balance *balance);
-/** @return for how many it was made */
+/** @return the number of members that it was made for */
 unsigned balance_size(const struct balance *balance);
 
 /** A member for a process about to be forked. @return its number, or -1: all are taken
  *  @thread supervisor */
 int balance_join(struct balance *balance);
-/** Its process has ended, however. @thread supervisor */
+/** The member's process has ended. @thread supervisor */
 void balance_leave(struct balance *balance, int member);
 
 /* ---- In the member's process ---- */
 
-/** How many requests it has in hand: the member counts them here. */
+/** @return the member's own count of requests in hand, for it to keep */
 atomic_uint *balance_in_hand(struct balance *balance, int member);
-/** Readable, edge-triggered, when another wakes it; never to be read. */
+/** @return a descriptor that becomes readable (edge-triggered) when another member wakes this one;
+ *  never to be read */
 int balance_wake_fd(const struct balance *balance, int member);
 void balance_set_state(struct balance *balance, int member, enum balance_state state);
 /**
- * Yield, if a listening member has less in hand, and wake that when it is new to it.
+ * Yield, if a listening member has fewer requests in hand; wake that member if this one did not
+ * yield before.
  * @return whether the member is yielding now; if not, it is listening
  */
 bool balance_yield(struct balance *balance, int member);
-/** Wake yielding members that have less in hand. */
+/** Wake the yielding member that has the fewest requests in hand, if fewer than this one. */
 void balance_wake_idlers(struct balance *balance, int member);
 
 #endif

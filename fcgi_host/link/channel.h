@@ -8,7 +8,7 @@
  * Life cycle of a worker, as its channel sees it:
  *   worker     … REFUSED*, FAILED*, APP_LOADED*, LOADED → supervisor
  *   supervisor … ACCEPT (begin to serve) or STOP
- *   both       … STATUS, RELOAD, … as they come
+ *   supervisor … STATUS, RELOAD … at any time; the worker replies
  *   worker     … REPLACE_ME (why)  → supervisor, which starts another and sends STOP
  *
  * @thread any: one packet is one system call
@@ -27,18 +27,18 @@ enum channel_type {
     /* worker → supervisor */
     CHANNEL_REFUSED = 1,  /**< `name`: an interpreter that must be the main one; `text`: why */
     CHANNEL_FAILED,       /**< `name`: an application that did not load; `text`: why */
-    CHANNEL_APP_LOADED,   /**< `name`: an application that did */
+    CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
-    CHANNEL_STOPPED,      /**< it accepts nothing any more */
+    CHANNEL_STOPPED,      /**< it accepts no connection any more */
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
-    /** `number`: milliseconds to finish in; `name` CHANNEL_STOP_LAST: no other worker accepts after
-     *  this one; descriptor: where to send idle connections (CHANNEL_CONNECTION), none: close them
-     */
+    /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
+     * after this one.  Descriptor: where to send idle connections (CHANNEL_CONNECTION); none: close
+     *  them. */
     CHANNEL_STOP,
     CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */
     CHANNEL_STATUS,       /**< `number`: to be given back */

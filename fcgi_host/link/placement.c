@@ -6,7 +6,7 @@
 
 enum { CRASHES_TO_FAIL = 2, KILLS_TO_FAIL = 3 };
 
-/** Of an interpreter (moved) or of an application (crashed); few of either. */
+/** An interpreter (moved) or an application (crashed); there are few of either. */
 struct entry {
     struct entry *next;
     char *name;
@@ -57,7 +57,7 @@ static struct entry *find_entry(struct entry *list, const char *name) {
     return list;
 }
 
-/** At the end of the list, so that the order stays. @return NULL when out of memory */
+/** Append, so that the order stays. @return NULL when out of memory */
 static struct entry *add_entry(struct entry **list, const char *name, const char *why) {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {

@@ -4,7 +4,7 @@
  *   - an interpreter that must be the main one, because an extension refuses sub-interpreters;
  *   - an application that killed its worker while loading.  The first time it is tried again, in
  *     the main interpreter (some extensions crash in a sub-interpreter); the second time, or if it
- *     was there already, it is marked failed and not loaded until someone asks for it.
+ *     was there already, it is marked failed and not loaded until a reload asks for it.
  *     SIGKILL says little of the application (an operator, a lack of memory): it takes three.
  *
  * Pure: no I/O.
@@ -47,7 +47,7 @@ enum placement_verdict placement_crashed(struct placement *placement, const char
                                          bool was_killed);
 /** Why this application is not to be loaded, or NULL. */
 const char *placement_failed_reason(const struct placement *placement, const char *app);
-/** It has loaded: what happened before does not count any more. */
+/** An application has loaded: its earlier crashes are forgotten. */
 void placement_loaded(struct placement *placement, const char *app);
 /** Try a failed application again (NULL: all of them). */
 void placement_retry(struct placement *placement, const char *app);

@@ -2,10 +2,10 @@
  * How long to wait before a worker that died is started again.  Pure.
  *
  * A worker that had served is started again at once, so that a crash costs its requests only;
- * the right to do so is a bucket of ten that refills by one each six seconds, so that a crash a
- * minute, or a few in a row, never makes anybody wait.  A worker that died before it could serve,
- * and every one once the bucket is empty, waits a quarter of a second, then twice as long each
- * time, at most ten seconds.  One that served for a minute ends the row.
+ * that is allowed ten times, and once more each six seconds, so that a crash a
+ * minute, or a few in a row, costs no time at all.  A worker that died before it could serve, and
+ * every worker once the bucket is empty, waits a quarter of a second, then twice as long each time,
+ * at most ten seconds.  A worker that served for a minute ends the row.
  *
  * @thread the supervisor's  @tstate none
  */

@@ -93,8 +93,8 @@ void control_answer(struct control_client *client, const char *text, size_t byte
     }
 }
 
-/** Split at newlines, in place, and hand on. */
-static void hand_on(struct control_client *client) {
+/** Split a complete command at newlines, in place, and call the hook. */
+static void run_command(struct control_client *client) {
     struct control *control = client->control;
     char *words[MAX_WORDS], *rest = NULL;
     struct string_list list = {.items = words};
@@ -124,7 +124,7 @@ static void read_command(struct control_client *client) {
     client->command_bytes += (size_t)count;
     client->command[client->command_bytes] = '\0';
     if (strstr(client->command, "\n\n")) {
-        hand_on(client);
+        run_command(client);
     } else if (client->command_bytes == COMMAND_BYTES ||
                strlen(client->command) != client->command_bytes) {
         client_close(client); /* too long, or not text */
@@ -136,7 +136,7 @@ static void client_ready(void *ctx, uint32_t events) {
     if (client->answer) {
         send_answer(client);
     } else if (client->is_waiting) {
-        /* Whatever it says now is too late; one that only closed its side still listens. */
+        /* More input is too late; a client that only closed its sending side still reads. */
         if (events & (EPOLLHUP | EPOLLERR) ||
             loop_change(client->control->loop, &client->source, 0, NULL)) {
             client_close(client);
@@ -214,7 +214,7 @@ int control_path(const char *template, long pid, char *path, size_t path_bytes, 
     return 0;
 }
 
-/** Whether a process that was killed left this socket behind. */
+/** @return whether a process that was killed left this socket behind */
 static bool is_left_behind(const struct sockaddr_un *address) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool is_refused = fd >= 0 &&
@@ -227,7 +227,7 @@ static bool is_left_behind(const struct sockaddr_un *address) {
 }
 
 static int bind_private(int fd, const struct sockaddr_un *address) {
-    mode_t before = umask(0177); /* never, not even for a moment, open to others */
+    mode_t before = umask(0177); /* other users must not be able to connect even for a moment */
     int outcome = bind(fd, (const struct sockaddr *)address, sizeof *address);
     int saved = errno;
     umask(before);

@@ -32,7 +32,7 @@ struct control_hooks {
 
 /**
  * Listen at `path` ("%p" in it becomes the process id).  A socket that a killed process left behind
- * is replaced, one that answers is not.
+ * is replaced; a socket that another process listens at is not.
  * @return the control, or NULL: ERR_USAGE (path), ERR_BUSY (another host listens), ERR_SYSTEM
  */
 struct control *control_new(struct loop *loop, const char *path, const struct control_hooks *hooks,

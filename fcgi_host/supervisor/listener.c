@@ -40,7 +40,8 @@ static int set_flags(int fd, struct error *err) {
 
 /* ---- Unix socket ---- */
 
-/** Remove the socket file of a process that has gone. @return 0, or -1: somebody listens there */
+/** Remove the socket file of a process that has gone. @return 0, or -1: another process listens
+ * there */
 static int remove_stale(const struct sockaddr_un *address, struct error *err) {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0) {
@@ -74,7 +75,7 @@ static int remove_stale(const struct sockaddr_un *address, struct error *err) {
 static int bind_unix(int fd, const struct listen_address *address, struct error *err) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memcpy(name.sun_path, address->path, sizeof name.sun_path);
-    /* Nobody may connect before the mode is what was asked for. */
+    /* The mode must be right before the first client can connect. */
     mode_t umask_before = umask(0777 & ~address->mode);
     int rc = bind(fd, (struct sockaddr *)&name, sizeof name);
     if (rc != 0 && errno == EADDRINUSE) {
@@ -130,7 +131,7 @@ static int bind_tcp(const struct addrinfo *info) {
     return -1;
 }
 
-/** Bind to the first that works of the addresses of `host`; NULL: any. Errors: ERR_SYSTEM */
+/** Bind to the first address of `host` that works; NULL: any address. Errors: ERR_SYSTEM */
 static int bind_host(struct listener *listener, const char *host, const char *port, int family,
                      struct error *err) {
     struct addrinfo hints = {
@@ -199,7 +200,7 @@ static int open_inherited(struct listener *listener, struct error *err) {
     }
     long passed = systemd_fds();
     if (passed == 1) {
-        /* Not for the processes that applications start. */
+        /* The processes that applications start must not see them. */
         unsetenv("LISTEN_PID");
         unsetenv("LISTEN_FDS");
         unsetenv("LISTEN_FDNAMES");
@@ -246,7 +247,7 @@ bool listener_has_waiting(const struct listener *listener) {
 }
 
 static void unlink_socket_file(struct listener *listener) {
-    /* Somebody who took the path over meanwhile keeps it. */
+    /* Another process that has taken over the path keeps it. */
     struct stat now;
     if (lstat(listener->unix_path, &now) == 0 && now.st_dev == listener->unix_device &&
         now.st_ino == listener->unix_inode) {

@@ -18,7 +18,8 @@ struct listener {
     int fd;          /**< listening, non-blocking, CLOEXEC */
     char *unix_path; /**< to unlink at the end; NULL when inherited or TCP */
     dev_t unix_device;
-    ino_t unix_inode; /**< of unix_path when it was made: another's file is not unlinked */
+    ino_t unix_inode; /**< of unix_path when it was made: the file of another process is not
+                         unlinked */
 };
 
 /**
@@ -32,13 +33,14 @@ struct listener {
  */
 int listener_open(struct listener *ret_listener, const char *address, struct error *err);
 
-/** @return whether somebody has connected whom nobody has accepted yet */
+/** @return whether a connection waits that no worker has accepted */
 bool listener_has_waiting(const struct listener *listener);
 
 /**
- * Let nobody connect any more; who has connected still waits for accept().  Done for a Unix socket
- * of our own: an inherited one may be another process's as well, and for TCP the kernel has no such
- * operation, so that there a connection made between the last accept() and close() is reset.
+ * Refuse new connections; those that were made still wait for accept().  Done for a Unix socket
+ * that listener_open() made: an inherited socket may be another process's as well, and for TCP the
+ * kernel has no such operation, so that there a connection made between the last accept() and
+ * close() is reset.
  */
 void listener_refuse(struct listener *listener);
 

@@ -12,7 +12,7 @@ struct loop {
     int epoll_fd;
     bool is_stopped;
     struct loop_source *sources;
-    struct loop_timer *timers; /* a few: a sorted structure would not be worth its code */
+    struct loop_timer *timers; /* few enough for an unsorted list */
 };
 
 uint64_t loop_now_ms(void) {
@@ -112,7 +112,7 @@ static int sleep_ms(const struct loop *loop) {
 int loop_run(struct loop *loop, struct error *err) {
     loop->is_stopped = false;
     while (!loop->is_stopped) {
-        /* One event at a time: what it does may free the sources of others. */
+        /* One event at a time: its callback may free the sources of others. */
         struct epoll_event event;
         int count = epoll_wait(loop->epoll_fd, &event, 1, sleep_ms(loop));
         if (count < 0 && errno != EINTR) {

@@ -1,6 +1,6 @@
 /**
- * The supervisor's event loop: descriptors (epoll) and deadlines.  It sleeps until the nearest of
- * either; with nothing to do it is not woken at all.
+ * The supervisor's event loop: descriptors (epoll) and deadlines.  It sleeps until a
+ * descriptor is ready or the nearest deadline has come, and never wakes for nothing.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -23,7 +23,7 @@ struct loop_source {
     struct loop_source *next; /**< the loop's */
 };
 
-/** A deadline.  Embedded in its owner; armed again and again, or not. */
+/** A deadline.  Embedded in its owner; it may be armed any number of times. */
 struct loop_timer {
     void (*expired)(void *ctx);
     void *ctx;

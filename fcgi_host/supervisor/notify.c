@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static struct sockaddr_un s_address;
-static socklen_t s_address_bytes; /* 0: nobody listens */
+static socklen_t s_address_bytes; /* 0: no service manager listens */
 static uint64_t s_watchdog_ms;
 
 static void read_socket(const char *path) {

@@ -18,7 +18,7 @@
  */
 void notify_start(void);
 
-/** Send assignments such as "READY=1\nSTATUS=serving".  A failure is of no consequence here. */
+/** Send assignments such as "READY=1\nSTATUS=serving".  A failure is ignored. */
 void notify_send(const char *state);
 
 /** Milliseconds between two "WATCHDOG=1", half of what systemd allows; 0: not asked for. */

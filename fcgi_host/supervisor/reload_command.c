@@ -8,14 +8,14 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 
-/** A `reload` command: first every worker is asked, then those are replaced that must be. */
+/** One command: every worker is asked; if one cannot reload in its process, all are replaced. */
 struct reload_command {
     struct reload_command *next;
     struct reload_commands *all;
     struct control_client *client; /* NULL: has gone */
     uint64_t number;
     uint64_t started_ms;
-    pid_t *asked; /* workers that have not answered; 0: has */
+    pid_t *asked; /* the workers that were asked; 0: has answered */
     unsigned asked_count;
     bool needs_replacement, is_kept;
     char why[1024];
@@ -180,7 +180,7 @@ static bool ask_workers(struct reload_command *command, const struct string_list
         length += (size_t)snprintf(names + length, sizeof names - length, "%s\n", words->items[i]);
     }
     if (length >= sizeof names) {
-        names[0] = '\0'; /* more than a message holds: all of them */
+        names[0] = '\0'; /* too long for a message: reload all applications */
     }
     unsigned count = 0;
     for (struct process *each = fleet_processes(fleet); each; each = each->next) {

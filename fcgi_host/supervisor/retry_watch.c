@@ -9,7 +9,7 @@
 
 #include "reload/watch/watch.h"
 
-/** Until what belongs together has been saved. */
+/** An editor or a deployment saves several files: wait until it is done. */
 enum { QUIET_MS = 100 };
 
 struct retry_watch {

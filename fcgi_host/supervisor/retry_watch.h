@@ -1,9 +1,8 @@
 /**
- * Files of applications that were given up because they killed their workers: when one changes,
- * they are tried again.  They are not loaded anywhere, so no worker watches them.
+ * Files of applications that were given up because they killed their workers: when a file changes,
+ * the applications are tried again.  They are loaded nowhere, so no worker watches them.
  *
- * Watched is the WSGI file, and what lies beside it: which modules the crash came from, nobody
- * knows.
+ * The WSGI file and its folder are watched: the module that crashed is not known.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -17,7 +16,7 @@ struct retry_watch;
 
 /**
  * Make one that watches nothing.
- * @param changed  called once for all that is watched, which is then forgotten; `path` is what
+ * @param changed  called once; nothing is watched any more then; `path` is the file that
  *                 changed
  * @return NULL: ERR_MEMORY
  */
@@ -29,8 +28,8 @@ void retry_watch_free(struct retry_watch *watch);
  *  kernel's limits), ERR_MEMORY */
 int retry_watch_add(struct retry_watch *watch, const char *file, struct error *err);
 
-/** Whether a change of this file can mean other code: sources and extension modules, not what
- *  Python writes itself (byte code). Pure. */
+/** @return whether a change of this file can mean other code: sources and extension modules do,
+ *  byte code, which Python writes itself, does not. Pure. */
 bool retry_watch_is_code(const char *path);
 
 #endif

@@ -9,7 +9,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 
-/** A worker's intake thread never blocks: one that has not answered by then is stuck. */
+/** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
 
 struct asker {
@@ -98,7 +98,7 @@ void status_round_free(struct status_round *round) {
 
 /* ---- The document ---- */
 
-/** What the supervisor itself knows of a worker that does not answer. */
+/** A worker that has not answered, as far as the supervisor knows it. */
 static void write_silent(struct json_writer *json, const struct process *process) {
     json_begin_object(json, NULL);
     json_add_integer(json, "pid", process->pid);
@@ -234,7 +234,7 @@ void status_round_forget(struct status_round *round, void *ctx) {
 void status_round_part(struct status_round *round, struct process *process, uint64_t number,
                        char *text) {
     if (number != round->number || !round->is_running) {
-        free(text); /* of a round that did not wait for it */
+        free(text); /* an answer to an earlier round */
         return;
     }
     struct part *part = calloc(1, sizeof *part);
@@ -251,7 +251,7 @@ void status_round_gone(struct status_round *round, struct process *process) {
     status_round_forget(round, process);
     for (struct part **link = &round->parts; *link; link = &(*link)->next) {
         if ((*link)->process == process) {
-            (*link)->process = NULL; /* its address may be another's soon */
+            (*link)->process = NULL; /* another process may get this address */
         }
     }
     end_if_complete(round);

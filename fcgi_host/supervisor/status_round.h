@@ -1,6 +1,6 @@
 /**
- * The status of the whole host: every worker is asked for its part, and whoever wanted it gets the
- * document.  One round at a time: who asks while it goes on is answered by the next.
+ * The status of the whole host: every worker is asked for its part, and the askers get the
+ * document.  There is one round at a time: a question that comes meanwhile is answered by the next.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -19,8 +19,8 @@ struct status_round;
 /** @param number  as given to status_round_ask()  @param text  the document, during the call */
 typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t bytes);
 
-/** @return NULL with ERR_MEMORY */
-/** @param python_version  the workers'; valid as long as the round */
+/** @param python_version  the workers'; valid as long as the round
+ *  @return NULL with ERR_MEMORY */
 struct status_round *status_round_new(struct loop *loop, const char *python_version,
                                       struct error *err);
 /** The fleet to ask, made after it. */
@@ -35,7 +35,7 @@ void status_round_forget(struct status_round *round, void *ctx);
 /** A worker's part has come. @param text  malloc'ed, taken over */
 void status_round_part(struct status_round *round, struct process *process, uint64_t number,
                        char *text);
-/** A worker has gone: nothing is to be waited for. */
+/** A worker has ended, and is no longer in the fleet's list: its part will not come. */
 void status_round_gone(struct status_round *round, struct process *process);
 
 #endif

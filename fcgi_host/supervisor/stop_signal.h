@@ -5,7 +5,7 @@
  * lighttpd sends TERM each second until its child has gone, Apache's mod_fcgid twice within a
  * second or so, and neither means "drop the requests".  So a repetition that comes from the
  * process that spawned the host (its parent, which gave it the listening socket), and as slowly
- * as a spawner's, is not counted; whoever presses Ctrl-C twice, or sends the signal by hand, is
+ * as a spawner's, is not counted; Ctrl-C pressed twice, or a signal sent by hand, is
  * obeyed.
  *
  * @thread the supervisor's  @tstate none
@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Spawners repeat once a second; what is quicker is meant. */
+/** Spawners repeat once a second; a quicker repetition means "now". */
 enum { STOP_RHYTHM_MS = 700 };
 
 enum stop_meaning { STOP_GRACEFULLY, STOP_NOW, STOP_REPEATED };

@@ -118,7 +118,8 @@ static int watch_signals(struct supervisor *supervisor, struct error *err) {
     sigprocmask(SIG_BLOCK, &mask, &supervisor->mask_before);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGCHLD, &action, NULL); /* an ignored one, inherited, would reap for us */
+    sigaction(SIGCHLD, &action,
+              NULL); /* if it were ignored, as inherited, the kernel would reap the workers */
     supervisor->signals = (struct loop_source){.ready = signal_ready, .ctx = supervisor};
     supervisor->signals.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (supervisor->signals.fd < 0) {
@@ -191,7 +192,7 @@ static void on_ended(void *ctx, int exit_status) {
     loop_stop(supervisor->loop);
 }
 
-/** An application was given up: until its files change. */
+/** An application was given up: it is tried again when its files change. */
 static void on_given_up(void *ctx, const char *file) {
     struct supervisor *supervisor = ctx;
     struct error err;
@@ -243,7 +244,7 @@ static void on_client_gone(void *ctx, struct control_client *client) {
     reload_command_client_gone(supervisor->reload_commands, client);
 }
 
-/** Serving matters more than being watched: without its socket, the host goes on. */
+/** The host serves on without its control socket. */
 static void open_control(struct supervisor *supervisor, const struct config *config) {
     static const struct control_hooks s_hooks = {.command = on_command, .gone = on_client_gone};
     struct control_hooks hooks = s_hooks;
@@ -259,7 +260,7 @@ static void open_control(struct supervisor *supervisor, const struct config *con
     }
 }
 
-/** A new configuration is in effect; the one before is still there to compare with. */
+/** A new configuration is in effect; `before` is freed after this. */
 static void on_config_changed(void *ctx, const struct config *before, const struct config *config) {
     struct supervisor *supervisor = ctx;
     struct error err;

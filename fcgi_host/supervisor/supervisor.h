@@ -3,14 +3,14 @@
  * workers (worker.h), replaces and restarts them, and never starts Python itself, so that no
  * extension module can take it down.
  *
- *   - A crashed worker is started again, with a pause that grows when it goes on (backoff.h).
- *   - A *worker replacement*: a new worker loads every application; when it has, the old one stops
- *     accepting, finishes what it has and goes.  A new worker that does not come up is ended, and
- *     the old one stays.
+ *   - A crashed worker is started again, with a pause that grows from crash to crash (backoff.h).
+ *   - A *worker replacement*: a new worker loads every application; then the old one stops
+ *     accepting, finishes its requests and ends.  A new worker that does not come up is killed, and
+ *     the old one stays (replacement.h).
  *   - What one worker learnt of an application (it must live in the main interpreter, it kills its
  *     worker) is applied in the next (placement.h).
  *
- * Signals: INTERFACE of the command, fcgi_host(8).
+ * Signals: fcgi_host(8).
  *
  * @thread the process's only one
  * @tstate none; Python is never started in this process

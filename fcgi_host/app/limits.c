@@ -62,13 +62,14 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
     }
     const struct app_config *config = application->config;
     uint64_t now_ns = clock_now_ns();
-    slot->python_ident = lease->thread_ident;
-    slot->generation = lease->generation;
-    slot->slow_s = config->slow_request_s;
-    slot->timeout_s = config->request_timeout_s;
-    slot_set_text(slot->app, sizeof slot->app, config->name, strlen(config->name));
-    slot_set_text(slot->request_id, sizeof slot->request_id, request_id, strlen(request_id));
-    slot_set_text(slot->line, sizeof slot->line, line, strlen(line));
+    slot->facts.python_ident = lease->thread_ident;
+    slot->facts.generation = lease->generation;
+    slot->facts.slow_s = config->slow_request_s;
+    slot->facts.timeout_s = config->request_timeout_s;
+    slot_set_text(slot->facts.app, sizeof slot->facts.app, config->name, strlen(config->name));
+    slot_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
+                  strlen(request_id));
+    slot_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
     slot_begin(slot, SLOT_SERVING, now_ns);
     watch_until(limits, first_deadline_ns(config, now_ns));
     return slot;
@@ -109,9 +110,10 @@ static void log_line_with_stack(enum log_level level, const char *slug,
                                 const struct slot_view *view, const char *what) {
     char stack[STACK_BYTES];
     struct error err;
-    const struct log_about about = {.app = view->app, .request_id = view->request_id};
+    const struct log_about about = {.app = view->facts.app, .request_id = view->facts.request_id};
     int outcome = stacks_of(view->thread_id, STACK_TIMEOUT_MS, stack, sizeof stack, &err);
-    log_line(level, slug, &about, "%s: %s\n%s", what, view->line, outcome == 0 ? stack : err.text);
+    log_line(level, slug, &about, "%s: %s\n%s", what, view->facts.line,
+             outcome == 0 ? stack : err.text);
 }
 
 /** Set a notice. @return whether it was not set yet */
@@ -128,25 +130,25 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
                                 const struct slot_view *view, uint64_t now_ns) {
     uint64_t next_ns = UINT64_MAX;
     char what[64];
-    if (view->slow_s) {
-        uint64_t slow_ns = view->started_ns + view->slow_s * SECONDS;
+    if (view->facts.slow_s) {
+        uint64_t slow_ns = view->started_ns + view->facts.slow_s * SECONDS;
         if (now_ns < slow_ns) {
             next_ns = slow_ns;
         } else if (set_notice(slot, NOTICE_SLOW)) {
-            snprintf(what, sizeof what, "runs for %u s", view->slow_s);
+            snprintf(what, sizeof what, "runs for %u s", view->facts.slow_s);
             log_line_with_stack(LOG_WARN, "request.slow", view, what);
         }
     }
-    if (!view->timeout_s) {
+    if (!view->facts.timeout_s) {
         return next_ns;
     }
-    uint64_t timeout_ns = view->started_ns + view->timeout_s * SECONDS;
+    uint64_t timeout_ns = view->started_ns + view->facts.timeout_s * SECONDS;
     uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * MS;
     if (now_ns < timeout_ns) {
         return minimum(next_ns, timeout_ns);
     }
     if (set_notice(slot, NOTICE_TIMEOUT)) {
-        snprintf(what, sizeof what, "ran out of its %u s", view->timeout_s);
+        snprintf(what, sizeof what, "ran out of its %u s", view->facts.timeout_s);
         log_line_with_stack(LOG_ERROR, "request.timeout", view, what);
         limits->raise_timeout(slot, view);
     }

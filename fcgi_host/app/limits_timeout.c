@@ -78,7 +78,8 @@ void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *
     if (!timeout) {
         return; /* the request will be found stuck */
     }
-    *timeout = (struct request_timeout){slot, view->sequence, view->python_ident, view->generation};
+    *timeout = (struct request_timeout){slot, view->sequence, view->facts.python_ident,
+                                        view->facts.generation};
     atomic_fetch_add(&slot->pins, 1);
     if (atomic_load(&slot->sequence) != view->sequence ||
         pthread_create(&thread, NULL, raise_timeout, timeout)) {

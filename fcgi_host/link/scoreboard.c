@@ -92,17 +92,12 @@ __attribute__((no_sanitize("thread"))) static void copy_fields(const struct scor
                                                                struct slot_view *view) {
     view->activity = (enum slot_activity)atomic_load(&slot->activity);
     view->started_ns = atomic_load(&slot->started_ns);
-    view->python_ident = slot->python_ident;
     view->thread_id = atomic_load(&slot->thread_id);
-    view->slow_s = slot->slow_s;
-    view->timeout_s = slot->timeout_s;
-    view->generation = slot->generation;
-    memcpy(view->app, slot->app, sizeof view->app);
-    memcpy(view->request_id, slot->request_id, sizeof view->request_id);
-    memcpy(view->line, slot->line, sizeof view->line);
-    view->app[sizeof view->app - 1] = '\0';
-    view->request_id[sizeof view->request_id - 1] = '\0';
-    view->line[sizeof view->line - 1] = '\0';
+    view->facts = slot->facts;
+    struct slot_facts *facts = &view->facts;
+    facts->app[sizeof facts->app - 1] = '\0';
+    facts->request_id[sizeof facts->request_id - 1] = '\0';
+    facts->line[sizeof facts->line - 1] = '\0';
 }
 
 bool slot_read(const struct scoreboard_slot *slot, struct slot_view *view) {

@@ -31,6 +31,19 @@ enum {
 
 enum slot_activity { SLOT_IDLE, SLOT_SERVING, SLOT_LOADING };
 
+struct generation;
+
+/** What a thread does: written by it before slot_begin(). */
+struct slot_facts {
+    unsigned slow_s, timeout_s; /**< the limits of this request; 0: none */
+    unsigned long python_ident; /**< struct lease's */
+    /** Of the request's lease; an address in the worker's process only. */
+    struct generation *generation;
+    char app[SCOREBOARD_APP_BYTES];
+    char request_id[SCOREBOARD_ID_BYTES];
+    char line[SCOREBOARD_LINE_BYTES]; /**< "GET /path?query" */
+};
+
 struct scoreboard_slot {
     _Atomic bool is_taken;
     _Atomic int activity;        /**< enum slot_activity */
@@ -38,14 +51,10 @@ struct scoreboard_slot {
     _Atomic uint64_t started_ns; /**< CLOCK_MONOTONIC */
     _Atomic unsigned notices;    /**< what the limits have done about this one (limits.c) */
     _Atomic pid_t thread_id;     /**< gettid() */
-    /** Others that use `generation` (limits.c): the thread does not end its lease meanwhile. */
+    /** Other threads that use facts.generation (limits.c): the slot's thread does not end its lease
+     *  meanwhile. */
     _Atomic unsigned pins;
-    unsigned slow_s, timeout_s; /**< the limits of this request; 0: none */
-    unsigned long python_ident; /**< struct lease's */
-    void *generation;           /**< the worker's: struct generation * */
-    char app[SCOREBOARD_APP_BYTES];
-    char request_id[SCOREBOARD_ID_BYTES];
-    char line[SCOREBOARD_LINE_BYTES]; /**< "GET /path?query" */
+    struct slot_facts facts;
 };
 
 struct scoreboard {
@@ -61,13 +70,8 @@ struct scoreboard {
 struct slot_view {
     enum slot_activity activity;
     uint64_t sequence, started_ns;
-    unsigned long python_ident;
     pid_t thread_id;
-    unsigned slow_s, timeout_s;
-    void *generation;
-    char app[SCOREBOARD_APP_BYTES];
-    char request_id[SCOREBOARD_ID_BYTES];
-    char line[SCOREBOARD_LINE_BYTES];
+    struct slot_facts facts;
 };
 
 /** @return shared memory, all zero, or NULL with ERR_SYSTEM @owns the caller */

@@ -28,12 +28,12 @@ static const struct scoreboard_slot *fatal_slot(const struct process *process) {
 const char *last_words_loading(const struct process *process) {
     const struct scoreboard_slot *slot = fatal_slot(process);
     if (slot && activity_of(slot) != SLOT_IDLE) {
-        return activity_of(slot) == SLOT_LOADING ? slot->app : NULL;
+        return activity_of(slot) == SLOT_LOADING ? slot->facts.app : NULL;
     }
     unsigned used = atomic_load(&process->board->used);
     for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
         if (activity_of(&process->board->slots[i]) == SLOT_LOADING) {
-            return process->board->slots[i].app;
+            return process->board->slots[i].facts.app;
         }
     }
     return NULL;
@@ -72,8 +72,8 @@ static void list_requests(const struct process *process, char *text, size_t byte
         }
         if (count++ < LISTED_REQUESTS && length < bytes) {
             length += (size_t)snprintf(text + length, bytes - length, "%s%s: %s (%s)",
-                                       length ? ", " : "; in hand: ", slot->app, slot->line,
-                                       slot->request_id);
+                                       length ? ", " : "; in hand: ", slot->facts.app,
+                                       slot->facts.line, slot->facts.request_id);
         }
     }
     if (count > LISTED_REQUESTS && length < bytes) {
@@ -92,9 +92,9 @@ void last_words_log(const struct process *process, int wait_status, char *why, s
         about.app = loading;
         snprintf(why, why_bytes, "%s while loading %s", end, loading);
     } else if (slot && activity_of(slot) == SLOT_SERVING) {
-        about.app = slot->app;
-        about.request_id = slot->request_id;
-        snprintf(why, why_bytes, "%s while serving %s", end, slot->line);
+        about.app = slot->facts.app;
+        about.request_id = slot->facts.request_id;
+        snprintf(why, why_bytes, "%s while serving %s", end, slot->facts.line);
     } else {
         list_requests(process, requests, sizeof requests);
         snprintf(why, why_bytes, "%s", end);

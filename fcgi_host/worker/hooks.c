@@ -20,8 +20,8 @@ static struct scoreboard_slot *begin_loading(const char *name) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
     crash_thread_start();
     if (slot) {
-        slot_set_text(slot->app, sizeof slot->app, name, strlen(name));
-        slot->line[0] = slot->request_id[0] = '\0';
+        slot_set_text(slot->facts.app, sizeof slot->facts.app, name, strlen(name));
+        slot->facts.line[0] = slot->facts.request_id[0] = '\0';
         slot_begin(slot, SLOT_LOADING, clock_now_ns());
     }
     return slot;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "fcgi_host/link/channel.h"
-#include "fcgi_host/link/start_limits.h"
+#include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
 #include "pool/base/clock.h"
@@ -101,7 +101,7 @@ static void *load_all(void *arg) {
         .count = loading->count,
         .build = load_interpreter,
         .ctx = loading,
-        .next_ms = NEXT_LOAD_MS,
+        .next_ms = WORKER_NEXT_LOAD_MS,
     };
     loading_run(&plan);
     channel_tell(loading->loader->supervisor, &(struct channel_outgoing){.type = CHANNEL_LOADED});

@@ -146,9 +146,10 @@ static void write_running(struct json_writer *json, const struct status_part *pa
         }
         listed++;
         json_begin_object(json, NULL);
-        json_add_string(json, "app", view.app);
-        json_add_string(json, "request_id", view.request_id[0] ? view.request_id : NULL);
-        json_add_string(json, "doing", view.activity == SLOT_LOADING ? "loading" : view.line);
+        json_add_string(json, "app", view.facts.app);
+        json_add_string(json, "request_id",
+                        view.facts.request_id[0] ? view.facts.request_id : NULL);
+        json_add_string(json, "doing", view.activity == SLOT_LOADING ? "loading" : view.facts.line);
         json_add_number(json, "ms", (double)(now_ns - view.started_ns) / 1e6);
         json_end_object(json);
     }

@@ -35,7 +35,7 @@ static void note_replace(void *ctx, const char *why, bool is_urgent) {
 static void note_raise(struct scoreboard_slot *slot, const struct slot_view *view) {
     cr_assert_eq(slot, scoreboard_my_slot());
     s_raised++;
-    s_raised_in = view->python_ident;
+    s_raised_in = view->facts.python_ident;
 }
 
 static void set_up(void) {

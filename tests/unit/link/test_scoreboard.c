@@ -20,8 +20,8 @@ TestSuite(scoreboard, .init = set_up, .fini = tear_down);
 
 static void serve(const char *line) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
-    slot_set_text(slot->app, sizeof slot->app, "blog", 4);
-    slot_set_text(slot->line, sizeof slot->line, line, strlen(line));
+    slot_set_text(slot->facts.app, sizeof slot->facts.app, "blog", 4);
+    slot_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
     slot_begin(slot, SLOT_SERVING, 17);
 }
 
@@ -31,8 +31,8 @@ Test(scoreboard, a_slot_shows_what_its_thread_does_while_it_does_it) {
     cr_assert_not(slot_read(slot, &view));
     serve("GET /");
     cr_assert(slot_read(slot, &view));
-    cr_assert_str_eq(view.app, "blog");
-    cr_assert_str_eq(view.line, "GET /");
+    cr_assert_str_eq(view.facts.app, "blog");
+    cr_assert_str_eq(view.facts.line, "GET /");
     cr_assert_eq(view.activity, SLOT_SERVING);
     cr_assert_eq(view.started_ns, 17);
     cr_assert_eq(view.thread_id, gettid());
@@ -77,7 +77,7 @@ Test(scoreboard, a_process_that_was_killed_leaves_its_last_words) {
     }
     waitpid(child, NULL, 0);
     cr_assert(slot_read(&s_board->slots[0], &view));
-    cr_assert_str_eq(view.line, "GET /last");
+    cr_assert_str_eq(view.facts.line, "GET /last");
 }
 
 Test(scoreboard, text_that_is_too_long_is_cut) {

@@ -81,9 +81,24 @@ static void scan_thread_locals(struct scanner *scanner, struct image *image,
     }
 }
 
+static void scan_image(struct scanner *scanner, struct image *image,
+                       const struct thread_list *threads) {
+    if (image->role == IMAGE_PYTHON) {
+        /* Variables that start with contents are CPython's: its types, frozen modules, and the
+         * states of interpreters (_PyRuntime). */
+        scan_segment(scanner, image, &image->zeroed);
+        return;
+    }
+    for (size_t i = 0; i < image->writable_count; i++) {
+        scan_segment(scanner, image, &image->writable[i]);
+    }
+    if (image->tls_module) {
+        scan_thread_locals(scanner, image, threads);
+    }
+}
+
 int scan_images(struct scan *scan, const struct scan_options *options, struct error *err) {
-    const struct image_use *use = options->use;
-    const struct image_list *images = use->images;
+    const struct image_list *images = options->use->images;
     struct thread_list threads;
     if (scan_threads(&threads, options->interpreters, options->ending, err) != 0) {
         return -1;
@@ -91,20 +106,14 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
     struct scanner scanner = {
         .scan = scan, .images = images, .map = options->map, .wanted = options->wanted};
     scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
-    scanner.out_of_memory = !scanner.blocks;
+    if (!scanner.blocks) {
+        free(threads.items);
+        return error_set(err, ERR_MEMORY, "out of memory scanning images");
+    }
     leave_out_states(&scanner, options->interpreters);
-    for (size_t i = 0; scanner.blocks && i < images->count; i++) {
-        struct image *image = images->items[i];
-        bool is_python = image->role == IMAGE_PYTHON;
-        for (size_t k = 0; use->used[i] && !is_python && k < image->writable_count; k++) {
-            scan_segment(&scanner, image, &image->writable[k]);
-        }
-        if (use->used[i] && is_python) {
-            /* Variables that start with contents are CPython's: its types, frozen modules, and
-             * the states of interpreters (_PyRuntime). */
-            scan_segment(&scanner, image, &image->zeroed);
-        } else if (use->used[i] && image->tls_module) {
-            scan_thread_locals(&scanner, image, &threads);
+    for (size_t i = 0; i < images->count; i++) {
+        if (options->use->used[i]) {
+            scan_image(&scanner, images->items[i], &threads);
         }
     }
     for (size_t i = 0; i < scanner.block_count; i++) {

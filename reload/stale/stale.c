@@ -84,10 +84,12 @@ static int make_room(size_t most, struct remembered **ret_words, size_t *ret_cou
                      struct error *err) {
     free(*ret_words);
     *ret_count = 0;
-    *ret_words = most ? calloc(most, sizeof **ret_words) : NULL;
-    return most && !*ret_words
-               ? error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold")
-               : 0;
+    *ret_words = calloc(most + 1, sizeof **ret_words);
+    if (!*ret_words) {
+        error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+        return -1;
+    }
+    return 0;
 }
 
 /** The words that may hold objects of the serving generation, except leaf values. */

@@ -1,0 +1,281 @@
+/** What the fleet makes of messages, of workers that end and of a stop; its seats are not there. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/fleet_internal.h"
+
+static struct seats *s_seats;
+static struct fleet *s_fleet;
+static struct config s_config = {.workers = 1};
+static int s_next_pid = 100;
+static char s_done[1024];
+
+static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) {
+    size_t length = strlen(s_done);
+    va_list args;
+    va_start(args, format);
+    length += (size_t)snprintf(s_done + length, sizeof s_done - length, "%s", length ? "; " : "");
+    vsnprintf(s_done + length, sizeof s_done - length, format, args);
+    va_end(args);
+}
+
+/* ---- Fakes: the loop, the log (which hears that no channel is there) ---- */
+
+uint64_t loop_now_ms(void) {
+    return 100000;
+}
+
+void loop_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
+    (void)loop, (void)delay_ms;
+    timer->is_armed = true;
+}
+
+void loop_disarm(struct loop *loop, struct loop_timer *timer) {
+    (void)loop;
+    timer->is_armed = false;
+}
+
+void log_line(enum log_level level, const char *slug, const struct log_about *about,
+              const char *format, ...) {
+    (void)level, (void)slug, (void)about, (void)format;
+}
+
+/* ---- Fakes: seats ---- */
+
+struct seats *seats_new(const struct seats_options *options, const struct config *config,
+                        struct error *err) {
+    (void)err;
+    s_seats = calloc(1, sizeof *s_seats);
+    s_seats->options = *options;
+    s_seats->config = config;
+    s_seats->placement = placement_new();
+    s_seats->items = calloc(CONFIG_MAX_WORKERS, sizeof *s_seats->items);
+    for (unsigned i = 0; i < CONFIG_MAX_WORKERS; i++) {
+        s_seats->items[i].all = s_seats;
+        s_seats->items[i].index = i;
+    }
+    return s_seats;
+}
+
+void seats_free(struct seats *seats) {
+    while (seats->processes) {
+        struct process *process = seats->processes;
+        seats->processes = process->next;
+        process_free(process);
+    }
+    placement_free(seats->placement);
+    free(seats->items);
+    free(seats);
+}
+
+struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
+    struct process *process = calloc(1, sizeof *process);
+    (void)config;
+    process->seat = seat;
+    process->pid = s_next_pid++;
+    process->channel.fd = process->last_words_fd = -1;
+    process->next = s_seats->processes;
+    s_seats->processes = process;
+    note("launch %d%s%s", (int)process->pid, cause ? ": " : "", cause ? cause : "");
+    return process;
+}
+
+void seat_fill(void *ctx) {
+    struct seat *seat = ctx;
+    if (!seat->current && !seat->coming && !s_seats->is_closed) {
+        seat->current = seat_launch(seat, s_seats->config, NULL);
+    }
+}
+
+void seat_accept(struct process *process) {
+    note("accept %d", (int)process->pid);
+    process->state = PROCESS_SERVING;
+    process->serving_ms = loop_now_ms();
+    s_seats->has_served = true;
+}
+
+uint64_t seat_drain_ms(const struct config *config) {
+    (void)config;
+    return 30000;
+}
+
+void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+    note("drain %d to %d in %u ms", (int)process->pid, successor ? (int)successor->pid : 0,
+         (unsigned)timeout_ms);
+    process->state = PROCESS_DRAINING;
+}
+
+void seat_kill(struct process *process) {
+    note("kill %d", (int)process->pid);
+    process->state = PROCESS_DOOMED;
+}
+
+void seat_read_rest(struct process *process) {
+    (void)process;
+}
+
+void seat_unwatch(struct process *process) {
+    (void)process;
+}
+
+/* ---- Fixture ---- */
+
+static void on_gone(void *ctx, struct process *process) {
+    (void)ctx, (void)process;
+}
+
+static void on_ended(void *ctx, int exit_status) {
+    (void)ctx;
+    note("ended with %d", exit_status);
+}
+
+static void setup(void) {
+    static const struct fleet_hooks s_hooks = {.gone = on_gone, .ended = on_ended};
+    s_fleet = fleet_new(NULL, &s_config, -1, &s_hooks, NULL);
+    fleet_start(s_fleet);
+}
+
+static void teardown(void) {
+    replacement_cancel_all(s_fleet->replacements, "the test is over");
+    fleet_free(s_fleet);
+}
+
+TestSuite(fleet, .init = setup, .fini = teardown);
+
+static struct process *worker(int pid) {
+    struct process *process = s_seats->processes;
+    while (process && process->pid != pid) {
+        process = process->next;
+    }
+    cr_assert_not_null(process, "there is no worker %d", pid);
+    return process;
+}
+
+static void say(int pid, enum channel_type type) {
+    struct channel_message message = {.type = type, .name = "shop", .text = "why", .fd = -1};
+    s_seats->options.message(s_seats->options.ctx, worker(pid), &message);
+}
+
+/** @param wait_status  as of waitpid(): a signal, or an exit status << 8 */
+static void end(int pid, int wait_status) {
+    struct process *process = worker(pid), **link = &s_seats->processes;
+    while (*link != process) {
+        link = &(*link)->next;
+    }
+    *link = process->next;
+    process->board = scoreboard_new(NULL);
+    fleet_end_process(s_fleet, process, wait_status);
+}
+
+static void assert_done(const char *want) {
+    cr_assert_str_eq(s_done, want);
+    s_done[0] = '\0';
+}
+
+/* ---- Start ---- */
+
+Test(fleet, the_other_workers_start_when_the_first_has_loaded) {
+    s_config.workers = 3;
+    assert_done("launch 100");
+    say(100, CHANNEL_LOADED);
+    assert_done("accept 100; launch 101; launch 102");
+}
+
+Test(fleet, a_worker_that_was_refused_an_interpreter_is_a_probe) {
+    say(100, CHANNEL_REFUSED);
+    say(100, CHANNEL_LOADED);
+    assert_done("launch 100; kill 100");
+    cr_assert_str_eq(placement_main_reason(s_seats->placement, "shop"), "why");
+    end(100, SIGKILL);
+    assert_done("launch 101");
+}
+
+Test(fleet, a_refusal_while_it_serves_leads_to_a_replacement) {
+    say(100, CHANNEL_LOADED);
+    say(100, CHANNEL_REFUSED);
+    assert_done("launch 100; accept 100; "
+                "launch 101: an application must live in the main interpreter");
+}
+
+/* ---- Ends ---- */
+
+Test(fleet, a_worker_that_crashes_is_started_again) {
+    say(100, CHANNEL_LOADED);
+    end(100, SIGSEGV);
+    cr_assert_null(s_seats->items[0].current);
+    cr_assert(s_seats->items[0].refill.is_armed);
+}
+
+Test(fleet, three_workers_that_cannot_even_start_are_enough) {
+    for (int i = 0; i < 3; i++) {
+        assert_done(i == 0 ? "launch 100" : i == 1 ? "launch 101" : "launch 102");
+        end(100 + i, SIGSEGV);
+        if (i < 2) {
+            seat_fill(&s_seats->items[0]);
+        }
+    }
+    assert_done("ended with 1");
+}
+
+Test(fleet, an_old_worker_that_ends_before_it_says_stopped_has_stopped) {
+    say(100, CHANNEL_LOADED);
+    say(100, CHANNEL_REPLACE_ME);
+    say(101, CHANNEL_LOADED);
+    assert_done(
+        "launch 100; accept 100; launch 101: why; drain 100 to 101 in 30000 ms; accept 101");
+    cr_assert(replacement_is_under_way(s_fleet->replacements));
+    end(100, 0);
+    cr_assert_not(replacement_is_under_way(s_fleet->replacements));
+    cr_assert_str_eq(fleet_last(s_fleet)->cause, "why");
+    cr_assert_not(fleet_last(s_fleet)->is_kept);
+}
+
+Test(fleet, a_replacement_that_dies_is_tried_again) {
+    say(100, CHANNEL_LOADED);
+    say(100, CHANNEL_REPLACE_ME);
+    end(101, SIGSEGV);
+    assert_done("launch 100; accept 100; launch 101: why; launch 102: why");
+}
+
+Test(fleet, only_a_worker_that_serves_can_ask_for_its_replacement) {
+    say(100, CHANNEL_REPLACE_ME);
+    assert_done("launch 100");
+}
+
+/* ---- Stop ---- */
+
+Test(fleet, a_stop_drains_workers_that_serve_and_kills_those_that_load) {
+    s_config.workers = 2;
+    say(100, CHANNEL_LOADED);
+    fleet_stop(s_fleet, 10, true);
+    assert_done("launch 100; accept 100; launch 101; kill 101; drain 100 to 0 in 10000 ms");
+    end(100, 0);
+    end(101, SIGKILL);
+    fleet_reap(s_fleet);
+    assert_done("ended with 0");
+}
+
+Test(fleet, the_first_worker_may_load_for_connections_that_wait) {
+    fleet_stop(s_fleet, 10, true);
+    assert_done("launch 100");
+    say(100, CHANNEL_LOADED);
+    assert_done("accept 100; drain 100 to 0 in 10000 ms");
+}
+
+Test(fleet, without_such_connections_it_is_killed) {
+    fleet_stop(s_fleet, 10, false);
+    assert_done("launch 100; kill 100");
+}
+
+/* Its replacement was cancelled: there is none to go on with. */
+Test(fleet, so_may_one_that_loads_to_replace_the_first) {
+    fleet_replace(s_fleet, &(struct replacement_wish){.cause = "asked", .seat = -1});
+    fleet_stop(s_fleet, 10, true);
+    say(101, CHANNEL_LOADED);
+    assert_done("launch 100; launch 101: asked; accept 101; drain 101 to 0 in 10000 ms");
+}

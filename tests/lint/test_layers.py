@@ -58,9 +58,6 @@ LIBRARY_OF = {  # system header → rooms that may include it
     "Python.h": tuple(room for room, below in ROOMS.items()
                       if "pool/python" in below or room == "pool/python") + ("reload/memory",),
 }
-# Arrows up that are still to be cut.
-NOT_YET = {
-}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 LIBRARY = re.compile(r"add_library\((\w+) STATIC")
 LINKED = re.compile(r"target_link_libraries\((\w+) \w+([^)]*)\)")
@@ -77,8 +74,6 @@ def wrong_includes(path, text):
         if ours and ours.split("/")[0] == "embedded":
             continue  # a file of the same room, see cmake/EmbedPython.cmake
         where = source.where(path, text, match.start())
-        if ours and (room, room_of(ours)) in NOT_YET:
-            continue
         if ours and "/" not in ours:
             yield f"{where}: \"{ours}\" is not from the root"
         elif ours and room_of(ours) != room and room_of(ours) not in ROOMS[room]:
@@ -139,8 +134,7 @@ class Rooms(unittest.TestCase):
         for room, (library, linked) in made.items():
             for name in linked:
                 below = room_of_library.get(name)
-                self.assertTrue(below is None or below in ROOMS[room]
-                                or (room, below) in NOT_YET,
+                self.assertTrue(below is None or below in ROOMS[room],
                                 f"{library} is linked with {name}")
 
 

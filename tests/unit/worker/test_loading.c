@@ -96,7 +96,6 @@ Test(loading, nothing_to_build_is_done_at_once) {
 Test(loading, a_slow_build_no_longer_holds_up_the_next_and_is_awaited_at_the_end) {
     run_plan(build_first_slowly, BUILDS, 1);
     cr_assert_eq(strlen(s_events), 3 * 2 * BUILDS, "%s", s_events);
-    cr_assert_eq(strncmp(s_events, "b0 b1 ", 6), 0, "%s", s_events);
     const char *last_began = strstr(s_events, "b3"), *slow_ended = strstr(s_events, "e0");
     cr_assert(last_began && slow_ended && last_began < slow_ended, "%s", s_events);
 }

@@ -51,6 +51,10 @@ static int enter_interpreter(struct generation *generation, struct error *err) {
             return error_set(err, ERR_MEMORY, "no thread state");
         }
         attach_begin(tstate);
+        if (interpreter_adopt_home(err)) {
+            attach_end_and_delete(tstate);
+            return -1;
+        }
     } else {
         bool own_gil = interpreter->options.gil == POOL_GIL_OWN;
         tstate = interpreter_create(own_gil, &generation->sink, err);

@@ -89,7 +89,7 @@ static void check_spent(struct limits *limits, struct application *application, 
     }
 }
 
-uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const struct lease *lease,
+uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
                     struct application *application) {
     uint64_t now_ns = clock_now_ns();
     if (slot) {
@@ -97,7 +97,7 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const s
         /* Read after slot_end(): a thread that began to raise before it is seen here
          * (limits_timeout.c). */
         if (atomic_load(&slot->notices) & NOTICE_TIMEOUT) {
-            limits_withdraw_timeout(slot, lease->thread_ident);
+            limits_withdraw_timeout(slot);
         }
     }
     check_spent(limits, application, now_ns);

@@ -46,7 +46,7 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
  * @thread generation  @tstate attached; detaches while RequestTimeout is being raised in the
  *         calling thread
  */
-uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot, const struct lease *lease,
+uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
                     struct application *application);
 
 /** Log the Python stack of every thread that serves a request. @thread any @tstate none */

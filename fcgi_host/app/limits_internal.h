@@ -48,6 +48,6 @@ void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *
  * take back an exception that was raised and that the calling thread has not noticed yet.
  * @thread generation (the slot's)  @tstate attached; detaches while it waits
  */
-void limits_withdraw_timeout(struct scoreboard_slot *slot, unsigned long python_ident);
+void limits_withdraw_timeout(struct scoreboard_slot *slot);
 
 #endif

@@ -6,6 +6,7 @@
 #include "fcgi_host/app/limits_internal.h"
 #include "fcgi_host/base/log.h"
 #include "pool/pool.h"
+#include "pool/python/interpreter.h"
 #include "pool/python/py_error.h"
 
 /* `s_unpinned` tells a serving thread that has ended its request that no exception is being raised
@@ -90,7 +91,7 @@ void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *
     pthread_detach(thread);
 }
 
-void limits_withdraw_timeout(struct scoreboard_slot *slot, unsigned long python_ident) {
+void limits_withdraw_timeout(struct scoreboard_slot *slot) {
     if (atomic_load(&slot->pins) > 0) {
         Py_BEGIN_ALLOW_THREADS;
         pthread_mutex_lock(&s_lock);
@@ -100,5 +101,5 @@ void limits_withdraw_timeout(struct scoreboard_slot *slot, unsigned long python_
         pthread_mutex_unlock(&s_lock);
         Py_END_ALLOW_THREADS;
     }
-    PyThreadState_SetAsyncExc(python_ident, NULL);
+    interpreter_clear_interrupt();
 }

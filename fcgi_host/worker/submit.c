@@ -79,7 +79,7 @@ static void serve_request(struct job *job, const struct lease *lease) {
     struct scoreboard_slot *slot =
         limits_begin(application->limits, lease, application, request->id, line);
     wsgi_run(job, lease); /* frees the request */
-    uint64_t ended_ns = limits_end(application->limits, slot, lease, application);
+    uint64_t ended_ns = limits_end(application->limits, slot, application);
     latency_add(application->latency, ended_ns - accepted_ns);
 }
 

@@ -55,6 +55,10 @@ int interpreter_prepare_main(struct error *err) {
     return set_up_interpreter(true, false, NULL) == 0 ? 0 : py_error_take(err);
 }
 
+int interpreter_adopt_home(struct error *err) {
+    return call_setup_plainly("adopt_home") == 0 ? 0 : py_error_take(err);
+}
+
 /**
  * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
  * what the GIL-state API takes for this thread's, for good.
@@ -135,7 +139,14 @@ void interpreter_interrupt(unsigned long thread_ident) {
 }
 
 void interpreter_clear_interrupt(void) {
-    PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), NULL);
+    /* Not PyThreadState_SetAsyncExc(id, NULL): on 3.11 it leaves eval_breaker up for good, also
+     * when nothing was pending: every loop takes the slow path, and a traced one never gets on. */
+    while (PyThreadState_Get()->async_exc) {
+        if (call_setup_plainly("take_interrupt") == 0) {
+            break; /* another thread has taken it back */
+        }
+        PyErr_Clear();
+    }
 }
 
 /** interrupt(): SystemExit in every other thread. @return how many there are */

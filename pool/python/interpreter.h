@@ -32,6 +32,14 @@ PyThreadState *interpreter_create(bool own_gil, const struct refusal_sink *sink,
 int interpreter_prepare_main(struct error *err);
 
 /**
+ * Let `threading` take the calling thread, the home thread of a generation in the main interpreter,
+ * for its main thread: applications and libraries (gevent, asyncio) find themselves where a plain
+ * python3 would run them.
+ * @return 0, or -1: ERR_PYTHON  @tstate attached to the main interpreter
+ */
+int interpreter_adopt_home(struct error *err);
+
+/**
  * Set after how many µs the threads of all interpreters that share the GIL take turns
  * (sys.setswitchinterval()).
  * @return what it was before; 0: it cannot be changed  @tstate attached
@@ -55,7 +63,8 @@ unsigned interpreter_other_threads(void);
 
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
-/** Take back an interruption of the calling thread that has not happened yet. @tstate attached */
+/** Take back an exception that is pending for the calling thread (interpreter_interrupt(), or another
+ *  PyThreadState_SetAsyncExc()). @tstate attached */
 void interpreter_clear_interrupt(void);
 
 /**

@@ -101,6 +101,19 @@ def prepare_main():
     _forbid_preexec()
 
 
+def adopt_home():
+    """Main interpreter only: this thread is the home thread of its applications."""
+    global _home_ident, _home_native_id
+    _home_ident, _home_native_id = _get_ident(), _thread.get_native_id()
+    _adopt(_threading)
+
+
+def take_interrupt():
+    """An exception that is pending for the calling thread is raised as soon as this is entered."""
+    for _ in range(2):
+        pass
+
+
 def _forbid_preexec():
     """CPython refuses it in sub-interpreters: Python code in a forked child."""
     import _posixsubprocess

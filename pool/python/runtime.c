@@ -17,8 +17,9 @@
  * main_first.h).  `datetime` has a second reason: interpreters with their own GIL crash when two of
  * them are the first to import it (CPython issue 136421).  Missing ones are no error.
  */
-static const char *const s_known_extensions[] = {"_datetime", "_decimal", "_ctypes", "_socket",
-                                                 "_pickle"};
+static const char *const s_known_extensions[] = {
+    "_datetime", "_decimal", "_ctypes", "_socket",
+    "_pickle",   "_signal" /* without it PyErr_SetInterrupt() is a crash (gh-102397) */};
 
 static char s_version[16];
 static pthread_once_t s_version_once = PTHREAD_ONCE_INIT;

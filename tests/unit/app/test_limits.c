@@ -75,7 +75,7 @@ static uint64_t begin_request(unsigned slow_s, unsigned timeout_s) {
 static void serve_requests(unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         begin_request(0, 0);
-        limits_end(&s_limits, scoreboard_my_slot(), &s_lease, s_application);
+        limits_end(&s_limits, scoreboard_my_slot(), s_application);
     }
 }
 
@@ -205,7 +205,7 @@ Test(limits, the_limits_thread_is_woken_by_what_requests_do, .timeout = 60) {
     struct limits *limits = limits_start(&s_limits.options, &err);
     cr_assert_not_null(limits);
     limits_begin(limits, &s_lease, s_application, "1-1", "GET /");
-    limits_end(limits, scoreboard_my_slot(), &s_lease, s_application);
+    limits_end(limits, scoreboard_my_slot(), s_application);
     while (sem_wait(&s_asked) != 0) {
     }
     cr_assert_str_eq(s_why, "max_requests reached");

@@ -39,10 +39,12 @@ static void ignore_signal(int signal_number) {
 }
 
 /** The supervisor acts on these signals and tells its workers, but a terminal or service manager
- *  sends them to the whole process group.  They get a handler, not SIG_IGN, which programs that
+ *  sends them to the whole process group; a timer that an extension has set must not end the
+ *  requests of all applications either.  They get a handler, not SIG_IGN, which programs that
  *  applications start would inherit. */
 static void leave_signals_to_supervisor(void) {
-    static const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    static const int s_signals[] = {SIGTERM, SIGINT,    SIGHUP,  SIGUSR1, SIGUSR2,
+                                    SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
     struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
@@ -100,6 +102,27 @@ static void share_malloc_arenas(const struct config *config) {
     }
 }
 
+/** Whether no other application, and no script, is in this process or will be. */
+static bool serves_one_application(const struct config *config) {
+    return config->app_count == 1 && !config->scripts_root;
+}
+
+/** @return a copy of the environment, kept as long as the process; NULL: out of memory */
+static char **copy_environment(void) {
+    size_t count = 0;
+    while (environ[count]) {
+        count++;
+    }
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(environ[i]);
+        if (!copy[i]) {
+            return NULL; /* out of memory: the application's changes stay in its interpreter */
+        }
+    }
+    return copy;
+}
+
 static int start_python(const struct worker *worker, struct error *err) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
@@ -107,6 +130,7 @@ static int start_python(const struct worker *worker, struct error *err) {
     const struct wsgi_process process = {
         .multiprocess = worker->start->is_one_of_many,
         .version = FCGI_HOST_VERSION,
+        .environment = serves_one_application(worker->start->config) ? copy_environment() : NULL,
     };
     if (runtime_start(&options, err)) {
         return error_prefix(err, "starting Python");

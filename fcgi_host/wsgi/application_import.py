@@ -156,10 +156,15 @@ def _free_name(name, file):
 
 
 def _import_file(name, file):
+    """Execute a WSGI file, as a script is: without the import system's lock of its module.
+
+    gevent replaces the thread's identity (monkey.patch_all()); a lock held across that could not be
+    released any more.  Applications of one interpreter are loaded one after the other.
+    """
     spec = _frozen_importlib_external.spec_from_file_location(
         name, file, loader=WsgiFileLoader(name, file)
     )
-    return _frozen_importlib._load(spec)
+    return _frozen_importlib._load_unlocked(spec)
 
 
 def _import_standard(name):

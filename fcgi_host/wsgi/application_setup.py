@@ -5,12 +5,9 @@ here: environment variables, signal handlers, the standard streams.  fcgi_host/w
 calls the functions below; they are kept in the state of the module `fcgi_host`.
 """
 
-import _posixsubprocess
-import _signal
 import _thread
 import io
 import os
-import posix
 import site
 import sys
 
@@ -78,139 +75,6 @@ def set_up_streams():
     # Descriptor 0 may be the listening socket.
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")
     sys.argv = ["fcgi_host"]
-
-
-# ---- Signals ----
-
-
-def _signal_name(number):
-    for name, value in vars(_signal).items():
-        if value == number and name.startswith("SIG") and not name.startswith("SIG_"):
-            return name
-    return str(number)
-
-
-def _caller():
-    """file:line of the code that called signal.signal()."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == "signal":
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def ignore_signal_handlers():
-    """signal.signal() changes the whole process, and the host needs its signals itself."""
-
-    def signal(signalnum, handler):
-        before = _signal.getsignal(signalnum)  # also refuses what is no signal
-        name = _signal_name(signalnum)
-        text = f"{_caller()}: signal.signal({name}, ...) does nothing here: signals are the host's"
-        fcgi_host._log(WARN, "app.signal", text)
-        return before
-
-    _signal.signal = signal  # signal.signal() looks it up there
-
-
-# ---- Environment variables ----
-
-# What getenv() would find if this interpreter were a process: os.environ, and what os.putenv()
-# adds to it.  Children get it.
-_environment = dict(os.environ._data)
-
-
-def _child_environment():
-    return dict(_environment)
-
-
-def _putenv(name, value, /):
-    name, value = os.fsencode(name), os.fsencode(value)
-    if not name or b"=" in name:
-        raise ValueError("illegal environment variable name")
-    if b"\0" in name or b"\0" in value:
-        raise ValueError("embedded null byte")
-    sys.audit("os.putenv", name, value)
-    _environment[name] = value
-
-
-def _unsetenv(name, /):
-    name = os.fsencode(name)
-    sys.audit("os.unsetenv", name)
-    _environment.pop(name, None)
-
-
-def _with_environment(function, index, convert):
-    """`function` with this interpreter's environment where its argument `index` is None."""
-
-    def wrapper(*args, **kwargs):
-        if len(args) > index and args[index] is None:
-            args = (*args[:index], convert(), *args[index + 1 :])
-        return function(*args, **kwargs)
-
-    wrapper.__name__ = wrapper.__qualname__ = function.__name__
-    wrapper.__doc__ = function.__doc__
-    return wrapper
-
-
-def _environment_list():
-    return [name + b"=" + value for name, value in _environment.items()]
-
-
-def _wait(pid):
-    while True:
-        _, status = os.waitpid(pid, 0)
-        if not os.WIFSTOPPED(status):
-            return status
-
-
-def _system(command):
-    command = os.fsencode(command)
-    sys.audit("os.system", command)
-    return _wait(posix.posix_spawn("/bin/sh", ["sh", "-c", command], _child_environment()))
-
-
-def _execv(path, argv, /):
-    posix.execve(path, argv, _child_environment())
-
-
-def _spawnvef(mode, file, args, env, func):
-    """os._spawnvef() without fork()."""
-    if not isinstance(args, (tuple, list)):
-        raise TypeError("argv must be a tuple or a list")
-    if not args or not args[0]:
-        raise ValueError("argv first element cannot be empty")
-    searches = func in (os.execvp, os.execvpe)
-    spawn = posix.posix_spawnp if searches else posix.posix_spawn
-    try:
-        pid = spawn(file, args, _child_environment() if env is None else env)
-    except OSError:
-        if mode == os.P_NOWAIT:
-            raise
-        return 127  # as the child of os.spawnv() does
-    return pid if mode == os.P_NOWAIT else os.waitstatus_to_exitcode(_wait(pid))
-
-
-def separate_environment(variables):
-    """os.environ changes no more than this interpreter and its children."""
-
-    def replace(name, function):
-        setattr(os, name, function)
-        setattr(posix, name, function)
-
-    replace("putenv", _putenv)
-    replace("unsetenv", _unsetenv)
-    replace("execv", _execv)
-    replace("system", _system)
-    replace("posix_spawn", _with_environment(posix.posix_spawn, 2, _child_environment))
-    replace("posix_spawnp", _with_environment(posix.posix_spawnp, 2, _child_environment))
-    os._spawnvef = _spawnvef
-    # fork_exec(args, executables, close_fds, pass_fds, cwd, env, …) in 3.11, 3.12 and 3.13.
-    fork_exec = _with_environment(_posixsubprocess.fork_exec, 5, _environment_list)
-    _posixsubprocess.fork_exec = fork_exec
-    subprocess = sys.modules.get("subprocess")
-    if subprocess is not None and hasattr(subprocess, "_fork_exec"):
-        subprocess._fork_exec = fork_exec
-    for name, value in variables.items():
-        os.environ[name] = value
 
 
 # ---- Where modules come from ----
@@ -298,11 +162,11 @@ def _all_variables(applications):
     return variables
 
 
-def set_up(applications):
-    """`applications`: (name, virtualenv or None, python_path, env) of all in this interpreter."""
+def set_up(applications, process, environment):
+    """`applications`: (name, virtualenv or None, python_path, env) of all in this interpreter;
+    `process`: the module application_process; `environment`: for its set_up()."""
     set_up_streams()
-    ignore_signal_handlers()
-    separate_environment(_all_variables(applications))
+    process.set_up(_all_variables(applications), environment)
     virtualenv = _only_virtualenv(applications)
     if virtualenv is not None:
         enter_virtualenv(virtualenv)
@@ -330,10 +194,14 @@ def reads_plainly(file):
 
 
 def trim_traceback(exception):
-    """Leave out the frames of the import system and the host's own that lead to an application."""
+    """Leave out the frames of the import system and the host's own that lead to an application.
+
+    An exception of the import system itself keeps its frames: nothing else says where it is from.
+    """
     traceback = exception.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(
         ("<frozen importlib", "<fcgi_host")
     ):
         traceback = traceback.tb_next
-    exception.__traceback__ = traceback
+    if traceback is not None or getattr(exception, "filename", None):  # a SyntaxError says where
+        exception.__traceback__ = traceback

@@ -23,8 +23,8 @@ struct exchange;
 struct wsgi_state {
     PyTypeObject *exchange_type, *input_type, *errors_type, *file_wrapper_type;
     struct environ_cache *environ_cache;
-    PyObject *retire_callbacks; /**< list, in the order of on_retire() */
-    PyObject *setup, *import;   /**< the embedded modules application_setup, application_import */
+    PyObject *retire_callbacks;         /**< list, in the order of on_retire() */
+    PyObject *setup, *process, *import; /**< the embedded modules application_… */
 
     /* What info() tells. */
     PyObject *interpreter, *generation, *gil, *version;

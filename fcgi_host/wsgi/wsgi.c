@@ -2,6 +2,7 @@
 #include "fcgi_host/wsgi/wsgi.h"
 
 #include "embedded/application_import_py.h"
+#include "embedded/application_process_py.h"
 #include "embedded/application_setup_py.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/wsgi/exception.h"
@@ -14,6 +15,7 @@
 #include "pool/python/embedded_code.h"
 
 static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
+static struct embedded_code s_process = {"application_process", application_process_py, NULL};
 static struct embedded_code s_import = {"application_import", application_import_py, NULL};
 
 void wsgi_set_process(const struct wsgi_process *process) {
@@ -116,16 +118,38 @@ static int set_facts(struct wsgi_state *state, const struct generation *generati
                                                           : Py_NewRef(Py_None));
 }
 
+/* What the process was started with, as a list of NAME=VALUE; None where it serves more than one
+ * application, which must not change it. */
+static PyObject *initial_environment(void) {
+    char *const *environment = wsgi_settings()->process.environment;
+    if (!environment) {
+        return Py_NewRef(Py_None);
+    }
+    PyObject *list = PyList_New(0);
+    for (; list && *environment; environment++) {
+        PyObject *item = PyBytes_FromString(*environment);
+        if (!item || PyList_Append(list, item) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
 static int run_set_up(struct wsgi_state *state, const struct generation *generation,
                       const struct app_config *const *apps, size_t count) {
     if (set_facts(state, generation, apps, count) < 0 ||
         replace_reference(&state->setup, embedded_code_run(&s_setup)) < 0 ||
+        replace_reference(&state->process, embedded_code_run(&s_process)) < 0 ||
         replace_reference(&state->import, embedded_code_run(&s_import)) < 0) {
         return -1;
     }
     PyObject *applications = describe_applications(apps, count);
-    PyObject *done =
-        applications ? PyObject_CallMethod(state->setup, "set_up", "O", applications) : NULL;
+    PyObject *environment = applications ? initial_environment() : NULL;
+    PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOO", applications,
+                                                       state->process, environment)
+                                 : NULL;
+    Py_XDECREF(environment);
     Py_XDECREF(applications);
     if (done) {
         Py_SETREF(done, PyObject_CallMethod(state->import, "install", NULL));

@@ -24,6 +24,10 @@ void *wsgi_module_init(void);
 struct wsgi_process {
     bool multiprocess; /**< other workers serve the same applications */
     const char *version;
+    /** Where the process serves one application only: its environment at the start, NULL-terminated
+     *  and valid as long as the process; each generation begins with it, and C's environment
+     *  follows its os.environ.  NULL: os.environ stays in the interpreter. */
+    char *const *environment;
 };
 void wsgi_set_process(const struct wsgi_process *process);
 

@@ -63,8 +63,8 @@ unsigned interpreter_other_threads(void);
 
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
-/** Take back an exception that is pending for the calling thread (interpreter_interrupt(), or another
- *  PyThreadState_SetAsyncExc()). @tstate attached */
+/** Take back an exception that is pending for the calling thread (interpreter_interrupt(), or
+ * another PyThreadState_SetAsyncExc()). @tstate attached */
 void interpreter_clear_interrupt(void);
 
 /**

@@ -121,7 +121,7 @@ static PyObject *retire(PyObject *module, PyObject *unused) {
 
 static PyObject *set_multiprocess(PyObject *module, PyObject *value) {
     (void)module;
-    wsgi_set_process(&(struct wsgi_process){PyObject_IsTrue(value), "1.2.3"});
+    wsgi_set_process(&(struct wsgi_process){PyObject_IsTrue(value), "1.2.3", NULL});
     Py_RETURN_NONE;
 }
 
@@ -306,7 +306,7 @@ static PyObject *init_harness(void) {
 }
 
 int main(int argc, char **argv) {
-    wsgi_set_process(&(struct wsgi_process){false, "1.2.3"});
+    wsgi_set_process(&(struct wsgi_process){false, "1.2.3", NULL});
     PyImport_AppendInittab("_harness", init_harness);
     PyImport_AppendInittab("fcgi_host", (PyObject * (*)(void)) wsgi_module_init);
     return Py_BytesMain(argc, argv);

@@ -210,6 +210,12 @@ class Failures(Files):
                          [(file, "1"), (part, "3"), (part, "2")])
         self.assertTrue(error.endswith("ZeroDivisionError: division by zero"), error)
 
+    def test_an_exception_of_the_import_system_keeps_its_frames(self):
+        self.make("a.py", "x = 1\0\n")
+        (error,) = self.load("a.py")
+        self.assertIn("null bytes", error)
+        self.assertRegex(error, r'File "<fcgi_host|File "<frozen|File ".*a\.py"')
+
     def test_a_syntax_error_names_file_and_line(self):
         file = self.make("a.py", "x = 1\ny = = 2\n")
         (error,) = self.load("a.py")

@@ -1,0 +1,305 @@
+"""What a Python program does to its process, done by an application among others."""
+
+import json
+import os
+import subprocess
+import threading
+import unittest
+
+from support import fcgi
+from support.host import HostTestCase, needs_modules, run
+
+#: Evaluates the query string; its neighbour only answers.
+EVALUATES = """
+    import json, os, signal, sys, threading, time, urllib.parse
+
+    def application(environ, start_response):
+        code = urllib.parse.unquote(environ["QUERY_STRING"])
+        names = {"environ": environ, **globals()}
+        exec("result = " + code if not code.startswith("exec:") else code[5:], names)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(names.get("result"), default=repr).encode()]
+    """
+ANSWERS = """
+    import locale, threading
+    held = threading.Event()
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/wait":
+            held.wait()
+        if environ["PATH_INFO"] == "/go":
+            held.set()
+        start_response("200 OK", [])
+        return [b"answered"]
+    """
+
+
+def quoted(code):
+    return "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in code)
+
+
+class ProcessWide(HostTestCase):
+    def start_two(self, keys=""):
+        one, other = self.write("one.py", EVALUATES), self.write("other.py", ANSWERS)
+        host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nstatus_path = /-/status\n"
+            f"[app one]\nfile = {one}\nmount = /one\n{keys}\n[app other]\nfile = {other}\n"))
+        host.log.wait_for(r"\[app\.loaded\]", 2)
+        return host
+
+    def run_in(self, host, code, path="/one/"):
+        response = host.fetch(path, query=quoted(code))
+        self.assertEqual(response.status, 200, response)
+        return json.loads(response.body)
+
+
+class Signals(ProcessWide):
+    def check_harmless(self, host, code):
+        """Neither worker nor a neighbour's request is hurt."""
+        (worker,) = host.children()
+        with host.connect() as waiting:
+            waiting.send(fcgi.whole_request(fcgi.params_of("/wait")))
+            self.run_in(host, code)
+            host.fetch("/go")
+            self.assertEqual(waiting.read_response().body, b"answered")
+        self.assertEqual(host.children(), [worker])
+        self.assertEqual(host.log.find(r"\[worker\.crashed\]"), [])
+
+    def test_timers_do_nothing_and_say_so(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                for code in ("signal.alarm(1)", "signal.setitimer(signal.ITIMER_REAL, 0.001)",
+                             "signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)",
+                             "signal.setitimer(signal.ITIMER_PROF, 0.001)"):
+                    self.check_harmless(host, code)
+                lines = host.log.find(r"app=one .*\[app\.signal\]")
+                self.assertEqual(len(lines), 4, lines)
+                self.assertIn("<string>:1: signal.alarm(1) does nothing here", lines[0])
+
+    def test_signals_that_others_send_kill_no_worker(self):
+        host = self.start_two()
+        for name in ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGIO",
+                     "SIGPIPE", "SIGURG"):
+            self.check_harmless(host, f"os.kill(os.getpid(), signal.{name})")
+
+    def test_children_get_the_signals_as_any_child_does(self):
+        host = self.start_two()
+        ignored = self.run_in(
+            host, "exec:import subprocess; result = subprocess.run(['grep', 'SigIgn', "
+            "'/proc/self/status'], capture_output=True, text=True).stdout")
+        # SIGPIPE is restored by subprocess itself.
+        self.assertEqual(int(ignored.split()[1], 16), 0)
+
+    def test_interrupt_main_does_nothing_and_says_so(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.check_harmless(host, "exec:import _thread; _thread.interrupt_main()")
+                host.log.wait_for(r"app=one .*\[app\.signal\].*interrupt_main\(SIGINT\)")
+
+    def test_an_interrupt_by_an_extension_is_harmless(self):
+        """PyErr_SetInterrupt(), which cffi and others call."""
+        host = self.start_two()
+        self.check_harmless(host, "exec:import ctypes; ctypes.pythonapi.PyErr_SetInterrupt()")
+        self.check_harmless(host, "1")
+
+    def test_handlers_are_those_of_a_plain_python(self):
+        host = self.start_two()
+        self.assertEqual(self.run_in(host, "signal.getsignal(signal.SIGALRM) == signal.SIG_DFL"),
+                         True)
+
+
+class Tracing(ProcessWide):
+    """A loop whose thread has something pending for ever never gets on while it is traced."""
+
+    TRACE = ("exec:\n"
+             "lines = []\n"
+             "def traced():\n"
+             "    total = 0\n"
+             "    for i in range(50):\n"
+             "        total += i\n"
+             "    return total\n"
+             "sys.settrace(lambda *args: lines.append(args[1]) or (lambda *a: None))\n"
+             "try:\n"
+             "    result = traced()\n"
+             "finally:\n"
+             "    sys.settrace(None)\n")
+
+    def test_a_request_can_be_traced(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.assertEqual(self.run_in(host, self.TRACE), 1225)
+
+    def test_a_request_can_be_profiled(self):
+        host = self.start_two()
+        self.assertEqual(self.run_in(
+            host, "exec:import cProfile; p = cProfile.Profile(); "
+            "result = p.runcall(sum, [1, 2, 3]); p.runcall(lambda: [i for i in range(99)])"), 6)
+
+    def test_also_after_a_timeout(self):
+        host = self.start_two("request_timeout_s = 1\nthreads = 1")
+        response = host.fetch("/one/", query=quoted("exec:while True: pass"))
+        self.assertEqual(response.status, 500, response)
+        self.assertEqual(self.run_in(host, self.TRACE), 1225)
+
+    def test_also_after_neighbours_have_taken_turns(self):
+        host = self.start_two("threads = 3")
+        answers = []
+        spin = "sum(i for i in range(1000000))"
+        others = [threading.Thread(target=lambda: answers.append(self.run_in(host, spin)))
+                  for _ in range(3)]
+        [thread.start() for thread in others]
+        [thread.join() for thread in others]
+        self.assertEqual(answers, [499999500000] * 3)
+        self.assertEqual(self.run_in(host, self.TRACE), 1225)
+
+
+class Locale(ProcessWide):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.locales = os.path.join(cls.folder, "locales")
+        os.mkdir(cls.locales)
+        made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8",
+                               os.path.join(cls.locales, "de_DE.UTF-8")], capture_output=True)
+        if not os.path.isdir(os.path.join(cls.locales, "de_DE.UTF-8")):
+            raise unittest.SkipTest(f"localedef cannot make a locale: {made.stderr.decode()}")
+
+    def test_numbers_of_the_host_have_a_point(self):
+        one, other = self.write("one.py", EVALUATES), self.write("other.py", ANSWERS)
+        control = self.path("control")
+        host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nstatus_path = /-/status\ncontrol = {control}\n"
+            f"[app one]\nfile = {one}\nmount = /one\n[app other]\nfile = {other}\n"),
+            env={"LOCPATH": self.locales})
+        host.log.wait_for(r"\[app\.loaded\]", 2)
+        set_it = "exec:import locale; result = locale.setlocale(locale.LC_ALL, 'de_DE.UTF-8')"
+        self.assertEqual(self.run_in(host, set_it), "de_DE.UTF-8")
+        self.assertEqual(
+            self.run_in(host, "exec:import locale; result = locale.localeconv()['decimal_point']"),
+            ",")
+        status = json.loads(host.fetch("/-/status", query="json").body)
+        self.assertIsInstance(status["workers"][0]["apps"][0]["load_ms"], float)
+        code, out, err = run("status", "--json", "-s", control)
+        self.assertEqual(code, 0, err)
+        json.loads(out)
+        for line in host.fetch("/-/status", query="openmetrics").body.decode().splitlines():
+            if not line.startswith("#"):
+                float(line.rpartition(" ")[2])
+        with open(other, "a") as f:
+            f.write("\n# edited\n")
+        switched = host.log.wait_for(r"app=other .*\[reload\.switched\]")
+        self.assertRegex(switched, r"loading \d+\.\d ms")
+        line = host.log.wait_for(r"app=one .*\[app\.process\]")
+        self.assertIn("<string>:1: locale.setlocale() changes it for every application", line)
+
+
+class Settings(ProcessWide):
+    def test_who_changes_what_all_share_is_named_once(self):
+        host = self.start_two()
+        for code in ("os.umask(0o27)", "os.chdir('/')",
+                     "exec:import resource as r; "
+                     "r.setrlimit(r.RLIMIT_CORE, r.getrlimit(r.RLIMIT_CORE))"):
+            self.run_in(host, code)
+            self.run_in(host, code)
+        for what in (r"os\.umask\(\)", r"os\.chdir\(\)", r"resource\.setrlimit\(\)"):
+            host.log.wait_for(rf"app=one .*\[app\.process\] <string>:1: {what}")
+        self.assertEqual(len(host.log.find(r"\[app\.process\]")), 3, host.log.text)
+
+    def test_asking_is_not_changing(self):
+        host = self.start_two()
+        self.run_in(host, "exec:import locale; locale.setlocale(locale.LC_ALL)")
+        self.run_in(host, "exec:import locale; locale.setlocale(locale.LC_ALL, 'C')")
+        self.run_in(host, "os.nice(0)")
+        self.assertEqual([line for line in host.log.find(r"\[app\.process\]")
+                          if "setlocale" not in line], [])
+
+
+class TimeZone(ProcessWide):
+    SET = ("exec:os.environ['TZ'] = 'Asia/Kolkata'; time.tzset(); "
+           "result = [time.strftime('%z', time.localtime(0)), time.timezone]")
+
+    def test_another_zone_than_the_processs_is_logged_with_the_remedy(self):
+        host = self.start_two()
+        self.assertEqual(self.run_in(host, self.SET)[1], 0)
+        line = host.log.wait_for(r"app=one .*\[app\.tz\]")
+        self.assertIn("'Asia/Kolkata' in this application and not set in the process", line)
+        with open(os.path.join(os.environ["FCGI_HOST_SOURCE_DIR"], "docs/messages.md")) as f:
+            self.assertIn("### app.tz", f.read())
+
+    def test_the_same_zone_is_no_line(self):
+        one = self.write("one.py", EVALUATES)
+        host = self.start_host("-c", self.config(
+            f"[app one]\nfile = {one}\nmount = /one\n[app other]\nfile = {one}\n"),
+            env={"TZ": "Asia/Kolkata"})
+        self.assertEqual(self.run_in(host, self.SET), ["+0530", -19800])
+        self.assertEqual(host.log.find(r"\[app\.tz\]"), [])
+
+    def test_an_application_alone_has_the_process_to_itself(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                one = self.write("one.py", EVALUATES)
+                host = self.start_host("-c", self.config(
+                    f"[app one]\nfile = {one}\nmount = /one\n{key}\n"))
+                self.assertEqual(self.run_in(host, self.SET), ["+0530", -19800])
+                getenv = ("exec:import ctypes; g = ctypes.CDLL(None).getenv; "
+                          "g.restype = ctypes.c_char_p; result = repr(g(b'TZ'))")
+                self.assertEqual(self.run_in(host, getenv), "b'Asia/Kolkata'")
+                self.assertEqual(host.log.find(r"\[app\.(tz|process)\]"), [])
+                with open(one, "a") as f:
+                    f.write("\n# edited\n")
+                host.log.wait_for(r"\[(reload\.switched|worker\.replaced)\]")
+                # The next generation starts as the first did.
+                self.assertEqual(self.run_in(host, "os.environ.get('TZ')"), None)
+                self.assertEqual(self.run_in(host, "time.timezone"), 0)
+
+
+class MonkeyPatching(ProcessWide):
+    """gevent replaces locks and the identity of threads, wherever an application does it."""
+
+    SERVES = """
+        import threading, time
+        def application(environ, start_response):
+            thread = threading.Thread(target=time.sleep, args=(0.01,))
+            thread.start()
+            thread.join()
+            start_response("200 OK", [])
+            return [b"served " + type(thread).__module__.encode()]
+        """
+
+    def check(self, files, start, keys=""):
+        folder = self.path("patched")
+        for name, text in files.items():
+            self.write(os.path.join(os.path.basename(folder), name), text)
+        host = self.start_host("-c", self.config(
+            f"[app patched]\nfile = {folder}/{start}\n{keys}\n"))
+        host.log.wait_for(r"\[app\.(loaded|failed)\]")
+        for _ in range(3):
+            self.assertEqual(host.fetch("/").body[:6], b"served", host.log.text)
+
+    def check_library(self, patch):
+        for keys in ("", "interpreter = main"):
+            with self.subTest(keys=keys, where="WSGI file"):
+                self.check({"wsgi.py": patch + self.SERVES.replace("\n        ", "\n")}, "wsgi.py",
+                           keys)
+            with self.subTest(keys=keys, where="package"):
+                self.check({"site/__init__.py": patch, "site/wsgi.py": self.SERVES},
+                           "site/wsgi.py", keys)
+            with self.subTest(keys=keys, where="module"):
+                self.check({"patched.py": patch, "wsgi.py":
+                            "import patched\n" + self.SERVES.replace("\n        ", "\n")},
+                           "wsgi.py", keys)
+
+    @needs_modules("gevent")
+    def test_gevent(self):
+        self.check_library("from gevent import monkey\nmonkey.patch_all()\n")
+
+    @needs_modules("eventlet")
+    def test_eventlet(self):
+        self.check_library("import eventlet\neventlet.monkey_patch()\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

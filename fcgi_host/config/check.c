@@ -55,7 +55,7 @@ static int check_app(const struct config_builder *builder, size_t i, struct erro
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     app->has_mount = builder->apps[i].is_set[option_index("mount")];
-    if (app->gil_own && strcmp(app->interpreter, "main") == 0) {
+    if (app->gil_own && strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) == 0) {
         error_set(err, ERR_USAGE, "the main interpreter has the process's GIL, not its own");
         return at_app(builder, i, "gil", err);
     }

@@ -30,7 +30,7 @@ static void blame_application(struct fleet *fleet, const char *app, const char *
     const struct app_config *config = find_app(fleet->seats->config, app);
     /* A script's interpreter is its own and has its name. */
     const char *interpreter = config && config->interpreter ? config->interpreter : app;
-    bool is_main = strcmp(interpreter, "main") == 0 ||
+    bool is_main = strcmp(interpreter, CONFIG_MAIN_INTERPRETER) == 0 ||
                    placement_main_reason(fleet->seats->placement, interpreter);
     const struct log_about about = {.app = app};
     switch (

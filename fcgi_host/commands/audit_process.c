@@ -65,7 +65,10 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
     struct reader *reader = calloc(1, sizeof *reader);
     struct audit_run *run = &result->runs[way];
     int64_t deadline = now_ms() + (int64_t)patience_s * 1000;
-    int more = reader ? 1 : error_set(err, ERR_MEMORY, "out of memory");
+    int more = 1;
+    if (!reader) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
     while (more > 0 && !run->is_done) {
         int64_t left = deadline - now_ms();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};

@@ -233,7 +233,9 @@ static int process(const char *path, bool is_update) {
         fclose(out);
         rewind(in);
         before = malloc(after_size + 1);
-        before_size = before ? fread(before, 1, after_size + 1, in) : 0;
+    }
+    if (before) {
+        before_size = fread(before, 1, after_size + 1, in);
         rc = before_size != after_size || memcmp(before, after, after_size) != 0;
     }
     if (in) {

@@ -17,7 +17,7 @@ static void be_worker(const struct process_start *start, struct process *process
                       pid_t supervisor) {
     start->in_child(start->ctx);
     close(process->channel.fd);
-    /* SIGKILL: a spawner that killed the supervisor counts on its being gone. */
+    /* SIGKILL: a spawner that killed the supervisor expects its workers to be gone. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor) {
         _exit(1);
     }
@@ -57,7 +57,6 @@ struct process *process_start(const struct process_start *start, struct error *e
     process->balance_member = start->balance ? balance_join(start->balance) : -1;
     process->balance = process->balance_member < 0 ? NULL : start->balance;
     process->channel.fd = channel[0];
-    process->started_ms = loop_now_ms();
     process->pid = fork();
     if (process->pid < 0) {
         error_set_errno(err, errno, "fork");

@@ -25,7 +25,7 @@ enum process_state {
     PROCESS_LOADING,  /**< no ACCEPT yet */
     PROCESS_SERVING,  /**< ACCEPT was sent */
     PROCESS_DRAINING, /**< STOP was sent */
-    PROCESS_DOOMED,   /**< was killed, or told to go without serving: its end is no crash */
+    PROCESS_DOOMED,   /**< was killed by the supervisor: its end is no crash */
 };
 
 struct process {
@@ -33,18 +33,18 @@ struct process {
     struct seat *seat;
     pid_t pid;
     enum process_state state;
-    bool is_loaded;                  /**< LOADED has come */
-    bool is_refused;                 /**< REFUSED has come: the worker was a probe */
-    bool is_overdue;                 /**< killed because it did not load in time */
-    struct string_list failed;       /**< applications that did not load */
-    uint64_t started_ms, serving_ms; /**< CLOCK_MONOTONIC; 0: not yet */
+    bool is_loaded;            /**< LOADED has come */
+    bool is_refused;           /**< REFUSED has come: the worker was a probe */
+    bool is_overdue;           /**< killed because it did not load in time */
+    struct string_list failed; /**< applications that did not load */
+    uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
-    struct channel_end end;     /**< to tell it something: channel_tell() */
+    struct channel_end end;     /**< of the channel, for channel_tell() */
     struct loop_timer deadline; /**< to load, or to drain */
     struct loop_timer patience; /**< until it accepts though something still loads */
     struct scoreboard *board;
     int last_words_fd;       /**< a memory file that faulthandler writes to */
-    struct balance *balance; /**< of which it is a member, or NULL */
+    struct balance *balance; /**< that the process is a member of, or NULL */
     int balance_member;
 };
 
@@ -56,7 +56,7 @@ struct process_start {
     bool is_one_of_many;     /**< wsgi.multiprocess */
     struct balance *balance; /**< NULL: none */
     worker_run_function *run_worker;
-    /** In the child: let go what belongs to the supervisor. */
+    /** In the child: close what belongs to the supervisor. */
     void (*in_child)(void *ctx);
     void *ctx;
 };

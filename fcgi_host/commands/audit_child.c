@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi_host/app/application.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 #include "pool/python/py_error.h"
@@ -15,7 +16,7 @@
 #include "reload/stale/stale.h"
 
 /** The parent's timeout ends earlier. */
-enum { BUILD_MS = 3600 * 1000, STOP_THREADS_MS = 2000 };
+enum { BUILD_MS = 3600 * 1000 };
 enum { LINE_BYTES = 4096 };
 
 struct audit {
@@ -175,7 +176,7 @@ static int start_pool(struct audit *audit, bool own_gil, bool is_main) {
         .name = "audit",
         .is_main = is_main,
         .gil = own_gil ? POOL_GIL_OWN : POOL_GIL_SHARED,
-        .stop_threads_ms = STOP_THREADS_MS,
+        .stop_threads_ms = APPLICATION_STOP_THREADS_MS,
     };
     const struct pool_app_options app = {.name = "audit", .threads = 1, .queue_limit = 1};
     struct pool_app *pool_app;

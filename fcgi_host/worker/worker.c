@@ -107,19 +107,24 @@ static bool serves_one_application(const struct config *config) {
     return config->app_count == 1 && !config->scripts_root;
 }
 
-/** @return a copy of the environment, kept as long as the process; NULL: out of memory */
+/** @return a copy of the environment in one block, kept as long as the process; NULL: out of
+ * memory, so that the application's changes stay in its interpreter */
 static char **copy_environment(void) {
-    size_t count = 0;
-    while (environ[count]) {
-        count++;
+    size_t count = 0, bytes = 0;
+    for (; environ[count]; count++) {
+        bytes += strlen(environ[count]) + 1;
     }
-    char **copy = calloc(count + 1, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = strdup(environ[i]);
-        if (!copy[i]) {
-            return NULL; /* out of memory: the application's changes stay in its interpreter */
-        }
+    char **copy = malloc((count + 1) * sizeof *copy + bytes);
+    if (!copy) {
+        return NULL;
     }
+    char *text = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(environ[i]) + 1;
+        copy[i] = memcpy(text, environ[i], size);
+        text += size;
+    }
+    copy[count] = NULL;
     return copy;
 }
 
@@ -127,16 +132,19 @@ static int start_python(const struct worker *worker, struct error *err) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
     const struct runtime_options options = {.builtins = s_builtins};
-    const struct wsgi_process process = {
-        .multiprocess = worker->start->is_one_of_many,
-        .version = FCGI_HOST_VERSION,
-        .environment = serves_one_application(worker->start->config) ? copy_environment() : NULL,
-    };
+    static char **s_environment; /* the application's alone: see serves_one_application() */
     if (runtime_start(&options, err)) {
         return error_prefix(err, "starting Python");
     }
     leave_signals_to_supervisor();
-    wsgi_set_process(&process);
+    if (serves_one_application(worker->start->config)) {
+        s_environment = copy_environment();
+    }
+    wsgi_set_process(&(struct wsgi_process){
+        .multiprocess = worker->start->is_one_of_many,
+        .version = FCGI_HOST_VERSION,
+        .environment = s_environment,
+    });
     scoreboard_use(worker->start->board);
     return crash_start(worker->start->board, worker->start->last_words_fd, err) || stacks_start(err)
                ? -1

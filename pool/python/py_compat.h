@@ -17,6 +17,7 @@
 
 /** Interpreters with a GIL of their own work (3.12 has them, but corrupts memory in them). */
 #define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
+_Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMakeLists.txt");
 
 /** A thread that has the GIL does not see that one of another interpreter waits (up to 3.12). */
 #define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)

@@ -127,6 +127,14 @@ class Rooms(unittest.TestCase):
     def test_every_folder_with_code_is_in_the_table(self):
         self.assertEqual({room_of(path) for path, _ in source.c_files()}, set(ROOMS))
 
+    def test_the_documents_list_the_same_rooms_in_the_same_words(self):
+        listed = [re.findall(r"^- `[^`]+`.*$", (source.ROOT / name).read_text("utf-8"), re.MULTILINE)
+                  for name in ("fcgi_host/README.md", "docs/ARCHITECTURE.md")]
+        rooms = [line for line in listed[0] if re.match(r"- `(main\.c|\w+/)`", line)]
+        self.assertEqual([line for line in listed[1] if line in rooms], rooms)
+        names = {f"fcgi_host/{name}" for line in rooms for name in re.findall(r"^- `(\w+)/`", line)}
+        self.assertEqual(names, {room for room in ROOMS if room.startswith("fcgi_host/")})
+
     def test_a_library_is_linked_with_those_of_its_table_only(self):
         made = libraries()
         room_of_library = {library: room for room, (library, _) in made.items()}

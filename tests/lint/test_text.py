@@ -16,6 +16,35 @@ TRACKER = re.compile(r"(?<![\w-])issues? #?\d{1,3}\b", re.IGNORECASE)
 DOCUMENT = re.compile(r"(?<![\w./:-])((?:[\w.-]+/)*[A-Za-z][\w-]*\.md)\b")
 
 
+# A file of ours, with its folder or bare, in prose: between backquotes, or in a comment of C.
+SOURCE = re.compile(r"(?<![\w./:<-])((?:[\w-]+/)*[A-Za-z]\w+\.[ch])\b(?!\.)")
+C_PROSE = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+QUOTED = re.compile(r"`[^`\n]+`")
+# Files of CPython and of the C library; and names that stand for any.
+NOT_OURS = re.compile(r"sysdeps/|malloc/malloc\.c|(Objects/|Python/)?(pycore_\w+\.h|obmalloc\.c|import\.c|"
+                      r"Python\.h)$|.*\b(ROOM|NAME|test_NAME)\b")
+
+
+def missing_sources(path, text, names):
+    """Files of ours that prose names, and that are not there."""
+    prose = C_PROSE if path.endswith((".c", ".h", ".def")) else QUOTED
+    for piece in prose.finditer(text):
+        for match in SOURCE.finditer(piece.group()):
+            name = match.group(1)
+            if name not in names and not NOT_OURS.match(name):
+                where = source.where(path, text, piece.start() + match.start())
+                yield f"{where}: there is no {name}"
+
+
+def source_names():
+    """Every C file by its path and each end of it: pool/base/error.h, base/error.h, error.h."""
+    names = set()
+    for path, _ in source.files(source.LAYERS + ("bench", "tests"), (".c", ".h")):
+        parts = path.split("/")
+        names.update("/".join(parts[i:]) for i in range(len(parts)))
+    return names
+
+
 def all_files():
     yield from source.files(FOLDERS, SUFFIXES)
     for path in sorted(source.ROOT.glob("*")):
@@ -56,6 +85,16 @@ class Text(unittest.TestCase):
         if not (source.ROOT / "docs/ARCHITECTURE.md").exists():
             self.skipTest("the documentation is not written yet")
         found = [line for path, text in all_files() for line in missing_documents(path, text)]
+        self.assertEqual(found, [], "\n" + "\n".join(found))
+
+    def test_source_files_that_are_named_exist(self):
+        names = source_names()
+        self.assertTrue(list(missing_sources("x.c", "/* see no_such.c */", names)))
+        self.assertTrue(list(missing_sources("README.md", "as `pool/no_such.h` says", names)))
+        self.assertEqual(list(missing_sources("x.c", "/* pool/pool.h, error.h */ x = \"y.c\";",
+                                              names)), [])
+        found = [line for path, text in all_files() if path.endswith((".c", ".h", ".def", ".md"))
+                 for line in missing_sources(path, text, names)]
         self.assertEqual(found, [], "\n" + "\n".join(found))
 
     def test_python_files_parse_with_the_oldest_python(self):

@@ -123,7 +123,7 @@ def name_changes():
     os_modules = (posix, os)
     wrap(os_modules, "chdir", "os.chdir()")
     wrap(os_modules, "fchdir", "os.fchdir()")
-    wrap(os_modules, "umask", "os.umask()", lambda before, *args: args != (before,))
+    wrap(os_modules, "umask", "os.umask()", _changes_umask)
     wrap(os_modules, "nice", "os.nice()", lambda result, *args: args != (0,))
     wrap(os_modules, "setpriority", "os.setpriority()")
     for name in ("setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid",
@@ -131,6 +131,11 @@ def name_changes():
         wrap(os_modules, name, f"os.{name}()")
     wrap((_locale, "locale"), "setlocale", "locale.setlocale()", _changes_locale())
     wrap((resource,), "setrlimit", "resource.setrlimit()")
+
+
+def _changes_umask(before, mask):
+    """Not so where it is only read: os.umask(0), then os.umask() with what that returned."""
+    return mask not in (0, before) and before != 0
 
 
 def _changes_locale():

@@ -213,6 +213,7 @@ class Settings(ProcessWide):
         self.run_in(host, "exec:import locale; locale.setlocale(locale.LC_ALL)")
         self.run_in(host, "exec:import locale; locale.setlocale(locale.LC_ALL, 'C')")
         self.run_in(host, "os.nice(0)")
+        self.run_in(host, "os.umask(os.umask(0))")
         self.assertEqual([line for line in host.log.find(r"\[app\.process\]")
                           if "setlocale" not in line], [])
 

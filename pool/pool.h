@@ -208,8 +208,8 @@ void pool_gate_open(struct pool_interpreter *interpreter);
  * @thread any, without an attached thread state
  */
 int pool_submit(struct pool_app *app, struct job *job, struct error *err);
-void pool_batch_begin(struct pool *pool);
-void pool_batch_end(struct pool *pool);
+void pool_batch_begin(void);
+void pool_batch_end(void);
 
 /**
  * Mark an application failed (pool_submit() then answers ERR_FAILED, waiting jobs are abandoned),

@@ -29,13 +29,11 @@ static bool put_off(struct queue *queue) {
     return true;
 }
 
-void pool_batch_begin(struct pool *pool) {
-    (void)pool; /* the batch is the thread's, whatever pool its queues belong to */
+void pool_batch_begin(void) {
     tl_batch_depth++;
 }
 
-void pool_batch_end(struct pool *pool) {
-    (void)pool;
+void pool_batch_end(void) {
     if (--tl_batch_depth > 0) {
         return;
     }

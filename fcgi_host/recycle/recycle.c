@@ -9,11 +9,13 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "reload/stale/stale.h"
 
-/** Files that imports read become the reloader's. @tstate attached: takes short locks only */
-static void note_file(void *ctx, struct pool_interpreter *interpreter, uint64_t generation,
-                      const char *path) {
+/**
+ * Files that imports read become the reloader's, whichever generation reads them: of one
+ * interpreter one generation loads at a time, or the serving one.
+ * @tstate attached: takes short locks only
+ */
+static void note_file(void *ctx, struct pool_interpreter *interpreter, const char *path) {
     struct recycle *recycle = ctx;
-    (void)generation; /* of one interpreter one generation loads at a time, or the serving one */
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = recycle_find_locked(recycle, interpreter);
     if (recyclable) {

@@ -233,11 +233,13 @@ static void on_request(void *ctx, struct request *request) {
 }
 
 static void begin_batch(void *ctx) {
-    pool_batch_begin(((struct worker *)ctx)->pool);
+    (void)ctx;
+    pool_batch_begin();
 }
 
 static void end_batch(void *ctx) {
-    pool_batch_end(((struct worker *)ctx)->pool);
+    (void)ctx;
+    pool_batch_end();
 }
 
 static bool hand_over_idle(void *ctx, int fd) {

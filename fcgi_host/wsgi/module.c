@@ -75,7 +75,7 @@ static PyObject *note_read(PyObject *module, PyObject *path) {
     }
     const struct wsgi_file_hook *hook = &wsgi_settings()->file_hook;
     if (hook->reads && state->place) {
-        hook->reads(hook->ctx, state->place, state->generation_number, PyBytes_AS_STRING(bytes));
+        hook->reads(hook->ctx, state->place, PyBytes_AS_STRING(bytes));
     }
     Py_DECREF(bytes);
     Py_RETURN_NONE;

@@ -29,7 +29,6 @@ struct wsgi_state {
     /* What info() tells. */
     PyObject *interpreter, *generation, *gil, *version;
     struct pool_interpreter *place; /**< the named interpreter that this is a generation of */
-    uint64_t generation_number;
     PyObject *only_app; /**< the application's name when the interpreter has just one, else None */
 
     /* Interned names. */

@@ -105,7 +105,6 @@ static int set_facts(struct wsgi_state *state, const struct generation *generati
                      const struct app_config *const *apps, size_t count) {
     const struct pool_interpreter *interpreter = generation_interpreter(generation);
     state->place = generation_interpreter(generation);
-    state->generation_number = generation_number(generation);
     bool gil_own = count > 0 && apps[0]->gil_own && !pool_interpreter_is_main(interpreter);
     if (replace_reference(&state->interpreter,
                           PyUnicode_DecodeFSDefault(pool_interpreter_name(interpreter))) < 0 ||

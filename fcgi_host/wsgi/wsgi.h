@@ -36,8 +36,7 @@ void wsgi_set_process(const struct wsgi_process *process);
  * Set before any load.  @thread generation   @tstate attached: must be quick, must not block
  */
 struct wsgi_file_hook {
-    void (*reads)(void *ctx, struct pool_interpreter *interpreter, uint64_t generation,
-                  const char *path);
+    void (*reads)(void *ctx, struct pool_interpreter *interpreter, const char *path);
     void *ctx;
 };
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook);

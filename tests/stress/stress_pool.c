@@ -104,7 +104,7 @@ static void *submit_jobs(void *arg) {
     while (!atomic_load(&s_is_over)) {
         bool is_batch = rand_r(&seed) % 2;
         if (is_batch) {
-            pool_batch_begin(NULL);
+            pool_batch_begin();
         }
         unsigned count = 1 + (unsigned)rand_r(&seed) % 8;
         for (unsigned i = 0; i < count; i++) {
@@ -126,7 +126,7 @@ static void *submit_jobs(void *arg) {
             }
         }
         if (is_batch) {
-            pool_batch_end(NULL);
+            pool_batch_end();
         }
         if (rand_r(&seed) % 4 == 0) { /* leave some of the machine to the reloads */
             usleep(1000);

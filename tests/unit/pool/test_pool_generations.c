@@ -340,12 +340,12 @@ static void *submit_for_ever(void *arg) {
     uint64_t generation = 0;
     while (!atomic_load(&s_is_over)) {
         struct error err;
-        pool_batch_begin(NULL);
+        pool_batch_begin();
         for (int i = 0; i < JOBS; i++) {
             fixture_job_init(&tl_jobs[i], "f");
             atomic_fetch_add(&s_lost, pool_submit(s_app, &tl_jobs[i].job, &err) != 0);
         }
-        pool_batch_end(NULL);
+        pool_batch_end();
         uint64_t newest = generation;
         for (int i = 0; i < JOBS; i++) {
             fixture_job_wait(&tl_jobs[i]);

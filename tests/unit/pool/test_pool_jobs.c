@@ -77,11 +77,11 @@ Test(pool_jobs, a_job_that_waits_does_not_keep_the_next_one_from_running) {
     struct pool *pool = fixture_start();
     struct pool_app *app = fixture_app(pool, "a", &s_source, 3, 10);
     fixture_reload(app);
-    pool_batch_begin(pool);
+    pool_batch_begin();
     submit(app, 0, "wait");
     submit(app, 1, "wait");
     submit(app, 2, "go");
-    pool_batch_end(pool);
+    pool_batch_end();
     for (int i = 0; i < 3; i++) {
         fixture_job_wait(&s_jobs[i]);
     }

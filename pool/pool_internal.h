@@ -153,8 +153,7 @@ void pool_app_abandon(struct pool_app *app);
 
 /* ---- generation.c ---- */
 
-/** @return a generation in GENERATION_LOADING with one reference, or NULL: ERR_MEMORY, ERR_SYSTEM
- */
+/** @return a new GENERATION_LOADING with one reference, or NULL: ERR_MEMORY, ERR_SYSTEM */
 struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err);
 /** Take a reference; generation_let_go() (pool.h) gives it back. @lock pool->lock held */
 void generation_hold_locked(struct generation *generation);

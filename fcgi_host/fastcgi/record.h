@@ -20,8 +20,7 @@ enum {
     RECORD_END_REQUEST_BYTES = 16,  /**< header and body */
     RECORD_UNKNOWN_TYPE_BYTES = 16, /**< header and body */
     /** Most content in a record that we send: the largest multiple of eight that fits the 16-bit
-     *  length, so that records stay aligned without padding and, header included, measure 64 KiB.
-     */
+     *  length: records stay aligned without padding and, header included, measure 64 KiB. */
     RECORD_SEND_BYTES = 65528,
 };
 

@@ -37,7 +37,7 @@ enum channel_type {
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
-     * after this one.  Descriptor: where to send idle connections (CHANNEL_CONNECTION); none: close
+     *  after this one.  Descriptor: where idle connections go (CHANNEL_CONNECTION); none: close
      *  them. */
     CHANNEL_STOP,
     CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */

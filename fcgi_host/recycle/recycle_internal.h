@@ -40,8 +40,8 @@ struct recyclable {
 struct recycle {
     struct recycle_options options;
     struct reloader *reloader;
-    pthread_mutex_t
-        lock; /**< the list; threads may take it attached: it is held for moments only */
+    /** The list.  Threads may take it attached: it is held for moments only. */
+    pthread_mutex_t lock;
     struct recyclable *first; /**< @lock */
     /** Held from a generation's last moment to the check after its end, which tells what this one
      *  end freed.  (A semaphore, because another thread gives it back.) */

@@ -154,8 +154,8 @@ void recycle_ending(struct recycle *recycle, struct generation *generation) {
         return;
     }
     PyThreadState *tstate = PyThreadState_Get();
-    if (sem_trywait(&recycle->end_turn) !=
-        0) { /* another interpreter is ending, which takes milliseconds */
+    if (sem_trywait(&recycle->end_turn) != 0) {
+        /* Another interpreter is ending, which takes milliseconds. */
         PyEval_SaveThread();
         while (sem_wait(&recycle->end_turn) != 0) { /* EINTR */
         }

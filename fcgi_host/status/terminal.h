@@ -1,6 +1,6 @@
 /**
- * Text for a terminal: what a document holds is for applications to choose, or for whatever process
- * answered; no escape sequence in it reaches the terminal.
+ * Text for a terminal.  Applications, or any process that answered, may have chosen the text: no
+ * escape sequence in it reaches the terminal.
  *
  * @thread any  @tstate none
  */
@@ -9,8 +9,7 @@
 
 #include <stdio.h>
 
-/** Write `text` escaped (log_text.h), and spaces up to `width` bytes. Out of memory: spaces only.
- */
+/** Write `text` escaped (log_text.h) and spaces up to `width` bytes. Out of memory: spaces only. */
 void terminal_put(FILE *out, const char *text, int width);
 
 #endif

@@ -6,8 +6,8 @@
 #include "fcgi_host/base/log.h"
 
 enum {
-    /** One crash, one in the main interpreter, and a worker without the culprit: then it must do.
-     */
+    /** Two for each of two culprits, a crash and one in the main interpreter; the next one must
+     *  load. */
     MAX_ATTEMPTS = 5,
     /** How long an old worker may take to say that it accepts nothing any more: its intake thread
      *  never blocks. */

@@ -118,8 +118,8 @@ static int watch_signals(struct supervisor *supervisor, struct error *err) {
     sigprocmask(SIG_BLOCK, &mask, &supervisor->mask_before);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGCHLD, &action,
-              NULL); /* if it were ignored, as inherited, the kernel would reap the workers */
+    /* If it were ignored, as inherited, the kernel would reap the workers. */
+    sigaction(SIGCHLD, &action, NULL);
     supervisor->signals = (struct loop_source){.ready = signal_ready, .ctx = supervisor};
     supervisor->signals.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (supervisor->signals.fd < 0) {

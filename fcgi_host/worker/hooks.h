@@ -8,8 +8,7 @@
 struct loader;
 struct pool_hooks;
 
-/** @param loader  valid as long as the pool; its `recycle` may still be set before the first load
- */
+/** @param loader  valid as long as the pool; its `recycle` may be set until the first load */
 void hooks_fill(struct loader *loader, struct pool_hooks *ret_hooks);
 
 #endif

@@ -11,7 +11,8 @@
 enum { LINE_BYTES = 64 << 10 };
 
 struct wsgi_errors {
-    PyObject_HEAD const struct app_config *config; /* outlives its generations */
+    PyObject ob_base;
+    const struct app_config *config; /* outlives its generations */
     uint64_t generation;
 };
 

@@ -33,7 +33,8 @@ enum exchange_phase {
 };
 
 struct exchange {
-    PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject ob_base;
+    vectorcallfunc vectorcall;
     struct request *request; /**< NULL after exchange_close() */
     struct response response;
     char *deferred; /**< malloc'ed: the body that waits while exchange_is_deferred() */

@@ -8,7 +8,8 @@
 enum { BLOCK_BYTES = 8192 };
 
 struct file_wrapper {
-    PyObject_HEAD PyObject *file; /* NULL after the garbage collector broke a cycle */
+    PyObject ob_base;
+    PyObject *file; /* NULL after the garbage collector broke a cycle */
     Py_ssize_t block_bytes;
 };
 

@@ -14,9 +14,10 @@ enum { BUFFER_BYTES = 16 << 10 };
 enum { READ_FIRST_BYTES = 4 << 20, READ_UNKNOWN_BYTES = 64 << 10, LINE_FIRST_BYTES = 256 };
 
 struct wsgi_input {
-    PyObject_HEAD struct exchange *exchange; /* strong */
-    int64_t total;                           /* CONTENT_LENGTH, or -1 */
-    int64_t taken;                           /* read from the request, into `buffer` or past it */
+    PyObject ob_base;
+    struct exchange *exchange; /* strong */
+    int64_t total;             /* CONTENT_LENGTH, or -1 */
+    int64_t taken;             /* read from the request, into `buffer` or past it */
     bool at_end;
     bool is_reading; /* a thread is within a call; under the GIL */
     char *buffer;    /* malloc'ed at the first readline() */

@@ -19,8 +19,8 @@ struct stale_memory {
     struct address_set before;   /**< there before `subject` was loaded */
     bool knows_before;           /**< false: no view has looked, `before` is empty */
 
-    struct address_set
-        used;        /**< images that the `subject` of the last view used; now it is `old` */
+    /** Images that the `subject` of the last view used; now it is `old`. */
+    struct address_set used;
     bool knows_used; /**< false: no view has looked, `used` is empty */
 
     /* Words that held tracked objects at the last full view: */

@@ -130,7 +130,7 @@ static int load_generation(struct generation *generation, struct error *err) {
     }
     set_app_code(generation, false);
     turns_load_end(generation);
-    generation->load_ms = (double)(clock_now_ns() - start) / 1e6;
+    generation->load_ms = (double)(clock_now_ns() - start) / CLOCK_NS_PER_MS;
     attach_end();
     if (rc != 0) {
         name_refusal(generation, err);

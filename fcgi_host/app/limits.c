@@ -21,9 +21,6 @@ enum {
     STACK_BYTES = 6000,
 };
 
-#define MS UINT64_C(1000000) /* in nanoseconds */
-#define SECONDS UINT64_C(1000000000)
-
 /** What has been done about a request: bits of scoreboard_slot.notices. */
 enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4 };
 
@@ -38,7 +35,7 @@ static uint64_t first_deadline_ns(const struct app_config *config, uint64_t from
     if (config->slow_request_s && (!first_s || config->slow_request_s < first_s)) {
         first_s = config->slow_request_s;
     }
-    return first_s ? from_ns + first_s * SECONDS : UINT64_MAX;
+    return first_s ? from_ns + first_s * CLOCK_NS_PER_S : UINT64_MAX;
 }
 
 /** Wake the limits thread if it would sleep past this deadline.  Of several serving threads that
@@ -82,7 +79,7 @@ static void check_spent(struct limits *limits, struct application *application, 
         wake_limits(limits);
     }
     uint64_t checked_ns = atomic_load_explicit(&limits->rss_checked_ns, memory_order_relaxed);
-    if (limits->options.max_rss_mb && now_ns - checked_ns > LIMITS_RSS_CHECK_MS * MS &&
+    if (limits->options.max_rss_mb && now_ns - checked_ns > LIMITS_RSS_CHECK_MS * CLOCK_NS_PER_MS &&
         atomic_compare_exchange_strong(&limits->rss_checked_ns, &checked_ns, now_ns)) {
         atomic_store(&limits->is_rss_wanted, true);
         wake_limits(limits);
@@ -131,7 +128,7 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
     uint64_t next_ns = UINT64_MAX;
     char what[64];
     if (view->facts.slow_s) {
-        uint64_t slow_ns = view->started_ns + view->facts.slow_s * SECONDS;
+        uint64_t slow_ns = view->started_ns + view->facts.slow_s * CLOCK_NS_PER_S;
         if (now_ns < slow_ns) {
             next_ns = slow_ns;
         } else if (set_notice(slot, NOTICE_SLOW)) {
@@ -142,8 +139,8 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
     if (!view->facts.timeout_s) {
         return next_ns;
     }
-    uint64_t timeout_ns = view->started_ns + view->facts.timeout_s * SECONDS;
-    uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * MS;
+    uint64_t timeout_ns = view->started_ns + view->facts.timeout_s * CLOCK_NS_PER_S;
+    uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * CLOCK_NS_PER_MS;
     if (now_ns < timeout_ns) {
         return minimum(next_ns, timeout_ns);
     }
@@ -225,7 +222,7 @@ static void sleep_until(struct limits *limits, uint64_t until_ns) {
     struct timespec left = {0}, *timeout = NULL;
     if (until_ns != UINT64_MAX) {
         uint64_t now_ns = clock_now_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-        left = (struct timespec){(time_t)(left_ns / SECONDS), (long)(left_ns % SECONDS)};
+        left = clock_timespec(left_ns);
         timeout = &left;
     }
     if (ppoll(&wanted, 1, timeout, NULL) == 1) {

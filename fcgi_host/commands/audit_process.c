@@ -13,10 +13,6 @@
 
 #include "pool/base/clock.h"
 
-static int64_t now_ms(void) {
-    return (int64_t)(clock_now_ns() / 1000000);
-}
-
 /** In the new process: what the target prints goes nowhere. */
 static _Noreturn void be_child(const struct audit_target *target, enum audit_way way, int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -64,15 +60,15 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
                      struct error *err) {
     struct reader *reader = calloc(1, sizeof *reader);
     struct audit_run *run = &result->runs[way];
-    int64_t deadline = now_ms() + (int64_t)patience_s * 1000;
+    double deadline_ms = clock_now_ms() + patience_s * 1000.0;
     int more = 1;
     if (!reader) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     while (more > 0 && !run->is_done) {
-        int64_t left = deadline - now_ms();
+        double left_ms = deadline_ms - clock_now_ms();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int ready = left > 0 ? poll(&poll_fd, 1, (int)left) : 0;
+        int ready = left_ms > 0 ? poll(&poll_fd, 1, (int)left_ms) : 0;
         if (ready == 0) {
             run->has_timed_out = true;
             break;

@@ -49,7 +49,7 @@ static void pause_accepting(struct intake *intake, bool retry) {
     struct intake_listening *listening = &intake->listening;
     intake_unlisten(intake);
     listening->is_paused = true;
-    listening->retry_ns = retry ? clock_now_ns() + INTAKE_ACCEPT_RETRY_MS * UINT64_C(1000000) : 0;
+    listening->retry_ns = retry ? clock_now_ns() + INTAKE_ACCEPT_RETRY_MS * CLOCK_NS_PER_MS : 0;
     atomic_store(&intake->returns.wakes_on_close, true);
 }
 

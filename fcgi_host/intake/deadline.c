@@ -5,7 +5,7 @@
 #include "pool/base/clock.h"
 
 void deadline_list_init(struct deadline_list *list, unsigned timeout_ms) {
-    list->timeout_ns = (uint64_t)timeout_ms * 1000000u;
+    list->timeout_ns = timeout_ms * CLOCK_NS_PER_MS;
     TAILQ_INIT(&list->waiting);
 }
 

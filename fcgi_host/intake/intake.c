@@ -168,7 +168,7 @@ static int timeout_ms(const struct intake *intake) {
         return -1;
     }
     uint64_t now = clock_now_ns();
-    uint64_t wait_ms = nearest > now ? (nearest - now + 999999) / 1000000 : 0;
+    uint64_t wait_ms = nearest > now ? (nearest - now + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS : 0;
     return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
 }
 

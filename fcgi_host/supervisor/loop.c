@@ -16,7 +16,7 @@ struct loop {
 };
 
 uint64_t loop_now_ms(void) {
-    return clock_now_ns() / 1000000;
+    return clock_now_ns() / CLOCK_NS_PER_MS;
 }
 
 struct loop *loop_new(struct error *err) {

@@ -150,7 +150,7 @@ static void write_running(struct json_writer *json, const struct status_part *pa
         json_add_string(json, "request_id",
                         view.facts.request_id[0] ? view.facts.request_id : NULL);
         json_add_string(json, "doing", view.activity == SLOT_LOADING ? "loading" : view.facts.line);
-        json_add_number(json, "ms", (double)(now_ns - view.started_ns) / 1e6);
+        json_add_number(json, "ms", (double)(now_ns - view.started_ns) / CLOCK_NS_PER_MS);
         json_end_object(json);
     }
     json_end_array(json);

@@ -12,8 +12,6 @@
 /** Applications get this time for their exit functions even when the time is up. */
 enum { LEAST_END_MS = 500 };
 
-#define MS UINT64_C(1000000) /* in nanoseconds */
-
 int stopping_init(struct stopping *stopping, const struct channel_end *supervisor, int listen_fd,
                   struct error *err) {
     *stopping = (struct stopping){.supervisor = supervisor, .listen_fd = listen_fd};
@@ -51,10 +49,10 @@ int stopping_attach(struct stopping *stopping, struct intake *intake, struct err
 }
 
 void stopping_begin(struct stopping *stopping, uint64_t timeout_ms, bool is_last) {
-    uint64_t at_ns = clock_now_ns() + timeout_ms * MS;
+    uint64_t at_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS;
     if (!stopping->is_begun || at_ns < stopping->at_ns) {
-        const struct itimerspec timer = {
-            .it_value = {(time_t)(timeout_ms / 1000), (long)(timeout_ms % 1000 * MS) + 1}};
+        const struct itimerspec timer = {.it_value =
+                                             clock_timespec(timeout_ms * CLOCK_NS_PER_MS + 1)};
         stopping->at_ns = at_ns;
         timerfd_settime(stopping->timer_fd, 0, &timer, NULL);
     }
@@ -69,6 +67,6 @@ void stopping_begin(struct stopping *stopping, uint64_t timeout_ms, bool is_last
 
 unsigned stopping_left_ms(const struct stopping *stopping) {
     uint64_t now_ns = clock_now_ns();
-    uint64_t left_ms = stopping->at_ns > now_ns ? (stopping->at_ns - now_ns) / MS : 0;
+    uint64_t left_ms = stopping->at_ns > now_ns ? (stopping->at_ns - now_ns) / CLOCK_NS_PER_MS : 0;
     return left_ms > LEAST_END_MS ? (unsigned)left_ms : LEAST_END_MS;
 }

@@ -1,11 +1,9 @@
 #include "pool/base/clock.h"
 
-static const uint64_t NS_PER_S = 1000000000;
-
 uint64_t clock_read_ns(clockid_t clock) {
     struct timespec now = {0};
     clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * CLOCK_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 uint64_t clock_now_ns(void) {
@@ -17,7 +15,8 @@ double clock_now_ms(void) {
 }
 
 struct timespec clock_timespec(uint64_t ns) {
-    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+    return (struct timespec){.tv_sec = (time_t)(ns / CLOCK_NS_PER_S),
+                             .tv_nsec = (long)(ns % CLOCK_NS_PER_S)};
 }
 
 struct timespec clock_deadline_ns(uint64_t ns) {
@@ -29,7 +28,7 @@ struct timespec clock_deadline(uint64_t ms) {
 }
 
 uint64_t clock_left_ns(const struct timespec *deadline) {
-    uint64_t at = (uint64_t)deadline->tv_sec * NS_PER_S + (uint64_t)deadline->tv_nsec;
+    uint64_t at = (uint64_t)deadline->tv_sec * CLOCK_NS_PER_S + (uint64_t)deadline->tv_nsec;
     uint64_t now = clock_now_ns();
     return at > now ? at - now : 0;
 }

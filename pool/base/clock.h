@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { CLOCK_NS_PER_MS = 1000000 };
+#define CLOCK_NS_PER_MS UINT64_C(1000000)
+#define CLOCK_NS_PER_S UINT64_C(1000000000)
 
 /** CLOCK_MONOTONIC now, in nanoseconds. */
 uint64_t clock_now_ns(void);

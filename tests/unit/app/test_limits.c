@@ -7,9 +7,10 @@
 
 #include "fcgi_host/app/limits_internal.h"
 #include "fcgi_host/base/log.h"
+#include "pool/base/clock.h"
 
-#define SECONDS UINT64_C(1000000000)
-#define STUCK_NS (LIMITS_STUCK_AFTER_MS * UINT64_C(1000000))
+#define SECONDS CLOCK_NS_PER_S
+#define STUCK_NS (LIMITS_STUCK_AFTER_MS * CLOCK_NS_PER_MS)
 
 static struct scoreboard *s_board;
 static char s_name[] = "blog";

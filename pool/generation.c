@@ -158,15 +158,6 @@ void generation_give_up(struct generation *generation) {
     }
 }
 
-const char *generation_state_name(enum generation_state state) {
-    static const char *const names[] = {
-        [GENERATION_LOADING] = "loading",   [GENERATION_SERVING] = "serving",
-        [GENERATION_DRAINING] = "draining", [GENERATION_RETIRED] = "retired",
-        [GENERATION_FAILED] = "failed",     [GENERATION_ZOMBIE] = "zombie",
-    };
-    return names[state];
-}
-
 uint64_t generation_number(const struct generation *generation) {
     return generation->number;
 }

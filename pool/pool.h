@@ -233,7 +233,6 @@ struct pool_app_stats {
 void pool_app_stats(struct pool_app *app, struct pool_app_stats *ret_stats);
 unsigned pool_zombies(const struct pool *pool);
 
-const char *generation_state_name(enum generation_state state);
 /** 1 for the first generation of a named interpreter. */
 uint64_t generation_number(const struct generation *generation);
 enum generation_state generation_state(const struct generation *generation);

@@ -42,8 +42,7 @@ static void pause_us(unsigned us) {
 static void sleep_until_needed(void) {
     pthread_mutex_lock(&s_lock);
     atomic_store(&s_is_asleep, true);
-    /* attach_note_begin() counts up before it looks for a sleeper: one of the two sees the other.
-     */
+    /* note_begin() counts up before it looks for a sleeper: one of the two sees the other. */
     while (atomic_load(&s_attached) == 0) {
         pthread_cond_wait(&s_wake, &s_lock);
     }
@@ -84,7 +83,8 @@ int attach_start_helper(struct error *err) {
     return thread_start(help, NULL, "gil", err);
 }
 
-void attach_note_begin(void) {
+/** A thread of the host is about to attach: the helper wakes. */
+static void note_begin(void) {
     if (PY_GIL_REQUESTS_GET_LOST) {
         atomic_fetch_add(&s_attached, 1);
         if (atomic_load(&s_is_asleep)) {
@@ -102,7 +102,7 @@ void attach_note_end(void) {
 }
 
 void attach_begin(PyThreadState *tstate) {
-    attach_note_begin();
+    note_begin();
     PyEval_AcquireThread(tstate);
 }
 

@@ -32,7 +32,5 @@ void attach_end(void);
 void attach_end_and_delete(PyThreadState *tstate);
 /** The thread was detached otherwise, by Py_EndInterpreter(). */
 void attach_note_end(void);
-/** The thread was attached otherwise, by Py_NewInterpreter(). */
-void attach_note_begin(void);
 
 #endif

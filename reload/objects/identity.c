@@ -44,7 +44,12 @@ static PyObject *module_of(PyObject *object, PyObject **ret_qualname) {
     return NULL;
 }
 
-PyObject *identity_twin(PyObject *object, PyInterpreterState *interpreter) {
+/**
+ * The object that `interpreter` knows under the qualified name of `object` (a class, function or
+ * module), when that is another one.  Looks through dictionaries only.
+ * @return borrowed, or NULL: no such name there, or the same object
+ */
+static PyObject *twin_of(PyObject *object, PyInterpreterState *interpreter) {
     char module_name[NAME_BYTES], qualname[NAME_BYTES] = "";
     PyObject *name = NULL, *module;
     PyObject *modules = py_modules(interpreter);
@@ -84,7 +89,7 @@ static int look_at(PyObject *object, void *arg) {
         return 1;
     }
     if (PyType_Check(object) || PyFunction_Check(object) || PyModule_Check(object)) {
-        if (identity_twin(object, search->interpreter)) {
+        if (twin_of(object, search->interpreter)) {
             search->found = object;
         }
         return search->found != NULL;

@@ -13,13 +13,6 @@
 #include <Python.h>
 
 /**
- * The object that `interpreter` knows under the qualified name of `object` (a class, function or
- * module), when that is another one.  Looks through dictionaries only.
- * @return borrowed, or NULL: no such name there, or the same object
- */
-PyObject *identity_twin(PyObject *object, PyInterpreterState *interpreter);
-
-/**
  * Look for an object with a twin in what a variable holds: in it, or in the dictionaries, lists,
  * tuples and sets that it leads to, up to IDENTITY_DEPTH_MAX deep.
  * @return borrowed: the object with a twin, or NULL

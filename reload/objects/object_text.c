@@ -83,7 +83,8 @@ static void type_name(PyTypeObject *type, char *text, size_t text_bytes) {
     }
 }
 
-bool object_qualified_name(PyObject *object, char *text, size_t text_bytes) {
+/** "decimal.Decimal" of a type, function, method descriptor or module. @return false: no name */
+static bool qualified_name(PyObject *object, char *text, size_t text_bytes) {
     text[0] = '\0';
     if (PyType_Check(object)) {
         type_name((PyTypeObject *)object, text, text_bytes);
@@ -159,7 +160,7 @@ void object_text(PyObject *object, char *text, size_t text_bytes) {
         snprintf(text, text_bytes, "<tuple of %zd>", PyTuple_GET_SIZE(object));
     } else if (PyAnySet_CheckExact(object)) {
         snprintf(text, text_bytes, "<%s of %zd>", type->tp_name, PySet_GET_SIZE(object));
-    } else if (object_qualified_name(object, name, sizeof name)) {
+    } else if (qualified_name(object, name, sizeof name)) {
         const char *kind = PyType_Check(object)       ? "class"
                            : PyModule_Check(object)   ? "module"
                            : PyFunction_Check(object) ? "function"

@@ -17,9 +17,6 @@ enum { OBJECT_TEXT_BYTES = 160 };
 /** `<class 'decimal.Decimal'>`, `<function site.main>`, `<dict of 3>`, `'abc'`, `<a.B object>` … */
 void object_text(PyObject *object, char *text, size_t text_bytes);
 
-/** "decimal.Decimal" of a type, function, method descriptor or module. @return false: no name */
-bool object_qualified_name(PyObject *object, char *text, size_t text_bytes);
-
 /**
  * str, bytes, int, float, complex, None, bool, and tuples or frozensets of nothing else; a
  * ContextVar without a default of another kind (its values are in each thread's context).

@@ -21,6 +21,15 @@ static const char s_ask[] =
     "(case.answer() == case.RIGHT and 'right' or 'wrong: ' + str(case.answer())))"
     "(__import__('case'), __import__('gc'))";
 
+static const char *state_name(enum generation_state state) {
+    static const char *const names[] = {
+        [GENERATION_LOADING] = "loading",   [GENERATION_SERVING] = "serving",
+        [GENERATION_DRAINING] = "draining", [GENERATION_RETIRED] = "retired",
+        [GENERATION_FAILED] = "failed",     [GENERATION_ZOMBIE] = "zombie",
+    };
+    return names[state];
+}
+
 static void load(struct pool_app *app, const char *number, struct generation **ret_generation) {
     setenv("CASE_GENERATION", number, 1);
     *ret_generation = fixture_build(app);
@@ -124,7 +133,7 @@ int main(int argc, char **argv) {
 #endif
     check("switch", new, check_loaded);
     pool_publish(new, &err);
-    printf("1 %s\n", generation_state_name(pool_retire(old, 1000)));
+    printf("1 %s\n", state_name(pool_retire(old, 1000)));
     fflush(stdout);
     check("end", new, check_after_end);
     ask(new, "2");

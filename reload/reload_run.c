@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/base/thread.h"
 #include "reload/reloader_internal.h"
 
 struct reload_run {
@@ -207,7 +208,6 @@ static void *retire_old(void *arg) {
 
 static void start_retirement(const struct reload_run *run, struct generation *old) {
     struct retirement *retirement = malloc(sizeof *retirement);
-    pthread_t thread;
     if (!retirement) {
         return; /* out of memory: the old generation stays, idle */
     }
@@ -215,9 +215,7 @@ static void start_retirement(const struct reload_run *run, struct generation *ol
     pthread_mutex_lock(&run->reloader->lock);
     run->target->draining++;
     pthread_mutex_unlock(&run->reloader->lock);
-    if (pthread_create(&thread, NULL, retire_old, retirement) == 0) {
-        pthread_detach(thread);
-    } else {
+    if (thread_start(retire_old, retirement, "retire", NULL) != 0) {
         retire_old(retirement);
     }
 }

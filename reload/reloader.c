@@ -7,16 +7,15 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "pool/base/thread.h"
 #include "reload/reloader_internal.h"
 
 /* ---- The thread ---- */
 
 static void start_reload_locked(struct reload_target *target) {
-    pthread_t thread;
     target->is_busy = true;
-    if (pthread_create(&thread, NULL, reload_run, target) == 0) {
-        pthread_detach(thread);
-    } else { /* out of threads: stays dirty, the next event or request tries again */
+    if (thread_start(reload_run, target, "reload", NULL) != 0) {
+        /* Out of threads: it stays dirty, and the next event or request tries again. */
         target->is_busy = false;
     }
 }

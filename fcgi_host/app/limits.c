@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/memory.h"
 #include "pool/base/clock.h"
+#include "pool/base/thread.h"
 
 enum {
     /** A stack dump is microseconds of work for a thread that can take a signal. */
@@ -234,7 +234,6 @@ static void sleep_until(struct limits *limits, uint64_t until_ns) {
 
 static void *run_limits(void *arg) {
     struct limits *limits = arg;
-    pthread_setname_np(pthread_self(), "limits");
     for (;;) {
         sleep_until(limits, limits_look(limits, clock_now_ns()));
     }
@@ -261,7 +260,6 @@ int limits_init(struct limits *limits, const struct limits_options *options, str
 }
 
 struct limits *limits_start(const struct limits_options *options, struct error *err) {
-    pthread_t thread;
     struct limits *limits = calloc(1, sizeof *limits);
     if (!limits) {
         error_set(err, ERR_MEMORY, "out of memory");
@@ -271,13 +269,10 @@ struct limits *limits_start(const struct limits_options *options, struct error *
         free(limits);
         return NULL;
     }
-    int problem = pthread_create(&thread, NULL, run_limits, limits);
-    if (problem) {
-        error_set_errno(err, problem, "pthread_create");
+    if (thread_start(run_limits, limits, "limits", err) != 0) {
         close(limits->wake_fd);
         free(limits);
         return NULL;
     }
-    pthread_detach(thread);
     return limits;
 }

@@ -5,6 +5,7 @@
 
 #include "fcgi_host/app/limits_internal.h"
 #include "fcgi_host/base/log.h"
+#include "pool/base/thread.h"
 #include "pool/pool.h"
 #include "pool/python/interpreter.h"
 #include "pool/python/py_error.h"
@@ -74,7 +75,6 @@ static void *raise_timeout(void *arg) {
 }
 
 void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *view) {
-    pthread_t thread;
     struct request_timeout *timeout = malloc(sizeof *timeout);
     if (!timeout) {
         return; /* the request will be found stuck */
@@ -83,12 +83,10 @@ void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *
                                         view->facts.generation};
     atomic_fetch_add(&slot->pins, 1);
     if (atomic_load(&slot->sequence) != view->sequence ||
-        pthread_create(&thread, NULL, raise_timeout, timeout)) {
+        thread_start(raise_timeout, timeout, "timeout", NULL) != 0) {
         unpin_slot(slot);
         free(timeout);
-        return;
     }
-    pthread_detach(thread);
 }
 
 void limits_withdraw_timeout(struct scoreboard_slot *slot) {

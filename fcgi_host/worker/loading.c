@@ -9,6 +9,7 @@
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
 #include "pool/base/clock.h"
+#include "pool/base/thread.h"
 
 /* ---- The order ---- */
 
@@ -43,13 +44,11 @@ static void *run_build(void *arg) {
 
 /** Build on a new thread, which need not be waited for; on this one if there is no other. */
 static void start_build(struct progress *progress, size_t index) {
-    pthread_t thread;
     struct build *build = malloc(sizeof *build);
     progress->started++;
     if (build) {
         *build = (struct build){progress, index};
-        if (pthread_create(&thread, NULL, run_build, build) == 0) {
-            pthread_detach(thread);
+        if (thread_start(run_build, build, "loader", NULL) == 0) {
             return;
         }
         free(build);
@@ -114,17 +113,14 @@ static void *load_all(void *arg) {
 
 int loading_start(const struct loader *loader, struct pool_interpreter *const *interpreters,
                   size_t count, struct error *err) {
-    pthread_t thread;
     struct loading *loading = malloc(sizeof *loading);
     if (!loading) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     *loading = (struct loading){loader, interpreters, count};
-    int problem = pthread_create(&thread, NULL, load_all, loading);
-    if (problem) {
+    int failed = thread_start(load_all, loading, "loading", err);
+    if (failed) {
         free(loading);
-        return error_set_errno(err, problem, "pthread_create");
     }
-    pthread_detach(thread);
-    return 0;
+    return failed;
 }

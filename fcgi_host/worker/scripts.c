@@ -15,6 +15,7 @@
 #include "fcgi_host/worker/outcome.h"
 #include "fcgi_host/worker/submit.h"
 #include "pool/base/clock.h"
+#include "pool/base/thread.h"
 #include "pool/pool.h"
 
 struct script {
@@ -184,18 +185,15 @@ static void *build_script(void *arg) {
 }
 
 static int start_script(struct script *script, struct error *err) {
-    pthread_t thread;
     if (stat(script->application->config->file, &script->loaded)) {
         script->loaded = (struct stat){0};
     }
     atomic_store(&script->is_building, true);
-    int problem = pthread_create(&thread, NULL, build_script, script);
-    if (problem) {
+    int failed = thread_start(build_script, script, "script", err);
+    if (failed) {
         atomic_store(&script->is_building, false);
-        return error_set_errno(err, problem, "pthread_create");
     }
-    pthread_detach(thread);
-    return 0;
+    return failed;
 }
 
 /* ---- Room for one more ---- */

@@ -68,18 +68,13 @@ static void add_walked(void *ctx, const char *path, bool is_directory) {
 
 /* Copy the WSGI files and put them into the set. @return 0, or -1: ERR_MEMORY */
 static int add_files(struct reload_target *target, const struct string_list *files) {
-    target->files.items = calloc(files->count + 1, sizeof *target->files.items);
-    for (size_t i = 0; target->files.items && i < files->count; i++) {
-        char *file = strdup(files->items[i]);
-        if (!file) {
-            return -1;
-        }
-        target->files.items[target->files.count++] = file;
-        if (file_set_add(target->serving, file, NULL, NULL) < 0) {
+    for (size_t i = 0; i < files->count; i++) {
+        if (string_list_add(&target->files, strdup(files->items[i])) != 0 ||
+            file_set_add(target->serving, files->items[i], NULL, NULL) < 0) {
             return -1;
         }
     }
-    return target->files.items ? 0 : -1;
+    return 0;
 }
 
 struct reload_target *reload_target_new(struct reloader *reloader,
@@ -117,10 +112,7 @@ void reload_target_free(struct reload_target *target) {
         next = note->next;
         free(note);
     }
-    for (size_t i = 0; i < target->files.count; i++) {
-        free(target->files.items[i]);
-    }
-    free(target->files.items);
+    string_list_clear(&target->files);
     file_set_free(target->serving);
     file_set_free(target->candidate);
     path_filter_free(target->filter);

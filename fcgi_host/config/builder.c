@@ -41,10 +41,8 @@ int config_builder_add_app(struct config_builder *builder, const char *name, uns
                          "\"%s\" is not an application name: letters, digits, \"_\", \"-\", \".\"",
                          name);
     }
-    for (size_t i = 0; i < config->app_count; i++) {
-        if (strcmp(config->apps[i].name, name) == 0) {
-            return error_set(err, ERR_USAGE, "there are two applications named %s", name);
-        }
+    if (config_find_app(config, name)) {
+        return error_set(err, ERR_USAGE, "there are two applications named %s", name);
     }
     size_t count = config->app_count + 1;
     struct app_config *apps = reallocarray(config->apps, count, sizeof *apps);

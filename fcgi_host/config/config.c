@@ -1,8 +1,18 @@
 #include "fcgi_host/config/config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi_host/config/options.h"
+
+const struct app_config *config_find_app(const struct config *config, const char *name) {
+    for (size_t i = 0; i < config->app_count; i++) {
+        if (strcmp(config->apps[i].name, name) == 0) {
+            return &config->apps[i];
+        }
+    }
+    return NULL;
+}
 
 void config_free(struct config *config) {
     if (!config) {

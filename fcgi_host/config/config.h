@@ -95,6 +95,9 @@ struct command_line {
     char **argv;
 };
 
+/** @return the configured application of this name; NULL: none (a script's is not configured) */
+const struct app_config *config_find_app(const struct config *config, const char *name);
+
 /** NULL is fine. */
 void config_free(struct config *config);
 

@@ -6,14 +6,7 @@
 /* ---- Lists: the field is a struct string_list ---- */
 
 static int list_add(struct string_list *list, char *text, struct error *err) {
-    char **items = text ? reallocarray(list->items, list->count + 1, sizeof *items) : NULL;
-    if (!items) {
-        free(text);
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    items[list->count++] = text;
-    list->items = items;
-    return 0;
+    return string_list_add(list, text) == 0 ? 0 : error_set(err, ERR_MEMORY, "out of memory");
 }
 
 static void print_list(const struct string_list *list, const struct config_option *option,
@@ -28,12 +21,7 @@ static void print_list(const struct string_list *list, const struct config_optio
 }
 
 static void clear_list(void *field) {
-    struct string_list *list = field;
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i]);
-    }
-    free(list->items);
-    *list = (struct string_list){0};
+    string_list_clear(field);
 }
 
 SET(words) {

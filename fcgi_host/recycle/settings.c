@@ -7,11 +7,8 @@
 #include "fcgi_host/config/config.h"
 
 void settings_free(struct settings *settings) {
-    for (size_t i = 0; settings->watch.items && i < settings->watch.count; i++) {
-        free(settings->watch.items[i]);
-    }
+    string_list_clear(&settings->watch);
     free(settings->files.items);
-    free(settings->watch.items);
     free(settings->ignore.items);
     free(settings->base);
 }
@@ -35,10 +32,9 @@ static int add_settings(struct settings *settings, const struct app_config *conf
     settings->files.items[settings->files.count++] = config->file;
     for (size_t i = 0; i < config->watch.count; i++) {
         char *path = absolute_pattern(config, config->watch.items[i]);
-        if (!path) {
+        if (string_list_add(&settings->watch, path) != 0) {
             return -1;
         }
-        settings->watch.items[settings->watch.count++] = path;
     }
     for (size_t i = 0; i < config->ignore.count; i++) {
         settings->ignore.items[settings->ignore.count++] = config->ignore.items[i];
@@ -56,18 +52,15 @@ static int add_settings(struct settings *settings, const struct app_config *conf
 int settings_join(const struct app_config *const *configs, size_t count,
                   struct settings *ret_settings) {
     struct settings *settings = ret_settings;
-    size_t patterns = 0, ignored = 0;
+    size_t ignored = 0;
     for (size_t i = 0; i < count; i++) {
-        patterns += configs[i]->watch.count;
         ignored += configs[i]->ignore.count;
     }
     *settings = (struct settings){.is_watched = true};
     settings->files.items = calloc(count + 1, sizeof *settings->files.items);
-    settings->watch.items = calloc(patterns + 1, sizeof *settings->watch.items);
     settings->ignore.items = calloc(ignored + 1, sizeof *settings->ignore.items);
     settings->base = count ? folder_of(configs[0]->file) : strdup("/");
-    if (!settings->files.items || !settings->watch.items || !settings->ignore.items ||
-        !settings->base) {
+    if (!settings->files.items || !settings->ignore.items || !settings->base) {
         return -1;
     }
     for (size_t i = 0; i < count; i++) {

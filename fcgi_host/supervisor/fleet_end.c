@@ -15,19 +15,10 @@ enum {
 
 /* ---- Crashes ---- */
 
-static const struct app_config *find_app(const struct config *config, const char *name) {
-    for (size_t i = 0; i < config->app_count; i++) {
-        if (strcmp(config->apps[i].name, name) == 0) {
-            return &config->apps[i];
-        }
-    }
-    return NULL;
-}
-
 /** The application that was being loaded is to blame. */
 static void blame_application(struct fleet *fleet, const char *app, const char *why,
                               bool was_killed) {
-    const struct app_config *config = find_app(fleet->seats->config, app);
+    const struct app_config *config = config_find_app(fleet->seats->config, app);
     /* A script's interpreter is its own and has its name. */
     const char *interpreter = config && config->interpreter ? config->interpreter : app;
     bool is_main = strcmp(interpreter, CONFIG_MAIN_INTERPRETER) == 0 ||

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
@@ -160,12 +159,10 @@ void reload_command_client_gone(struct reload_commands *all, const struct contro
 /** @return the first name that is no application, or NULL */
 static const char *unknown_name(const struct config *config, const struct string_list *words) {
     for (size_t i = 1; i < words->count; i++) {
-        bool is_known = config->scripts_root && words->items[i][0] == '/';
-        for (size_t j = 0; j < config->app_count && !is_known; j++) {
-            is_known = strcmp(config->apps[j].name, words->items[i]) == 0;
-        }
-        if (!is_known) {
-            return words->items[i];
+        const char *name = words->items[i];
+        bool is_script = config->scripts_root && name[0] == '/';
+        if (!is_script && !config_find_app(config, name)) {
+            return name;
         }
     }
     return NULL;

@@ -90,32 +90,15 @@ void process_free(struct process *process) {
         balance_leave(process->balance, process->balance_member);
     }
     scoreboard_free(process->board);
-    for (size_t i = 0; i < process->failed.count; i++) {
-        free(process->failed.items[i]);
-    }
-    free(process->failed.items);
+    string_list_clear(&process->failed);
     free(process);
 }
 
 void process_add_failed(struct process *process, const char *app) {
-    struct string_list *list = &process->failed;
-    char **items = realloc(list->items, (list->count + 1) * sizeof *items);
-    char *copy = strdup(app);
-    if (items) {
-        list->items = items;
-    }
-    if (!items || !copy) {
-        free(copy); /* out of memory: it counts as loaded, which is what it will be tried as */
-        return;
-    }
-    list->items[list->count++] = copy;
+    /* Out of memory: the application counts as one that this worker has loaded. */
+    (void)string_list_add(&process->failed, strdup(app));
 }
 
 bool process_has_failed(const struct process *process, const char *app) {
-    for (size_t i = 0; i < process->failed.count; i++) {
-        if (strcmp(process->failed.items[i], app) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return string_list_has(&process->failed, app);
 }

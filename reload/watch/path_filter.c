@@ -68,30 +68,22 @@ bool path_matches(const char *pattern, const char *path) {
 
 /* ---- The filter ---- */
 
-static void clear_list(struct string_list *list) {
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i]);
-    }
-    free(list->items);
-}
-
 /*
  * `**` at its head makes an `ignore` pattern match anywhere, a `watch` pattern below the base.
  * @return 0, or -1 out of memory
  */
 static int copy_absolute(struct string_list *list, const char *base,
                          const struct string_list *patterns, bool is_star_anywhere) {
-    list->items = calloc(patterns->count + 1, sizeof *list->items);
-    for (size_t i = 0; list->items && i < patterns->count; i++) {
+    for (size_t i = 0; i < patterns->count; i++) {
         const char *pattern = patterns->items[i];
+        char *absolute;
         bool is_whole = pattern[0] == '/' || (is_star_anywhere && strncmp(pattern, "**", 2) == 0);
-        if (asprintf(&list->items[i], "%s%s%s", is_whole ? "" : base, is_whole ? "" : "/",
-                     pattern) < 0) {
+        if (asprintf(&absolute, "%s%s%s", is_whole ? "" : base, is_whole ? "" : "/", pattern) < 0 ||
+            string_list_add(list, absolute) != 0) {
             return -1;
         }
-        list->count = i + 1;
     }
-    return list->items ? 0 : -1;
+    return 0;
 }
 
 struct path_filter *path_filter_new(const char *base, const struct string_list *watch,
@@ -108,8 +100,8 @@ struct path_filter *path_filter_new(const char *base, const struct string_list *
 
 void path_filter_free(struct path_filter *filter) {
     if (filter) {
-        clear_list(&filter->watch);
-        clear_list(&filter->ignore);
+        string_list_clear(&filter->watch);
+        string_list_clear(&filter->ignore);
         free(filter);
     }
 }

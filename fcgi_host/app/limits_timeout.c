@@ -1,4 +1,4 @@
-#include <Python.h>
+#include "pool/python/py_compat.h"
 
 #include <pthread.h>
 #include <stdlib.h>

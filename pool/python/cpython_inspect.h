@@ -13,8 +13,8 @@
 #ifndef POOL_PYTHON_CPYTHON_INSPECT_H
 #define POOL_PYTHON_CPYTHON_INSPECT_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 

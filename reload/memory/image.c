@@ -1,6 +1,3 @@
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
 #include "reload/memory/image.h"
 
 #include <elf.h>
@@ -98,12 +95,11 @@ static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
 }
 
 /** False when CPython is linked into the program itself: then its variables are the host's. */
-static bool is_python(const struct image *image) {
-    uintptr_t type_of_none = (uintptr_t)Py_TYPE(Py_None);
-    return image->path[0] && type_of_none >= image->low && type_of_none < image->high;
+static bool is_python(const struct image *image, uintptr_t python) {
+    return image->path[0] && python >= image->low && python < image->high;
 }
 
-static struct image *image_new(const struct dl_phdr_info *info, bool is_host) {
+static struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t python) {
     struct image *image = calloc(1, sizeof *image);
     if (!image || !(image->path = strdup(info->dlpi_name))) {
         free(image);
@@ -118,7 +114,7 @@ static struct image *image_new(const struct dl_phdr_info *info, bool is_host) {
         }
     }
     image->tls_module = info->dlpi_tls_modid;
-    image->role = is_python(image) ? IMAGE_PYTHON : IMAGE_HOST;
+    image->role = is_python(image, python) ? IMAGE_PYTHON : IMAGE_HOST;
     if (!is_host) {
         struct stat status;
         if (stat(image->path, &status) == 0) {
@@ -169,7 +165,7 @@ static int add_image(struct dl_phdr_info *info, size_t size, void *arg) {
         refresh->capacity = capacity;
     }
     struct image *image = take_known(refresh->old, info);
-    if (!image && !(image = image_new(info, is_host))) {
+    if (!image && !(image = image_new(info, is_host, list->python))) {
         refresh->failed = true;
         return 1;
     }
@@ -219,7 +215,7 @@ int image_list_refresh(struct image_list *list, struct error *err) {
     if (list->count && list->adds == counters[0] && list->subs == counters[1]) {
         return 0;
     }
-    struct refresh refresh = {.old = list};
+    struct refresh refresh = {.old = list, .new = {.python = list->python}};
     dl_iterate_phdr(add_image, &refresh);
     bool failed = keep_gone(list, &refresh.new) != 0 || refresh.failed;
     free(list->items);

@@ -63,6 +63,7 @@ struct image {
 };
 
 struct image_list {
+    uintptr_t python; /**< an address in CPython's image, set before the first refresh; 0: none */
     struct image **items; /**< ascending addresses */
     size_t count;
     struct image **gone; /**< were loaded once */

@@ -1,5 +1,4 @@
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
 
 #include "reload/objects/gilstate.h"
 

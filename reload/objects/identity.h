@@ -9,8 +9,7 @@
 #ifndef RELOAD_OBJECTS_IDENTITY_H
 #define RELOAD_OBJECTS_IDENTITY_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
 
 /**
  * Look for an object with a twin in what a variable holds: in it, or in the dictionaries, lists,

@@ -22,8 +22,8 @@
 #ifndef RELOAD_OBJECTS_IMAGE_USE_H
 #define RELOAD_OBJECTS_IMAGE_USE_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 

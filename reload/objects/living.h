@@ -6,8 +6,8 @@
 #ifndef RELOAD_OBJECTS_LIVING_H
 #define RELOAD_OBJECTS_LIVING_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -9,8 +9,8 @@
 #ifndef RELOAD_OBJECTS_MODULE_IMAGE_H
 #define RELOAD_OBJECTS_MODULE_IMAGE_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <limits.h>
 
 #include "reload/memory/image.h"

@@ -21,8 +21,8 @@
 #ifndef RELOAD_OBJECTS_OBJECT_MAP_H
 #define RELOAD_OBJECTS_OBJECT_MAP_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 

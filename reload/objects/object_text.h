@@ -7,8 +7,8 @@
 #ifndef RELOAD_OBJECTS_OBJECT_TEXT_H
 #define RELOAD_OBJECTS_OBJECT_TEXT_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 
 /** Enough for one line of a report; longer names are cut. */

@@ -6,8 +6,8 @@
 #ifndef RELOAD_SCAN_SCAN_THREADS_H
 #define RELOAD_SCAN_SCAN_THREADS_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <pthread.h>
 
 #include "pool/base/error.h"

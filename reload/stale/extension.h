@@ -9,8 +9,8 @@
 #ifndef RELOAD_STALE_EXTENSION_H
 #define RELOAD_STALE_EXTENSION_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pool/python/py_compat.h"
+
 #include <stdbool.h>
 
 #include "pool/base/error.h"

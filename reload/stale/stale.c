@@ -37,7 +37,10 @@ struct stale_check *stale_check_new(struct error *err) {
     struct stale_check *check = calloc(1, sizeof *check);
     if (!check) {
         error_set(err, ERR_MEMORY, "out of memory for the stale state check");
+        return NULL;
     }
+    /* This class is not exported: a program may have a copy of those that are. */
+    check->images.python = (uintptr_t)Py_TYPE(Py_None);
     return check;
 }
 

@@ -54,9 +54,7 @@ LIBRARY_OF = {  # system header → rooms that may include it
     "elfutils/libdw.h": (),
     "sys/inotify.h": ("reload/watch",),
     "xxhash.h": ("reload/watch",),
-    # The rooms that need no Python.
-    "Python.h": tuple(room for room, below in ROOMS.items()
-                      if "pool/python" in below or room == "pool/python") + ("reload/memory",),
+    "Python.h": ("pool/python",),  # the others include py_compat.h
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 LIBRARY = re.compile(r"add_library\((\w+) STATIC")

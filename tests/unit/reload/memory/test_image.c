@@ -21,7 +21,7 @@ static void *load(const char *name) {
 }
 
 static struct image_list list_now(void) {
-    struct image_list list = {0};
+    struct image_list list = {.python = (uintptr_t)Py_TYPE(Py_None)};
     struct error err;
     cr_assert_eq(image_list_refresh(&list, &err), 0);
     return list;

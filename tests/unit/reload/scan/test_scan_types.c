@@ -32,7 +32,7 @@ static void make_type_like(PyTypeObject *type) {
 
 Test(scan_types, a_mention_of_the_class_of_classes_is_no_static_type) {
     struct error err;
-    struct image_list images = {0};
+    struct image_list images = {.python = (uintptr_t)Py_TYPE(Py_None)};
     Py_InitializeEx(0);
     cr_assert_eq(image_list_refresh(&images, &err), 0);
     make_type_like((PyTypeObject *)&s_variables.mentioned_in_table);

@@ -98,3 +98,24 @@ bool application_is_spent(uint64_t count, uint64_t limit) {
 const char *application_interpreter(const struct app_config *config) {
     return config->interpreter ? config->interpreter : config->name;
 }
+
+int application_add_to_pool(struct application *application, struct pool_interpreter *interpreter,
+                            struct error *err) {
+    const struct pool_app_options options = {
+        .name = application->config->name,
+        .threads = application->config->threads,
+        .queue_limit = application->config->queue,
+        .user = application,
+    };
+    return pool_add_app(interpreter, &options, &application->pool_app, err);
+}
+
+const struct app_config **application_configs(const struct pool_interpreter *interpreter) {
+    size_t count = pool_interpreter_app_count(interpreter);
+    const struct app_config **configs = calloc(count + 1, sizeof *configs);
+    for (size_t i = 0; configs && i < count; i++) {
+        const struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
+        configs[i] = application->config;
+    }
+    return configs;
+}

@@ -36,7 +36,7 @@ struct limits;
 struct application {
     const struct app_config *config;
     struct pool_app *pool_app; /**< NULL until the application was added to the pool */
-    struct limits *limits;     /**< what its requests are held to; set before the first request */
+    struct limits *limits;     /**< keeps its requests in time; set before the first request */
     bool is_script;
     _Atomic uint64_t latency[LATENCY_BUCKETS];
     /** Why the application does not serve: text for the log, the status and, with `dev`, the
@@ -90,5 +90,14 @@ bool application_is_spent(uint64_t count, uint64_t limit);
 
 /** The named interpreter of a configured application. */
 const char *application_interpreter(const struct app_config *config);
+
+/** Add an application to an interpreter of the pool, as it is configured. Sets `pool_app`.
+ *  Errors: as pool_add_app() */
+int application_add_to_pool(struct application *application, struct pool_interpreter *interpreter,
+                            struct error *err);
+
+/** @return the configurations of an interpreter's pool_interpreter_app_count() applications, in
+ *          their order; NULL: out of memory  @owns the array is the caller's: free() */
+const struct app_config **application_configs(const struct pool_interpreter *interpreter);
 
 #endif

@@ -6,31 +6,27 @@
 #include <sys/mman.h>
 
 #include "fcgi_host/app/faulthandler.h"
+#include "fcgi_host/link/scoreboard.h"
 
 /** faulthandler's alternate stack has SIGSTKSZ (8 KiB), which newer processors' registers nearly
  *  fill. */
 enum { ALTERNATE_STACK_BYTES = 64 * 1024 };
 
-static struct scoreboard *s_board;
 static pthread_key_t s_stack_key;
 static _Thread_local bool tl_has_stack;
 
 /* faulthandler has written the stack, put this handler back and raised the signal again. */
 static void note_fatal(int signal_number) {
-    int none = 0;
-    if (atomic_compare_exchange_strong(&s_board->fatal_signal, &none, signal_number)) {
-        atomic_store(&s_board->fatal_slot, scoreboard_my_index());
-    }
+    scoreboard_note_fatal(signal_number);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
     sigaction(signal_number, &action, NULL);
     raise(signal_number); /* delivered when this returns */
 }
 
-int crash_start(struct scoreboard *board, int last_words_fd, struct error *err) {
+int crash_start(int last_words_fd, struct error *err) {
     static const int s_fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction action = {.sa_handler = note_fatal, .sa_flags = SA_ONSTACK};
-    s_board = board;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof s_fatal / sizeof s_fatal[0]; i++) {
         sigaction(s_fatal[i], &action, NULL);

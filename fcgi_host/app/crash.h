@@ -10,18 +10,16 @@
 #ifndef FCGI_HOST_APP_CRASH_H
 #define FCGI_HOST_APP_CRASH_H
 
-#include "fcgi_host/link/scoreboard.h"
 #include "pool/base/error.h"
 
 /**
- * Install the handlers.  Python must have been started, the pool not yet: faulthandler belongs to
- * the whole process and to the main interpreter.
- * @param board         in use (scoreboard_use())
+ * Install the handlers, after scoreboard_use().  Python must have been started, the pool not yet:
+ * faulthandler belongs to the whole process and to the main interpreter.
  * @param last_words_fd where faulthandler writes
  * @return 0, or -1: ERR_PYTHON, ERR_SYSTEM
  * @thread the worker's first
  */
-int crash_start(struct scoreboard *board, int last_words_fd, struct error *err);
+int crash_start(int last_words_fd, struct error *err);
 
 /** Give the calling thread a stack for signal handlers: the usual cause of a crash in a thread is
  *  an exhausted stack.  Freed when the thread ends; further calls of a thread do nothing.

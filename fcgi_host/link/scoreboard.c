@@ -73,6 +73,13 @@ int scoreboard_my_index(void) {
     return tl_slot ? (int)(tl_slot - s_board->slots) : -1;
 }
 
+void scoreboard_note_fatal(int signal_number) {
+    int none = 0;
+    if (atomic_compare_exchange_strong(&s_board->fatal_signal, &none, signal_number)) {
+        atomic_store(&s_board->fatal_slot, scoreboard_my_index());
+    }
+}
+
 void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns) {
     atomic_store_explicit(&slot->started_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&slot->notices, 0, memory_order_relaxed);

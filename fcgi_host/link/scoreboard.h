@@ -89,6 +89,10 @@ struct scoreboard_slot *scoreboard_my_slot(void);
 /** Its index, or -1 when it has none. @thread any; async-signal-safe */
 int scoreboard_my_index(void);
 
+/** The calling thread got the signal that ends the process; of several, the first one is noted.
+ *  After scoreboard_use(). @thread any; async-signal-safe */
+void scoreboard_note_fatal(int signal_number);
+
 /** The calling thread begins something, having written the other fields of its slot. */
 void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns);
 void slot_end(struct scoreboard_slot *slot);

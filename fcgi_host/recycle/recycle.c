@@ -89,11 +89,8 @@ static void recyclable_free(struct recyclable *recyclable) {
 
 static int join_settings(const struct recyclable *recyclable, struct settings *ret_settings) {
     size_t count = recycle_application_count(recyclable);
-    const struct app_config **configs = calloc(count + 1, sizeof *configs);
+    const struct app_config **configs = application_configs(recyclable->interpreter);
     *ret_settings = (struct settings){0};
-    for (size_t i = 0; configs && i < count; i++) {
-        configs[i] = recycle_application(recyclable, i)->config;
-    }
     int outcome = configs ? settings_join(configs, count, ret_settings) : -1;
     free(configs);
     return outcome;

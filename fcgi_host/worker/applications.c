@@ -69,17 +69,6 @@ static struct pool_interpreter *interpreter_for(struct adding *adding, const cha
     return interpreter;
 }
 
-static int add_to_pool(struct application *application, struct pool_interpreter *interpreter,
-                       struct error *err) {
-    const struct pool_app_options options = {
-        .name = application->config->name,
-        .threads = application->config->threads,
-        .queue_limit = application->config->queue,
-        .user = application,
-    };
-    return pool_add_app(interpreter, &options, &application->pool_app, err);
-}
-
 /** An application that killed its workers is known, shown in the status, and not loaded. */
 static bool is_given_up(const struct adding *adding, struct application *application) {
     const char *why =
@@ -105,7 +94,7 @@ static int add_application(struct adding *adding, const struct app_config *confi
     }
     struct pool_interpreter *interpreter =
         interpreter_for(adding, application_interpreter(config), config->gil_own, err);
-    return interpreter ? add_to_pool(application, interpreter, err) : -1;
+    return interpreter ? application_add_to_pool(application, interpreter, err) : -1;
 }
 
 /** A script that must live in the main interpreter is loaded with it, since that is built once. */
@@ -119,8 +108,8 @@ static int add_moved_scripts(struct adding *adding, struct error *err) {
         }
         struct pool_interpreter *interpreter =
             interpreter_for(adding, CONFIG_MAIN_INTERPRETER, false, err);
-        if (!interpreter ||
-            (!is_given_up(adding, application) && add_to_pool(application, interpreter, err))) {
+        if (!interpreter || (!is_given_up(adding, application) &&
+                             application_add_to_pool(application, interpreter, err))) {
             return -1;
         }
     }

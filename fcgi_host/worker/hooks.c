@@ -2,6 +2,7 @@
 
 #include "fcgi_host/worker/hooks.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/app/application.h"
@@ -33,20 +34,9 @@ static void end_loading(struct scoreboard_slot *slot) {
     }
 }
 
-/** @owns the caller: free() */
-static const struct app_config **configs_of(const struct pool_interpreter *interpreter) {
-    size_t count = pool_interpreter_app_count(interpreter);
-    const struct app_config **configs = calloc(count + 1, sizeof *configs);
-    for (size_t i = 0; configs && i < count; i++) {
-        const struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
-        configs[i] = application->config;
-    }
-    return configs;
-}
-
 static int setup_interpreter(void *ctx, struct generation *generation, struct error *err) {
     const struct pool_interpreter *interpreter = generation_interpreter(generation);
-    const struct app_config **configs = configs_of(interpreter);
+    const struct app_config **configs = application_configs(interpreter);
     (void)ctx;
     if (!configs) {
         return error_set(err, ERR_MEMORY, "out of memory");

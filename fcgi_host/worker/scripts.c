@@ -130,17 +130,11 @@ static int add_to_pool(struct script *script, struct error *err) {
         .gil = config->gil_own ? POOL_GIL_OWN : POOL_GIL_SHARED,
         .stop_threads_ms = APPLICATION_STOP_THREADS_MS,
     };
-    const struct pool_app_options app = {
-        .name = config->name,
-        .threads = config->threads,
-        .queue_limit = config->queue,
-        .user = script->application,
-    };
     if (pool_add_interpreter(script->scripts->options.pool, &interpreter, &script->interpreter,
                              err)) {
         return -1;
     }
-    if (pool_add_app(script->interpreter, &app, &script->application->pool_app, err)) {
+    if (application_add_to_pool(script->application, script->interpreter, err)) {
         return -1;
     }
     return recycle_add(script->scripts->options.loader->recycle, script->interpreter, err);

@@ -146,13 +146,11 @@ static int start_python(const struct worker *worker, struct error *err) {
         .environment = s_environment,
     });
     scoreboard_use(worker->start->board);
-    return crash_start(worker->start->board, worker->start->last_words_fd, err) || stacks_start(err)
-               ? -1
-               : 0;
+    return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
 }
 
-/** Without a struct recycle, files are not watched and every reload is a new worker: that is
- * logged, and the worker serves. */
+/** Where an interpreter cannot be added, loader.recycle stays NULL: files are not watched and every
+ *  reload is a new worker.  That is logged, and the worker serves. */
 static void start_recycle(struct worker *worker) {
     struct error err;
     const struct recycle_options options = {
@@ -164,13 +162,19 @@ static void start_recycle(struct worker *worker) {
         .loaded = tell_loaded,
     };
     const struct applications *applications = &worker->applications;
-    worker->loader.recycle = recycle_new(&options, &err);
-    bool failed = !worker->loader.recycle;
-    for (size_t i = 0; i < applications->interpreter_count && !failed; i++) {
-        failed = recycle_add(worker->loader.recycle, applications->interpreters[i], &err) != 0;
+    struct recycle *recycle = recycle_new(&options, &err);
+    size_t added = 0;
+    while (recycle && added < applications->interpreter_count &&
+           recycle_add(recycle, applications->interpreters[added], &err) == 0) {
+        added++;
     }
-    if (failed) {
-        log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);
+    if (recycle && added == applications->interpreter_count) {
+        worker->loader.recycle = recycle;
+        return;
+    }
+    log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);
+    while (added > 0) {
+        recycle_remove(recycle, applications->interpreters[--added]);
     }
 }
 
@@ -307,21 +311,26 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
 }
 
 int worker_run(const struct worker_start *start) {
-    static struct worker s_worker; /* threads may outlive this call, until the process ends */
+    /* Never freed: threads may outlive this call, until the process ends. */
+    struct worker *worker = calloc(1, sizeof *worker);
     struct error err;
-    init_worker(&s_worker, start);
-    if (set_up(&s_worker, &err)) {
+    if (!worker) {
+        log_line(LOG_ERROR, "worker.failed", NULL, "out of memory");
+        return 1;
+    }
+    init_worker(worker, start);
+    if (set_up(worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;
     }
-    if (!await_accept(&s_worker)) {
+    if (!await_accept(worker)) {
         return 0;
     }
-    if (serve_requests(&s_worker, &err)) {
+    if (serve_requests(worker, &err)) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;
     }
-    if (pool_stop(s_worker.pool, stopping_left_ms(&s_worker.stopping))) {
+    if (pool_stop(worker->pool, stopping_left_ms(&worker->stopping))) {
         log_line(LOG_WARN, "worker.unfinished", NULL, "something could not be ended in time");
     }
     return 0;

@@ -1,7 +1,7 @@
 /**
  * JSON: a writer that grows its text.  (json_read.h reads.)
  *
- * Follows: RFC 8259.  Strings are bytes that should be UTF-8; what is not becomes U+FFFD.
+ * Follows: RFC 8259.  Strings are bytes that should be UTF-8; invalid bytes become U+FFFD.
  * @thread any: each object belongs to its caller
  * @tstate none
  */

@@ -39,7 +39,7 @@ static int send_content(struct connection *c, int fd, off_t *offset, size_t size
             size -= (size_t)n;
         } else if (n == 0) {
             c->is_gone = true; /* the record cannot be completed */
-            return error_set(err, ERR_SYSTEM, "the file ended before what was to be sent of it");
+            return error_set(err, ERR_SYSTEM, "the file is shorter than what was to be sent");
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (request_wait_writable(c, err) < 0) {
                 return -1;

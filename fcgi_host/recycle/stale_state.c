@@ -178,7 +178,7 @@ int recycle_check_after_end(struct recyclable *recyclable, struct generation *se
     struct question question = {.check = recyclable->check,
                                 .new = serving ? generation_interpreter_state(serving) : NULL};
     int failed = serving ? pool_run(serving, ask_after_end, &question, err)
-                         : error_set(err, ERR_CLOSED, "nobody serves");
+                         : error_set(err, ERR_CLOSED, "no generation serves");
     sem_post(&recyclable->recycle->end_turn);
     if (failed && err->code == ERR_CLOSED) {
         /* `serving` is being retired, too: the check after its end looks at its successor. */

@@ -1,5 +1,5 @@
 /**
- * The status as metrics, for Prometheus and whatever reads its format.
+ * The status as metrics, for Prometheus and other programs that read its format.
  *
  * Follows: OpenMetrics 1.0.
  * @thread any  @tstate none

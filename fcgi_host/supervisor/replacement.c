@@ -218,7 +218,7 @@ static void switch_over(struct replacement_queue *queue, struct seat *seat) {
     struct process *old = seat->current;
     seat->current = seat->coming;
     seat->coming = NULL;
-    if (old) { /* first: what it does not take any more, the new one does */
+    if (old) { /* first: the new worker takes the connections that the old one leaves to it */
         seat_drain(old, seat->current, seat_drain_ms(queue->seats->config));
     }
     seat_accept(seat->current);

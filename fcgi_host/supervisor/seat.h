@@ -1,7 +1,7 @@
 /**
  * The places of the workers, and what can be done to a worker: start it, let it accept, drain it,
- * kill it.  What is to be done when is for the fleet (fleet.h) and for replacements
- * (replacement.h) to decide.
+ * kill it.  The fleet (fleet.h) and the replacements (replacement.h) decide which of these is done,
+ * and when.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -64,8 +64,9 @@ struct seats *seats_new(const struct seats_options *options, const struct config
 /** Every process must have ended. NULL is fine. */
 void seats_free(struct seats *seats);
 
-/** Start a worker for a seat, as neither `current` nor `coming` yet, or log why not.
- *  @param cause  for the log; NULL: none  @return NULL then */
+/** Start a worker for a seat; the caller makes it `current` or `coming`.
+ *  @param cause  for the log; NULL: none
+ *  @return NULL: no worker could be started, which has been logged */
 struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause);
 /** Start a worker for an empty seat, or try again later (a loop_timer's callback).
  *  @param ctx  struct seat * */

@@ -42,7 +42,7 @@ struct scripts *scripts_new(const struct scripts_options *options, struct error 
  */
 struct application *scripts_add_fixed(struct scripts *scripts, const char *path, struct error *err);
 
-/** So many interpreters of max_interpreters are not the scripts'. */
+/** The scripts may have as many interpreters as max_interpreters allows beside these. */
 void scripts_leave_room(struct scripts *scripts, unsigned interpreters);
 
 /** Hand a request over to a script, which is made if need be, or answer it here.

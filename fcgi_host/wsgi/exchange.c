@@ -172,7 +172,7 @@ static bool is_short(const struct exchange *exchange) {
     return has_body(exchange) && exchange->sent < exchange->response.content_length;
 }
 
-/* Keep a block until the application is through. */
+/* Keep a block until the application is done. */
 static int defer_block(struct exchange *exchange, const void *block, size_t size,
                        struct error *err) {
     if (size == 0 || exchange->deferred_bytes + size > DEFERRED_BYTES || !has_body(exchange)) {

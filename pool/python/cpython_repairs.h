@@ -25,8 +25,8 @@ void cpython_make_thread_ids_unique(PyInterpreterState *interpreter);
 void cpython_bind_gilstate(PyThreadState *tstate);
 
 /**
- * Give the calling thread, which has no thread state, one of this interpreter, to be used and
- * deleted by the GIL-state API: that would make one of the main interpreter.
+ * Give the calling thread, which has no thread state, one of this interpreter.  The GIL-state API,
+ * which would make one of the main interpreter, uses it and deletes it.
  * @thread one that an extension started  @tstate none
  */
 void cpython_make_gilstate(PyInterpreterState *interpreter);

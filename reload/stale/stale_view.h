@@ -35,7 +35,7 @@ struct stale_view {
 /** What a view is for. */
 enum stale_view_use {
     VIEW_WORDS, /**< which variables hold tracked objects, of any owner, or unclaimed ones */
-    VIEW_FULL,  /**< their owners, who holds references, edges between interpreters */
+    VIEW_FULL,  /**< their owners, what refers to them, edges between interpreters */
 };
 
 struct stale_view_options {

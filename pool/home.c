@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "pool/base/resources.h"
 #include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/interpreter.h"
@@ -57,7 +58,8 @@ static int enter_interpreter(struct generation *generation, struct error *err) {
         }
     } else {
         bool own_gil = interpreter->options.gil == POOL_GIL_OWN;
-        tstate = interpreter_create(own_gil, &generation->sink, err);
+        tstate =
+            resources_check(err) == 0 ? interpreter_create(own_gil, &generation->sink, err) : NULL;
         if (!tstate) {
             return -1;
         }

@@ -134,7 +134,8 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
  * that serves.  Blocks until loaded or failed; the calling thread is not the one that loads.
  * @return 0, or -1: ERR_PYTHON, ERR_REFUSED, ERR_TIMEOUT (the load took too long: SystemExit is
  *         raised in it, and the generation is a zombie if it goes on), ERR_SYSTEM, ERR_BUSY
- *         (another one is being built), ERR_FAILED (the main interpreter has its only generation)
+ *         (another one is being built), ERR_FAILED (the main interpreter has its only generation),
+ *         ERR_EXHAUSTED (resources.h: nothing was begun)
  * @owns the pool; valid until pool_discard()/pool_retire() has returned
  */
 int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,

@@ -274,7 +274,8 @@ static void reload_in_process(struct reload_run *run) {
     pthread_mutex_unlock(&run->reloader->lock);
     if (!failed) {
         decide(run, next);
-    } else if (run->err.code == ERR_REFUSED) { /* a module that wants the main interpreter */
+    } else if (run->err.code == ERR_REFUSED || /* a module that wants the main interpreter */
+               run->err.code == ERR_EXHAUSTED) {
         replace_worker(run);
     } else {
         keep(run);
@@ -297,21 +298,27 @@ static void finish_run(struct reload_run *run, struct waiter *waiters) {
     reload_targets_wake(reloader); /* edits or requests may have come meanwhile */
 }
 
-void *reload_run(void *arg) {
-    struct reload_target *target = arg;
-    struct reload_run run = {
-        .target = target, .reloader = target->reloader, .hooks = &target->reloader->hooks};
-    const char *why = "";
-    pthread_mutex_lock(&run.reloader->lock);
-    bool is_needed = look_locked(&run);
-    struct waiter *waiters = target->waiters;
+/* Look for what changed, and tell. @return whether there is something to reload for */
+static bool begin_run(struct reload_run *run, struct reload_target *target,
+                      struct waiter **ret_waiters) {
+    run->target = target;
+    run->reloader = target->reloader;
+    run->hooks = &target->reloader->hooks;
+    pthread_mutex_lock(&run->reloader->lock);
+    bool is_needed = look_locked(run);
+    *ret_waiters = target->waiters;
     target->waiters = NULL;
-    pthread_mutex_unlock(&run.reloader->lock);
-    if (!is_needed) {
-        tell(&run, RELOAD_STEP_UNCHANGED, 0, NULL);
-    } else {
-        tell(&run, RELOAD_STEP_DETECTED, 0, NULL);
-        if (run.hooks->strategy(run.hooks->ctx, target, &why) == STRATEGY_INTERPRETER) {
+    pthread_mutex_unlock(&run->reloader->lock);
+    tell(run, is_needed ? RELOAD_STEP_DETECTED : RELOAD_STEP_UNCHANGED, 0, NULL);
+    return is_needed;
+}
+
+void *reload_run(void *arg) {
+    struct reload_run run = {0};
+    struct waiter *waiters;
+    const char *why = "";
+    if (begin_run(&run, arg, &waiters)) {
+        if (run.hooks->strategy(run.hooks->ctx, run.target, &why) == STRATEGY_INTERPRETER) {
             reload_in_process(&run);
         } else {
             error_set(&run.err, ERR_NONE, "%s", why); /* no failure, but the configured way */
@@ -320,4 +327,14 @@ void *reload_run(void *arg) {
     }
     finish_run(&run, waiters);
     return NULL;
+}
+
+void reload_run_without_thread(struct reload_target *target, int problem) {
+    struct reload_run run = {0};
+    struct waiter *waiters;
+    if (begin_run(&run, target, &waiters)) {
+        error_set_errno(&run.err, problem, "no thread can be started for the reload");
+        keep(&run);
+    }
+    finish_run(&run, waiters);
 }

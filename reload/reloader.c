@@ -14,10 +14,29 @@
 
 static void start_reload_locked(struct reload_target *target) {
     target->is_busy = true;
-    if (thread_start(reload_run, target, "reload", NULL) != 0) {
-        /* Out of threads: it stays dirty, and the next event or request tries again. */
-        target->is_busy = false;
-    }
+    struct error err;
+    target->start_problem =
+        thread_start(reload_run, target, "reload", &err) == 0 ? 0 : err.sys_errno;
+}
+
+/* Tell of the reloads that got no thread: the old generations serve on. @lock none held */
+static void keep_without_threads(struct reloader *reloader) {
+    struct reload_target *target;
+    do {
+        int problem = 0;
+        pthread_mutex_lock(&reloader->lock);
+        for (target = reloader->targets; target && !target->start_problem;) {
+            target = target->next;
+        }
+        if (target) {
+            problem = target->start_problem;
+            target->start_problem = 0;
+        }
+        pthread_mutex_unlock(&reloader->lock);
+        if (target) { /* is_busy: it is not removed meanwhile */
+            reload_run_without_thread(target, problem);
+        }
+    } while (target);
 }
 
 /* Start what is due. @return when the next one is, UINT64_MAX: nothing waits */
@@ -80,6 +99,7 @@ static void *reloader_thread(void *arg) {
         bool is_limit_news = reloader->is_limit_news;
         reloader->is_limit_news = false;
         pthread_mutex_unlock(&reloader->lock);
+        keep_without_threads(reloader);
         if (is_limit_news) {
             struct reload_event event = {.step = RELOAD_STEP_WATCH_LIMIT, .err = &reloader->limit};
             reloader->hooks.event(reloader->hooks.ctx, NULL, &event);

@@ -45,6 +45,7 @@ struct reload_target {
 
     bool is_loaded; /**< the first load is over: until then edits wait */
     bool is_dirty, is_busy, is_removed;
+    int start_problem;       /**< errno: is_busy is set, but there is no thread; 0: none */
     unsigned dirty_paths;    /**< 1: one path only */
     char dirty_path[256];    /**< the end of the first one */
     uint64_t first_event_ns; /**< CLOCK_MONOTONIC, of this series of events */
@@ -96,5 +97,13 @@ void reload_targets_wake(struct reloader *reloader);
 
 /** Thread body: one reload of `target` (is_busy is set), to its end. */
 void *reload_run(void *target);
+/**
+ * What is left of a reload when no thread can be started for it: the edit is noted and told as
+ * kept.
+ * @param target   is_busy is set
+ * @param problem  an errno
+ * @thread the reloader's  @lock none held
+ */
+void reload_run_without_thread(struct reload_target *target, int problem);
 
 #endif

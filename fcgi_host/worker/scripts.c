@@ -9,6 +9,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
@@ -34,6 +35,7 @@ struct scripts {
     struct scripts_options options;
     unsigned other_interpreters; /* that count for max_interpreters */
     struct script *first;
+    _Atomic bool has_built; /* a script in this process */
 };
 
 struct scripts *scripts_new(const struct scripts_options *options, struct error *err) {
@@ -165,6 +167,19 @@ static void end_script(struct script *script) {
     }
 }
 
+/** A process that had enough for one interpreter has had it since its start: a new worker has it
+ *  again.  One that never had it would only be replaced by its like. */
+static void ask_replacement_if_exhausted(struct script *script) {
+    struct scripts *scripts = script->scripts;
+    const struct error *failure = atomic_load(&script->application->failure);
+    if (!failure || failure->code != ERR_EXHAUSTED) {
+        atomic_store(&scripts->has_built, true);
+    } else if (scripts->other_interpreters > 0 || atomic_load(&scripts->has_built)) {
+        channel_tell(scripts->options.loader->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .text = failure->text});
+    }
+}
+
 static void *build_script(void *arg) {
     struct script *script = arg;
     if (script->evicted) { /* first, so that there is never one interpreter too many */
@@ -174,6 +189,7 @@ static void *build_script(void *arg) {
     const struct loader *loader = script->scripts->options.loader;
     loader_load(loader, script->interpreter);
     recycle_loaded(loader->recycle, script->interpreter);
+    ask_replacement_if_exhausted(script);
     atomic_store(&script->is_building, false);
     return NULL;
 }

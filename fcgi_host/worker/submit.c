@@ -21,8 +21,10 @@
 static void reply_failed(struct request *request, const struct application *application) {
     const struct error *failure = atomic_load(&application->failure);
     const char *detail = failure && application->config->dev ? failure->text : NULL;
-    /* Stopping, given up after crashes, or about to be moved: the next try may be served. */
-    if (!failure || failure->code == ERR_FAILED || failure->code == ERR_REFUSED) {
+    /* Stopping, given up after crashes, about to be moved, or a new worker is to come: the next try
+     * may be served. */
+    if (!failure || failure->code == ERR_FAILED || failure->code == ERR_REFUSED ||
+        failure->code == ERR_EXHAUSTED) {
         reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, detail);
     } else {
         reply_status(request, "500 Internal Server Error", NULL, detail);

@@ -26,6 +26,7 @@ enum error_code {
     ERR_CLOSED,   /**< the other side has gone, or the object was closed */
     ERR_PROTOCOL, /**< bytes that the FastCGI specification does not allow */
     ERR_NOT_FOUND,
+    ERR_EXHAUSTED, /**< this process has too little left of something; a fresh one has it */
 };
 
 /** Long enough for a traceback's end; longer text is cut at its end. */

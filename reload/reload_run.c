@@ -272,6 +272,7 @@ static void reload_in_process(struct reload_run *run) {
     }
     reload_target_watch_locked(run->target);
     pthread_mutex_unlock(&run->reloader->lock);
+    reload_target_tell_unread(run->target);
     if (!failed) {
         decide(run, next);
     } else if (run->err.code == ERR_REFUSED || /* a module that wants the main interpreter */
@@ -309,6 +310,7 @@ static bool begin_run(struct reload_run *run, struct reload_target *target,
     *ret_waiters = target->waiters;
     target->waiters = NULL;
     pthread_mutex_unlock(&run->reloader->lock);
+    reload_target_tell_unread(target);
     tell(run, is_needed ? RELOAD_STEP_DETECTED : RELOAD_STEP_UNCHANGED, 0, NULL);
     return is_needed;
 }

@@ -43,7 +43,9 @@ enum reload_step {
     RELOAD_STEP_DRAINED,
     RELOAD_STEP_RETIRED,
     RELOAD_STEP_ZOMBIE,
-    RELOAD_STEP_UNCHANGED,   /**< there were events, but every file holds what was loaded */
+    RELOAD_STEP_UNCHANGED, /**< there were events, but every file holds what was loaded */
+    RELOAD_STEP_UNREAD,    /**< the content of a watched file is not compared: `cause` is its path,
+                              `err`    says why; once for each file */
     RELOAD_STEP_WATCH_LIMIT, /**< no inotify watches are left: polling (RELOAD_POLL_MS) begins */
 };
 
@@ -55,7 +57,8 @@ enum reload_decision {
 
 struct reload_event {
     enum reload_step step;
-    const char *cause;   /**< "changed: /srv/blog/views.py (+3 more)", "asked by control" */
+    /** "changed: /srv/blog/views.py (+3 more)", "asked by control" */
+    const char *cause;
     uint64_t generation; /**< the new one; the old one for drained, retired, zombie */
     double total_ms;
     const struct error *err;
@@ -102,7 +105,8 @@ enum {
     RELOAD_SINGLE_MS = 5,          /**< one saved file needs no longer quiet than this */
     RELOAD_DEBOUNCE_MAX_MS = 5000, /**< a reload is put off no longer than this */
     RELOAD_POLL_MS = 1000,         /**< where the kernel has no watches left */
-    RELOAD_REBUILDS_MAX = 5,       /**< generations thrown away because files changed meanwhile */
+    RELOAD_UNREAD_MAX = 32,  /**< files told by RELOAD_STEP_UNREAD: further ones are like them */
+    RELOAD_REBUILDS_MAX = 5, /**< generations thrown away because files changed meanwhile */
 };
 
 /** @return the reloader with its thread running, or NULL: ERR_SYSTEM, ERR_MEMORY */

@@ -41,6 +41,7 @@ struct reload_target {
 
     struct file_set *serving;   /**< what the current generation was made from */
     struct file_set *candidate; /**< what the one being built has read so far; NULL: none is */
+    struct string_list unread;  /**< owned; files of which RELOAD_STEP_UNREAD was told */
     bool has_failed; /**< the last load: any new .py file nearby is a reason to try again */
 
     bool is_loaded; /**< the first load is over: until then edits wait */
@@ -76,6 +77,8 @@ struct reload_target *reload_target_new(struct reloader *reloader,
 void reload_target_free(struct reload_target *target);
 /** Take noted files into their sets and watch them. @lock held */
 void reload_target_take_notes_locked(struct reload_target *target);
+/** Tell of files whose content is not compared, each once. @lock none held */
+void reload_target_tell_unread(struct reload_target *target);
 /** Watch every path of a target again. @lock held */
 void reload_target_watch_locked(struct reload_target *target);
 /** Something happened to `path` ("": anything): reload when it has been quiet. @lock held */

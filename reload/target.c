@@ -35,6 +35,66 @@ static void watch_one_locked(struct reload_target *target, const char *path, boo
     }
 }
 
+/* ---- Files that are not read ---- */
+
+struct unread {
+    struct reload_target *target;
+    char *path; /* the first one that was not told yet; NULL: none */
+    const char *why;
+};
+
+static void find_unread(void *ctx, const char *path, const char *why) {
+    struct unread *unread = ctx;
+    const struct string_list *told = &unread->target->unread;
+    for (size_t i = 0; i < told->count; i++) {
+        if (strcmp(told->items[i], path) == 0) {
+            return;
+        }
+    }
+    if (!unread->path && told->count < RELOAD_UNREAD_MAX) {
+        unread->path = strdup(path);
+        unread->why = why;
+    }
+}
+
+/* @return the next one to tell, already noted as told; owned by the target; NULL: none. @lock held
+ */
+static const char *next_unread_locked(struct reload_target *target, const char **ret_why) {
+    struct unread unread = {.target = target};
+    struct string_list *told = &target->unread;
+    file_set_each_unread(target->serving, find_unread, &unread);
+    if (unread.path && !told->items) {
+        told->items = calloc(RELOAD_UNREAD_MAX, sizeof *told->items);
+    }
+    if (!told->items) {
+        free(unread.path);
+        return NULL;
+    }
+    if (unread.path) {
+        told->items[told->count++] = unread.path;
+    }
+    *ret_why = unread.why;
+    return unread.path;
+}
+
+void reload_target_tell_unread(struct reload_target *target) {
+    struct reloader *reloader = target->reloader;
+    const char *path, *why;
+    do {
+        pthread_mutex_lock(&reloader->lock);
+        path = next_unread_locked(target, &why);
+        pthread_mutex_unlock(&reloader->lock);
+        if (path) {
+            struct error err;
+            struct reload_event event = {.step = RELOAD_STEP_UNREAD, .cause = path, .err = &err};
+            error_set(&err, ERR_NONE, "%s", why);
+            reloader->hooks.event(reloader->hooks.ctx, target, &event);
+        }
+    } while (path);
+}
+
+/* ---- Watching all ---- */
+
 static void watch_file(void *ctx, const char *path) {
     watch_one_locked(ctx, path, false);
 }
@@ -113,6 +173,7 @@ void reload_target_free(struct reload_target *target) {
         free(note);
     }
     string_list_clear(&target->files);
+    string_list_clear(&target->unread);
     file_set_free(target->serving);
     file_set_free(target->candidate);
     path_filter_free(target->filter);
@@ -171,6 +232,7 @@ void reload_target_loaded(struct reload_target *target, const struct error *err)
     target->has_failed = err != NULL;
     target->is_loaded = true;
     pthread_mutex_unlock(&reloader->lock);
+    reload_target_tell_unread(target);
     reload_targets_wake(reloader);
 }
 

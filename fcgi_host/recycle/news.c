@@ -76,6 +76,7 @@ static void note_step(struct recyclable *recyclable, struct application *applica
         log_line(LOG_DEBUG, "reload.unchanged", &about, "its files hold what was loaded");
         break;
     case RELOAD_STEP_ZOMBIE: /* the pool's hook logs every zombie */
+    case RELOAD_STEP_UNREAD:
     case RELOAD_STEP_WATCH_LIMIT:
         break;
     }
@@ -89,6 +90,11 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
         return;
     }
     struct recyclable *recyclable = reload_target_user(target);
+    if (event->step == RELOAD_STEP_UNREAD) {
+        const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
+        log_line(LOG_WARN, "reload.unread", &about, "%s: %s", event->cause, event->err->text);
+        return;
+    }
     if (event->step == RELOAD_STEP_RETIRED) {
         atomic_store(&recycle->rss_bytes, memory_resident_bytes());
     }

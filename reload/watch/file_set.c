@@ -11,8 +11,15 @@
 
 /* XXH3 of 128 bits: two different contents do not have the same one by accident. */
 struct fingerprint {
-    bool is_there; /* false: the file is absent or unreadable */
+    bool is_there; /* false: the file is absent, unreadable or no regular file */
     XXH128_hash_t hash;
+};
+
+/* How much of a file is compared. */
+enum extent {
+    EXTENT_CONTENT,     /* its content, or that there is none */
+    EXTENT_DESCRIPTION, /* beyond FILE_SET_BYTES_MAX: size, time, inode */
+    EXTENT_NOTHING,     /* no regular file */
 };
 
 struct file {
@@ -20,6 +27,7 @@ struct file {
     struct stat seen;  /* when `content` was taken */
     struct fingerprint content;
     struct fingerprint place; /* of the resolved path: a switched symbolic link changes it */
+    enum extent extent;       /* of `content` */
     bool is_uncertain;        /* may be newer than what was read: counts as changed until settled */
     char path[];
 };
@@ -34,25 +42,69 @@ static bool is_same(const struct fingerprint *a, const struct fingerprint *b) {
     return a->is_there == b->is_there && (!a->is_there || XXH128_isEqual(a->hash, b->hash));
 }
 
-/* @return whether all of it was read */
-static bool hash_file(XXH3_state_t *state, int fd) {
+static struct fingerprint description_of(const struct stat *info) {
+    const struct {
+        uint64_t device, inode, bytes;
+        int64_t seconds, nanoseconds;
+    } described = {info->st_dev, info->st_ino, (uint64_t)info->st_size, info->st_mtim.tv_sec,
+                   info->st_mtim.tv_nsec};
+    return (struct fingerprint){true, XXH3_128bits(&described, sizeof described)};
+}
+
+/* @return how it ended: 0 all was read, -1 an error, 1 there is more than FILE_SET_BYTES_MAX */
+static int hash_file(XXH3_state_t *state, int fd) {
     char buffer[16384];
+    size_t total = 0;
     ssize_t got;
     XXH3_128bits_reset(state);
     while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+        total += (size_t)got;
+        if (total >
+            FILE_SET_BYTES_MAX) { /* it grows, or does not know its size, as some in /proc */
+            return 1;
+        }
         XXH3_128bits_update(state, buffer, (size_t)got);
     }
-    return got == 0;
+    return got == 0 ? 0 : -1;
 }
 
-static struct fingerprint content_of(const char *path) {
+/* Opening a device or a FIFO is felt at its other end, so the kind of file is looked at before, and
+ * again after, for one that has just taken its place. */
+static int open_regular(const char *path, struct stat *info, enum extent *ret_extent) {
+    int fd = -1;
+    *ret_extent = EXTENT_CONTENT;
+    if (stat(path, info) != 0) {
+        return -1;
+    }
+    if (S_ISREG(info->st_mode)) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0) {
+            return -1;
+        }
+    }
+    if (fd >= 0 && fstat(fd, info) == 0 && S_ISREG(info->st_mode)) {
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    *ret_extent = EXTENT_NOTHING;
+    return -1;
+}
+
+static struct fingerprint content_of(const char *path, enum extent *ret_extent) {
     struct fingerprint content = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+    int fd = open_regular(path, &info, ret_extent);
     if (fd < 0) {
         return content;
     }
     XXH3_state_t *state = XXH3_createState(); /* NULL: out of memory, as if it were unreadable */
-    if (state && hash_file(state, fd)) {
+    int end = info.st_size > FILE_SET_BYTES_MAX ? 1 : state ? hash_file(state, fd) : -1;
+    if (end > 0) {
+        *ret_extent = EXTENT_DESCRIPTION;
+        content = description_of(&info);
+    } else if (end == 0) {
         content = (struct fingerprint){true, XXH3_128bits_digest(state)};
     }
     XXH3_freeState(state);
@@ -116,7 +168,7 @@ static void stat_or_zero(const char *path, struct stat *ret_info) {
 /* Take the file as it is now. */
 static void refresh(struct file *file) {
     stat_or_zero(file->path, &file->seen); /* before the content: a write in between shows later */
-    file->content = content_of(file->path);
+    file->content = content_of(file->path, &file->extent);
     file->place = place_of(file->path);
     file->is_uncertain = false;
 }
@@ -136,7 +188,7 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
     refresh(file);
     file->is_uncertain = read_at && !is_before(file->seen.st_ctim, *read_at);
     *at = file;
-    return 1;
+    return file->extent != EXTENT_NOTHING;
 }
 
 bool file_set_is_uncertain(const struct file_set *set, const char *path) {
@@ -153,6 +205,20 @@ void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const ch
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct file *file = set->buckets[i]; file; file = file->next) {
             visit(ctx, file->path);
+        }
+    }
+}
+
+void file_set_each_unread(const struct file_set *set,
+                          void (*visit)(void *ctx, const char *path, const char *why), void *ctx) {
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct file *file = set->buckets[i]; file; file = file->next) {
+            if (file->extent == EXTENT_DESCRIPTION) {
+                visit(ctx, file->path,
+                      "larger than 16 MiB, compared by its size, time and inode only");
+            } else if (file->extent == EXTENT_NOTHING) {
+                visit(ctx, file->path, "no regular file, not compared");
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
  * nothing, and two edits within a second that keep the size are two changes.  A symbolic link on
  * its path that leads elsewhere is a change, too.
  *
+ * Only regular files have content: a device, FIFO, socket or folder of that name is never opened.
+ *
  * @thread one at a time (its owner's lock)   @tstate none
  */
 #ifndef RELOAD_WATCH_FILE_SET_H
@@ -18,6 +20,12 @@
 
 struct file_set;
 
+/**
+ * A larger file is not read but compared by size, modification time and inode: the owner's lock is
+ * held meanwhile, source and templates are far smaller, and this much takes milliseconds.
+ */
+enum { FILE_SET_BYTES_MAX = 16 << 20 };
+
 /** @return an empty set or NULL: ERR_MEMORY   @owns the caller: file_set_free() */
 struct file_set *file_set_new(struct error *err);
 void file_set_free(struct file_set *set);
@@ -26,7 +34,8 @@ void file_set_free(struct file_set *set);
  * Add a file (absolute path) as it is now; nothing if it is there already.
  * @param read_at  just before it was read, by CLOCK_REALTIME_COARSE: content newer than that may
  *                 not be what was read, so it counts as changed until settled.  NULL: trust it
- * @return 1 added, 0 known, -1 ERR_MEMORY.  A file that does not exist is noted as absent.
+ * @return 1 added, 0 known or no regular file (which is noted), -1 ERR_MEMORY.  A file that does
+ *         not exist is noted as absent.
  */
 int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
                  struct error *err);
@@ -37,6 +46,10 @@ bool file_set_is_uncertain(const struct file_set *set, const char *path);
 bool file_set_has(const struct file_set *set, const char *path);
 void file_set_each(const struct file_set *set, void (*visit)(void *ctx, const char *path),
                    void *ctx);
+
+/** Call `visit` for each file whose content is not compared. @param why  a static text */
+void file_set_each_unread(const struct file_set *set,
+                          void (*visit)(void *ctx, const char *path, const char *why), void *ctx);
 
 /**
  * Compare every file with what is on disk now, and take that as the state to compare with from

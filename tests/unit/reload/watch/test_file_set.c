@@ -101,3 +101,66 @@ Test(file_set, what_was_written_while_it_was_loaded_counts_once_unless_it_was_so
     file_set_free(set);
     file_set_free(before);
 }
+
+static void count_unread(void *ctx, const char *path, const char *why) {
+    char *text = ctx;
+    size_t used = strlen(text);
+    (void)why;
+    snprintf(text + used, 1000 - used, "%s ", strrchr(path, '/') + 1);
+}
+
+/* /dev/zero has no end, a FIFO's reading end blocks or wakes its writer. */
+Test(file_set, only_regular_files_are_read_and_the_others_never_change, .timeout = 60) {
+    char zero[310], fifo[310], folder[310], unread[1000] = "";
+    snprintf(zero, sizeof zero, "%s/zero", s_base);
+    snprintf(fifo, sizeof fifo, "%s/fifo", s_base);
+    snprintf(folder, sizeof folder, "%s/folder", s_base);
+    cr_assert_eq(symlink("/dev/zero", zero), 0);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    struct file_set *set = file_set_new(NULL);
+    cr_expect_eq(file_set_add(set, s_path, NULL, NULL), 1);
+    cr_expect_eq(file_set_add(set, zero, NULL, NULL), 0);
+    cr_expect_eq(file_set_add(set, fifo, NULL, NULL), 0);
+    cr_expect_eq(file_set_add(set, folder, NULL, NULL), 0);
+    cr_expect(file_set_has(set, zero));
+    file_set_each_unread(set, count_unread, unread);
+    cr_expect(strstr(unread, "zero ") && strstr(unread, "fifo ") && strstr(unread, "folder "), "%s",
+              unread);
+    cr_expect_not(strstr(unread, "a.py"), "%s", unread);
+    char inside[330];
+    snprintf(inside, sizeof inside, "%s/x", folder);
+    save(inside, "x"); /* the folder's times change */
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+
+    unlink(s_path);
+    cr_assert_eq(symlink("/dev/zero", s_path), 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1); /* what it held has gone */
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    unlink(zero);
+    save(zero, "a file after all");
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    file_set_free(set);
+}
+
+Test(file_set, a_file_beyond_the_limit_is_compared_by_size_time_and_inode) {
+    char unread[1000] = "";
+    struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    struct file_set *set = file_set_new(NULL);
+    cr_assert_eq(truncate(s_path, FILE_SET_BYTES_MAX + 1), 0);
+    utimensat(AT_FDCWD, s_path, times, 0);
+    cr_expect_eq(file_set_add(set, s_path, NULL, NULL), 1);
+    file_set_each_unread(set, count_unread, unread);
+    cr_expect_str_eq(unread, "a.py ");
+    chmod(s_path, 0640);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    times[1].tv_sec = 1001;
+    utimensat(AT_FDCWD, s_path, times, 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    cr_assert_eq(truncate(s_path, FILE_SET_BYTES_MAX), 0);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    unread[0] = '\0';
+    file_set_each_unread(set, count_unread, unread);
+    cr_expect_str_eq(unread, "");
+    file_set_free(set);
+}

@@ -52,7 +52,7 @@ static bool look_locked(struct reload_run *run) {
     struct newcomers newcomers = {.set = target->serving};
     reload_target_take_notes_locked(target);
     size_t changed = file_set_changed(target->serving, first, sizeof first);
-    path_filter_walk(target->filter, add_newcomer, &newcomers);
+    path_filter_walk(target->filter, NULL, add_newcomer, &newcomers);
     if (changed == 0) {
         snprintf(first, sizeof first, "%s", newcomers.first);
     }
@@ -85,7 +85,7 @@ static void adopt_files_locked(struct reload_target *target, bool has_loaded) {
         /* the WSGI files and the pattern files stay, whether or not the code reads them */
         struct file_set *old = target->serving;
         struct newcomers newcomers = {.set = target->candidate};
-        path_filter_walk(target->filter, add_newcomer, &newcomers);
+        path_filter_walk(target->filter, NULL, add_newcomer, &newcomers);
         for (size_t i = 0; i < target->files.count; i++) {
             file_set_add(target->candidate, target->files.items[i], NULL, NULL);
         }

@@ -114,8 +114,9 @@ static int open_fds(struct reloader *reloader, struct error *err) {
     reloader->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     reloader->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     reloader->watch = watch_new(err);
-    if (!reloader->watch) {
-        return -1;
+    reloader->folders = path_set_new();
+    if (!reloader->watch || !reloader->folders) {
+        return reloader->watch ? error_set(err, ERR_MEMORY, "out of memory") : -1;
     }
     int fds[] = {reloader->wake_fd, reloader->timer_fd, watch_fd(reloader->watch)};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
@@ -129,6 +130,7 @@ static int open_fds(struct reloader *reloader, struct error *err) {
 
 static void close_all(struct reloader *reloader) {
     watch_free(reloader->watch);
+    path_set_free(reloader->folders);
     int fds[] = {reloader->epoll_fd, reloader->wake_fd, reloader->timer_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (fds[i] >= 0) {

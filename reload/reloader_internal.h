@@ -1,6 +1,6 @@
 /**
- * What reloader.c (the thread), target.c (one target: its files, when it is due) and reload_run.c
- * (one reload of a target) share.  Not for others.
+ * What reloader.c (the thread), target.c (one target: its files, when it is due), target_watch.c
+ * (what it is told of) and reload_run.c (one reload of a target) share.  Not for others.
  *
  * Locks: `reloader->lock` guards everything here except the list of notes, which has `notes_lock`.
  * `notes_lock` is taken alone or inside `lock`, for a list operation only.  Neither is held while
@@ -15,6 +15,7 @@
 #include "reload/reloader.h"
 #include "reload/watch/file_set.h"
 #include "reload/watch/path_filter.h"
+#include "reload/watch/path_set.h"
 #include "reload/watch/watch.h"
 
 struct note; /* target.c */
@@ -41,11 +42,12 @@ struct reload_target {
 
     struct file_set *serving;   /**< what the current generation was made from */
     struct file_set *candidate; /**< what the one being built has read so far; NULL: none is */
-    struct string_list unread;  /**< owned; files of which RELOAD_STEP_UNREAD was told */
+    struct path_set *unread;    /**< files of which RELOAD_STEP_UNREAD was told */
     bool has_failed; /**< the last load: any new .py file nearby is a reason to try again */
 
     bool is_loaded; /**< the first load is over: until then edits wait */
     bool is_dirty, is_busy, is_removed;
+    bool must_watch_all;     /**< when the events that have come are all read */
     int start_problem;       /**< errno: is_busy is set, but there is no thread; 0: none */
     unsigned dirty_paths;    /**< 1: one path only */
     char dirty_path[256];    /**< the end of the first one */
@@ -63,6 +65,7 @@ struct reloader {
     pthread_t thread;
     int epoll_fd, wake_fd, timer_fd;
     struct watch *watch;
+    struct path_set *folders; /**< that came or went, of the events being read */
     struct reload_target *targets;
     bool is_polling, is_stopping, is_limit_news;
     struct error limit; /**< of the watch that could not be added */
@@ -77,10 +80,6 @@ struct reload_target *reload_target_new(struct reloader *reloader,
 void reload_target_free(struct reload_target *target);
 /** Take noted files into their sets and watch them. @lock held */
 void reload_target_take_notes_locked(struct reload_target *target);
-/** Tell of files whose content is not compared, each once. @lock none held */
-void reload_target_tell_unread(struct reload_target *target);
-/** Watch every path of a target again. @lock held */
-void reload_target_watch_locked(struct reload_target *target);
 /** Something happened to `path` ("": anything): reload when it has been quiet. @lock held */
 void reload_target_mark_dirty_locked(struct reload_target *target, const char *path);
 /** When its files will have been quiet for long enough. @return clock_now_ns() time  @lock held */
@@ -91,10 +90,23 @@ uint64_t reload_target_quiet_ns_locked(const struct reload_target *target);
  * @lock held
  */
 uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_ns);
-/** Take in what inotify has told of the files of all targets. @lock held */
-void reload_targets_read_events_locked(struct reloader *reloader);
 /** Wake the reloader's thread: a state that it times by has changed. */
 void reload_targets_wake(struct reloader *reloader);
+
+/* ---- target_watch.c ---- */
+
+/** Watch every path of a target again. @lock held */
+void reload_target_watch_locked(struct reload_target *target);
+/** Watch one file. @lock held */
+void reload_target_watch_file_locked(struct reload_target *target, const char *path);
+/**
+ * Take in what inotify has told of the files of all targets.  Of folders that came and went only
+ * what is there or below is looked at, once for all events that have come.
+ * @lock held
+ */
+void reload_targets_read_events_locked(struct reloader *reloader);
+/** Tell of files whose content is not compared, each once. @lock none held */
+void reload_target_tell_unread(struct reload_target *target);
 
 /* ---- reload_run.c ---- */
 

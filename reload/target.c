@@ -22,101 +22,6 @@ void reload_targets_wake(struct reloader *reloader) {
     assert(written == sizeof one || errno == EAGAIN); /* EAGAIN: it is awake anyway */
 }
 
-/* ---- Watching ---- */
-
-static void watch_one_locked(struct reload_target *target, const char *path, bool is_directory) {
-    struct reloader *reloader = target->reloader;
-    struct error err;
-    if (target->is_watched && watch_path(reloader->watch, path, is_directory, &err) != 0 &&
-        err.code == ERR_BUSY && !reloader->is_polling) {
-        reloader->is_polling = reloader->is_limit_news = true;
-        reloader->limit = err;
-        reload_targets_wake(reloader);
-    }
-}
-
-/* ---- Files that are not read ---- */
-
-struct unread {
-    struct reload_target *target;
-    char *path; /* the first one that was not told yet; NULL: none */
-    const char *why;
-};
-
-static void find_unread(void *ctx, const char *path, const char *why) {
-    struct unread *unread = ctx;
-    const struct string_list *told = &unread->target->unread;
-    for (size_t i = 0; i < told->count; i++) {
-        if (strcmp(told->items[i], path) == 0) {
-            return;
-        }
-    }
-    if (!unread->path && told->count < RELOAD_UNREAD_MAX) {
-        unread->path = strdup(path);
-        unread->why = why;
-    }
-}
-
-/* @return the next one to tell, already noted as told; owned by the target; NULL: none. @lock held
- */
-static const char *next_unread_locked(struct reload_target *target, const char **ret_why) {
-    struct unread unread = {.target = target};
-    struct string_list *told = &target->unread;
-    file_set_each_unread(target->serving, find_unread, &unread);
-    if (unread.path && !told->items) {
-        told->items = calloc(RELOAD_UNREAD_MAX, sizeof *told->items);
-    }
-    if (!told->items) {
-        free(unread.path);
-        return NULL;
-    }
-    if (unread.path) {
-        told->items[told->count++] = unread.path;
-    }
-    *ret_why = unread.why;
-    return unread.path;
-}
-
-void reload_target_tell_unread(struct reload_target *target) {
-    struct reloader *reloader = target->reloader;
-    const char *path, *why;
-    do {
-        pthread_mutex_lock(&reloader->lock);
-        path = next_unread_locked(target, &why);
-        pthread_mutex_unlock(&reloader->lock);
-        if (path) {
-            struct error err;
-            struct reload_event event = {.step = RELOAD_STEP_UNREAD, .cause = path, .err = &err};
-            error_set(&err, ERR_NONE, "%s", why);
-            reloader->hooks.event(reloader->hooks.ctx, target, &event);
-        }
-    } while (path);
-}
-
-/* ---- Watching all ---- */
-
-static void watch_file(void *ctx, const char *path) {
-    watch_one_locked(ctx, path, false);
-}
-
-static void watch_walked(void *ctx, const char *path, bool is_directory) {
-    struct reload_target *target = ctx;
-    if (is_directory) {
-        watch_one_locked(target, path, true);
-    }
-}
-
-void reload_target_watch_locked(struct reload_target *target) {
-    for (size_t i = 0; i < target->files.count; i++) {
-        watch_one_locked(target, target->files.items[i], false);
-    }
-    file_set_each(target->serving, watch_file, target);
-    if (target->candidate) {
-        file_set_each(target->candidate, watch_file, target);
-    }
-    path_filter_walk(target->filter, watch_walked, target);
-}
-
 /* ---- Making and freeing ---- */
 
 static void add_walked(void *ctx, const char *path, bool is_directory) {
@@ -155,12 +60,14 @@ struct reload_target *reload_target_new(struct reloader *reloader,
     target->is_watched = options->is_watched;
     target->filter = path_filter_new(options->base, &options->watch, &options->ignore, err);
     target->serving = file_set_new(err);
-    if (!target->filter || !target->serving || add_files(target, &options->files) != 0) {
+    target->unread = path_set_new();
+    if (!target->filter || !target->serving || !target->unread ||
+        add_files(target, &options->files) != 0) {
         reload_target_free(target);
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    path_filter_walk(target->filter, add_walked, target);
+    path_filter_walk(target->filter, NULL, add_walked, target);
     return target;
 }
 
@@ -173,7 +80,7 @@ void reload_target_free(struct reload_target *target) {
         free(note);
     }
     string_list_clear(&target->files);
-    string_list_clear(&target->unread);
+    path_set_free(target->unread);
     file_set_free(target->serving);
     file_set_free(target->candidate);
     path_filter_free(target->filter);
@@ -216,7 +123,7 @@ void reload_target_take_notes_locked(struct reload_target *target) {
         struct file_set *set = target->candidate ? target->candidate : target->serving;
         if (!path_filter_ignores(target->filter, notes->path) &&
             file_set_add(set, notes->path, &notes->read_at, NULL) == 1) {
-            watch_one_locked(target, notes->path, false);
+            reload_target_watch_file_locked(target, notes->path);
             if (set == target->serving && file_set_is_uncertain(set, notes->path)) {
                 reload_target_mark_dirty_locked(target, notes->path);
             }
@@ -253,20 +160,6 @@ void reload_target_request(struct reload_target *target, const char *cause,
 
 /* ---- Events ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t size = strlen(text), end_size = strlen(end);
-    return size >= end_size && strcmp(text + size - end_size, end) == 0;
-}
-
-static bool concerns_locked(const struct reload_target *target, const char *path) {
-    /* A load that failed, or may yet fail, may have missed the module that has appeared. */
-    bool may_be_missing = target->has_failed || !target->is_loaded || target->candidate;
-    return file_set_has(target->serving, path) ||
-           (target->candidate && file_set_has(target->candidate, path)) ||
-           path_filter_watches(target->filter, path) ||
-           (may_be_missing && ends_with(path, ".py") && !path_filter_ignores(target->filter, path));
-}
-
 void reload_target_mark_dirty_locked(struct reload_target *target, const char *path) {
     uint64_t now_ns = clock_now_ns();
     size_t size = strlen(path);
@@ -281,26 +174,6 @@ void reload_target_mark_dirty_locked(struct reload_target *target, const char *p
         target->dirty_paths = 2;
     }
     target->last_event_ns = now_ns;
-}
-
-static void on_event_locked(void *ctx, const char *path, bool is_structure) {
-    struct reloader *reloader = ctx;
-    for (struct reload_target *target = reloader->targets; target; target = target->next) {
-        if (!target->is_watched) {
-            continue;
-        }
-        if (!path || is_structure) {
-            reload_target_watch_locked(target);
-            reload_target_mark_dirty_locked(target, path ? path : "");
-            target->dirty_paths = 2; /* no single save */
-        } else if (concerns_locked(target, path)) {
-            reload_target_mark_dirty_locked(target, path);
-        }
-    }
-}
-
-void reload_targets_read_events_locked(struct reloader *reloader) {
-    watch_read(reloader->watch, on_event_locked, reloader);
 }
 
 /* ---- Timing ---- */

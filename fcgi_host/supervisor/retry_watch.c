@@ -49,9 +49,9 @@ static void on_quiet(void *ctx) {
     watch->changed(watch->ctx, watch->path);
 }
 
-static void on_event(void *ctx, const char *path, bool is_structure) {
+static void on_event(void *ctx, const char *path, enum watch_news news) {
     struct retry_watch *watch = ctx;
-    (void)is_structure;
+    (void)news;
     if (!path || retry_watch_is_code(path)) {
         snprintf(watch->path, sizeof watch->path, "%s", path ? path : "(many files)");
         loop_arm(watch->loop, &watch->quiet, QUIET_MS);

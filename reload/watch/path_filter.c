@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "reload/watch/path_set.h"
+
 struct path_filter {
     struct string_list watch, ignore; /* owned */
 };
@@ -157,39 +159,73 @@ static void fixed_part(const char *pattern, char *ret_directory, size_t size) {
     snprintf(ret_directory, size, "%.*s", wild > 1 ? (int)wild - 1 : 1, pattern);
 }
 
+static void walk_directory(const struct walk *walk, const char *directory, int levels);
+
+/** `levels` are left below the directory that the entry is in. */
+static void walk_entry(const struct walk *walk, const char *path, unsigned char type, int levels) {
+    struct stat info;
+    if (type == DT_UNKNOWN || type == DT_LNK) {
+        if (stat(path, &info) != 0) {
+            return;
+        }
+        type = S_ISDIR(info.st_mode) ? DT_DIR : DT_REG;
+    }
+    if (type == DT_DIR) {
+        if (levels > 1 && !path_filter_ignores(walk->filter, path)) {
+            walk_directory(walk, path, levels - 1);
+        }
+    } else if (path_matches(walk->pattern, path) && !path_filter_ignores(walk->filter, path)) {
+        walk->visit(walk->ctx, path, false);
+    }
+}
+
 static void walk_directory(const struct walk *walk, const char *directory, int levels) {
     DIR *stream = opendir(directory);
-    walk->visit(walk->ctx, directory, true);
+    walk->visit(walk->ctx, directory, true); /* before it is read: what comes later is an event */
     if (!stream) {
         return;
     }
     for (struct dirent *entry; (entry = readdir(stream));) {
         char path[PATH_MAX];
-        struct stat info;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             snprintf(path, sizeof path, "%s/%s", strcmp(directory, "/") ? directory : "",
-                     entry->d_name) >= (int)sizeof path ||
-            stat(path, &info) != 0 || path_filter_ignores(walk->filter, path)) {
-            continue;
-        }
-        if (S_ISDIR(info.st_mode)) {
-            if (levels > 1) {
-                walk_directory(walk, path, levels - 1);
-            }
-        } else if (path_matches(walk->pattern, path)) {
-            walk->visit(walk->ctx, path, false);
+                     entry->d_name) < (int)sizeof path) {
+            walk_entry(walk, path, entry->d_type, levels);
         }
     }
     closedir(stream);
 }
 
-void path_filter_walk(const struct path_filter *filter,
+/** The part of one pattern that lies at or below `root`; NULL: all of it. */
+static void walk_pattern(const struct walk *walk, const char *root) {
+    char path[PATH_MAX], fixed[PATH_MAX];
+    fixed_part(walk->pattern, fixed, sizeof fixed);
+    int levels = pattern_depth(walk->pattern + (fixed[1] ? strlen(fixed) : 0));
+    if (!root || path_is_below(fixed, root)) {
+        walk_directory(walk, fixed, levels);
+        return;
+    }
+    if (!path_is_below(root, fixed)) {
+        return;
+    }
+    for (size_t length = fixed[1] ? strlen(fixed) : 0; root[length];) { /* the way to `root` */
+        length++;
+        length += strcspn(root + length, "/");
+        if (!root[length]) {
+            break;
+        }
+        snprintf(path, sizeof path, "%.*s", (int)length, root);
+        if (--levels < 1 || path_filter_ignores(walk->filter, path)) {
+            return;
+        }
+    }
+    walk_entry(walk, root, DT_UNKNOWN, levels);
+}
+
+void path_filter_walk(const struct path_filter *filter, const char *root,
                       void (*visit)(void *ctx, const char *path, bool is_directory), void *ctx) {
     for (size_t i = 0; i < filter->watch.count; i++) {
-        struct walk walk = {filter, filter->watch.items[i], visit, ctx};
-        char directory[PATH_MAX];
-        fixed_part(walk.pattern, directory, sizeof directory);
-        walk_directory(&walk, directory,
-                       pattern_depth(walk.pattern + (directory[1] ? strlen(directory) : 0)));
+        const struct walk walk = {filter, filter->watch.items[i], visit, ctx};
+        walk_pattern(&walk, root);
     }
 }

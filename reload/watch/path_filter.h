@@ -36,8 +36,9 @@ bool path_filter_ignores(const struct path_filter *filter, const char *path);
 /**
  * Visit every file that the filter watches and every directory that could hold one (so that new
  * files are noticed).  Symbolic links to directories are followed up to PATH_FILTER_DEPTH levels.
+ * @param root  only what is there or below, in time that depends on that only; NULL: everything
  */
-void path_filter_walk(const struct path_filter *filter,
+void path_filter_walk(const struct path_filter *filter, const char *root,
                       void (*visit)(void *ctx, const char *path, bool is_directory), void *ctx);
 
 /** Deeper trees are cut off: they are loops of symbolic links. */

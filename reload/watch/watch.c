@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "reload/watch/path_set.h"
+#include "reload/watch/places.h"
+
 /* Content: what a finished write or a rename leaves.  IN_MODIFY would tell of half-written files.
  */
 static const uint32_t CONTENT =
@@ -16,22 +19,14 @@ static const uint32_t CONTENT =
 static const uint32_t SELF = IN_DELETE_SELF | IN_MOVE_SELF;
 static const uint32_t LINK = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_DONT_FOLLOW;
 static const uint32_t APPEARS = IN_CREATE | IN_MOVED_TO;
+static const uint32_t WENT = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATTRIB;
 
 enum { LINKS_MAX = 40 }; /* as the kernel: ELOOP */
 
-/* One way to a watched inode.  Several paths may lead to one (links, bind mounts). */
-struct place {
-    struct place *next;
-    int wd;
-    uint32_t mask;
-    char path[];
-};
-
-enum { BUCKETS = 256 };
-
 struct watch {
     int fd;
-    struct place *by_wd[BUCKETS];
+    struct places places;
+    struct path_set *known; /* folders that are watched with all that leads to them */
 };
 
 struct watch *watch_new(struct error *err) {
@@ -40,13 +35,19 @@ struct watch *watch_new(struct error *err) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (watch->fd < 0) {
-        error_set_errno(err, errno, "inotify_init1 (fs.inotify.max_user_instances)");
-        free(watch);
-        return NULL;
+    watch->known = path_set_new();
+    watch->fd = watch->known ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
+    if (watch->fd >= 0) {
+        return watch;
     }
-    return watch;
+    if (watch->known) {
+        error_set_errno(err, errno, "inotify_init1 (fs.inotify.max_user_instances)");
+    } else {
+        error_set(err, ERR_MEMORY, "out of memory");
+    }
+    path_set_free(watch->known);
+    free(watch);
+    return NULL;
 }
 
 void watch_free(struct watch *watch) {
@@ -54,12 +55,8 @@ void watch_free(struct watch *watch) {
         return;
     }
     close(watch->fd);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct place *place = watch->by_wd[i], *next; place; place = next) {
-            next = place->next;
-            free(place);
-        }
-    }
+    places_free(&watch->places);
+    path_set_free(watch->known);
     free(watch);
 }
 
@@ -69,47 +66,44 @@ int watch_fd(const struct watch *watch) {
 
 /* ---- Adding ---- */
 
-static struct place **bucket(struct watch *watch, int wd) {
-    return &watch->by_wd[(unsigned)wd % BUCKETS];
-}
-
-/* Remember that `wd` is at `path`. @return -1 out of memory */
-static int note_place(struct watch *watch, int wd, const char *path, uint32_t mask) {
-    for (struct place *place = *bucket(watch, wd); place; place = place->next) {
-        if (place->wd == wd && strcmp(place->path, path) == 0) {
-            place->mask |= mask;
-            return 0;
-        }
-    }
-    size_t bytes = strlen(path) + 1;
-    struct place *place = malloc(sizeof *place + bytes);
-    if (!place) {
-        return -1;
-    }
-    *place = (struct place){.next = *bucket(watch, wd), .wd = wd, .mask = mask};
-    memcpy(place->path, path, bytes);
-    *bucket(watch, wd) = place;
-    return 0;
-}
-
-/* One kernel watch; events are told below `path` and, if given, below `alias` (the way with links).
- * @return 0; -1 ERR_BUSY, ERR_MEMORY.  A path that has just gone is no error. */
-static int add(struct watch *watch, const char *path, const char *alias, uint32_t mask,
-               struct error *err) {
+/* One kernel watch. @return its number; -1 ERR_BUSY; -2 the path has just gone */
+static int add_watch(struct watch *watch, const char *path, uint32_t mask, struct error *err) {
     int wd = inotify_add_watch(watch->fd, path, mask | IN_MASK_ADD);
-    if (wd < 0) {
-        if (errno == ENOSPC || errno == ENOMEM) {
-            return error_set(err, ERR_BUSY,
-                             "out of inotify watches at %s (sysctl fs.inotify.max_user_watches)",
-                             path);
-        }
-        return 0;
+    if (wd < 0 && (errno == ENOSPC || errno == ENOMEM)) {
+        return error_set(err, ERR_BUSY,
+                         "out of inotify watches at %s (sysctl fs.inotify.max_user_watches)", path);
     }
-    if (note_place(watch, wd, path, mask) != 0 ||
-        (alias && note_place(watch, wd, alias, mask) != 0)) {
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    return 0;
+    return wd < 0 ? -2 : wd;
+}
+
+/* The same, remembered in a role. @return 0, or -1: ERR_BUSY, ERR_MEMORY */
+static int add(struct watch *watch, const char *path, uint32_t mask, enum role role,
+               struct error *err) {
+    int wd = add_watch(watch, path, mask, err);
+    const struct place place = {.wd = wd, .role = role};
+    return wd < 0 ? (wd == -1 ? -1 : 0) : places_note(&watch->places, &place, path, err);
+}
+
+/* A folder at `path`, whose events are told below `alias`, too (the way with links). */
+static int add_folder(struct watch *watch, const char *path, const char *alias, struct error *err) {
+    int wd = add_watch(watch, path, CONTENT | SELF, err);
+    const struct place place = {.wd = wd, .role = ROLE_FOLDER};
+    return wd < 0 ? (wd == -1 ? -1 : 0)
+                  : places_note(&watch->places, &place, path, err) |
+                        places_note(&watch->places, &place, alias, err);
+}
+
+/* The folder `parent`, where `name` is to appear. */
+static int add_awaiting(struct watch *watch, const char *parent, const char *name,
+                        enum role parent_role, struct error *err) {
+    char first[NAME_MAX + 1];
+    int wd = add_watch(watch, parent, APPEARS | SELF, err);
+    const struct place step = {.wd = wd, .role = parent_role};
+    const struct place awaits = {.wd = wd, .role = ROLE_AWAITS, .name = first};
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(name, "/"), name);
+    return wd < 0 ? (wd == -1 ? -1 : 0)
+                  : places_note(&watch->places, &step, parent, err) |
+                        places_note(&watch->places, &awaits, parent, err);
 }
 
 /* Replace the link at `prefix` (a part of `path` of `length` bytes) by what it points to. */
@@ -143,28 +137,35 @@ static size_t next_prefix(const char *path, size_t length) {
     return path[start] ? start + strcspn(path + start, "/") : 0;
 }
 
-int watch_path(struct watch *watch, const char *wanted, bool is_directory, struct error *err) {
-    char path[PATH_MAX], alias[PATH_MAX];
+/* Every component of a path to a folder, until the folder or as far as the path goes.
+ * @param is_hidden  a link leads there
+ * @return 0, or -1: ERR_BUSY, ERR_MEMORY */
+static int watch_folder(struct watch *watch, const char *wanted, bool is_hidden,
+                        struct error *err) {
+    char path[PATH_MAX];
     int links = 0, failed = 0;
-    if (snprintf(path, sizeof path, "%s", wanted) >= (int)sizeof path) {
-        return error_set(err, ERR_USAGE, "path too long: %.100s…", wanted);
+    bool is_complete = false;
+    if (!is_hidden && path_set_has(watch->known, wanted)) {
+        return 0;
     }
-    memcpy(alias, path, sizeof alias);
-    if (!is_directory && strrchr(alias, '/') != alias) {
-        *strrchr(alias, '/') = '\0';
+    snprintf(path, sizeof path, "%s", wanted);
+    size_t length = next_prefix(path, 0), parent = 0;
+    if (!length) {
+        failed = add_folder(watch, "/", "/", err);
     }
-    for (size_t length = next_prefix(path, 0), parent = 0; length;) {
-        bool is_last = next_prefix(path, length) == 0;
+    while (length) {
+        enum role role = is_hidden || links > 0 ? ROLE_HIDDEN_STEP : ROLE_STEP;
         char prefix[PATH_MAX];
         struct stat info;
         snprintf(prefix, sizeof prefix, "%.*s", (int)length, path);
         if (lstat(prefix, &info) != 0) { /* the path ends here: wait for this component */
+            const char *name = path + parent + strspn(path + parent, "/");
             snprintf(prefix, sizeof prefix, "%.*s", parent ? (int)parent : 1, path);
-            failed |= add(watch, prefix, NULL, APPEARS | SELF, err);
+            failed |= add_awaiting(watch, prefix, name, role, err);
             break;
         }
         if (S_ISLNK(info.st_mode)) {
-            failed |= add(watch, prefix, NULL, LINK, err);
+            failed |= add(watch, prefix, LINK, ROLE_LINK, err);
             if (++links > LINKS_MAX || follow_link(path, length, sizeof path) != 0) {
                 break;
             }
@@ -172,69 +173,172 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
             parent = 0;
             continue;
         }
-        if (S_ISDIR(info.st_mode)) {
-            bool holds_it =
-                is_last || (!is_directory && next_prefix(path, next_prefix(path, length)) == 0);
-            failed |=
-                add(watch, prefix, holds_it ? alias : NULL, holds_it ? CONTENT | SELF : SELF, err);
-        }
         parent = length;
         length = next_prefix(path, length);
+        if (S_ISDIR(info.st_mode)) {
+            is_complete = length == 0;
+            failed |= is_complete ? add_folder(watch, prefix, wanted, err)
+                                  : add(watch, prefix, SELF, role, err);
+        }
+    }
+    if (is_complete && !failed && !is_hidden) { /* out of memory: asked again the next time */
+        path_set_add(watch->known, wanted);
+        path_set_add(watch->known, path);
     }
     return failed ? -1 : 0;
 }
 
+/* Cut the last component off, but not the root. @return the component */
+static char *cut_name(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash == path) {
+        memmove(path + 2, path + 1, strlen(path + 1) + 1); /* "/x" becomes "/", "x" */
+        slash++;
+    }
+    *slash = '\0';
+    return slash + 1;
+}
+
+/* Where a file that is a link leads: what happens to the target is told as of the link. */
+static int watch_link(struct watch *watch, const char *link, struct error *err) {
+    char path[PATH_MAX + 1];
+    struct stat info;
+    snprintf(path, PATH_MAX, "%s", link);
+    for (int links = 0; lstat(path, &info) == 0 && S_ISLNK(info.st_mode); links++) {
+        if (add(watch, path, LINK, ROLE_LINK, err) != 0) {
+            return -1;
+        }
+        if (links == LINKS_MAX || follow_link(path, strlen(path), PATH_MAX) != 0) {
+            return 0;
+        }
+        char folder[PATH_MAX + 1];
+        snprintf(folder, sizeof folder, "%s", path);
+        const char *name = cut_name(folder);
+        if (watch_folder(watch, folder, true, err) != 0) {
+            return -1;
+        }
+        int wd = add_watch(watch, folder, CONTENT | SELF, err);
+        const struct place place = {.wd = wd, .role = ROLE_TARGET, .name = name};
+        if (wd == -1 || (wd >= 0 && places_note(&watch->places, &place, link, err) != 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int watch_path(struct watch *watch, const char *wanted, bool is_directory, struct error *err) {
+    char folder[PATH_MAX + 1];
+    struct stat info;
+    if (snprintf(folder, PATH_MAX, "%s", wanted) >= PATH_MAX) {
+        return error_set(err, ERR_USAGE, "path too long: %.100s…", wanted);
+    }
+    if (is_directory) {
+        return watch_folder(watch, folder, false, err);
+    }
+    cut_name(folder);
+    int failed = watch_folder(watch, folder, false, err);
+    if (lstat(wanted, &info) == 0 && S_ISLNK(info.st_mode)) {
+        failed |= watch_link(watch, wanted, err);
+    }
+    return failed;
+}
+
 /* ---- Reading ---- */
 
-static void forget(struct watch *watch, int wd) {
-    for (struct place **at = bucket(watch, wd); *at;) {
-        struct place *place = *at;
-        if (place->wd == wd) {
-            *at = place->next;
-            free(place);
+struct listener {
+    void (*event)(void *ctx, const char *path, enum watch_news news);
+    void *ctx;
+};
+
+static bool is_in_known_folder(const struct watch *watch, const char *path) {
+    char folder[PATH_MAX + 1];
+    if (strlen(path) >= PATH_MAX) {
+        return false;
+    }
+    snprintf(folder, sizeof folder, "%s", path);
+    cut_name(folder);
+    return path_set_has(watch->known, folder);
+}
+
+static void tell_folder(struct watch *watch, const char *path, const struct listener *listener) {
+    path_set_remove_below(watch->known, path);
+    listener->event(listener->ctx, path, WATCH_FOLDER);
+}
+
+static void tell_all(struct watch *watch, const char *path, const struct listener *listener) {
+    path_set_clear(watch->known);
+    listener->event(listener->ctx, path, WATCH_ALL);
+}
+
+/* The place itself went, or moved.  Where the folder that it was in is watched, its coming back is
+ * told, so that only what is below must be looked at. */
+static void tell_gone(struct watch *watch, const struct place *place,
+                      const struct listener *listener) {
+    bool is_visible = place->role == ROLE_FOLDER || place->role == ROLE_STEP;
+    if (is_visible && is_in_known_folder(watch, place->path)) {
+        tell_folder(watch, place->path, listener);
+    } else if (place->role != ROLE_AWAITS) { /* as a step it tells of that */
+        tell_all(watch, place->path, listener);
+    }
+}
+
+static bool is_link(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/* Something happened in the place. */
+static void tell_inside(struct watch *watch, const struct place *place,
+                        const struct inotify_event *raw, const struct listener *listener) {
+    char path[PATH_MAX + NAME_MAX + 2];
+    bool is_awaited = place->name && strcmp(place->name, raw->name) == 0;
+    snprintf(path, sizeof path, "%s/%s", strcmp(place->path, "/") ? place->path : "", raw->name);
+    if (place->role == ROLE_FOLDER) {
+        if (raw->mask & IN_ISDIR || (raw->mask & APPEARS && is_link(path))) {
+            tell_folder(watch, path, listener);
         } else {
-            at = &place->next;
+            listener->event(listener->ctx, path, WATCH_FILE);
         }
+    } else if (place->role == ROLE_AWAITS && is_awaited) {
+        listener->event(listener->ctx, path, WATCH_ALL);
+    } else if (place->role == ROLE_TARGET && is_awaited) {
+        listener->event(listener->ctx, place->path, WATCH_FILE);
     }
 }
 
 static void tell(struct watch *watch, const struct inotify_event *raw,
-                 void (*event)(void *ctx, const char *path, bool is_structure), void *ctx) {
-    bool is_self = raw->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATTRIB);
-    for (const struct place *place = *bucket(watch, raw->wd), *next; place; place = next) {
-        next = place->next;
+                 const struct listener *listener) {
+    for (const struct place *place = *places_at(&watch->places, raw->wd); place;
+         place = place->next) {
         if (place->wd != raw->wd) {
             continue;
         }
-        if (raw->len == 0) {
-            event(ctx, place->path, is_self);
-        } else {
-            char path[PATH_MAX + NAME_MAX + 2];
-            snprintf(path, sizeof path, "%s/%s", strcmp(place->path, "/") ? place->path : "",
-                     raw->name);
-            bool appeared = (place->mask & CONTENT) != CONTENT;
-            event(ctx, path, appeared || (raw->mask & IN_ISDIR) != 0);
+        if (raw->len > 0) {
+            tell_inside(watch, place, raw, listener);
+        } else if (raw->mask & WENT) {
+            tell_gone(watch, place, listener);
         }
     }
     if (raw->mask & IN_MOVE_SELF) { /* the inode lives on under another name: not ours any more */
         inotify_rm_watch(watch->fd, raw->wd);
     }
     if (raw->mask & IN_IGNORED) {
-        forget(watch, raw->wd);
+        places_forget(&watch->places, raw->wd);
     }
 }
 
-void watch_read(struct watch *watch, void (*event)(void *ctx, const char *path, bool is_structure),
-                void *ctx) {
+void watch_read(struct watch *watch,
+                void (*event)(void *ctx, const char *path, enum watch_news news), void *ctx) {
+    const struct listener listener = {event, ctx};
     char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t got;
     while ((got = read(watch->fd, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR)) {
         for (const char *at = buffer; got > 0 && at < buffer + got;) {
             const struct inotify_event *raw = (const struct inotify_event *)at;
             if (raw->mask & IN_Q_OVERFLOW) {
-                event(ctx, NULL, true);
+                tell_all(watch, NULL, &listener);
             } else {
-                tell(watch, raw, event, ctx);
+                tell(watch, raw, &listener);
             }
             at += sizeof *raw + raw->len;
         }

@@ -10,6 +10,9 @@
  *
  * An event only says that something may have changed; file_set.h compares, and finds out what.
  *
+ * A folder that is watched with all that leads to it is known: to watch it again, or a file in it,
+ * asks the kernel nothing.  What happens to it or above makes it unknown again.
+ *
  * Follows: inotify(7), "Limitations and caveats".
  * @thread one at a time (the reloader's)   @tstate none
  */
@@ -38,14 +41,19 @@ int watch_fd(const struct watch *watch);
  */
 int watch_path(struct watch *watch, const char *path, bool is_directory, struct error *err);
 
+enum watch_news {
+    WATCH_FILE,   /**< something happened to this file */
+    WATCH_FOLDER, /**< a folder or link of this path came or went: what is there, or below, must be
+                       watched anew; all other paths are as they were */
+    WATCH_ALL,    /**< a folder or link that leads to watched paths came or went (`path`), or events
+                       were lost (`path` is NULL): every path must be watched anew */
+};
+
 /**
  * Take in all waiting events, without blocking.
- * @param event  for each: `path` that something happened to (joined from the directory and the
- *               name), or NULL after a queue overflow: look at everything again.
- *               `is_structure`: a directory or link on a watched path moved, went or appeared, so
- *               every path below must be watched anew.
+ * @param event  for each: the path that something happened to, joined from the folder and the name
  */
-void watch_read(struct watch *watch, void (*event)(void *ctx, const char *path, bool is_structure),
-                void *ctx);
+void watch_read(struct watch *watch,
+                void (*event)(void *ctx, const char *path, enum watch_news news), void *ctx);
 
 #endif

@@ -38,5 +38,26 @@ class FilesThatAreNone(HostTestCase):
         self.assertEqual(host.log.count(r"\[reload\.detected\]"), 3)
 
 
+class FoldersThatComeAndGo(HostTestCase):
+    @needs_recycling
+    def test_an_upload_folder_that_fills_up_holds_up_no_reload(self):
+        app = self.write("app.py", VERSIONED.format(0))
+        for i in range(200):
+            self.write(f"uploads/{i}/x.txt", "x")
+        conf = self.config(f"""
+            [app app]
+            file = {app}
+            watch = uploads/**/*.html
+            """)
+        host = self.start_host("-c", conf)
+        self.assertEqual(host.fetch().body, b"version 0")
+        for i in range(1000):
+            os.mkdir(os.path.join(self.folder, f"uploads/new{i}"))
+        self.write("app.py", VERSIONED.format(1))
+        host.log.wait_for(r"\[reload\.switched\] changed: .*app\.py")
+        self.write("uploads/new999/page.html", "a page")
+        host.log.wait_for(r"\[reload\.switched\] changed: .*uploads/new999/page\.html")
+
+
 if __name__ == "__main__":
     unittest.main()

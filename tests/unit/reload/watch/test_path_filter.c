@@ -86,10 +86,52 @@ Test(path_filter, walk_visits_matching_files_and_the_directories_that_could_hold
     const struct string_list watched = {watch, 2}, ignored = {NULL, 0};
     struct path_filter *filter = path_filter_new(base, &watched, &ignored, NULL);
     struct found found = {""};
-    path_filter_walk(filter, note, &found);
+    path_filter_walk(filter, NULL, note, &found);
     cr_expect(strstr(found.text, "/t/sub/b.html\n"));
     cr_expect(strstr(found.text, "/t/sub/\n"));
     cr_expect(strstr(found.text, "/t/a.html\n"));
     cr_expect_not(strstr(found.text, "c.txt"));
+    path_filter_free(filter);
+}
+
+Test(path_filter, walk_below_a_root_visits_what_a_whole_walk_visits_there) {
+    char base[] = "/tmp/path_filter.XXXXXX", root[512];
+    static const char *const folders[] = {"t", "t/a", "t/a/b", "t/c", "t/skip", "t/skip/d"};
+    cr_assert(mkdtemp(base));
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(root, sizeof root, "%s/%s", base, folders[i]);
+        cr_assert_eq(mkdir(root, 0700), 0);
+        snprintf(root, sizeof root, "%s/x.html", folders[i]);
+        make(base, root);
+    }
+    char *watch[] = {(char *)"t/*/*.html"}, *ignore[] = {(char *)"**/skip"};
+    const struct string_list watched = {watch, 1}, ignored = {ignore, 1};
+    struct path_filter *filter = path_filter_new(base, &watched, &ignored, NULL);
+    static const struct {
+        const char *root, *visited;
+    } expected[] = {
+        {"t/a", "t/a/ t/a/x.html "},
+        {"t/a/x.html", "t/a/x.html "},
+        {"t/a/b", ""}, /* deeper than the pattern reaches */
+        {"t/skip", ""},
+        {"t/skip/d", ""},
+        {"t/absent", ""},
+        {"other", ""},
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct found found = {""};
+        char text[4096] = "";
+        snprintf(root, sizeof root, "%s/%s", base, expected[i].root);
+        path_filter_walk(filter, root, note, &found);
+        for (char *line = strtok(found.text, "\n"); line; line = strtok(NULL, "\n")) {
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s ",
+                     line + strlen(base) + 1);
+        }
+        cr_expect_str_eq(text, expected[i].visited, "%s", expected[i].root);
+    }
+    struct found whole = {""}, above = {""};
+    path_filter_walk(filter, NULL, note, &whole);
+    path_filter_walk(filter, base, note, &above);
+    cr_expect_str_eq(above.text, whole.text);
     path_filter_free(filter);
 }

@@ -36,11 +36,11 @@ struct seen {
     bool has_structure;
 };
 
-static void note(void *ctx, const char *path, bool is_structure) {
+static void note(void *ctx, const char *path, enum watch_news news) {
     struct seen *seen = ctx;
     size_t used = strlen(seen->paths);
     snprintf(seen->paths + used, sizeof seen->paths - used, "%s\n", path ? path : "overflow");
-    seen->has_structure |= is_structure;
+    seen->has_structure |= news != WATCH_FILE;
 }
 
 static struct seen take(struct watch *watch) {
@@ -98,5 +98,58 @@ Test(watch, says_nothing_while_nothing_happens) {
     save(below("unrelated"), "x");
     struct pollfd waiting = {.fd = watch_fd(watch), .events = POLLIN};
     cr_expect_eq(poll(&waiting, 1, 50), 0);
+    watch_free(watch);
+}
+
+Test(watch, tells_of_a_linked_file_by_the_name_of_the_link) {
+    struct watch *watch = watch_new(NULL);
+    mkdir(below("shared"), 0700);
+    save(below("shared/version-1.py"), "1");
+    cr_assert_eq(symlink("../shared/version-1.py", below("app/b.py")), 0);
+    cr_assert_eq(watch_path(watch, below("app/b.py"), false, NULL), 0);
+    save(below("shared/version-1.py"), "2");
+    cr_expect(strstr(take(watch).paths, "/app/b.py\n"));
+    save(below("shared/other.py"), "2");
+    struct seen seen = take(watch);
+    cr_expect_not(strstr(seen.paths, "b.py"), "%s", seen.paths);
+    rename(below("shared"), below("gone"));
+    cr_expect(take(watch).has_structure);
+    watch_free(watch);
+}
+
+Test(watch, of_a_folder_where_a_path_ends_only_the_awaited_name_is_told) {
+    struct watch *watch = watch_new(NULL);
+    cr_assert_eq(watch_path(watch, below("to/come/a.py"), false, NULL), 0);
+    save(below("unrelated"), "x");
+    mkdir(below("too"), 0700);
+    mkdir(below("to"), 0700);
+    struct seen seen = take(watch);
+    char expected[300];
+    snprintf(expected, sizeof expected, "%s\n", below("to"));
+    cr_expect_str_eq(seen.paths, expected);
+    cr_expect(seen.has_structure);
+    watch_free(watch);
+}
+
+static void note_news(void *ctx, const char *path, enum watch_news news) {
+    unsigned *counts = ctx;
+    (void)path;
+    counts[news]++;
+}
+
+Test(watch, a_folder_that_comes_and_goes_in_a_watched_one_concerns_no_other) {
+    struct watch *watch = watch_new(NULL);
+    unsigned counts[3] = {0};
+    cr_assert_eq(watch_path(watch, below("app"), true, NULL), 0);
+    mkdir(below("app/new"), 0700);
+    watch_read(watch, note_news, counts);
+    cr_assert_eq(watch_path(watch, below("app/new"), true, NULL), 0);
+    rmdir(below("app/new"));
+    watch_read(watch, note_news, counts);
+    cr_expect_eq(counts[WATCH_ALL], 0);
+    cr_expect_geq(counts[WATCH_FOLDER], 2);
+    rename(below("app"), below("old"));
+    watch_read(watch, note_news, counts);
+    cr_expect_geq(counts[WATCH_ALL], 1);
     watch_free(watch);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/config/load.h"
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
@@ -101,6 +102,7 @@ static int serve_requests(const struct config *config, int argc, char **argv) {
         report_error(&err);
     }
     listener_close(&listener);
+    log_stream_flush();
     return status;
 }
 

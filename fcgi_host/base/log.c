@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/c_locale.h"
+#include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/base/log_text.h"
 
 static const char *const s_level_names[] = {"debug", "info", "warn", "error", "off"};
 
 static _Atomic int s_fd = STDERR_FILENO;
 static _Atomic int s_least = LOG_INFO;
+static _Atomic bool s_is_stream; /* lines are written by log_stream.h */
 /* Only touched by log_open() and log_reopen(), which one thread at a time calls. */
 static char *s_path; /* NULL: standard error */
 
@@ -50,8 +52,44 @@ int log_fd(void) {
     return s_fd;
 }
 
+/** Everything before the text. @return its length */
+static size_t log_line_start(char *prefix, size_t size, enum log_level level, const char *slug,
+                             const struct log_about *about) {
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    char time_text[32];
+    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%S", &utc);
+
+    char app[128] = "", generation[40] = "", request[64] = "";
+    if (about && about->app) {
+        char escaped[100];
+        log_text_escape(escaped, sizeof escaped, about->app, strlen(about->app));
+        snprintf(app, sizeof app, " app=%s", escaped);
+    }
+    if (about && about->generation) {
+        snprintf(generation, sizeof generation, " gen=%llu", (unsigned long long)about->generation);
+    }
+    if (about && about->request_id) {
+        snprintf(request, sizeof request, " req=%.40s", about->request_id);
+    }
+    int length =
+        snprintf(prefix, size, "%s.%03ldZ %s %ld%s%s%s [%s] ", time_text, now.tv_nsec / 1000000,
+                 s_level_names[level], (long)getpid(), app, generation, request, slug);
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+/** The line that stands for lines which nobody read in time; whatever the least level is. */
+static size_t report_dropped(char *line, size_t size, uint64_t dropped) {
+    size_t used = log_line_start(line, size, LOG_WARN, "log.dropped", NULL);
+    int length = snprintf(line + used, size - used, "%llu lines: nobody read them in time\n",
+                          (unsigned long long)dropped);
+    return used + (size_t)length;
+}
+
 /** Make lines go to `opened` (which is consumed unless it is standard error). */
-static int switch_to(int opened, struct error *err) {
+static int point_to(int opened, struct error *err) {
     int current = s_fd;
     if (current == STDERR_FILENO) {
         s_fd = opened;
@@ -67,8 +105,30 @@ static int switch_to(int opened, struct error *err) {
     return rc < 0 ? error_set_errno(err, reason, "log") : 0;
 }
 
+static int switch_to(int opened, struct error *err) {
+    if (point_to(opened, err) != 0) {
+        return -1;
+    }
+    s_is_stream = log_stream_use(s_fd, report_dropped);
+    return 0;
+}
+
+/** Without waiting for the reader of a FIFO. @return the descriptor, which blocks, or -1 */
+static int open_waiting_for_nobody(const char *path) {
+    enum { COMMON_FLAGS = O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
+    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | COMMON_FLAGS, LOG_FILE_MODE);
+    if (opened < 0 && errno == ENXIO) {
+        opened = open(path, O_RDWR | COMMON_FLAGS); /* a FIFO that nobody reads yet: fifo(7) */
+    }
+    if (opened >= 0) {
+        /* Programs that applications start may get it as their standard error. */
+        fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK);
+    }
+    return opened;
+}
+
 static int open_path(const char *path, struct error *err) {
-    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+    int opened = open_waiting_for_nobody(path);
     if (opened < 0) {
         return error_set_errno(err, errno, "log %s", path);
     }
@@ -107,6 +167,10 @@ int log_reopen(struct error *err) {
 }
 
 static void write_line(const char *line, size_t size) {
+    if (s_is_stream) {
+        log_stream_write(line, size);
+        return;
+    }
     /* A log that cannot be written (disk full, reader gone) must not stop the host: the line is
      * lost.  The rest of a line of which the kernel took a part still belongs to it. */
     while (size > 0) {
@@ -122,34 +186,6 @@ static void write_line(const char *line, size_t size) {
     }
 }
 
-/** Everything before the text. @return its length */
-static size_t format_prefix(char *prefix, size_t size, enum log_level level, const char *slug,
-                            const struct log_about *about) {
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    char time_text[32];
-    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%S", &utc);
-
-    char app[128] = "", generation[40] = "", request[64] = "";
-    if (about && about->app) {
-        char escaped[100];
-        log_text_escape(escaped, sizeof escaped, about->app, strlen(about->app));
-        snprintf(app, sizeof app, " app=%s", escaped);
-    }
-    if (about && about->generation) {
-        snprintf(generation, sizeof generation, " gen=%llu", (unsigned long long)about->generation);
-    }
-    if (about && about->request_id) {
-        snprintf(request, sizeof request, " req=%.40s", about->request_id);
-    }
-    int length =
-        snprintf(prefix, size, "%s.%03ldZ %s %ld%s%s%s [%s] ", time_text, now.tv_nsec / 1000000,
-                 s_level_names[level], (long)getpid(), app, generation, request, slug);
-    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
-}
-
 static void write_text(enum log_level level, const char *slug, const struct log_about *about,
                        const char *text, size_t text_size) {
     char on_stack[STACK_LINE_BYTES];
@@ -159,7 +195,7 @@ static void write_text(enum log_level level, const char *slug, const struct log_
     if (!on_heap) {
         size = sizeof on_stack; /* out of memory: the line is cut */
     }
-    size_t used = format_prefix(line, PREFIX_BYTES, level, slug, about);
+    size_t used = log_line_start(line, PREFIX_BYTES, level, slug, about);
     used += log_text_escape(line + used, size - used - 1, text, text_size);
     line[used++] = '\n';
     write_line(line, used);

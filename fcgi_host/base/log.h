@@ -4,6 +4,9 @@
  * A line: `2026-11-24T13:53:01.123Z info 4711 app=blog gen=3 req=… [reload.switched] text`.
  * The slug in brackets is stable; every slug has an entry in docs/messages.md.
  *
+ * Logging never blocks: where somebody must read the target (a pipe, a socket, a terminal), lines
+ * wait for the reader in memory, or are dropped and counted; log_stream_flush() ends a process.
+ *
  * @thread any, at any time; log_reopen() may race with writers (they use the old or the new file)
  * @tstate none: callers that hold the GIL detach first
  */

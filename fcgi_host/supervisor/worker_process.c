@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/worker_start.h"
 
@@ -33,7 +34,9 @@ static void be_worker(const struct process_start *start, struct process *process
         .balance = process->balance,
         .balance_member = process->balance_member,
     };
-    _exit(start->run_worker(&worker));
+    int status = start->run_worker(&worker);
+    log_stream_flush();
+    _exit(status);
 }
 
 struct process *process_start(const struct process_start *start, struct error *err) {

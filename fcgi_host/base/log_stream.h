@@ -1,0 +1,47 @@
+/**
+ * A log target that somebody must read: a pipe, a socket, a terminal.  Writing to it never blocks.
+ *
+ * A line is written at once where the target takes it.  Otherwise it waits in a bounded buffer for
+ * a thread that runs only while lines wait; beyond the bound lines are dropped and counted, until
+ * the buffer has been read, and a report of their number takes their place.
+ *
+ * O_NONBLOCK belongs to an open file description, which the terminal, the spawner and the children
+ * of applications share.  It is never set on the one that was given: a socket takes MSG_DONTWAIT, a
+ * pipe or terminal is opened once more through /proc; where that is not possible (another user's
+ * pipe, no /proc) the thread writes every line, and waits in write(2) itself.
+ *
+ * There is one such target in a process.  After fork() the child's buffer is empty: the lines that
+ * wait are the parent's.
+ *
+ * @thread any; log_stream_use() one at a time
+ * @tstate none
+ */
+#ifndef FCGI_HOST_BASE_LOG_STREAM_H
+#define FCGI_HOST_BASE_LOG_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Make the line that tells of `dropped` lines. @return its length, at most `size` */
+typedef size_t log_stream_report(char *line, size_t size, uint64_t dropped);
+
+/** Bytes that may wait in one process. */
+enum { LOG_STREAM_BYTES = 1 << 20 };
+
+/**
+ * Lines go to `fd` from now on, those that wait included.
+ * @param fd  stays the caller's, and open
+ * @return false: nobody has to read this for it to take lines (a file, /dev/null); the caller
+ *         writes to it by itself
+ */
+bool log_stream_use(int fd, log_stream_report *report);
+
+/** Write one line, whole and in order, or keep it, or count it as dropped. */
+void log_stream_write(const char *line, size_t size);
+
+/** Wait until no line waits any more, but not for a reader that takes none for a second, nor longer
+ *  than five. */
+void log_stream_flush(void);
+
+#endif

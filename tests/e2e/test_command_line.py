@@ -327,8 +327,11 @@ class LogFile(HostTestCase):
         os.rename(path, path + ".1")
         host.signal(signal.SIGUSR1)
         await_(lambda: os.path.exists(path), "a new log")
-        host.fetch("/fail")
-        await_(lambda: has(path), "the new log")
+
+        def fails_in_new_log():  # the supervisor has opened it, the worker soon will
+            host.fetch("/fail")
+            return has(path)
+        await_(fails_in_new_log, "the new log")
 
     def test_a_log_that_cannot_be_opened_is_an_error(self):
         code, _, err = run("--listen", "unix:" + self.path("x.sock"), "--log", "/no/such/dir/log",

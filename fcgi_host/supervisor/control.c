@@ -6,16 +6,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/socket_file.h"
 
 enum {
     MAX_CLIENTS = 32,      /**< more than an operator and a monitor have; bounds descriptors */
     COMMAND_BYTES = 65536, /**< names of some hundred scripts */
     MAX_WORDS = 1024,
+    CONTROL_MODE = 0600,
     COMMAND_TIMEOUT_MS = 5000, /**< to send the command, and to take the answer */
 };
 
@@ -35,7 +36,7 @@ struct control {
     struct loop *loop;
     struct control_hooks hooks;
     struct loop_source source;
-    struct sockaddr_un address;
+    struct socket_file file;
     struct control_client *clients;
     unsigned client_count;
 };
@@ -214,54 +215,27 @@ int control_path(const char *template, long pid, char *path, size_t path_bytes, 
     return 0;
 }
 
-/** @return whether a process that was killed left this socket behind */
-static bool is_left_behind(const struct sockaddr_un *address) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_refused = fd >= 0 &&
-                      connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
-                      errno == ECONNREFUSED;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return is_refused;
-}
-
-static int bind_private(int fd, const struct sockaddr_un *address) {
-    mode_t before = umask(0177); /* other users must not be able to connect even for a moment */
-    int outcome = bind(fd, (const struct sockaddr *)address, sizeof *address);
-    int saved = errno;
-    umask(before);
-    errno = saved;
-    return outcome;
-}
-
-static int listen_at(struct control *control, struct error *err) {
-    const char *path = control->address.sun_path;
+static int listen_at(struct control *control, const char *path, struct error *err) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return error_set_errno(err, errno, "socket");
     }
-    int outcome = bind_private(fd, &control->address);
-    if (outcome && errno == EADDRINUSE && is_left_behind(&control->address)) {
-        unlink(path);
-        outcome = bind_private(fd, &control->address);
-    }
-    if (outcome || listen(fd, MAX_CLIENTS)) {
-        if (errno == EADDRINUSE) {
-            error_set(err, ERR_BUSY, "control: another process listens at %s", path);
-        } else {
-            error_set_errno(err, errno, "control: %s", path);
-        }
+    if (socket_file_bind(&control->file, fd, path, CONTROL_MODE, err)) {
         close(fd);
-        return -1;
+        if (err->sys_errno == EADDRINUSE) {
+            error_set(err, ERR_BUSY, "another process listens at %s", path);
+        }
+        return error_prefix(err, "control");
     }
     control->source = (struct loop_source){.fd = fd, .ready = connection_ready, .ctx = control};
-    if (loop_add(control->loop, &control->source, EPOLLIN, err)) {
-        close(fd);
-        unlink(path);
-        return -1;
+    if (listen(fd, MAX_CLIENTS)) {
+        error_set_errno(err, errno, "control: %s", path);
+    } else if (loop_add(control->loop, &control->source, EPOLLIN, err) == 0) {
+        return 0;
     }
-    return 0;
+    close(fd);
+    socket_file_remove(&control->file);
+    return -1;
 }
 
 struct control *control_new(struct loop *loop, const char *path, const struct control_hooks *hooks,
@@ -273,10 +247,9 @@ struct control *control_new(struct loop *loop, const char *path, const struct co
     }
     control->loop = loop;
     control->hooks = *hooks;
-    control->address.sun_family = AF_UNIX;
-    if (control_path(path, getpid(), control->address.sun_path, sizeof control->address.sun_path,
-                     err) ||
-        listen_at(control, err)) {
+    char address[sizeof((struct sockaddr_un *)0)->sun_path];
+    if (control_path(path, getpid(), address, sizeof address, err) ||
+        listen_at(control, address, err)) {
         free(control);
         return NULL;
     }
@@ -292,6 +265,6 @@ void control_free(struct control *control) {
     }
     loop_remove(control->loop, &control->source);
     close(control->source.fd);
-    unlink(control->address.sun_path);
+    socket_file_remove(&control->file);
     free(control);
 }

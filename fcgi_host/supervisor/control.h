@@ -32,12 +32,12 @@ struct control_hooks {
 
 /**
  * Listen at `path` ("%p" in it becomes the process id).  A socket that a killed process left behind
- * is replaced; a socket that another process listens at is not.
+ * is replaced; a socket that another process listens at, and any other file, is not.
  * @return the control, or NULL: ERR_USAGE (path), ERR_BUSY (another host listens), ERR_SYSTEM
  */
 struct control *control_new(struct loop *loop, const char *path, const struct control_hooks *hooks,
                             struct error *err);
-/** Close, with all clients, and unlink. NULL is fine. */
+/** Close, with all clients, and remove the socket. NULL is fine. */
 void control_free(struct control *control);
 
 /** Send the answer and close. @param text copied */

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "fcgi_host/config/listen_address.h"
@@ -40,73 +38,18 @@ static int set_flags(int fd, struct error *err) {
 
 /* ---- Unix socket ---- */
 
-/** Remove the socket file of a process that has gone. @return 0, or -1: another process listens
- * there */
-static int remove_stale(const struct sockaddr_un *address, struct error *err) {
-    struct stat status;
-    if (lstat(address->sun_path, &status) != 0) {
-        return errno == ENOENT ? 0 : error_set_errno(err, errno, "%s", address->sun_path);
-    }
-    if (!S_ISSOCK(status.st_mode)) {
-        return error_set(err, ERR_SYSTEM, "%s exists and is not a socket", address->sun_path);
-    }
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) {
-        return error_set_errno(err, errno, "socket");
-    }
-    int rc = connect(probe, (const struct sockaddr *)address, sizeof *address);
-    int reason = rc == 0 ? EADDRINUSE : errno;
-    close(probe);
-    if (reason == ECONNREFUSED) {
-        rc = unlink(address->sun_path);
-        return rc != 0 && errno != ENOENT ? error_set_errno(err, errno, "%s", address->sun_path)
-                                          : 0;
-    }
-    if (reason == ENOENT) {
-        return 0;
-    }
-    if (reason == EAGAIN) {
-        reason = EADDRINUSE; /* its backlog is full: alive */
-    }
-    error_set_errno(err, reason, "%s", address->sun_path);
-    return reason == EADDRINUSE ? error_prefix(err, "in use") : -1;
-}
-
-static int bind_unix(int fd, const struct listen_address *address, struct error *err) {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    memcpy(name.sun_path, address->path, sizeof name.sun_path);
-    /* The mode must be right before the first client can connect. */
-    mode_t umask_before = umask(0777 & ~address->mode);
-    int rc = bind(fd, (struct sockaddr *)&name, sizeof name);
-    if (rc != 0 && errno == EADDRINUSE) {
-        if (remove_stale(&name, err) != 0) {
-            umask(umask_before);
-            return -1;
-        }
-        rc = bind(fd, (struct sockaddr *)&name, sizeof name);
-    }
-    int reason = errno;
-    umask(umask_before);
-    return rc == 0 ? 0 : error_set_errno(err, reason, "%s", address->path);
-}
-
 static int open_unix(struct listener *listener, const struct listen_address *address,
                      struct error *err) {
-    struct stat made;
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return error_set_errno(err, errno, "socket");
     }
-    if (bind_unix(listener->fd, address, err) != 0) {
+    if (socket_file_bind(&listener->file, listener->fd, address->path, address->mode, err) != 0) {
         return -1;
     }
-    listener->unix_path = realpath(address->path, NULL); /* unlinked later, from any directory */
-    if (!listener->unix_path || lstat(listener->unix_path, &made) != 0 ||
-        listen(listener->fd, LISTEN_BACKLOG) != 0) {
+    if (listen(listener->fd, LISTEN_BACKLOG) != 0) {
         return error_set_errno(err, errno, "%s", address->path);
     }
-    listener->unix_device = made.st_dev;
-    listener->unix_inode = made.st_ino;
     return 0;
 }
 
@@ -246,20 +189,9 @@ bool listener_has_waiting(const struct listener *listener) {
     return poll(&listening, 1, 0) == 1;
 }
 
-static void unlink_socket_file(struct listener *listener) {
-    /* Another process that has taken over the path keeps it. */
-    struct stat now;
-    if (lstat(listener->unix_path, &now) == 0 && now.st_dev == listener->unix_device &&
-        now.st_ino == listener->unix_inode) {
-        unlink(listener->unix_path);
-    }
-    free(listener->unix_path);
-    listener->unix_path = NULL;
-}
-
 void listener_refuse(struct listener *listener) {
-    if (listener->unix_path) {
-        unlink_socket_file(listener);
+    if (listener->file.path) {
+        socket_file_remove(&listener->file);
         /* connect(2) of one that has found the file already gives ECONNREFUSED from here on;
          * accept(2) gives the queued ones, then EINVAL. */
         shutdown(listener->fd, SHUT_RD);
@@ -271,7 +203,5 @@ void listener_close(struct listener *listener) {
         close(listener->fd);
         listener->fd = -1;
     }
-    if (listener->unix_path) {
-        unlink_socket_file(listener);
-    }
+    socket_file_remove(&listener->file);
 }

@@ -10,16 +10,13 @@
 #define FCGI_HOST_SUPERVISOR_LISTENER_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
+#include "fcgi_host/supervisor/socket_file.h"
 #include "pool/base/error.h"
 
 struct listener {
-    int fd;          /**< listening, non-blocking, CLOEXEC */
-    char *unix_path; /**< to unlink at the end; NULL when inherited or TCP */
-    dev_t unix_device;
-    ino_t unix_inode; /**< of unix_path when it was made: the file of another process is not
-                         unlinked */
+    int fd;                  /**< listening, non-blocking, CLOEXEC */
+    struct socket_file file; /**< removed at the end; none when inherited or TCP */
 };
 
 /**

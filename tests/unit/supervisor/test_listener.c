@@ -160,7 +160,7 @@ Test(listener_socket, a_dead_process_s_socket_is_replaced) {
     cr_assert_eq(listener_open(&listener, s_address, &err), 0, "%s", err.text);
     cr_expect(can_connect_unix(s_path));
     listener_close(&listener);
-    free(dead.unix_path);
+    free(dead.file.path);
 }
 
 Test(listener_socket, a_live_process_s_socket_is_in_use) {
@@ -228,7 +228,7 @@ Test(listener_socket, tcp_listens_on_ipv4) {
     socklen_t size = sizeof address;
     cr_assert_eq(listener_open(&listener, "127.0.0.1:0", &err), 0, "%s", err.text);
     expect_ready(&listener);
-    cr_expect_null(listener.unix_path);
+    cr_expect_null(listener.file.path);
     cr_assert_eq(getsockname(listener.fd, (struct sockaddr *)&address, &size), 0);
     cr_expect_eq(address.sin_family, AF_INET);
     cr_expect_eq(address.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
@@ -307,7 +307,7 @@ Test(listener, descriptor_0_is_taken_and_replaced_by_dev_null) {
     cr_assert_eq(listener_open(&listener, NULL, &err), 0, "%s", err.text);
     expect_ready(&listener);
     cr_expect(is_null_device(0));
-    cr_expect_null(listener.unix_path);
+    cr_expect_null(listener.file.path);
     listener_close(&listener);
 }
 

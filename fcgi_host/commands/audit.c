@@ -7,10 +7,11 @@
 
 #include "fcgi_host/commands/audit_process.h"
 #include "fcgi_host/commands/audit_report.h"
+#include "fcgi_host/commands/usage.h"
 #include "fcgi_host/config/load.h"
 #include "pool/python/runtime.h"
 
-enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1, EXIT_USAGE = 2 };
+enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1 };
 
 /** Each way runs in a process of its own; a way that an earlier one has shown to fail is skipped.
  */
@@ -87,6 +88,7 @@ struct options {
     } * targets;
 };
 
+/** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, struct options *options) {
     static const struct option s_options[] = {{"json", no_argument, NULL, 'j'},
                                               {"module", required_argument, NULL, 'm'},
@@ -96,7 +98,7 @@ static int parse_arguments(const struct command_line *line, struct options *opti
     options->targets = calloc((size_t)line->argc + 1, sizeof *options->targets);
     optind = 0; /* getopt has been used on the whole command line before */
     while (options->targets &&
-           (option = getopt_long(line->argc, line->argv, "-m:", s_options, NULL)) != -1) {
+           (option = getopt_long(line->argc, line->argv, "-:m:", s_options, NULL)) != -1) {
         if (option == 'j') {
             options->wants_json = true;
             continue;
@@ -105,14 +107,16 @@ static int parse_arguments(const struct command_line *line, struct options *opti
             char *end;
             unsigned long seconds = strtoul(optarg, &end, 10);
             if (*end || seconds < 1 || seconds > 3600) {
-                fprintf(stderr, "fcgi_host audit: --timeout: 1 to 3600 seconds\n");
-                return -1;
+                return usage_say(line, "--timeout takes 1 to 3600 seconds", optarg);
             }
             options->patience_s = (unsigned)seconds;
             continue;
         }
-        if ((option != 'm' && option != 1) || !*optarg) {
-            return -1;
+        if (option != 'm' && option != 1) {
+            return usage_bad_option(line, option);
+        }
+        if (!*optarg) {
+            return usage_say(line, "a target without a name", NULL);
         }
         options->targets[options->count].file = optarg;
         options->targets[options->count].module = option == 'm' ? optarg : NULL;
@@ -121,10 +125,7 @@ static int parse_arguments(const struct command_line *line, struct options *opti
         options->count++;
     }
     if (options->count == 0) {
-        fputs("usage: fcgi_host audit [--json] [--timeout SECONDS] TARGET...\n"
-              "TARGET: FILE or -m MODULE\n",
-              stderr);
-        return -1;
+        return usage_say(line, "which target? A WSGI file, or -m MODULE", NULL);
     }
     return 0;
 }

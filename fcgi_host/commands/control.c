@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/json_read.h"
+#include "fcgi_host/commands/usage.h"
 #include "fcgi_host/status/table.h"
 #include "fcgi_host/status/terminal.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2 };
+enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1 };
 
 /** What the arguments say. */
 struct arguments {
@@ -22,6 +23,7 @@ struct arguments {
     int first_name; /* in argv */
 };
 
+/** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, const struct config *config,
                            struct arguments *arguments) {
     static const struct option s_options[] = {
@@ -30,24 +32,21 @@ static int parse_arguments(const struct command_line *line, const struct config 
     int option;
     *arguments = (struct arguments){.socket = config ? config->control : NULL};
     optind = 0; /* getopt has been used on the whole command line before */
-    while ((option = getopt_long(line->argc, line->argv, "s:", s_options, NULL)) != -1) {
+    while ((option = getopt_long(line->argc, line->argv, ":s:", s_options, NULL)) != -1) {
         if (option == 's') {
             arguments->socket = optarg;
         } else if (option == 'j' && is_status) {
             arguments->wants_json = true;
         } else {
-            return -1;
+            return usage_bad_option(line, option);
         }
     }
     arguments->first_name = optind;
     if (is_status && optind < line->argc) {
-        fprintf(stderr, "fcgi_host status: unexpected argument \"%s\"\n", line->argv[optind]);
-        return -1;
+        return usage_say(line, "unexpected argument", line->argv[optind]);
     }
     if (!arguments->socket) {
-        fprintf(stderr, "fcgi_host %s: which host? Name its control socket: -s SOCKET\n",
-                line->argv[0]);
-        return -1;
+        return usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
     }
     return 0;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/commands/serve_config.h"
+#include "fcgi_host/commands/usage.h"
 
 enum { SERVE_PORT = 8080, SERVE_BACKLOG = 128, SERVE_APPS_MAX = 64 };
 
@@ -29,12 +30,6 @@ struct serve {
     char *program; /* the web server's */
     pid_t host, web_server;
 };
-
-static int usage(const char *message, const char *value) {
-    fprintf(stderr, "fcgi_host serve: %s%s%s\n", message, value ? ": " : "", value ? value : "");
-    fprintf(stderr, "usage: fcgi_host serve APP... [--port N] [--server lighttpd|nginx|apache]\n");
-    return 2;
-}
 
 /* ---- Command line ---- */
 
@@ -70,21 +65,21 @@ static int parse_arguments(const struct command_line *line, struct serve *serve)
         const char *value;
         if ((value = option_value(line, &i, "--port"))) {
             if (parse_port(value, &serve->port) != 0) {
-                return usage("--port takes a number from 1 to 65535", value);
+                return usage_say(line, "--port takes a number from 1 to 65535", value);
             }
         } else if ((value = option_value(line, &i, "--server"))) {
             if (web_server_from_name(value, &serve->server) != 0) {
-                return usage("--server takes lighttpd, nginx or apache", value);
+                return usage_say(line, "--server takes lighttpd, nginx or apache", value);
             }
         } else if (line->argv[i][0] == '-') {
-            return usage("unknown option", line->argv[i]);
+            return usage_say(line, "unknown option", line->argv[i]);
         } else if (serve->app_count == SERVE_APPS_MAX) {
-            return usage("too many applications", line->argv[i]);
+            return usage_say(line, "too many applications", line->argv[i]);
         } else {
             serve->apps[serve->app_count++] = line->argv[i];
         }
     }
-    return serve->app_count > 0 ? 0 : usage("which application?", NULL);
+    return serve->app_count > 0 ? 0 : usage_say(line, "which application?", NULL);
 }
 
 /* ---- Preparing ---- */

@@ -49,6 +49,29 @@ class CommandLine(HostTestCase):
             self.assertEqual(code, 2, f"{args}: {out}{err}")
             self.assertRegex(err, what, args)
 
+    def test_a_command_names_the_option_that_it_does_not_know_and_says_how_it_is_used(self):
+        for args, what in (
+            (("status", "--unknown"), "unknown option: --unknown"),
+            (("status", "-s", "/x", "--json", "-xy"), "unknown option: -x"),
+            (("status", "--json=yes"), "takes no value: --json=yes"),
+            (("status", "-s"), "without its value: -s"),
+            (("status", "--socket"), "without its value: --socket"),
+            (("status", "-s", "/x", "what"), "unexpected argument: what"),
+            (("status",), "-s SOCKET"),
+            (("reload", "--unknown"), "unknown option: --unknown"),
+            (("reload", "--json", "-s", "/x"), "--json"),
+            (("audit", "--unknown"), "unknown option: --unknown"),
+            (("audit", "-m"), "without its value: -m"),
+            (("audit", "--timeout", "0", "x.py"), "--timeout takes 1 to 3600 seconds: 0"),
+            (("audit",), "which target?"),
+            (("serve", "--unknown"), "unknown option: --unknown"),
+            (("serve",), "which application?"),
+        ):
+            code, out, err = run(*args)
+            self.assertEqual((code, out), (2, ""), f"{args}: {err}")
+            self.assertIn(what, err, args)
+            self.assertIn(f"usage: fcgi_host {args[0]} ", err, args)
+
     def test_an_application_is_named_after_its_file(self):
         host = self.start_host(APP)
         self.assertIn('"fcgi_host.app": "probe"', host.fetch("/environ").body.decode())

@@ -285,13 +285,17 @@ static void reload_in_process(struct reload_run *run) {
 
 /* ---- The thread ---- */
 
-static void finish_run(struct reload_run *run, struct waiter *waiters) {
-    struct reloader *reloader = run->reloader;
+void reload_run_tell_waiters(struct waiter *waiters, const struct reload_event *event) {
     for (struct waiter *next; waiters; waiters = next) {
         next = waiters->next;
-        waiters->done(waiters->ctx, &run->last);
+        waiters->done(waiters->ctx, event);
         free(waiters);
     }
+}
+
+static void finish_run(struct reload_run *run, struct waiter *waiters) {
+    struct reloader *reloader = run->reloader;
+    reload_run_tell_waiters(waiters, &run->last);
     pthread_mutex_lock(&reloader->lock);
     run->target->is_busy = false;
     pthread_cond_broadcast(&reloader->idle);
@@ -331,11 +335,27 @@ void *reload_run(void *arg) {
     return NULL;
 }
 
-void reload_run_without_thread(struct reload_target *target, int problem) {
-    struct reload_run run = {0};
-    struct waiter *waiters;
-    if (begin_run(&run, target, &waiters)) {
-        error_set_errno(&run.err, problem, "no thread can be started for the reload");
+void reload_run_refuse(struct reload_target *target) {
+    struct reload_run run = {
+        .target = target, .reloader = target->reloader, .hooks = &target->reloader->hooks};
+    pthread_mutex_lock(&run.reloader->lock);
+    struct waiter *waiters = target->waiters;
+    target->waiters = NULL;
+    bool is_news = !target->is_starved || target->forced_cause;
+    if (target->forced_cause) {
+        snprintf(run.cause, sizeof run.cause, "%s", target->forced_cause);
+    } else {
+        snprintf(run.cause, sizeof run.cause, "changed: %s", target->dirty_path);
+    }
+    run.first_event_ns = target->is_dirty ? target->first_event_ns : clock_now_ns();
+    free(target->forced_cause);
+    target->forced_cause = NULL;
+    error_set_errno(&run.err, target->start_failure, "the reload cannot be started: a thread");
+    target->start_failure = 0;
+    target->is_starved = true;
+    target->retry_ns = clock_now_ns() + (uint64_t)RELOAD_RETRY_MS * CLOCK_NS_PER_MS;
+    pthread_mutex_unlock(&run.reloader->lock);
+    if (is_news) { /* an edit is tried again until it succeeds, but logged once */
         keep(&run);
     }
     finish_run(&run, waiters);

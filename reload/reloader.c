@@ -13,30 +13,26 @@
 /* ---- The thread ---- */
 
 static void start_reload_locked(struct reload_target *target) {
-    target->is_busy = true;
-    struct error err;
-    target->start_problem =
-        thread_start(reload_run, target, "reload", &err) == 0 ? 0 : err.sys_errno;
+    struct error err = {0};
+    target->is_busy = true; /* also when it failed: until tell_of_failures_locked() has told */
+    if (thread_start(reload_run, target, "reload", &err) == 0) {
+        target->is_starved = false;
+    }
+    target->start_failure = err.sys_errno;
 }
 
-/* Tell of the reloads that got no thread: the old generations serve on. @lock none held */
-static void keep_without_threads(struct reloader *reloader) {
-    struct reload_target *target;
-    do {
-        int problem = 0;
-        pthread_mutex_lock(&reloader->lock);
-        for (target = reloader->targets; target && !target->start_problem;) {
+/* Out of threads. */
+static void tell_of_failures_locked(struct reloader *reloader) {
+    for (struct reload_target *target = reloader->targets; target;) {
+        if (target->start_failure == 0) {
             target = target->next;
-        }
-        if (target) {
-            problem = target->start_problem;
-            target->start_problem = 0;
+            continue;
         }
         pthread_mutex_unlock(&reloader->lock);
-        if (target) { /* is_busy: it is not removed meanwhile */
-            reload_run_without_thread(target, problem);
-        }
-    } while (target);
+        reload_run_refuse(target);
+        pthread_mutex_lock(&reloader->lock);
+        target = reloader->targets; /* the list may be another now */
+    }
 }
 
 /* Start what is due. @return when the next one is, UINT64_MAX: nothing waits */
@@ -96,10 +92,10 @@ static void *reloader_thread(void *arg) {
         }
         reload_targets_read_events_locked(reloader);
         arm_timer(reloader, start_due_locked(reloader));
+        tell_of_failures_locked(reloader);
         bool is_limit_news = reloader->is_limit_news;
         reloader->is_limit_news = false;
         pthread_mutex_unlock(&reloader->lock);
-        keep_without_threads(reloader);
         if (is_limit_news) {
             struct reload_event event = {.step = RELOAD_STEP_WATCH_LIMIT, .err = &reloader->limit};
             reloader->hooks.event(reloader->hooks.ctx, NULL, &event);
@@ -195,6 +191,11 @@ void reloader_remove(struct reloader *reloader, struct reload_target *target) {
     }
     *at = target->next;
     pthread_mutex_unlock(&reloader->lock);
+    struct error err;
+    error_set(&err, ERR_CLOSED, "it is being removed");
+    reload_run_tell_waiters(
+        target->waiters,
+        &(struct reload_event){.step = RELOAD_STEP_KEPT, .cause = "", .err = &err});
     reload_target_free(target);
 }
 

@@ -106,6 +106,7 @@ enum {
     RELOAD_DEBOUNCE_MAX_MS = 5000, /**< a reload is put off no longer than this */
     RELOAD_POLL_MS = 1000,         /**< where the kernel has no watches left */
     RELOAD_UNREAD_MAX = 32,  /**< files told by RELOAD_STEP_UNREAD: further ones are like them */
+    RELOAD_RETRY_MS = 1000,  /**< when there was no thread for a reload */
     RELOAD_REBUILDS_MAX = 5, /**< generations thrown away because files changed meanwhile */
 };
 
@@ -138,11 +139,13 @@ void reload_target_loaded(struct reload_target *target, const struct error *err)
 
 /**
  * Reload now, whether or not files have changed.
- * @param done  NULL, or called once, on a thread of the reloader, with the last step (switched,
- *              kept, replaced) and its error
+ * @param done  NULL, or called once, on a thread of the reloader or by reloader_remove(), with the
+ *              last step (switched, kept, replaced) and its error
+ * @return 0, or -1: ERR_MEMORY; `done` is not called then
  */
-void reload_target_request(struct reload_target *target, const char *cause,
-                           void (*done)(void *ctx, const struct reload_event *event), void *ctx);
+int reload_target_request(struct reload_target *target, const char *cause,
+                          void (*done)(void *ctx, const struct reload_event *event), void *ctx,
+                          struct error *err);
 
 void *reload_target_user(const struct reload_target *target);
 

@@ -48,12 +48,14 @@ struct reload_target {
     bool is_loaded; /**< the first load is over: until then edits wait */
     bool is_dirty, is_busy, is_removed;
     bool must_watch_all;     /**< when the events that have come are all read */
-    int start_problem;       /**< errno: is_busy is set, but there is no thread; 0: none */
     unsigned dirty_paths;    /**< 1: one path only */
     char dirty_path[256];    /**< the end of the first one */
     uint64_t first_event_ns; /**< CLOCK_MONOTONIC, of this series of events */
     uint64_t last_event_ns;
     char *forced_cause; /**< reload_target_request(); NULL: not asked for */
+    int start_failure;  /**< errno of a reload that could not be started; 0: none */
+    bool is_starved;    /**< no reload could be started since the last that could */
+    uint64_t retry_ns;  /**< is_starved: when an edit is tried again */
     struct waiter *waiters;
     unsigned draining; /**< threads that retire a generation of it */
 };
@@ -112,13 +114,10 @@ void reload_target_tell_unread(struct reload_target *target);
 
 /** Thread body: one reload of `target` (is_busy is set), to its end. */
 void *reload_run(void *target);
-/**
- * What is left of a reload when no thread can be started for it: the edit is noted and told as
- * kept.
- * @param target   is_busy is set
- * @param problem  an errno
- * @thread the reloader's  @lock none held
- */
-void reload_run_without_thread(struct reload_target *target, int problem);
+/** In place of reload_run(), which could not be started (start_failure): the old generation is
+ *  kept, and edits are tried again.  @thread the reloader's  @lock none held */
+void reload_run_refuse(struct reload_target *target);
+/** Call and free each. */
+void reload_run_tell_waiters(struct waiter *waiters, const struct reload_event *event);
 
 #endif

@@ -143,19 +143,27 @@ void reload_target_loaded(struct reload_target *target, const struct error *err)
     reload_targets_wake(reloader);
 }
 
-void reload_target_request(struct reload_target *target, const char *cause,
-                           void (*done)(void *ctx, const struct reload_event *event), void *ctx) {
+int reload_target_request(struct reload_target *target, const char *cause,
+                          void (*done)(void *ctx, const struct reload_event *event), void *ctx,
+                          struct error *err) {
     struct reloader *reloader = target->reloader;
     struct waiter *waiter = done ? malloc(sizeof *waiter) : NULL;
+    char *forced_cause = strdup(cause);
+    if (!forced_cause || (done && !waiter)) {
+        free(waiter);
+        free(forced_cause);
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
     pthread_mutex_lock(&reloader->lock);
     if (waiter) {
         *waiter = (struct waiter){.next = target->waiters, .done = done, .ctx = ctx};
         target->waiters = waiter;
     }
     free(target->forced_cause);
-    target->forced_cause = strdup(cause);
+    target->forced_cause = forced_cause;
     pthread_mutex_unlock(&reloader->lock);
     reload_targets_wake(reloader);
+    return 0;
 }
 
 /* ---- Events ---- */
@@ -219,6 +227,9 @@ uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_
         target->dirty_paths = 2;
         target->last_event_ns = now_ns;
         due_ns = reload_target_quiet_ns_locked(target);
+    }
+    if (target->is_starved && !target->forced_cause && due_ns < target->retry_ns) {
+        due_ns = target->retry_ns;
     }
     return due_ns;
 }

@@ -83,8 +83,14 @@ static void reload_part(struct reload_share *share, struct recyclable *recyclabl
         return;
     }
     *part = (struct reload_part){share, recyclable};
+    struct error err;
     atomic_fetch_add(&recyclable->asked, 1);
-    reload_target_request(recyclable->target, "asked for: fcgi_host reload", finish_part, part);
+    if (reload_target_request(recyclable->target, "asked for: fcgi_host reload", finish_part, part,
+                              &err) != 0) {
+        atomic_fetch_sub(&recyclable->asked, 1);
+        free(part);
+        note_result(share, RELOAD_STEP_KEPT, err.text);
+    }
 }
 
 void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names) {

@@ -27,6 +27,12 @@ struct timespec clock_deadline(uint64_t ms) {
     return clock_deadline_ns(ms * CLOCK_NS_PER_MS);
 }
 
+uint64_t clock_left_ns(const struct timespec *deadline) {
+    uint64_t at = (uint64_t)deadline->tv_sec * CLOCK_NS_PER_S + (uint64_t)deadline->tv_nsec;
+    uint64_t now = clock_now_ns();
+    return at > now ? at - now : 0;
+}
+
 int clock_cond_init(pthread_cond_t *cond) {
     pthread_condattr_t attributes;
     int failure = pthread_condattr_init(&attributes);

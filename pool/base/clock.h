@@ -24,6 +24,8 @@ struct timespec clock_timespec(uint64_t ns);
 /** The point `ms` milliseconds, or `ns` nanoseconds, from now. */
 struct timespec clock_deadline(uint64_t ms);
 struct timespec clock_deadline_ns(uint64_t ns);
+/** Nanoseconds from now until `deadline`; 0 when it has passed. */
+uint64_t clock_left_ns(const struct timespec *deadline);
 
 /** A condition variable that measures time by CLOCK_MONOTONIC. @return 0, or an errno */
 int clock_cond_init(pthread_cond_t *cond);

@@ -95,9 +95,9 @@ Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_nex
     save(path, "2");
     await(&s_kept);
     cr_expect(strstr(s_cause, "app.py") != NULL, "%s", s_cause);
-    cr_expect(strstr(s_error, "no thread can be started") != NULL, "%s", s_error);
+    cr_expect(strstr(s_error, "cannot be started") != NULL, "%s", s_error);
 
-    reload_target_request(target, "asked", note_told, NULL);
+    cr_assert(eq(int, reload_target_request(target, "asked", note_told, NULL, NULL), 0));
     await(&s_kept);
     cr_expect(eq(str, s_cause, (char *)"asked"));
 

@@ -201,7 +201,7 @@ static void asked(void *ctx, const struct reload_event *event) {
 
 Test(reloader, a_request_reloads_unchanged_files_and_tells_how_it_went) {
     enum reload_step told = RELOAD_STEP_WATCH_LIMIT;
-    reload_target_request(s_target, "asked", asked, &told);
+    cr_assert_eq(reload_target_request(s_target, "asked", asked, &told, NULL), 0);
     await_step(RELOAD_STEP_RETIRED, 1);
     reloader_free(s_reloader);
     s_reloader = NULL;
@@ -261,4 +261,54 @@ Test(reloader, reloads_in_quick_succession_leave_the_generation_that_is_looked_a
     reloader_free(s_reloader); /* waits for those that look */
     s_reloader = NULL;
     cr_expect(s_is_still_there);
+}
+
+/** Threads that are started from here on cannot be (true), or can be again. */
+static void starve_of_threads(bool is_starved) {
+    static size_t s_stack_bytes;
+    pthread_attr_t attributes;
+    cr_assert_eq(pthread_getattr_default_np(&attributes), 0);
+    if (is_starved) {
+        cr_assert_eq(pthread_attr_getstacksize(&attributes, &s_stack_bytes), 0);
+    }
+    size_t bytes = is_starved ? (size_t)1 << 46 : s_stack_bytes;
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, bytes), 0);
+    cr_assert_eq(pthread_setattr_default_np(&attributes), 0);
+    pthread_attr_destroy(&attributes);
+}
+
+Test(reloader, a_request_that_cannot_be_started_is_answered) {
+    enum reload_step told = RELOAD_STEP_WATCH_LIMIT;
+    starve_of_threads(true);
+    cr_assert_eq(reload_target_request(s_target, "asked", asked, &told, NULL), 0);
+    await_step(RELOAD_STEP_KEPT, 1);
+    cr_expect_not_null(strstr(s_error, "cannot be started"), "%s", s_error);
+    cr_expect_str_eq(s_cause, "asked");
+    starve_of_threads(false);
+    reloader_free(s_reloader); /* waits for the answer */
+    s_reloader = NULL;
+    cr_expect_eq(told, RELOAD_STEP_KEPT);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+}
+
+Test(reloader, an_edit_that_cannot_be_taken_up_is_told_once_and_taken_up_when_it_can_be) {
+    starve_of_threads(true);
+    save("def name(): return 'two'");
+    await_step(RELOAD_STEP_KEPT, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "one");
+    starve_of_threads(false);
+    await_step(RELOAD_STEP_SWITCHED, 1);
+    cr_expect_str_eq(fixture_call(s_app, "name"), "two");
+    cr_expect_eq(s_steps[RELOAD_STEP_KEPT], 1);
+}
+
+Test(reloader, a_request_to_a_target_that_goes_is_answered) {
+    enum reload_step told = RELOAD_STEP_WATCH_LIMIT;
+    struct reload_target *target;
+    const struct reload_target_options options = {.interpreter = pool_app_interpreter(s_app),
+                                                  .base = s_base};
+    cr_assert_eq(reloader_add(s_reloader, &options, &target, NULL), 0); /* is never loaded */
+    cr_assert_eq(reload_target_request(target, "asked", asked, &told, NULL), 0);
+    reloader_remove(s_reloader, target);
+    cr_expect_eq(told, RELOAD_STEP_KEPT);
 }

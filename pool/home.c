@@ -179,6 +179,7 @@ static bool tell_built(struct generation *generation, const struct error *failur
 static void wait_until_alone(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->changed); /* its last job is done */
     while (!generation->is_leaving || generation->threads_alive > 0 || generation->runners) {
         pthread_cond_wait(&pool->changed, &pool->lock);
     }

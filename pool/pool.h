@@ -213,6 +213,14 @@ void pool_batch_begin(void);
 void pool_batch_end(void);
 
 /**
+ * The job that a thread of `generation` runs is answered, but the thread does not come back from
+ * it: nothing waits for that job any more before the generation is ended.
+ * @param thread_ident  lease->thread_ident
+ * @pre the job has not ended, and does not before this returns  @thread any  @tstate none
+ */
+void pool_give_up_job(struct generation *generation, unsigned long thread_ident);
+
+/**
  * Mark an application failed (pool_submit() then answers ERR_FAILED, waiting jobs are abandoned),
  * or, with `why` NULL, as loading (jobs wait).
  */

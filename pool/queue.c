@@ -275,6 +275,24 @@ bool queue_thread_is_busy(struct queue_thread *thread) {
     return is_busy;
 }
 
+void queue_thread_give_up(struct queue_thread *thread) {
+    struct queue *queue = thread->queue;
+    pthread_mutex_lock(&queue->lock);
+    if (thread->is_busy && !thread->is_given_up) {
+        thread->is_given_up = true;
+        queue->in_flight--;
+        note_drained_locked(queue);
+    }
+    pthread_mutex_unlock(&queue->lock);
+}
+
+bool queue_thread_is_given_up(struct queue_thread *thread) {
+    pthread_mutex_lock(&thread->queue->lock);
+    bool is_given_up = thread->is_given_up;
+    pthread_mutex_unlock(&thread->queue->lock);
+    return is_given_up;
+}
+
 /** @return whether a post will or may come; false: the thread may leave */
 static bool is_post_due(struct queue_thread *thread) {
     pthread_mutex_lock(&thread->queue->lock);
@@ -344,7 +362,10 @@ struct job *queue_next(struct queue_thread *thread) {
     struct queue_thread *next = NULL;
     pthread_mutex_lock(&queue->lock);
     thread->is_busy = false;
-    queue->in_flight--;
+    if (!thread->is_given_up) {
+        queue->in_flight--;
+    }
+    thread->is_given_up = false;
     queue->finished++;
     if (!thread->is_dismissed) {
         queue->busy--;

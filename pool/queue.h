@@ -51,6 +51,7 @@ struct queue_thread {
     bool is_woken;     /**< a post has come or is about to */
     bool is_dismissed; /**< takes no more jobs */
     bool is_busy;      /**< has a job */
+    bool is_given_up;  /**< its job is no longer counted as in flight */
     bool is_postponed; /**< has no thread yet */
 };
 
@@ -129,6 +130,9 @@ void queue_thread_join(struct queue_thread *thread);
 /** Dismiss a thread that is in no crew.  One that was dismissed already stays so. */
 void queue_thread_dismiss(struct queue_thread *thread);
 bool queue_thread_is_busy(struct queue_thread *thread);
+/** The thread does not come back from its job: do not count the job as in flight any more. */
+void queue_thread_give_up(struct queue_thread *thread);
+bool queue_thread_is_given_up(struct queue_thread *thread);
 
 /**
  * Sleep until there is something to do.

@@ -7,6 +7,18 @@ static bool is_drained_locked(const struct generation *generation) {
     return generation->phase != HOME_LOADING && generation->phase != HOME_SERVING;
 }
 
+/** The same, or only threads are left that do not come back (pool_give_up_job()). */
+static bool is_drained_as_far_as_possible_locked(const struct generation *generation) {
+    bool has_given_up = false, has_other = generation->runners != NULL;
+    for (size_t i = 0; i < generation->thread_count; i++) {
+        struct queue_thread *thread = &generation->threads[i].waiting;
+        bool is_given_up = queue_thread_is_given_up(thread);
+        has_given_up |= is_given_up;
+        has_other |= !is_given_up && queue_thread_is_busy(thread);
+    }
+    return is_drained_locked(generation) || (has_given_up && !has_other);
+}
+
 static bool is_over_locked(const struct generation *generation) {
     return generation->phase == HOME_GONE || generation->phase == HOME_PARKED;
 }
@@ -30,6 +42,19 @@ static bool wait_for_ms(struct generation *generation,
                         bool (*is_true)(const struct generation *generation), unsigned ms) {
     struct timespec deadline = clock_deadline(ms);
     return wait_until(generation, is_true, &deadline);
+}
+
+void pool_give_up_job(struct generation *generation, unsigned long thread_ident) {
+    struct pool *pool = generation->interpreter->pool;
+    for (size_t i = 0; i < generation->thread_count; i++) {
+        struct serving_thread *thread = &generation->threads[i];
+        if (queue_thread_is_busy(&thread->waiting) && thread->lease.thread_ident == thread_ident) {
+            queue_thread_give_up(&thread->waiting);
+        }
+    }
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void retirement_begin(struct generation *generation) {
@@ -57,7 +82,8 @@ void retirement_begin(struct generation *generation) {
  */
 static bool wait_for_end(struct generation *generation, const struct timespec *drain_deadline) {
     unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
-    if (!wait_until(generation, is_drained_locked, drain_deadline)) {
+    wait_until(generation, is_drained_as_far_as_possible_locked, drain_deadline);
+    if (!wait_for_ms(generation, is_drained_locked, 0)) {
         interrupter_start(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
         bool is_drained = wait_for_ms(generation, is_drained_locked, stop_ms);
         interrupter_stop(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);

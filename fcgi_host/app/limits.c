@@ -22,7 +22,7 @@ enum {
 };
 
 /** What has been done about a request: bits of scoreboard_slot.notices. */
-enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4 };
+enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4, NOTICE_ANSWERED = 8 };
 
 static void wake_limits(struct limits *limits) {
     eventfd_write(limits->wake_fd, 1); /* a full counter wakes as well */
@@ -122,32 +122,63 @@ static uint64_t minimum(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
 
-/** Do what is due about one request. @return when to look again */
-static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *slot,
-                                const struct slot_view *view, uint64_t now_ns) {
+/** Log a request that is slow. @return when that is due, UINT64_MAX: never again */
+static uint64_t look_for_slow(struct scoreboard_slot *slot, const struct slot_view *view,
+                              uint64_t now_ns) {
+    char what[64];
+    uint64_t slow_ns = view->started_ns + view->facts.slow_s * CLOCK_NS_PER_S;
+    if (!view->facts.slow_s) {
+        return UINT64_MAX;
+    }
+    if (now_ns < slow_ns) {
+        return slow_ns;
+    }
+    if (set_notice(slot, NOTICE_SLOW)) {
+        snprintf(what, sizeof what, "runs for %u s", view->facts.slow_s);
+        log_line_with_stack(LOG_WARN, "request.slow", view, what);
+    }
+    return UINT64_MAX;
+}
+
+/** Answer a request whose thread does not come back from it. @return when to try again */
+static uint64_t answer_request(struct limits *limits, struct scoreboard_slot *slot,
+                               const struct slot_view *view, uint64_t now_ns) {
+    const struct limits_options *options = &limits->options;
+    const char *what = NULL;
+    bool is_done = true;
+    if (limits_pin(slot, view)) {
+        unsigned index = (unsigned)(slot - options->board->slots);
+        is_done = options->answer(options->ctx, index, view, &what);
+        limits_unpin(slot);
+    }
+    if (!is_done) {
+        return now_ns + LIMITS_TRY_AGAIN_MS * CLOCK_NS_PER_MS;
+    }
+    set_notice(slot, NOTICE_ANSWERED);
+    if (what) {
+        const struct log_about about = {.app = view->facts.app,
+                                        .request_id = view->facts.request_id};
+        log_line(LOG_ERROR, "request.timeout", &about, "%s: %s, its thread does not come back",
+                 view->facts.line, what);
+    }
+    return UINT64_MAX;
+}
+
+/** The same as look_at_request(), for a request that is out of time. */
+static uint64_t look_at_late_request(struct limits *limits, struct scoreboard_slot *slot,
+                                     const struct slot_view *view, uint64_t timeout_ns,
+                                     uint64_t now_ns) {
+    uint64_t answer_ns = timeout_ns + LIMITS_ANSWER_AFTER_MS * CLOCK_NS_PER_MS;
+    uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * CLOCK_NS_PER_MS;
     uint64_t next_ns = UINT64_MAX;
     char what[64];
-    if (view->facts.slow_s) {
-        uint64_t slow_ns = view->started_ns + view->facts.slow_s * CLOCK_NS_PER_S;
-        if (now_ns < slow_ns) {
-            next_ns = slow_ns;
-        } else if (set_notice(slot, NOTICE_SLOW)) {
-            snprintf(what, sizeof what, "runs for %u s", view->facts.slow_s);
-            log_line_with_stack(LOG_WARN, "request.slow", view, what);
-        }
-    }
-    if (!view->facts.timeout_s) {
-        return next_ns;
-    }
-    uint64_t timeout_ns = view->started_ns + view->facts.timeout_s * CLOCK_NS_PER_S;
-    uint64_t stuck_ns = timeout_ns + LIMITS_STUCK_AFTER_MS * CLOCK_NS_PER_MS;
-    if (now_ns < timeout_ns) {
-        return minimum(next_ns, timeout_ns);
-    }
     if (set_notice(slot, NOTICE_TIMEOUT)) {
         snprintf(what, sizeof what, "ran out of its %u s", view->facts.timeout_s);
         log_line_with_stack(LOG_ERROR, "request.timeout", view, what);
         limits->raise_timeout(slot, view);
+    }
+    if (limits->options.answer && !(atomic_load(&slot->notices) & NOTICE_ANSWERED)) {
+        next_ns = now_ns < answer_ns ? answer_ns : answer_request(limits, slot, view, now_ns);
     }
     if (now_ns < stuck_ns) {
         return minimum(next_ns, stuck_ns);
@@ -157,6 +188,19 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
         limits->options.replace(limits->options.ctx, "a request is stuck", true);
     }
     return next_ns;
+}
+
+/** Do what is due about one request. @return when to look again */
+static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *slot,
+                                const struct slot_view *view, uint64_t now_ns) {
+    uint64_t next_ns = look_for_slow(slot, view, now_ns);
+    uint64_t timeout_ns = view->started_ns + view->facts.timeout_s * CLOCK_NS_PER_S;
+    if (!view->facts.timeout_s) {
+        return next_ns;
+    }
+    return minimum(next_ns, now_ns < timeout_ns
+                                ? timeout_ns
+                                : look_at_late_request(limits, slot, view, timeout_ns, now_ns));
 }
 
 /** Look at every request that runs. @return when to look again */

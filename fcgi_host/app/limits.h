@@ -5,8 +5,9 @@
  *
  * A slow request's Python stack is logged ([request.slow]).
  * When a request runs out of time, its stack is logged ([request.timeout]) and
- * fcgi_host.RequestTimeout is raised in its thread.  If the request still runs five seconds later,
- * it is stuck in C, and the worker asks to be replaced.
+ * fcgi_host.RequestTimeout is raised in its thread.  If the request still runs a second later, it
+ * is answered without that thread; five seconds later the thread is stuck in C, and the worker asks
+ * to be replaced.
  */
 #ifndef FCGI_HOST_APP_LIMITS_H
 #define FCGI_HOST_APP_LIMITS_H
@@ -25,6 +26,15 @@ struct limits_options {
     unsigned max_rss_mb; /**< 0: none */
     /** Ask for a worker replacement. @param is_urgent  this worker cannot go on @thread limits */
     void (*replace)(void *ctx, const char *why, bool is_urgent);
+    /**
+     * Answer a request in place of its thread, which does not come back in time.  The request's
+     * lease lasts until this returns.  Optional.
+     * @param[out] ret_what  what was done, for the log; NULL: nothing, the request has just ended
+     * @return false: its thread is using the request at this moment, try again
+     * @thread limits
+     */
+    bool (*answer)(void *ctx, unsigned slot_index, const struct slot_view *view,
+                   const char **ret_what);
     void *ctx;
 };
 

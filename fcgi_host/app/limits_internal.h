@@ -9,6 +9,10 @@
 enum {
     /** RequestTimeout has been raised in Python: a request that runs on so long is stuck in C. */
     LIMITS_STUCK_AFTER_MS = 5000,
+    /** The same: the application has had its chance to answer, the web server waits. */
+    LIMITS_ANSWER_AFTER_MS = 1000,
+    /** A serving thread that uses its request, which never takes long, is asked again. */
+    LIMITS_TRY_AGAIN_MS = 20,
     /** Reading the resident memory costs some microseconds: too much after each request. */
     LIMITS_RSS_CHECK_MS = 1000,
 };
@@ -35,6 +39,14 @@ int limits_init(struct limits *limits, const struct limits_options *options, str
  * @thread limits
  */
 uint64_t limits_look(struct limits *limits, uint64_t now_ns);
+
+/**
+ * Keep the thread that serves this request from ending the request's lease, if that thread still
+ * serves it.  Only once NOTICE_TIMEOUT is set: limits_end() waits only then.
+ * @return false: the request has ended; true: the caller must call limits_unpin()  @thread any
+ */
+bool limits_pin(struct scoreboard_slot *slot, const struct slot_view *view);
+void limits_unpin(struct scoreboard_slot *slot);
 
 /**
  * Raise fcgi_host.RequestTimeout in the thread that serves this request, if that thread still

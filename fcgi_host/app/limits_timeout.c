@@ -56,7 +56,16 @@ static int raise_attached(void *arg, struct error *err) {
     return 0;
 }
 
-static void unpin_slot(struct scoreboard_slot *slot) {
+bool limits_pin(struct scoreboard_slot *slot, const struct slot_view *view) {
+    atomic_fetch_add(&slot->pins, 1);
+    if (atomic_load(&slot->sequence) == view->sequence) {
+        return true;
+    }
+    limits_unpin(slot);
+    return false;
+}
+
+void limits_unpin(struct scoreboard_slot *slot) {
     pthread_mutex_lock(&s_lock);
     atomic_fetch_sub(&slot->pins, 1);
     pthread_cond_broadcast(&s_unpinned);
@@ -69,7 +78,7 @@ static void *raise_timeout(void *arg) {
     if (pool_run(timeout->generation, raise_attached, timeout, &err)) {
         log_line(LOG_WARN, "request.timeout", NULL, "cannot raise RequestTimeout: %s", err.text);
     }
-    unpin_slot(timeout->slot);
+    limits_unpin(timeout->slot);
     free(timeout);
     return NULL;
 }
@@ -81,10 +90,10 @@ void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *
     }
     *timeout = (struct request_timeout){slot, view->sequence, view->facts.python_ident,
                                         view->facts.generation};
-    atomic_fetch_add(&slot->pins, 1);
-    if (atomic_load(&slot->sequence) != view->sequence ||
-        thread_start(raise_timeout, timeout, "timeout", NULL) != 0) {
-        unpin_slot(slot);
+    if (!limits_pin(slot, view)) {
+        free(timeout);
+    } else if (thread_start(raise_timeout, timeout, "timeout", NULL) != 0) {
+        limits_unpin(slot);
         free(timeout);
     }
 }

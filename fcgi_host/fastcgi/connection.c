@@ -45,6 +45,7 @@ void connection_reset_request(struct connection *c) {
     }
     reset_response(&c->response);
     c->body.is_lost = false;
+    c->is_taken_over = false;
     c->mode = MODE_RECEIVE;
 }
 
@@ -157,6 +158,14 @@ static void note_request_end(struct returns *returns) {
     }
 }
 
+void connection_close_fd(struct connection *c) {
+    if (c->is_taken_over) {
+        shutdown(c->fd, SHUT_RDWR);
+    }
+    close(c->fd);
+    c->fd = -1;
+}
+
 void connection_close(struct connection *c) {
     struct returns *returns = c->returns;
     if (c->is_registered) {
@@ -164,8 +173,7 @@ void connection_close(struct connection *c) {
         epoll_ctl(returns->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
         c->is_registered = false;
     }
-    close(c->fd);
-    c->fd = -1;
+    connection_close_fd(c);
     if (c->body.spool.end > 0) {
         body_spool_clear(&c->body.spool);
     }

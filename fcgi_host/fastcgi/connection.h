@@ -90,6 +90,9 @@ struct connection {
     bool is_registered; /**< with epoll */
     bool is_eof;        /**< the peer sends nothing more (it may still read) */
     bool is_gone;       /**< nothing can be sent */
+    /** Taken from a thread (hold.h) that may be waiting for `fd`: closing alone would neither wake
+     *  that thread nor be seen by the peer. */
+    bool is_taken_over;
 
     struct record_reader reader;
     struct connection_body body;         /**< @thread serving */
@@ -163,6 +166,8 @@ void connection_refuse_request(struct connection *connection, const char *respon
  *  @thread intake */
 bool connection_note_edge(struct connection *connection, bool is_hang_up);
 
+/** Close the descriptor, however it is used. @thread owner */
+void connection_close_fd(struct connection *connection);
 /** Close the socket. @thread serving (the owner); afterwards it is the intake's */
 void connection_close(struct connection *connection);
 /**

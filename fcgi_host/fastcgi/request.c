@@ -46,14 +46,14 @@ static void complete_response(struct connection *c) {
     }
 }
 
-/* Send all that is pending.  On the intake thread, which must not wait, keep the rest for later.
+/* Send all that is pending.  On a thread that must not wait, keep the rest for the intake thread.
  * @return 0, 1 some is left, -1 the peer is gone */
 static int send_output(struct connection *c) {
     int result = connection_send(c);
     if (result != 1) {
         return result;
     }
-    if (pthread_equal(pthread_self(), c->returns->thread)) {
+    if (c->is_taken_over || pthread_equal(pthread_self(), c->returns->thread)) {
         return request_own_output(c) < 0 ? -1 : 1;
     }
     return request_wait_sent(c, NULL);
@@ -101,6 +101,7 @@ static void close_visibly_cut(struct connection *c) {
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct connection *c = connection_of(request);
     assert(end != REQUEST_OVERLOADED || !c->response.has_sent);
+    request->hold = NULL; /* no other thread takes it any more */
     free(request->path_storage);
     request->path_storage = NULL;
     if (end == REQUEST_CUT || c->is_gone) {
@@ -127,6 +128,19 @@ void request_finish(struct request *request, enum request_end end, uint32_t app_
         }
     }
     hand_back_connection(c);
+}
+
+enum request_progress request_take_over(struct request *request) {
+    struct connection *c = connection_of(request);
+    request->hold = NULL;
+    c->is_taken_over = true;
+    if (record_writer_is_pending(&c->response.writer)) {
+        return REQUEST_HALF_SENT; /* of bytes that are the other thread's */
+    }
+    if (c->response.has_ended_stream) {
+        return REQUEST_ANSWERED;
+    }
+    return c->response.has_sent ? REQUEST_HALF_SENT : REQUEST_UNANSWERED;
 }
 
 bool request_finish_is_quick(const struct request *request) {

@@ -13,7 +13,9 @@
  * sent later.
  *
  * @owns   the connection owns the request and the bytes behind its parameters
- * @thread between hand-over and request_finish(): the serving thread only
+ * @thread between hand-over and request_finish(): the serving thread only.  With a hold, within
+ *         hold_enter() and hold_leave() only; a call that waits fails with ERR_CLOSED when the
+ *         request is taken meanwhile, and has not touched the request since
  */
 #ifndef FCGI_HOST_FASTCGI_REQUEST_H
 #define FCGI_HOST_FASTCGI_REQUEST_H
@@ -30,6 +32,7 @@
 
 struct application;
 struct connection;
+struct request_hold;
 
 struct request {
     struct job job;
@@ -42,6 +45,8 @@ struct request {
     char id[32];            /**< this host's own: "<pid>-<counter>", unique while the host runs */
     int64_t content_length; /**< CONTENT_LENGTH; -1: absent or empty */
     uint64_t accepted_ns;   /**< CLOCK_MONOTONIC when its header was complete */
+    /** The serving thread's (hold.h), where another thread may take the request; mostly NULL. */
+    struct request_hold *hold;
 
     /* Filled by the worker, from the route (cgi/route.h). */
     struct application *application;
@@ -130,6 +135,15 @@ enum request_end {
  *         STDIN is at its end it does not block and may be called attached
  */
 void request_finish(struct request *request, enum request_end end, uint32_t app_status);
+/** How far the response of a request has come. */
+enum request_progress {
+    REQUEST_UNANSWERED, /**< nothing was sent */
+    REQUEST_HALF_SENT,  /**< some was: only REQUEST_CUT is possible */
+    REQUEST_ANSWERED,   /**< all was, but for the end of the request */
+};
+/** The caller has taken the request with hold_take() from a thread that does not come back.  From
+ *  now on the request has no hold, and no call waits for the peer.  @tstate none */
+enum request_progress request_take_over(struct request *request);
 /** Whether request_finish(REQUEST_COMPLETE) would not block now. */
 bool request_finish_is_quick(const struct request *request);
 

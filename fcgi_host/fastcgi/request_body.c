@@ -138,8 +138,11 @@ ssize_t request_read(struct request *request, void *buffer, size_t size, struct 
         if (status != BODY_WAIT) {
             return report_status(c, status, total, err);
         }
-        struct pollfd wanted = {.fd = c->fd, .events = POLLIN};
-        int ready = poll(&wanted, 1, REQUEST_STALL_MS);
+        short events;
+        int ready = request_poll(c, POLLIN, &events, err);
+        if (ready == -2) {
+            return -1;
+        }
         if (ready == 0) {
             return error_set(err, ERR_TIMEOUT, "no byte of the request body for %d s",
                              REQUEST_STALL_MS / 1000);

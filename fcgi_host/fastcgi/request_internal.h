@@ -20,6 +20,11 @@ enum {
 /** Take in what has arrived, so that an abort is seen; body bytes go to the spool's memory. */
 void request_look(struct connection *connection);
 
+/** Wait for events of the socket.  Another thread may take the request meanwhile: then the
+ *  connection must not be touched any more.
+ *  @return as poll(), -1 also for a signal; -2 with ERR_CLOSED: taken  @tstate none: blocks */
+int request_poll(struct connection *connection, short events, short *ret_events, struct error *err);
+
 /** Wait until the whole response is sent, taking in the body. @return 0, -1 gone (is_gone is set)
  *  @tstate none: blocks */
 int request_wait_sent(struct connection *connection, struct error *err);

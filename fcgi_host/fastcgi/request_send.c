@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/fastcgi/request_internal.h"
 
@@ -70,26 +71,43 @@ void request_cut(struct connection *c) {
     }
 }
 
+int request_poll(struct connection *c, short events, short *ret_events, struct error *err) {
+    struct pollfd wanted = {.fd = c->fd, .events = events};
+    struct request_hold *hold = c->request.hold;
+    if (hold) {
+        hold_wait(hold);
+    }
+    int ready = poll(&wanted, 1, REQUEST_STALL_MS);
+    int failure = errno;
+    if (hold && !hold_resume(hold)) {
+        error_set(err, ERR_CLOSED, "the request ran out of its time");
+        return -2;
+    }
+    *ret_events = ready > 0 ? wanted.revents : 0;
+    errno = failure;
+    return ready;
+}
+
 int request_wait_writable(struct connection *c, struct error *err) {
     bool takes_in = true;
     for (;;) {
-        struct pollfd wanted = {.fd = c->fd, .events = POLLOUT};
-        if (takes_in) {
-            wanted.events |= POLLIN;
+        short events;
+        int ready = request_poll(c, takes_in ? POLLOUT | POLLIN : POLLOUT, &events, err);
+        if (ready == -2) {
+            return -1;
         }
-        int ready = poll(&wanted, 1, REQUEST_STALL_MS);
         if (ready == 0) {
             c->is_gone = true;
             return error_set(err, ERR_TIMEOUT,
                              "the web server took no byte of the response for %d s",
                              REQUEST_STALL_MS / 1000);
         }
-        if (ready > 0 && (wanted.revents & POLLIN)) {
+        if (events & POLLIN) {
             takes_in =
                 connection_take_in(c, c->response.has_ended_stream ? TAKE_IN_DISCARD : TAKE_IN_KEEP,
                                    SPOOL_MEMORY_BYTES);
         }
-        if (ready > 0 && (wanted.revents & (POLLOUT | POLLERR | POLLHUP))) {
+        if (events & (POLLOUT | POLLERR | POLLHUP)) {
             return 0; /* the write that follows reports an error */
         }
     }

@@ -19,8 +19,7 @@ void intake_close(struct intake *intake, struct intake_connection *c) {
         c->is_ready = false;
     }
     intake_unregister(intake, c);
-    close(c->base.fd);
-    c->base.fd = -1;
+    connection_close_fd(&c->base);
     SLIST_INSERT_HEAD(&intake->connections.closed, c, free_link);
 }
 

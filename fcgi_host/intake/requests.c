@@ -29,6 +29,7 @@ static void fill_request(struct intake_requests *requests, struct connection *c)
     request->content_length = reader->params.content_length;
     request->accepted_ns = clock_now_ns();
     request->application = NULL;
+    request->hold = NULL;
     request->script_name = request->path_info = (struct slice){NULL, 0};
     request->path_storage = NULL;
     make_id(requests, request->id);

@@ -11,6 +11,7 @@
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
@@ -80,6 +81,7 @@ static void serve_request(struct job *job, const struct lease *lease) {
     crash_thread_start();
     struct scoreboard_slot *slot =
         limits_begin(application->limits, lease, application, request->id, line);
+    takeover_begin(slot, request);
     wsgi_run(job, lease); /* frees the request */
     uint64_t ended_ns = limits_end(application->limits, slot, application);
     latency_add(application->latency, ended_ns - accepted_ns);

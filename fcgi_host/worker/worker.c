@@ -17,6 +17,7 @@
 #include "fcgi_host/worker/hooks.h"
 #include "fcgi_host/worker/loading.h"
 #include "fcgi_host/worker/messages.h"
+#include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
@@ -184,6 +185,7 @@ static int start_pool(struct worker *worker, struct error *err) {
         .board = worker->start->board,
         .max_rss_mb = worker->start->config->max_rss_mb,
         .replace = ask_replacement,
+        .answer = takeover_answer,
         .ctx = worker,
     };
     hooks_fill(&worker->loader, &hooks);

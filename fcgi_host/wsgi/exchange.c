@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/fastcgi/hold.h"
+
 /* Parts of one write: head, block. */
 enum { MAX_PARTS = 2 };
 
@@ -15,6 +17,9 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
     if (exchange) {
         exchange->vectorcall = call;
         exchange->request = request;
+        exchange->hold = request->hold;
+        memcpy(exchange->request_id, request->id, sizeof exchange->request_id);
+        exchange->is_authorizer = request->role == ROLE_AUTHORIZER;
         response_init(&exchange->response);
         exchange->deferred = NULL;
         exchange->deferred_bytes = 0;
@@ -26,6 +31,33 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
         exchange->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     }
     return exchange;
+}
+
+static int set_finished(struct error *err) {
+    return error_set(err, ERR_FAILED, "the request is finished");
+}
+
+/* Like exchange_enter(), for a thread that has seen that the exchange is not closed. */
+static bool enter_open(struct exchange *exchange, struct error *err) {
+    if (exchange->hold && !hold_enter(exchange->hold)) {
+        error_set(err, ERR_CLOSED, "the request ran out of its time");
+        return false;
+    }
+    return true;
+}
+
+struct request *exchange_enter(struct exchange *exchange, struct error *err) {
+    if (!exchange->request) {
+        set_finished(err);
+        return NULL;
+    }
+    return enter_open(exchange, err) ? exchange->request : NULL;
+}
+
+void exchange_leave(struct exchange *exchange) {
+    if (exchange->hold) {
+        hold_leave(exchange->hold);
+    }
 }
 
 static PyThreadState *detach_and_lock(struct exchange *exchange) {
@@ -52,10 +84,6 @@ void exchange_close(struct exchange *exchange) {
     unlock_and_attach(exchange, tstate);
 }
 
-static int set_finished(struct error *err) {
-    return error_set(err, ERR_FAILED, "the request is finished");
-}
-
 /* A peer that takes nothing for minutes counts as gone (request.h). */
 static int note_send_failure(struct exchange *exchange, int result, const struct error *err) {
     if (result < 0 && (err->code == ERR_CLOSED || err->code == ERR_TIMEOUT)) {
@@ -66,14 +94,15 @@ static int note_send_failure(struct exchange *exchange, int result, const struct
     return result;
 }
 
-/* Wait until the bytes that request_send() could not send at once are sent.  No thread is within a
- * call, so the lock is free; it is taken while still attached, because these bytes must be sent
- * before those of another thread. */
+/* Wait until the bytes that request_send() could not send at once are sent, and leave.  No thread
+ * is within a call, so the lock is free; it is taken while still attached, because these bytes must
+ * be sent before those of another thread. */
 static int flush_output(struct exchange *exchange, struct request *request, struct error *err) {
     exchange->busy++;
     pthread_mutex_lock(&exchange->lock);
     PyThreadState *tstate = PyEval_SaveThread();
     int result = request_flush(request, err);
+    exchange_leave(exchange);
     unlock_and_attach(exchange, tstate);
     return result;
 }
@@ -86,12 +115,13 @@ static int send_after_it(struct exchange *exchange, struct request *request,
     int result = 0;
     if (exchange->closed) {
         result = set_finished(err);
+    } else if (!exchange->has_last && !enter_open(exchange, err)) {
+        result = -1;
     } else if (!exchange->has_last) {
         exchange->has_last = flags & SEND_LAST;
         result = request_send(request, parts, count, flags, err);
-    }
-    if (result == 1) {
-        result = request_flush(request, err);
+        result = result == 1 ? request_flush(request, err) : result;
+        exchange_leave(exchange);
     }
     unlock_and_attach(exchange, tstate);
     return result;
@@ -102,25 +132,26 @@ static int send_after_it(struct exchange *exchange, struct request *request,
 static int transmit_parts(struct exchange *exchange, const struct iovec *parts, int count,
                           unsigned flags, struct error *err) {
     struct request *request = exchange->request;
-    int result;
+    int result = -1;
     if (!request) {
         return set_finished(err);
     }
     if (exchange->busy > 0) {
         result = send_after_it(exchange, request, parts, count, flags, err);
-    } else {
+    } else if (enter_open(exchange, err)) {
         exchange->has_last = flags & SEND_LAST;
         result = request_send(request, parts, count, flags, err);
         if (result == 1) {
             result = flush_output(exchange, request, err);
+        } else {
+            exchange_leave(exchange);
         }
     }
     return note_send_failure(exchange, result, err);
 }
 
 bool exchange_is_deferred(const struct exchange *exchange) {
-    return exchange->request && exchange->request->role == ROLE_AUTHORIZER &&
-           exchange->response.status == 200;
+    return exchange->request && exchange->is_authorizer && exchange->response.status == 200;
 }
 
 static bool has_body(const struct exchange *exchange) {
@@ -257,9 +288,12 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
     int result = 0;
     if (exchange->closed) {
         result = set_finished(err);
+    } else if (!exchange->has_last && !enter_open(exchange, err)) {
+        result = -1;
     } else if (!exchange->has_last) {
         exchange->has_last = !cut;
         result = request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
+        exchange_leave(exchange);
     }
     unlock_and_attach(exchange, tstate);
     exchange->phase = cut ? EXCHANGE_CUT : EXCHANGE_ENDED;
@@ -273,19 +307,37 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
     }
     ssize_t result = -1;
     bool must_wait = exchange->busy > 0;
-    if (!must_wait) {
+    if (!must_wait && enter_open(exchange, err)) {
         result = request_read_ready(request, buffer, size, err);
         must_wait = result < 0 && err->code == ERR_BUSY;
+        exchange_leave(exchange);
     }
     if (must_wait) {
         PyThreadState *tstate = detach_and_lock(exchange);
-        result = exchange->closed ? set_finished(err) : request_read(request, buffer, size, err);
+        if (exchange->closed) {
+            set_finished(err);
+        } else if (enter_open(exchange, err)) {
+            result = request_read(request, buffer, size, err);
+            exchange_leave(exchange);
+        }
         unlock_and_attach(exchange, tstate);
     }
     if (result < 0 && err->code == ERR_CLOSED) {
         exchange->peer_has_gone = true;
     }
     return result;
+}
+
+bool exchange_is_peer_gone(struct exchange *exchange) {
+    struct error err;
+    /* A thread that waits for the peer sees for itself when the peer goes. */
+    if (exchange->peer_has_gone || !exchange->request || exchange->busy > 0) {
+        return exchange->peer_has_gone;
+    }
+    struct request *request = exchange_enter(exchange, &err);
+    exchange->peer_has_gone = !request || request_is_aborted(request);
+    exchange_leave(exchange);
+    return exchange->peer_has_gone;
 }
 
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size) {
@@ -295,8 +347,14 @@ void exchange_send_errors(struct exchange *exchange, const char *text, size_t si
     }
     struct error err;
     PyThreadState *tstate = detach_and_lock(exchange);
-    bool is_over = exchange->closed || exchange->has_last;
-    int result = is_over ? 0 : request_send_stderr(request, text, size, &err);
+    int result = 0;
+    if (!exchange->closed && !exchange->has_last) {
+        result = -1;
+        if (enter_open(exchange, &err)) {
+            result = request_send_stderr(request, text, size, &err);
+            exchange_leave(exchange);
+        }
+    }
     unlock_and_attach(exchange, tstate);
     note_send_failure(exchange, result, &err);
 }

@@ -12,6 +12,9 @@
  * longer than the request lasts: `lock` keeps the two threads apart, and exchange_close() ends the
  * other thread's access.
  *
+ * The request may be taken away meanwhile (fastcgi/hold.h): then it has gone like a web server that
+ * has closed.  So `request` is not followed outside of exchange_enter() and exchange_leave().
+ *
  * @thread any thread of the interpreter  @tstate attached; where a call has to wait it detaches
  */
 #ifndef FCGI_HOST_WSGI_EXCHANGE_H
@@ -35,7 +38,10 @@ enum exchange_phase {
 struct exchange {
     PyObject ob_base;
     vectorcallfunc vectorcall;
-    struct request *request; /**< NULL after exchange_close() */
+    struct request *request;   /**< NULL after exchange_close() */
+    struct request_hold *hold; /**< the request's; mostly NULL */
+    char request_id[sizeof((struct request *)NULL)->id];
+    bool is_authorizer;
     struct response response;
     char *deferred; /**< malloc'ed: the body that waits while exchange_is_deferred() */
     size_t deferred_bytes;
@@ -60,6 +66,13 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
 
 /** End all access to the request; waits for threads that are within a call. */
 void exchange_close(struct exchange *exchange);
+
+/**
+ * Use the request until exchange_leave().  The exchange begins entered.
+ * @return the request, or NULL: ERR_FAILED after exchange_close(), ERR_CLOSED when it was taken
+ */
+struct request *exchange_enter(struct exchange *exchange, struct error *err);
+void exchange_leave(struct exchange *exchange);
 
 /**
  * Send a block of the body, and before it the head if it is still to be sent.
@@ -90,6 +103,10 @@ bool exchange_is_deferred(const struct exchange *exchange);
  * @return bytes read, 0 at the end of the body, or -1: the errors of request_read()
  */
 ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, struct error *err);
+
+/** Whether the web server has gone away or asked to abort, as far as is known without waiting; then
+ *  peer_has_gone is set. */
+bool exchange_is_peer_gone(struct exchange *exchange);
 
 /** Send text to the web server's error log; after the end it is dropped. */
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size);

@@ -46,8 +46,7 @@ static enum wsgi_outcome send_block(struct exchange *exchange, PyObject *block, 
         exchange->response.content_length = (int64_t)size;
     }
     int result = exchange_send(exchange, PyBytes_AS_STRING(block), size, is_last, &err);
-    if (result == 0 && size == 0 && !is_last && request_is_aborted(exchange->request)) {
-        exchange->peer_has_gone = true;
+    if (result == 0 && size == 0 && !is_last && exchange_is_peer_gone(exchange)) {
         return OUTCOME_UNSENDABLE;
     }
     return after_send(exchange, result, &err);

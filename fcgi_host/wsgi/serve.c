@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fcgi_host/cgi/error_page.h"
+#include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/wsgi/environ.h"
 #include "fcgi_host/wsgi/errors.h"
 #include "fcgi_host/wsgi/exception.h"
@@ -17,7 +18,12 @@
 enum { SHOWN_REQUEST_BYTES = 512 };
 
 /* Method and path of a request, for people. */
-static void describe_request(const struct request *request, char *text, size_t size) {
+static void describe_request(const struct exchange *exchange, const struct request *request,
+                             char *text, size_t size) {
+    if (exchange->hold) { /* the request may be another thread's by now */
+        snprintf(text, size, "%s", exchange->hold->line);
+        return;
+    }
     const struct param *method = request_param(request, "REQUEST_METHOD");
     const struct param *uri = request_param(request, "REQUEST_URI");
     struct slice script_name = request->script_name, path = request->path_info;
@@ -39,7 +45,7 @@ static void log_failure(struct wsgi_state *state, const struct exchange *exchang
     /* An exception that a client's disconnect has caused is not the application's error. */
     bool is_expected = exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError);
     exception_take(state, ret_failure);
-    describe_request(request, what, sizeof what);
+    describe_request(exchange, request, what, sizeof what);
     wsgi_log(is_expected ? LOG_DEBUG : LOG_ERROR,
              is_expected ? "request.closed" : "request.exception", &about, "%s: %s", what,
              ret_failure->text);
@@ -60,7 +66,7 @@ static void send_page(struct exchange *exchange, const char *status, const char 
 static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *exchange,
                            const struct request *request) {
     /* FastCGI 1.0 §6.3: only "200" lets pass.  An authorizer without an answer just refuses. */
-    bool is_silent_authorizer = request->role == ROLE_AUTHORIZER && exchange->gave_no_status;
+    bool is_silent_authorizer = exchange->is_authorizer && exchange->gave_no_status;
     struct error failure;
     log_failure(loaded->state, exchange, request, &failure);
     if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {
@@ -100,12 +106,12 @@ static void log_length(const struct exchange *exchange, const struct request *re
     int64_t length = exchange->response.content_length;
     bool is_short = exchange->phase == EXCHANGE_CUT && exchange->sent < length;
     if (exchange->surplus > 0) {
-        describe_request(request, what, sizeof what);
+        describe_request(exchange, request, what, sizeof what);
         wsgi_log(LOG_ERROR, "response.length", &about,
                  "%s: %" PRId64 " bytes beyond the Content-Length of %" PRId64 " were left out",
                  what, exchange->surplus, length);
     } else if (is_short && !exchange->peer_has_gone) {
-        describe_request(request, what, sizeof what);
+        describe_request(exchange, request, what, sizeof what);
         wsgi_log(LOG_ERROR, "response.length", &about,
                  "%s: the body ended after %" PRId64 " bytes of a Content-Length of %" PRId64, what,
                  exchange->sent, length);
@@ -124,6 +130,7 @@ enum request_end serve_request(const struct wsgi_loaded *loaded, struct exchange
                                struct request *request) {
     PyObject *input = wsgi_input_new(loaded->state, exchange);
     PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
+    exchange_leave(exchange);
     if (environ) {
         call_application(loaded, exchange, request, environ);
     } else {

@@ -42,7 +42,7 @@ struct log_about wsgi_current_about(const struct wsgi_current *current) {
         about.generation = current->generation;
     }
     if (current->exchange && current->exchange->request) {
-        about.request_id = current->exchange->request->id;
+        about.request_id = current->exchange->request_id;
     }
     return about;
 }

@@ -4,6 +4,7 @@
 #include "embedded/application_import_py.h"
 #include "embedded/application_process_py.h"
 #include "embedded/application_setup_py.h"
+#include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/exchange.h"
@@ -269,7 +270,11 @@ int wsgi_check(void *loaded_app, const char *path, struct error *err) {
 
 /* ---- Requests ---- */
 
-static void finish_request(struct request *request, enum request_end end) {
+static void finish_request(struct request *request, struct request_hold *hold,
+                           enum request_end end) {
+    if (hold && !hold_end(hold)) {
+        return; /* another thread has answered */
+    }
     if (end == REQUEST_COMPLETE && request_finish_is_quick(request)) {
         request_finish(request, end, 0);
         return;
@@ -282,6 +287,7 @@ void wsgi_run(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     const struct wsgi_loaded *loaded = lease->loaded;
     struct wsgi_current *current = wsgi_current();
+    struct request_hold *hold = request->hold;
     enum request_end end = REQUEST_OVERLOADED;
     struct exchange *exchange = exchange_new(loaded->state, request, start_response_call);
     if (exchange) {
@@ -295,5 +301,5 @@ void wsgi_run(struct job *job, const struct lease *lease) {
     } else {
         PyErr_Clear(); /* no memory: the web server is told that this host is overloaded */
     }
-    finish_request(request, end);
+    finish_request(request, hold, end);
 }

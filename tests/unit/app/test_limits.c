@@ -39,6 +39,24 @@ static void note_raise(struct scoreboard_slot *slot, const struct slot_view *vie
     s_raised_in = view->facts.python_ident;
 }
 
+/** What the answer hook says, and what it was asked for. */
+static bool s_is_in_use;
+static unsigned s_answers, s_answered_slot;
+
+static bool note_answer(void *ctx, unsigned slot_index, const struct slot_view *view,
+                        const char **ret_what) {
+    cr_assert_eq(ctx, s_board);
+    cr_assert_eq(view->facts.python_ident, 4711);
+    cr_assert_eq(atomic_load(&scoreboard_my_slot()->pins), 1, "its lease lasts");
+    if (s_is_in_use) {
+        return false;
+    }
+    s_answers++;
+    s_answered_slot = slot_index;
+    *ret_what = "answered";
+    return true;
+}
+
 static void set_up(void) {
     struct error err;
     s_board = scoreboard_new(&err);
@@ -131,6 +149,25 @@ Test(limits, a_request_out_of_time_gets_its_exception_once_and_then_is_stuck) {
     cr_assert_eq(s_replacements, 1);
     cr_assert_eq(s_urgent, 1);
     cr_assert_str_eq(s_why, "a request is stuck");
+}
+
+Test(limits, a_request_whose_thread_does_not_come_back_is_answered_once_after_a_second) {
+    s_limits.options.answer = note_answer;
+    uint64_t began_ns = begin_request(0, 10), out_ns = began_ns + 10 * SECONDS;
+    uint64_t answer_ns = out_ns + LIMITS_ANSWER_AFTER_MS * UINT64_C(1000000);
+    cr_assert_eq(limits_look(&s_limits, out_ns), answer_ns);
+    cr_assert_eq(s_answers, 0);
+    s_is_in_use = true;
+    uint64_t again_ns = answer_ns + LIMITS_TRY_AGAIN_MS * UINT64_C(1000000);
+    cr_assert_eq(limits_look(&s_limits, answer_ns), again_ns);
+    s_is_in_use = false;
+    cr_assert_eq(limits_look(&s_limits, again_ns), out_ns + STUCK_NS);
+    cr_assert_eq(limits_look(&s_limits, again_ns + 1), out_ns + STUCK_NS);
+    cr_assert_eq(s_answers, 1);
+    cr_assert_eq((int)s_answered_slot, scoreboard_my_index());
+    cr_assert_eq(atomic_load(&scoreboard_my_slot()->pins), 0);
+    limits_look(&s_limits, out_ns + STUCK_NS);
+    cr_assert_eq(s_replacements, 1);
 }
 
 Test(limits, the_next_request_of_a_thread_has_its_own_time) {

@@ -237,6 +237,31 @@ Test(queue, refusing_hands_out_what_waits_and_answers_with_its_code) {
     push(2);
 }
 
+Test(queue, a_job_whose_server_is_given_up_is_not_waited_for) {
+    const struct timespec now = {0, 0};
+    set_up(1, 10);
+    queue_set_crew(&s_queue, s_crew, 1);
+    push(0);
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_assert(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    queue_thread_give_up(&s_servers[0]);
+    queue_thread_give_up(&s_servers[0]);
+    cr_expect(queue_thread_is_given_up(&s_servers[0]));
+    cr_expect(eq(u32, queue_counts(&s_queue).in_flight, 0));
+    cr_expect(queue_wait_drained(&s_queue, &now));
+    push(1);
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), &s_jobs[1]), "it serves again if it comes back");
+    cr_expect(not(queue_thread_is_given_up(&s_servers[0])));
+    cr_expect(eq(u32, queue_counts(&s_queue).in_flight, 1));
+}
+
+Test(queue, a_server_without_a_job_is_not_given_up) {
+    set_up(1, 10);
+    queue_thread_give_up(&s_servers[0]);
+    cr_expect(not(queue_thread_is_given_up(&s_servers[0])));
+    cr_expect(eq(u32, queue_counts(&s_queue).in_flight, 0));
+}
+
 Test(queue, waiting_until_it_is_drained_ends_at_the_deadline) {
     set_up(1, 10);
     struct timespec now = clock_deadline(0);

@@ -1,0 +1,24 @@
+/**
+ * Requests that another thread than the serving one answers: the limits thread, when the serving
+ * thread does not come back in time (fastcgi/hold.h has the rules).
+ */
+#ifndef FCGI_HOST_WORKER_TAKEOVER_H
+#define FCGI_HOST_WORKER_TAKEOVER_H
+
+#include <stdbool.h>
+
+#include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/scoreboard.h"
+
+/**
+ * A request, whose application is known, begins on the calling thread.
+ * @param slot  what limits_begin() returned; NULL: nobody can take the request
+ * @thread serving
+ */
+void takeover_begin(struct scoreboard_slot *slot, struct request *request);
+
+/** limits_options.answer */
+bool takeover_answer(void *ctx, unsigned slot_index, const struct slot_view *view,
+                     const char **ret_what);
+
+#endif

@@ -72,6 +72,9 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
     for (size_t i = 0; idents && i < count; i++) {
         interpreter_interrupt(idents[i]);
     }
+    if (idents && count > 0) {
+        interpreter_wake(idents, count);
+    }
     attach_end();
     free(idents);
 }

@@ -205,6 +205,7 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
 
 /** Look at every request that runs. @return when to look again */
 static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_t now_ns) {
+    const struct generation *stacks_of = atomic_exchange(&limits->stacks_of, NULL);
     struct scoreboard *board = limits->options.board;
     uint64_t next_ns = UINT64_MAX;
     unsigned used = atomic_load(&board->used), count = 0;
@@ -216,6 +217,8 @@ static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_
         count++;
         if (log_stacks) {
             log_line_with_stack(LOG_INFO, "request.stack", &view, "runs");
+        } else if (stacks_of && view.facts.generation == stacks_of) {
+            log_line_with_stack(LOG_WARN, "request.stack", &view, "keeps its interpreter alive");
         }
         next_ns = minimum(next_ns, look_at_request(limits, &board->slots[i], &view, now_ns));
     }
@@ -288,6 +291,13 @@ static void *run_limits(void *arg) {
 
 void limits_log_stacks(struct limits *limits) {
     atomic_store(&limits->is_stacks_wanted, true);
+    wake_limits(limits);
+}
+
+void limits_log_stacks_of(struct limits *limits, const struct generation *generation) {
+    if (atomic_exchange(&limits->stacks_of, generation)) {
+        atomic_store(&limits->is_stacks_wanted, true); /* two at a time: all */
+    }
     wake_limits(limits);
 }
 

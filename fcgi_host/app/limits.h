@@ -62,6 +62,9 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
 /** Log the Python stack of every thread that serves a request. @thread any @tstate none */
 void limits_log_stacks(struct limits *limits);
 
+/** The same for the threads of one generation: what keeps it from being ended. @thread any */
+void limits_log_stacks_of(struct limits *limits, const struct generation *generation);
+
 /** The replacement that was asked for did not happen: the next reason is told again. @thread any */
 void limits_replacement_kept(struct limits *limits);
 

@@ -26,6 +26,8 @@ struct limits {
     _Atomic uint64_t armed_ns;
     _Atomic uint64_t rss_checked_ns;
     _Atomic bool is_spent, is_rss_wanted, is_stacks_wanted;
+    /** limits_log_stacks_of(): an address, not followed. */
+    const struct generation *_Atomic stacks_of;
     _Atomic bool has_asked; /**< for a replacement, which has not been kept since */
 };
 

@@ -51,6 +51,7 @@ static int raise_attached(void *arg, struct error *err) {
     }
     if (atomic_load(&timeout->slot->sequence) == timeout->sequence) {
         PyThreadState_SetAsyncExc(timeout->python_ident, class);
+        interpreter_wake(&timeout->python_ident, 1);
     }
     Py_DECREF(class);
     return 0;

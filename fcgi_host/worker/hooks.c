@@ -7,6 +7,7 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/crash.h"
+#include "fcgi_host/app/limits.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
@@ -96,6 +97,11 @@ static void log_zombie(void *ctx, struct generation *generation, enum generation
             .generation = generation_number(generation),
         };
         log_line(LOG_WARN, "interpreter.zombie", &about, "%s", why ? why->text : "cannot be ended");
+        const struct application *application =
+            pool_app_user(pool_interpreter_app(generation_interpreter(generation), 0));
+        if (application->limits) {
+            limits_log_stacks_of(application->limits, generation);
+        }
     }
 }
 

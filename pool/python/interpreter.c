@@ -138,6 +138,24 @@ void interpreter_interrupt(unsigned long thread_ident) {
     PyThreadState_SetAsyncExc(thread_ident, PyExc_SystemExit);
 }
 
+void interpreter_wake(const unsigned long *thread_idents, size_t count) {
+    PyObject *idents = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; idents && i < count; i++) {
+        PyObject *ident = PyLong_FromUnsignedLong(thread_idents[i]);
+        if (!ident) {
+            Py_CLEAR(idents);
+            break;
+        }
+        PyList_SET_ITEM(idents, (Py_ssize_t)i, ident);
+    }
+    PyObject *args = idents ? PyTuple_Pack(1, idents) : NULL;
+    PyObject *none = args ? call_setup("wake_threads", args) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(args);
+    Py_XDECREF(idents);
+    PyErr_Clear();
+}
+
 void interpreter_clear_interrupt(void) {
     /* Not PyThreadState_SetAsyncExc(id, NULL): on 3.11 it leaves eval_breaker up for good, also
      * when nothing was pending: every loop takes the slow path, and a traced one never gets on. */

@@ -63,6 +63,12 @@ unsigned interpreter_other_threads(void);
 
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
+/**
+ * Wake threads of this interpreter that wait in a threading.Condition (Queue, Event, Semaphore …
+ * are made of it), so that they see an exception that was raised in them.
+ * @tstate attached; runs Python code of the host
+ */
+void interpreter_wake(const unsigned long *thread_idents, size_t count);
 /** Take back an exception that is pending for the calling thread (interpreter_interrupt(), or
  * another PyThreadState_SetAsyncExc()). @tstate attached */
 void interpreter_clear_interrupt(void);

@@ -161,7 +161,7 @@ def stop_threads(interrupt, limit_s, retry_s):
         if not thread.daemon:
             _join(thread, max(0, start + limit_s / 4 - monotonic()))
     while interrupt():
-        _wake_waiting_threads()
+        wake_threads(_current_frames())
         left = start + limit_s - monotonic()
         if left <= 0:
             return False
@@ -174,11 +174,13 @@ def stop_threads(interrupt, limit_s, retry_s):
     return True
 
 
-def _wake_waiting_threads():
-    """A thread that waits in Queue.get(), Event.wait() … sees its SystemExit only when it wakes."""
+def wake_threads(idents):
+    """A thread that waits in Queue.get(), Event.wait() … sees an exception only when it wakes."""
     me = _get_ident()
-    for ident, frame in _current_frames().items():
-        if ident != me and frame.f_code is _wait_code:
+    frames = _current_frames() if _threading else {}
+    for ident in idents:
+        frame = frames.get(ident)
+        if ident != me and frame is not None and frame.f_code is _wait_code:
             waiter = frame.f_locals.get("waiter")
             try:
                 waiter.release()

@@ -8,7 +8,7 @@ from support.host import HostTestCase
 from support.waiting import await_
 
 APPLICATION = """
-import os
+import os, threading
 
 gate = os.open({gate!r}, os.O_RDWR)
 
@@ -26,6 +26,8 @@ def application(environ, start_response):
     headers = [("Content-Type", "text/plain")]
     if path == "/before":
         wait()
+    elif path == "/event":
+        threading.Event().wait()
     elif path == "/body":
         environ["wsgi.input"].read()
     elif path == "/after":
@@ -81,6 +83,12 @@ class StuckRequests(HostTestCase):
         self.open_gate()
         self.assertEqual(host.fetch("/a").body, before)
         self.assertEqual(host.log.count(r"\[request\.stuck\]|\[worker\.replaced\]"), 0)
+
+    def test_a_thread_that_waits_for_an_event_gets_the_exception(self):
+        host = self.start()
+        self.assertEqual(host.fetch("/event").status, 500)
+        host.log.wait_for(r"RequestTimeout")
+        self.assertEqual(host.log.count("does not come back"), 0)
 
     def test_what_is_half_sent_is_cut_visibly(self):
         host = self.start()

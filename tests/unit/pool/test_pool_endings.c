@@ -1,7 +1,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -278,40 +277,6 @@ Test(pool_endings, a_job_that_blocks_in_c_makes_a_zombie_and_is_finished_later) 
     fixture_job_wait(&job);
     cr_expect(job.has_run);
     while (pool_zombies(s_pool) > 0) { /* it ends by itself now */
-        usleep(1000);
-    }
-    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
-    pool_free(s_pool);
-}
-
-Test(pool_endings, a_job_that_was_given_up_is_not_waited_for, .timeout = 60) {
-    const char *source = TELL "import threading\n"
-                              "r, w = os.pipe()\n"
-                              "try: os.fstat(98)\n"
-                              "except OSError: os.dup2(w, 98)\n"
-                              "def f():\n"
-                              "    tell(str(threading.get_ident()))\n"
-                              "    os.read(r, 1)\n";
-    open_pipe();
-    s_pool = fixture_start();
-    struct pool_app *app = fixture_app(s_pool, "a", &source, 1, 10);
-    struct generation *generation = fixture_reload(app);
-    struct fixture_job job;
-    struct error err = {0};
-    fixture_job_init(&job, "f");
-    cr_assert(eq(int, pool_submit(app, &job.job, &err), 0));
-    unsigned long ident;
-    do {
-        ident = strtoul(told(), NULL, 10);
-    } while (ident == 0);
-    pool_give_up_job(generation, ident);
-    struct pool_app_stats stats;
-    pool_app_stats(app, &stats);
-    cr_expect(eq(u32, stats.in_flight, 0));
-    cr_expect(eq(int, pool_retire(generation, 24 * 3600 * 1000), GENERATION_ZOMBIE));
-    cr_assert(eq(sz, (size_t)write(98, "x", 1), 1));
-    fixture_job_wait(&job);
-    while (pool_zombies(s_pool) > 0) {
         usleep(1000);
     }
     cr_expect(eq(int, pool_stop(s_pool, 1000), 0));

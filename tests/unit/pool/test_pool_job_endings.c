@@ -1,0 +1,74 @@
+/** Jobs that still run when their generation is to end. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/pool_fixture.h"
+
+static struct pool *s_pool;
+
+Test(pool_job_endings, a_job_that_was_given_up_is_not_waited_for, .timeout = 60) {
+    const char *source = "import os, threading\n"
+                         "r, w = os.pipe()\n"
+                         "try: os.fstat(98)\n"
+                         "except OSError: os.dup2(w, 98)\n"
+                         "def f():\n"
+                         "    os.write(99, str(threading.get_ident()).encode())\n"
+                         "    os.read(r, 1)\n";
+    int told[2];
+    char text[32] = "";
+    cr_assert(eq(int, pipe(told), 0));
+    cr_assert(eq(int, dup2(told[1], 99), 99));
+    s_pool = fixture_start();
+    struct pool_app *app = fixture_app(s_pool, "a", &source, 1, 10);
+    struct generation *generation = fixture_reload(app);
+    struct fixture_job job;
+    struct error err = {0};
+    fixture_job_init(&job, "f");
+    cr_assert(eq(int, pool_submit(app, &job.job, &err), 0));
+    cr_assert(gt(long, read(told[0], text, sizeof text - 1), 0));
+    pool_give_up_job(generation, strtoul(text, NULL, 10));
+    struct pool_app_stats stats;
+    pool_app_stats(app, &stats);
+    cr_expect(eq(u32, stats.in_flight, 0));
+    cr_expect(eq(int, pool_retire(generation, 24 * 3600 * 1000), GENERATION_ZOMBIE));
+    cr_assert(eq(sz, (size_t)write(98, "x", 1), 1));
+    fixture_job_wait(&job);
+    while (pool_zombies(s_pool) > 0) {
+        usleep(1000);
+    }
+    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
+    pool_free(s_pool);
+}
+
+Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .timeout = 60) {
+    const char *source = "import queue, threading\n"
+                         "q, e, c = queue.Queue(), threading.Event(), threading.Condition()\n"
+                         "def get(): q.get()\n"
+                         "def wait(): e.wait(3600)\n"
+                         "def notified():\n"
+                         "    with c: c.wait()\n";
+    static const char *const functions[] = {"get", "wait", "notified"};
+    s_pool = fixture_start();
+    struct pool_app *app = fixture_app(s_pool, "a", &source, 3, 10);
+    struct generation *generation = fixture_reload(app);
+    struct fixture_job jobs[3];
+    struct error err = {0};
+    for (int i = 0; i < 3; i++) {
+        fixture_job_init(&jobs[i], functions[i]);
+        cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
+    }
+    struct pool_app_stats stats;
+    do {
+        pool_app_stats(app, &stats);
+    } while (stats.in_flight < 3);
+    cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
+    for (int i = 0; i < 3; i++) {
+        fixture_job_wait(&jobs[i]);
+        cr_expect_str_eq(jobs[i].result, "SystemExit");
+    }
+    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
+    pool_free(s_pool);
+}

@@ -22,7 +22,15 @@ enum {
 };
 
 /** What has been done about a request: bits of scoreboard_slot.notices. */
-enum { NOTICE_SLOW = 1, NOTICE_TIMEOUT = 2, NOTICE_STUCK = 4, NOTICE_ANSWERED = 8 };
+enum {
+    NOTICE_SLOW = 1,
+    NOTICE_TIMEOUT = 2,
+    NOTICE_STUCK = 4,
+    NOTICE_ANSWERED = 8,
+    NOTICE_CLIENT_GONE = 16,
+    /** An exception may be on its way. */
+    NOTICES_OF_EXCEPTIONS = NOTICE_TIMEOUT | NOTICE_CLIENT_GONE,
+};
 
 static void wake_limits(struct limits *limits) {
     eventfd_write(limits->wake_fd, 1); /* a full counter wakes as well */
@@ -92,9 +100,9 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
     if (slot) {
         slot_end(slot);
         /* Read after slot_end(): a thread that began to raise before it is seen here
-         * (limits_timeout.c). */
-        if (atomic_load(&slot->notices) & NOTICE_TIMEOUT) {
-            limits_withdraw_timeout(slot);
+         * (limits_raise.c). */
+        if (atomic_load(&slot->notices) & NOTICES_OF_EXCEPTIONS) {
+            limits_withdraw_exception(slot);
         }
     }
     check_spent(limits, application, now_ns);
@@ -175,7 +183,7 @@ static uint64_t look_at_late_request(struct limits *limits, struct scoreboard_sl
     if (set_notice(slot, NOTICE_TIMEOUT)) {
         snprintf(what, sizeof what, "ran out of its %u s", view->facts.timeout_s);
         log_line_with_stack(LOG_ERROR, "request.timeout", view, what);
-        limits->raise_timeout(slot, view);
+        limits->raise(slot, view, "RequestTimeout");
     }
     if (limits->options.answer && !(atomic_load(&slot->notices) & NOTICE_ANSWERED)) {
         next_ns = now_ns < answer_ns ? answer_ns : answer_request(limits, slot, view, now_ns);
@@ -203,10 +211,27 @@ static uint64_t look_at_request(struct limits *limits, struct scoreboard_slot *s
                                 : look_at_late_request(limits, slot, view, timeout_ns, now_ns));
 }
 
+/** Raise ClientGone in a request if its client has gone. @return when to look again */
+static uint64_t look_at_client(struct limits *limits, struct scoreboard_slot *slot,
+                               const struct slot_view *view, uint64_t now_ns) {
+    const struct limits_options *options = &limits->options;
+    unsigned index = (unsigned)(slot - options->board->slots);
+    bool is_gone = false;
+    if (!options->find_client_gone(options->ctx, index, view, &is_gone)) {
+        atomic_store(&limits->has_client_event, true);
+        return now_ns + LIMITS_TRY_AGAIN_MS * CLOCK_NS_PER_MS;
+    }
+    if (is_gone && set_notice(slot, NOTICE_CLIENT_GONE)) {
+        limits->raise(slot, view, "ClientGone");
+    }
+    return UINT64_MAX;
+}
+
 /** Look at every request that runs. @return when to look again */
 static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_t now_ns) {
     const struct generation *stacks_of = atomic_exchange(&limits->stacks_of, NULL);
     struct scoreboard *board = limits->options.board;
+    bool has_client_event = atomic_exchange(&limits->has_client_event, false);
     uint64_t next_ns = UINT64_MAX;
     unsigned used = atomic_load(&board->used), count = 0;
     for (unsigned i = 0; i < used; i++) {
@@ -219,6 +244,9 @@ static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_
             log_line_with_stack(LOG_INFO, "request.stack", &view, "runs");
         } else if (stacks_of && view.facts.generation == stacks_of) {
             log_line_with_stack(LOG_WARN, "request.stack", &view, "keeps its interpreter alive");
+        }
+        if (has_client_event) {
+            next_ns = minimum(next_ns, look_at_client(limits, &board->slots[i], &view, now_ns));
         }
         next_ns = minimum(next_ns, look_at_request(limits, &board->slots[i], &view, now_ns));
     }
@@ -294,6 +322,12 @@ void limits_log_stacks(struct limits *limits) {
     wake_limits(limits);
 }
 
+void limits_client_event(struct limits *limits) {
+    if (!atomic_exchange(&limits->has_client_event, true)) {
+        wake_limits(limits);
+    }
+}
+
 void limits_log_stacks_of(struct limits *limits, const struct generation *generation) {
     if (atomic_exchange(&limits->stacks_of, generation)) {
         atomic_store(&limits->is_stacks_wanted, true); /* two at a time: all */
@@ -307,7 +341,7 @@ void limits_replacement_kept(struct limits *limits) {
 
 int limits_init(struct limits *limits, const struct limits_options *options, struct error *err) {
     limits->options = *options;
-    limits->raise_timeout = limits_raise_timeout;
+    limits->raise = limits_raise;
     limits->armed_ns = UINT64_MAX;
     limits->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return limits->wake_fd < 0 ? error_set_errno(err, errno, "eventfd") : 0;

@@ -35,6 +35,13 @@ struct limits_options {
      */
     bool (*answer)(void *ctx, unsigned slot_index, const struct slot_view *view,
                    const char **ret_what);
+    /**
+     * Whether the client of a request has gone, after limits_client_event(). Optional.
+     * @return false: its thread is using the request at this moment, try again
+     * @thread limits
+     */
+    bool (*find_client_gone)(void *ctx, unsigned slot_index, const struct slot_view *view,
+                             bool *ret_is_gone);
     void *ctx;
 };
 
@@ -58,6 +65,10 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
  */
 uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
                     struct application *application);
+
+/** The client of some request has sent something or gone: where find_client_gone() says "gone",
+ *  fcgi_host.ClientGone is raised. @thread any */
+void limits_client_event(struct limits *limits);
 
 /** Log the Python stack of every thread that serves a request. @thread any @tstate none */
 void limits_log_stacks(struct limits *limits);

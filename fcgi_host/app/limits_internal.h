@@ -1,5 +1,5 @@
 /**
- * What limits.c (time) and limits_timeout.c (Python) share.
+ * What limits.c (time) and limits_raise.c (Python) share.
  */
 #ifndef FCGI_HOST_APP_LIMITS_INTERNAL_H
 #define FCGI_HOST_APP_LIMITS_INTERNAL_H
@@ -19,13 +19,14 @@ enum {
 
 struct limits {
     struct limits_options options;
-    /** limits_raise_timeout(); tests, which have no Python, put another function here. */
-    void (*raise_timeout)(struct scoreboard_slot *slot, const struct slot_view *view);
+    /** limits_raise(); tests, which have no Python, put another function here. */
+    void (*raise)(struct scoreboard_slot *slot, const struct slot_view *view,
+                  const char *exception);
     int wake_fd;
     /** The limits thread sleeps until then; a request with an earlier deadline wakes it. */
     _Atomic uint64_t armed_ns;
     _Atomic uint64_t rss_checked_ns;
-    _Atomic bool is_spent, is_rss_wanted, is_stacks_wanted;
+    _Atomic bool is_spent, is_rss_wanted, is_stacks_wanted, has_client_event;
     /** limits_log_stacks_of(): an address, not followed. */
     const struct generation *_Atomic stacks_of;
     _Atomic bool has_asked; /**< for a replacement, which has not been kept since */
@@ -44,24 +45,26 @@ uint64_t limits_look(struct limits *limits, uint64_t now_ns);
 
 /**
  * Keep the thread that serves this request from ending the request's lease, if that thread still
- * serves it.  Only once NOTICE_TIMEOUT is set: limits_end() waits only then.
+ * serves it.  Only once a notice is set for which limits_end() waits.
  * @return false: the request has ended; true: the caller must call limits_unpin()  @thread any
  */
 bool limits_pin(struct scoreboard_slot *slot, const struct slot_view *view);
 void limits_unpin(struct scoreboard_slot *slot);
 
 /**
- * Raise fcgi_host.RequestTimeout in the thread that serves this request, if that thread still
- * serves it.  A new thread does it, which waits for the GIL as long as that takes.
+ * Raise an exception in the thread that serves this request, if that thread still serves it.  A new
+ * thread does it, which waits for the GIL as long as that takes.
+ * @param exception  "RequestTimeout" or "ClientGone", of the module fcgi_host; a literal
  * @thread limits  @tstate none
  */
-void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *view);
+void limits_raise(struct scoreboard_slot *slot, const struct slot_view *view,
+                  const char *exception);
 
 /**
- * The request has ended (slot_end()): wait until a limits_raise_timeout() under way is done, then
+ * The request has ended (slot_end()): wait until a limits_raise() under way is done, then
  * take back an exception that was raised and that the calling thread has not noticed yet.
  * @thread generation (the slot's)  @tstate attached; detaches while it waits
  */
-void limits_withdraw_timeout(struct scoreboard_slot *slot);
+void limits_withdraw_exception(struct scoreboard_slot *slot);
 
 #endif

@@ -26,6 +26,12 @@ enum reload_mode {
 /** Beyond any sensible machine; bounds what the supervisor allocates. */
 enum { CONFIG_MAX_WORKERS = 256 };
 
+/** Whether fcgi_host.ClientGone is raised in a request whose client has gone. */
+enum on_client_gone {
+    ON_CLIENT_GONE_IGNORE,
+    ON_CLIENT_GONE_RAISE, /**< for GET, HEAD and OPTIONS, which change nothing */
+    ON_CLIENT_GONE_RAISE_ANY,
+};
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
 /** The interpreter that always exists: an application may be configured to live there, and is moved
@@ -53,6 +59,7 @@ struct app_config {
     unsigned drain_timeout_s, request_timeout_s;
     unsigned max_requests;
     enum on_stale on_stale;
+    enum on_client_gone on_client_gone;
     bool dev;
     unsigned slow_request_s;
 };

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/fastcgi/hold.h"
+
 int connection_init(struct connection *c, struct returns *returns,
                     const struct reader_limits *limits) {
     c->source.kind = SOURCE_CONNECTION;
@@ -166,8 +168,38 @@ void connection_close_fd(struct connection *c) {
     c->fd = -1;
 }
 
+bool connection_watch(struct connection *c, struct request_hold *watcher) {
+    /* Sequentially consistent, like connection_note_edge(): either the intake thread finds the
+     * watcher, or this thread sees that an edge has been noted. */
+    atomic_store(&c->watcher, watcher);
+    if (!c->is_registered) {
+        /* While the body comes, each piece of it would be an event: who reads it sees an abort. */
+        bool body_follows = !record_reader_body_is_complete(&c->reader);
+        struct epoll_event event = {
+            .events = EPOLLRDHUP | EPOLLET | (body_follows ? 0u : (uint32_t)EPOLLIN),
+            .data.ptr = c,
+        };
+        c->is_registered = c->is_registered_to_watch =
+            epoll_ctl(c->returns->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) == 0;
+        return false;
+    }
+    bool has_event = atomic_load(&c->owner) != OWNER_SERVING;
+    return has_event && !atomic_exchange(&watcher->has_peer_event, true);
+}
+
+static void stop_watching(struct connection *c) {
+    if (atomic_load_explicit(&c->watcher, memory_order_relaxed)) {
+        atomic_store_explicit(&c->watcher, NULL, memory_order_relaxed);
+    }
+    if (c->is_registered_to_watch) {
+        epoll_ctl(c->returns->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+        c->is_registered = c->is_registered_to_watch = false;
+    }
+}
+
 void connection_close(struct connection *c) {
     struct returns *returns = c->returns;
+    stop_watching(c);
     if (c->is_registered) {
         /* close() alone does not unregister while a forked child holds a copy. */
         epoll_ctl(returns->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
@@ -186,6 +218,7 @@ void connection_close(struct connection *c) {
 
 void connection_give_back(struct connection *c, bool attend) {
     struct returns *returns = c->returns;
+    stop_watching(c);
     attend = attend || c->is_eof || record_reader_has_raw(&c->reader) ||
              connection_has_to_send(c) || atomic_load(&returns->is_stopping);
     if (!attend && !c->is_registered) {

@@ -80,6 +80,8 @@ struct connection_response {
     uint8_t protocol_status;
 };
 
+struct request_hold;
+
 /** The first member of the intake thread's struct intake_connection, which has the memory. */
 struct connection {
     struct source source; /**< first: epoll's data */
@@ -100,6 +102,11 @@ struct connection {
     struct request request;
 
     struct connection *next_returned; /**< returns.h */
+
+    /** While a serving thread owns the connection: told of events of the socket; mostly NULL.  Set
+     *  by that thread, read by the intake thread. */
+    struct request_hold *_Atomic watcher;
+    bool is_registered_to_watch; /**< with epoll, for this request only */
 };
 
 /**
@@ -168,6 +175,10 @@ bool connection_note_edge(struct connection *connection, bool is_hang_up);
 
 /** Close the descriptor, however it is used. @thread owner */
 void connection_close_fd(struct connection *connection);
+/** Have events of the socket told to `watcher`, until the connection is closed or given back; if
+ *  there has been one already, it is told now. @return whether it was  @thread serving (the owner)
+ */
+bool connection_watch(struct connection *connection, struct request_hold *watcher);
 /** Close the socket. @thread serving (the owner); afterwards it is the intake's */
 void connection_close(struct connection *connection);
 /**

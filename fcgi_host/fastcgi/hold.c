@@ -86,7 +86,10 @@ static enum hold_outcome change(struct request_hold *hold, uint64_t number, bool
         if (state >> PHASE_BITS != number || phase == HOLD_TAKEN) {
             return HOLD_HAS_ENDED;
         }
-        if (phase != HOLD_FREE && !(phase == HOLD_WAITING && from_waiting)) {
+        if (phase == HOLD_WAITING && !from_waiting) {
+            return HOLD_WATCHES;
+        }
+        if (phase != HOLD_FREE && phase != HOLD_WAITING) {
             return HOLD_IN_USE;
         }
         struct request *request = atomic_load_explicit(&hold->request, memory_order_relaxed);

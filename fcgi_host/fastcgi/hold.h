@@ -60,6 +60,7 @@ bool hold_end(struct request_hold *hold);
 enum hold_outcome {
     HOLD_IS_MINE,  /**< the request is the caller's */
     HOLD_IN_USE,   /**< the serving thread is using it: try again later */
+    HOLD_WATCHES,  /**< (hold_look) the serving thread waits for the peer, and sees what comes */
     HOLD_HAS_ENDED /**< that request is over, or was taken before */
 };
 /** Take a request for good. @param[out] ret_request  set for HOLD_IS_MINE */

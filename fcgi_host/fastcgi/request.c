@@ -27,6 +27,22 @@ bool request_is_aborted(struct request *request) {
     return c->reader.is_aborted || c->is_gone;
 }
 
+static bool is_unix_socket(int fd) {
+    int domain = AF_UNIX;
+    socklen_t size = sizeof domain;
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return domain == AF_UNIX;
+}
+
+bool request_is_client_gone(struct request *request) {
+    const struct connection *c = connection_of(request);
+    return request_is_aborted(request) || (c->is_eof && !is_unix_socket(c->fd));
+}
+
+bool request_watch_client(struct request *request) {
+    return connection_watch(connection_of(request), request->hold);
+}
+
 static bool is_stdin_over(const struct connection *c) {
     return c->reader.phase == READER_ENDED || c->reader.is_broken || c->is_eof;
 }

@@ -122,6 +122,14 @@ int request_send_stderr(struct request *request, const void *text, size_t size, 
  *  send to it fails. */
 bool request_is_aborted(struct request *request);
 
+/** The same, and a TCP peer that sends nothing more counts as gone: no web server goes on reading
+ *  after it has closed its side. */
+bool request_is_client_gone(struct request *request);
+
+/** Have request->hold told when the peer sends something or goes (hold_look() then).
+ *  @return whether that has happened before  @thread serving, before it runs the application */
+bool request_watch_client(struct request *request);
+
 enum request_end {
     REQUEST_COMPLETE,   /**< FCGI_REQUEST_COMPLETE with app_status */
     REQUEST_OVERLOADED, /**< FCGI_OVERLOADED; nothing may have been sent */

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/intake/intake_internal.h"
 
 static bool is_empty(const struct intake_connection *c) {
@@ -123,9 +124,22 @@ void intake_advance_ready(struct intake *intake) {
     }
 }
 
+/* The connection is a serving thread's: tell the request's watcher, if there is one. */
+static void tell_watcher(struct intake *intake, struct intake_connection *c) {
+    const struct intake_hooks *hooks = &intake->requests.hooks;
+    struct request_hold *watcher = atomic_load(&c->base.watcher);
+    if (watcher && !atomic_exchange(&watcher->has_peer_event, true) && hooks->client_event) {
+        hooks->client_event(hooks->ctx);
+    }
+}
+
 void intake_connection_event(struct intake *intake, struct intake_connection *c, uint32_t events) {
     bool is_hang_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    if (!connection_note_edge(&c->base, is_hang_up) || c->base.fd < 0) {
+    if (!connection_note_edge(&c->base, is_hang_up)) {
+        tell_watcher(intake, c);
+        return;
+    }
+    if (c->base.fd < 0) {
         return;
     }
     if (events & ~(uint32_t)EPOLLOUT) {

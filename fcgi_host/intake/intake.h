@@ -35,6 +35,9 @@ struct intake_hooks {
      * @thread intake
      */
     bool (*bequeath)(void *ctx, int fd);
+    /** Something has come for a request that is watched (request_watch_client()), or its peer has
+     *  closed.  Optional.  @thread intake */
+    void (*client_event)(void *ctx);
 };
 
 struct balance;

@@ -1,6 +1,7 @@
 /**
- * Requests that another thread than the serving one answers: the limits thread, when the serving
- * thread does not come back in time (fastcgi/hold.h has the rules).
+ * What the limits thread does to a request that a serving thread has (fastcgi/hold.h has the
+ * rules): it answers in place of a thread that does not come back in time, and sees whether the
+ * client has gone.
  */
 #ifndef FCGI_HOST_WORKER_TAKEOVER_H
 #define FCGI_HOST_WORKER_TAKEOVER_H
@@ -20,5 +21,8 @@ void takeover_begin(struct scoreboard_slot *slot, struct request *request);
 /** limits_options.answer */
 bool takeover_answer(void *ctx, unsigned slot_index, const struct slot_view *view,
                      const char **ret_what);
+/** limits_options.find_client_gone */
+bool takeover_find_client_gone(void *ctx, unsigned slot_index, const struct slot_view *view,
+                               bool *ret_is_gone);
 
 #endif

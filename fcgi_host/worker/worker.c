@@ -186,6 +186,7 @@ static int start_pool(struct worker *worker, struct error *err) {
         .max_rss_mb = worker->start->config->max_rss_mb,
         .replace = ask_replacement,
         .answer = takeover_answer,
+        .find_client_gone = takeover_find_client_gone,
         .ctx = worker,
     };
     hooks_fill(&worker->loader, &hooks);
@@ -252,6 +253,10 @@ static bool hand_over_idle(void *ctx, int fd) {
     return idle_handover_give(&((struct worker *)ctx)->idle_handover, fd);
 }
 
+static void on_client_event(void *ctx) {
+    limits_client_event(((struct worker *)ctx)->limits);
+}
+
 static void channel_ready(void *ctx, int fd) {
     (void)fd;
     messages_read(ctx);
@@ -274,6 +279,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         .batch_begin = begin_batch,
         .batch_end = end_batch,
         .bequeath = hand_over_idle,
+        .client_event = on_client_event,
     };
     unsigned connections = max_connections();
     const struct intake_options options = {

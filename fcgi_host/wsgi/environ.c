@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/cgi/environ_filter.h"
+#include "fcgi_host/wsgi/client_gone.h"
 #include "fcgi_host/wsgi/loaded.h"
 
 /* A site sees some tens of different names.  Clients choose names (HTTP_…), so the table has a
@@ -279,6 +280,7 @@ PyObject *environ_prepare(const struct wsgi_loaded *loaded, PyObject *errors) {
         {"wsgi.run_once", Py_NewRef(Py_False)},
         {"wsgi.file_wrapper", Py_NewRef((PyObject *)state->file_wrapper_type)},
         {"wsgi.input_terminated", Py_NewRef(Py_True)},
+        {"fcgi_host.client_gone", client_gone_new()},
         {"fcgi_host.app", PyUnicode_FromString(config->name)},
         {"fcgi_host.interpreter", Py_NewRef(state->interpreter)},
         {"fcgi_host.generation", Py_NewRef(state->generation)},

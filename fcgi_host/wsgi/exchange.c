@@ -328,16 +328,26 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
     return result;
 }
 
-bool exchange_is_peer_gone(struct exchange *exchange) {
+/* Ask the request, unless the answer is known. */
+static bool ask_whether_gone(struct exchange *exchange, bool (*is_gone)(struct request *request)) {
     struct error err;
     /* A thread that waits for the peer sees for itself when the peer goes. */
     if (exchange->peer_has_gone || !exchange->request || exchange->busy > 0) {
         return exchange->peer_has_gone;
     }
     struct request *request = exchange_enter(exchange, &err);
-    exchange->peer_has_gone = !request || request_is_aborted(request);
+    bool result = !request || is_gone(request);
     exchange_leave(exchange);
+    return result;
+}
+
+bool exchange_is_peer_gone(struct exchange *exchange) {
+    exchange->peer_has_gone = ask_whether_gone(exchange, request_is_aborted);
     return exchange->peer_has_gone;
+}
+
+bool exchange_is_client_gone(struct exchange *exchange) {
+    return ask_whether_gone(exchange, request_is_client_gone);
 }
 
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size) {

@@ -108,6 +108,10 @@ ssize_t exchange_read(struct exchange *exchange, void *buffer, size_t size, stru
  *  peer_has_gone is set. */
 bool exchange_is_peer_gone(struct exchange *exchange);
 
+/** The same for the application's own question: a TCP peer that sends nothing more has gone
+ *  (request_is_client_gone()), though the response is still sent to it. */
+bool exchange_is_client_gone(struct exchange *exchange);
+
 /** Send text to the web server's error log; after the end it is dropped. */
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size);
 

@@ -107,6 +107,39 @@ static PyObject *get_log_fd(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(log_fd());
 }
 
+/* The exception classes are made when first asked for: most applications never do. */
+static PyObject *exception_class(struct wsgi_state *state, PyObject *name) {
+    static const char *const names[] = {"RequestTimeout", "ClientGone"};
+    static const char *const qualified[] = {"fcgi_host.RequestTimeout", "fcgi_host.ClientGone"};
+    static const char *const docs[] = {"The request ran out of its request_timeout_s.",
+                                       "The client of the request has gone (on_client_gone)."};
+    PyObject **classes[] = {&state->request_timeout, &state->client_gone};
+    for (int i = 0; i < 2; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, names[i]) == 0) {
+            if (!*classes[i]) {
+                *classes[i] = PyErr_NewExceptionWithDoc(qualified[i], docs[i], NULL, NULL);
+            }
+            return Py_XNewRef(*classes[i]);
+        }
+    }
+    PyErr_Format(PyExc_AttributeError, "module 'fcgi_host' has no attribute '%U'", name);
+    return NULL;
+}
+
+/* PEP 562: names that the module's dictionary lacks. */
+static PyObject *get_missing(PyObject *module, PyObject *name) {
+    struct wsgi_state *state = wsgi_state_get();
+    if (!state) {
+        PyErr_Clear();
+        state = PyModule_GetState(module);
+    }
+    if (!PyUnicode_Check(name)) {
+        PyErr_SetString(PyExc_TypeError, "a name is a str");
+        return NULL;
+    }
+    return exception_class(state, name);
+}
+
 static int add_types(PyObject *module, struct wsgi_state *state) {
     state->exchange_type = start_response_type_new(module);
     state->input_type = state->exchange_type ? wsgi_input_type_new(module) : NULL;
@@ -157,6 +190,8 @@ static int exec_module(PyObject *module) {
     DO(errors_type)                                                                                \
     DO(file_wrapper_type)                                                                          \
     DO(retire_callbacks)                                                                           \
+    DO(request_timeout)                                                                            \
+    DO(client_gone)                                                                                \
     DO(setup)                                                                                      \
     DO(import)
 
@@ -208,6 +243,7 @@ void *wsgi_module_init(void) {
          "info() -> dict: app, interpreter, generation, gil, version of the caller's place"},
         {"on_retire", add_retire_callback, METH_O,
          "on_retire(callable): call it when this generation retires; usable as a decorator"},
+        {"__getattr__", get_missing, METH_O, NULL},
         {"_log", log_from_python, METH_VARARGS, NULL},
         {"_reads", note_read, METH_O, NULL},
         {"_compile", compile_source, METH_VARARGS, NULL},

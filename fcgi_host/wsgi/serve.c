@@ -43,7 +43,8 @@ static void log_failure(struct wsgi_state *state, const struct exchange *exchang
     char what[SHOWN_REQUEST_BYTES];
     struct log_about about = wsgi_current_about(wsgi_current());
     /* An exception that a client's disconnect has caused is not the application's error. */
-    bool is_expected = exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError);
+    bool is_expected = (exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError)) ||
+                       (state->client_gone && PyErr_ExceptionMatches(state->client_gone));
     exception_take(state, ret_failure);
     describe_request(exchange, request, what, sizeof what);
     wsgi_log(is_expected ? LOG_DEBUG : LOG_ERROR,
@@ -68,6 +69,7 @@ static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *ex
     /* FastCGI 1.0 §6.3: only "200" lets pass.  An authorizer without an answer just refuses. */
     bool is_silent_authorizer = exchange->is_authorizer && exchange->gave_no_status;
     struct error failure;
+    exchange_is_peer_gone(exchange); /* ClientGone may have told the application alone */
     log_failure(loaded->state, exchange, request, &failure);
     if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {
         bool is_dev = loaded->config->dev;

@@ -23,8 +23,9 @@ struct exchange;
 struct wsgi_state {
     PyTypeObject *exchange_type, *input_type, *errors_type, *file_wrapper_type;
     struct environ_cache *environ_cache;
-    PyObject *retire_callbacks;         /**< list, in the order of on_retire() */
-    PyObject *setup, *process, *import; /**< the embedded modules application_… */
+    PyObject *retire_callbacks;              /**< list, in the order of on_retire() */
+    PyObject *setup, *process, *import;      /**< the embedded modules application_… */
+    PyObject *request_timeout, *client_gone; /**< exception classes; NULL until they are needed */
 
     /* What info() tells. */
     PyObject *interpreter, *generation, *gil, *version;

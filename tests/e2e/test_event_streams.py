@@ -3,7 +3,8 @@
 import unittest
 
 from support import fcgi
-from support.host import HostTestCase, needs_recycling
+from support.host import HostTestCase, free_port, needs_recycling
+from support.waiting import await_
 
 APPLICATION = """
 import os, queue, threading, time
@@ -22,41 +23,66 @@ def reads():
     while True:
         yield os.read(os.pipe()[0], 1)
 
+caught = []
+
+def catches():
+    yield b"data: hello\\n\\n"
+    try:
+        events.get()
+    except fcgi_host.ClientGone as e:
+        caught.append(e)
+
+def asks(gone):
+    yield b"data: hello\\n\\n"
+    while not gone():
+        time.sleep(0.01)
+    caught.append("asked")
+
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     start_response("200 OK", [("Content-Type", "text/event-stream")])
-    return {"/gets": gets, "/reads": reads}.get(path, lambda: [version.encode()])()
+    if path == "/asks":
+        return asks(environ["fcgi_host.client_gone"])
+    if path == "/caught":
+        return [repr((caught, environ["fcgi_host.client_gone"]())).encode()]
+    streams = {"/gets": gets, "/reads": reads, "/catches": catches}
+    return streams.get(path, lambda: [version.encode()])()
 """
 
 
 class EventStreams(HostTestCase):
-    def start(self, app=""):
+    def start(self, app="", host="", **kw):
         self.text = APPLICATION
         self.file = self.write("app.py", self.text)
         return self.start_host("-c", self.config(f"""
+            [fcgi_host]
+            {host}
             [app streams]
             file = {self.file}
             {app}
-            """))
+            """), **kw)
 
     def edit(self):
         self.write("app.py", self.text.replace('version = "1"', 'version = "2"'))
 
-    def open_stream(self, host, path, **extra):
-        """A connection on which the first event has come."""
+    def open_stream(self, host, path, keep=False, **extra):
+        """A connection on which the first event has come, and the response so far."""
         connection = host.connect()
         self.addCleanup(connection.close)
-        connection.send(fcgi.whole_request(fcgi.params_of(path, **extra)))
+        connection.send(fcgi.whole_request(fcgi.params_of(path, **extra), keep=keep))
+        return connection, self.await_hello(connection)
+
+    def await_hello(self, connection):
         response = fcgi.Response(1)
         connection.read_until(lambda: b"hello" in response.stdout, {1: response})
-        return connection
+        return response
 
 
 @needs_recycling
 class Drain(EventStreams):
     def test_a_stream_that_waits_in_a_queue_ends_with_its_code(self):
         host = self.start("drain_timeout_s = 1")
-        stream = self.open_stream(host, "/gets")
+        stream, _ = self.open_stream(host, "/gets")
         self.edit()
         host.log.wait_for(r"\[reload\.retired\]")
         self.assertFalse(stream.read_cut_response().ended)
@@ -71,6 +97,84 @@ class Drain(EventStreams):
         line = host.log.wait_for(r"\[request\.stack\]")
         self.assertRegex(line, r"warn .*app=streams .*keeps its interpreter alive: GET /reads")
         host.log.wait_for(r"line \d+ in reads")
+
+
+class ClientGone(EventStreams):
+    """One thread: a stream that goes on would keep every other request waiting."""
+
+    def test_the_thread_of_a_client_that_has_gone_serves_again(self):
+        host = self.start("threads = 1\non_client_gone = raise")
+        for _ in range(4):
+            self.open_stream(host, "/gets")[0].close()
+            self.assertEqual(host.fetch().body, b"1")
+        self.assertEqual(host.log.find(" (error|warn) "), [])
+
+    def test_over_tcp(self):
+        port = free_port()
+        host = self.start("threads = 1\non_client_gone = raise",
+                          host=f"listen = 127.0.0.1:{port}", listen=("127.0.0.1", port))
+        self.open_stream(host, "/gets")[0].close()
+        self.assertEqual(host.fetch().body, b"1")
+
+    def test_on_a_kept_connection(self):
+        host = self.start("threads = 1\non_client_gone = raise")
+        connection = host.connect()
+        self.addCleanup(connection.close)
+        for path in ("/", "/", "/gets"):
+            connection.send(fcgi.whole_request(fcgi.params_of(path), keep=True))
+            if path == "/":
+                self.assertEqual(connection.read_response().body, b"1")
+        self.await_hello(connection)
+        connection.close()
+        self.assertEqual(host.fetch().body, b"1")
+
+    def test_an_aborted_request(self):
+        for keeps_before in (False, True):
+            host = self.start("threads = 1\non_client_gone = raise")
+            connection = host.connect()
+            self.addCleanup(connection.close)
+            if keeps_before:
+                connection.request("/", keep=True)
+            connection.send(fcgi.whole_request(fcgi.params_of("/gets"), keep=True))
+            response = self.await_hello(connection)
+            connection.send(fcgi.abort())
+            connection.read_until(lambda: response.ended, {1: response})
+            self.assertEqual(connection.request("/", keep=True).body, b"1")
+
+    def test_a_body_that_never_comes(self):
+        host = self.start("threads = 1\non_client_gone = raise-any")
+        connection = host.connect()
+        self.addCleanup(connection.close)
+        params = fcgi.params_of("/gets", method="POST", CONTENT_LENGTH="1000000")
+        connection.send(fcgi.begin() + fcgi.stream(fcgi.PARAMS, 1, fcgi.pairs(params)) +
+                        fcgi.stream(fcgi.STDIN, 1, b"x" * 1000, end=False))
+        self.await_hello(connection)
+        connection.close()
+        self.assertEqual(host.fetch().body, b"1")
+
+    def test_raise_means_methods_that_change_nothing(self):
+        host = self.start("threads = 2\non_client_gone = raise", host="log_level = debug")
+        self.open_stream(host, "/gets", method="POST")[0].close()
+        self.open_stream(host, "/gets")[0].close()
+        host.log.wait_for(r"\[request\.closed\] GET /gets")
+        self.assertEqual(host.log.count(r"\[request\.closed\] POST"), 0)
+
+    def test_an_application_can_catch_it(self):
+        host = self.start("threads = 1\non_client_gone = raise-any")
+        self.open_stream(host, "/catches", method="POST")[0].close()
+        self.assertEqual(host.fetch("/caught").body, b"([ClientGone()], False)")
+
+    def test_an_application_can_ask(self):
+        host = self.start("threads = 1")
+        self.open_stream(host, "/asks")[0].close()
+        self.assertEqual(host.fetch("/caught").body, b"(['asked'], False)")
+
+    def test_without_it_nothing_is_raised(self):
+        host = self.start("threads = 2")
+        self.open_stream(host, "/catches")[0].close()
+        self.open_stream(host, "/asks")[0].close()
+        await_(lambda: b"asked" in host.fetch("/caught").body)
+        self.assertEqual(host.fetch("/caught").body, b"(['asked'], False)")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ static const struct lease s_lease = {.thread_ident = 4711};
 static unsigned s_replacements, s_urgent, s_raised;
 static char s_why[128];
 static unsigned long s_raised_in;
+static const char *s_exception;
 static sem_t s_asked;
 
 static void note_replace(void *ctx, const char *why, bool is_urgent) {
@@ -33,9 +34,11 @@ static void note_replace(void *ctx, const char *why, bool is_urgent) {
     sem_post(&s_asked);
 }
 
-static void note_raise(struct scoreboard_slot *slot, const struct slot_view *view) {
+static void note_raise(struct scoreboard_slot *slot, const struct slot_view *view,
+                       const char *exception) {
     cr_assert_eq(slot, scoreboard_my_slot());
     s_raised++;
+    s_exception = exception;
     s_raised_in = view->facts.python_ident;
 }
 
@@ -57,6 +60,16 @@ static bool note_answer(void *ctx, unsigned slot_index, const struct slot_view *
     return true;
 }
 
+static bool s_client_has_gone;
+
+static bool note_find(void *ctx, unsigned slot_index, const struct slot_view *view,
+                      bool *ret_is_gone) {
+    (void)ctx, (void)view;
+    cr_assert_eq((int)slot_index, scoreboard_my_index());
+    *ret_is_gone = s_client_has_gone;
+    return !s_is_in_use;
+}
+
 static void set_up(void) {
     struct error err;
     s_board = scoreboard_new(&err);
@@ -69,7 +82,7 @@ static void set_up(void) {
     const struct limits_options options = {
         .board = s_board, .max_rss_mb = 0, .replace = note_replace, .ctx = s_board};
     cr_assert_eq(limits_init(&s_limits, &options, &err), 0);
-    s_limits.raise_timeout = note_raise;
+    s_limits.raise = note_raise;
     sem_init(&s_asked, 0, 0);
 }
 
@@ -142,6 +155,7 @@ Test(limits, a_request_out_of_time_gets_its_exception_once_and_then_is_stuck) {
     cr_assert_eq(limits_look(&s_limits, out_ns + 1), out_ns + STUCK_NS);
     cr_assert_eq(s_raised, 1);
     cr_assert_eq(s_raised_in, 4711);
+    cr_assert_str_eq(s_exception, "RequestTimeout");
     cr_assert_eq(s_replacements, 0);
     cr_assert_eq(limits_look(&s_limits, out_ns + STUCK_NS), UINT64_MAX);
     cr_assert_eq(limits_look(&s_limits, out_ns + STUCK_NS + 1), UINT64_MAX);
@@ -168,6 +182,33 @@ Test(limits, a_request_whose_thread_does_not_come_back_is_answered_once_after_a_
     cr_assert_eq(atomic_load(&scoreboard_my_slot()->pins), 0);
     limits_look(&s_limits, out_ns + STUCK_NS);
     cr_assert_eq(s_replacements, 1);
+}
+
+Test(limits, a_client_is_looked_for_after_an_event_and_the_exception_raised_once) {
+    s_limits.options.find_client_gone = note_find;
+    s_client_has_gone = true;
+    uint64_t began_ns = begin_request(0, 0);
+    cr_assert_eq(limits_look(&s_limits, began_ns), UINT64_MAX);
+    cr_assert_eq(s_raised, 0, "no event: nothing to look at");
+    limits_client_event(&s_limits);
+    cr_assert_eq(wakes(), 1);
+    s_is_in_use = true;
+    cr_assert_eq(limits_look(&s_limits, began_ns),
+                 began_ns + LIMITS_TRY_AGAIN_MS * UINT64_C(1000000));
+    s_is_in_use = false;
+    cr_assert_eq(limits_look(&s_limits, began_ns), UINT64_MAX);
+    limits_client_event(&s_limits);
+    limits_look(&s_limits, began_ns);
+    cr_assert_eq(s_raised, 1);
+    cr_assert_str_eq(s_exception, "ClientGone");
+}
+
+Test(limits, an_event_of_a_client_that_stays_raises_nothing) {
+    s_limits.options.find_client_gone = note_find;
+    uint64_t began_ns = begin_request(0, 0);
+    limits_client_event(&s_limits);
+    limits_look(&s_limits, began_ns);
+    cr_assert_eq(s_raised, 0);
 }
 
 Test(limits, the_next_request_of_a_thread_has_its_own_time) {

@@ -51,6 +51,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_eq(app->request_timeout_s, 0);
     cr_expect_eq(app->max_requests, 0);
     cr_expect_eq(app->on_stale, ON_STALE_REPLACE);
+    cr_expect_eq(app->on_client_gone, ON_CLIENT_GONE_IGNORE);
     cr_expect_not(app->dev);
     config_free(config);
 }
@@ -82,6 +83,7 @@ Test(config, every_key_of_an_application_is_read) {
                                              "slow_request_s = 3\r\n"
                                              "max_requests = 4\r\n"
                                              "on_stale = warn\r\n"
+                                             "on_client_gone = raise-any\r\n"
                                              "# a comment\r\n"
                                              "dev = On\r\n");
     cr_assert_not_null(config, "%s", config_error.text);
@@ -114,6 +116,7 @@ Test(config, every_key_of_an_application_is_read) {
     cr_expect_eq(app->slow_request_s, 3);
     cr_expect_eq(app->max_requests, 4);
     cr_expect_eq(app->on_stale, ON_STALE_WARN);
+    cr_expect_eq(app->on_client_gone, ON_CLIENT_GONE_RAISE_ANY);
     cr_expect(app->dev);
     config_free(config);
 }
@@ -207,6 +210,7 @@ static const struct {
     {APP_A "check = healthz\n", 3, "check: "},
     {APP_A "reload = never\n", 3, "reload: \"never\" is not one of auto|interpreter|worker|off"},
     {APP_A "on_stale = x\n", 3, "on_stale: "},
+    {APP_A "on_client_gone = raise any\n", 3, "on_client_gone: "},
     {APP_A "gil = mine\n", 3, "gil: "},
     {APP_A "dev = maybe\n", 3, "dev: "},
     {APP_A "virtualenv = nowhere\n", 3, "virtualenv: "},

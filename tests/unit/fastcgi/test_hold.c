@@ -39,7 +39,7 @@ Test(hold, a_free_one_is_taken_once_and_lost_to_its_thread) {
 
 Test(hold, one_that_waits_for_its_peer_is_taken_but_not_looked_at) {
     hold_wait(&s_hold);
-    cr_assert_eq(hold_look(&s_hold, 7, &s_got), HOLD_IN_USE);
+    cr_assert_eq(hold_look(&s_hold, 7, &s_got), HOLD_WATCHES);
     cr_assert_eq(hold_take(&s_hold, 7, &s_got), HOLD_IS_MINE);
     cr_assert_not(hold_resume(&s_hold));
     hold_leave(&s_hold);

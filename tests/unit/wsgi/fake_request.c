@@ -201,6 +201,10 @@ bool request_is_aborted(struct request *request) {
     return fake_of(request)->aborted;
 }
 
+bool request_is_client_gone(struct request *request) {
+    return fake_of(request)->aborted;
+}
+
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct fake_request *fake = fake_of(request);
     enter(fake);

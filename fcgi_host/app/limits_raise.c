@@ -15,43 +15,26 @@
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_unpinned = PTHREAD_COND_INITIALIZER;
 
-struct request_timeout {
+struct raising {
     struct scoreboard_slot *slot;
-    uint64_t sequence; /* the slot's, while the request that ran out of time runs */
+    uint64_t sequence; /* the slot's, while the request that is meant runs */
     unsigned long python_ident;
     struct generation *generation;
+    const char *exception; /* an attribute of the module fcgi_host */
 };
-
-/** New reference: the exception class of this interpreter, made on first use. */
-static PyObject *timeout_class(void) {
-    PyObject *module = PyImport_ImportModule("fcgi_host");
-    if (!module) {
-        return NULL;
-    }
-    PyObject *class = PyObject_GetAttrString(module, "RequestTimeout");
-    if (!class) {
-        PyErr_Clear();
-        class =
-            PyErr_NewExceptionWithDoc("fcgi_host.RequestTimeout",
-                                      "The request ran out of its request_timeout_s.", NULL, NULL);
-        if (class && PyObject_SetAttrString(module, "RequestTimeout", class)) {
-            Py_CLEAR(class);
-        }
-    }
-    Py_DECREF(module);
-    return class;
-}
 
 /** The GIL of the request's interpreter is held, so the request cannot end meanwhile. */
 static int raise_attached(void *arg, struct error *err) {
-    const struct request_timeout *timeout = arg;
-    PyObject *class = timeout_class();
+    const struct raising *raising = arg;
+    PyObject *module = PyImport_ImportModule("fcgi_host");
+    PyObject *class = module ? PyObject_GetAttrString(module, raising->exception) : NULL;
+    Py_XDECREF(module);
     if (!class) {
         return py_error_take(err);
     }
-    if (atomic_load(&timeout->slot->sequence) == timeout->sequence) {
-        PyThreadState_SetAsyncExc(timeout->python_ident, class);
-        interpreter_wake(&timeout->python_ident, 1);
+    if (atomic_load(&raising->slot->sequence) == raising->sequence) {
+        PyThreadState_SetAsyncExc(raising->python_ident, class);
+        interpreter_wake(&raising->python_ident, 1);
     }
     Py_DECREF(class);
     return 0;
@@ -73,33 +56,35 @@ void limits_unpin(struct scoreboard_slot *slot) {
     pthread_mutex_unlock(&s_lock);
 }
 
-static void *raise_timeout(void *arg) {
-    struct request_timeout *timeout = arg;
+static void *raise_in_thread(void *arg) {
+    struct raising *raising = arg;
     struct error err;
-    if (pool_run(timeout->generation, raise_attached, timeout, &err)) {
-        log_line(LOG_WARN, "request.timeout", NULL, "cannot raise RequestTimeout: %s", err.text);
+    if (pool_run(raising->generation, raise_attached, raising, &err)) {
+        log_line(LOG_WARN, "request.timeout", NULL, "cannot raise %s: %s", raising->exception,
+                 err.text);
     }
-    limits_unpin(timeout->slot);
-    free(timeout);
+    limits_unpin(raising->slot);
+    free(raising);
     return NULL;
 }
 
-void limits_raise_timeout(struct scoreboard_slot *slot, const struct slot_view *view) {
-    struct request_timeout *timeout = malloc(sizeof *timeout);
-    if (!timeout) {
+void limits_raise(struct scoreboard_slot *slot, const struct slot_view *view,
+                  const char *exception) {
+    struct raising *raising = malloc(sizeof *raising);
+    if (!raising) {
         return; /* the request will be found stuck */
     }
-    *timeout = (struct request_timeout){slot, view->sequence, view->facts.python_ident,
-                                        view->facts.generation};
+    *raising = (struct raising){slot, view->sequence, view->facts.python_ident,
+                                view->facts.generation, exception};
     if (!limits_pin(slot, view)) {
-        free(timeout);
-    } else if (thread_start(raise_timeout, timeout, "timeout", NULL) != 0) {
+        free(raising);
+    } else if (thread_start(raise_in_thread, raising, "raise", NULL) != 0) {
         limits_unpin(slot);
-        free(timeout);
+        free(raising);
     }
 }
 
-void limits_withdraw_timeout(struct scoreboard_slot *slot) {
+void limits_withdraw_exception(struct scoreboard_slot *slot) {
     if (atomic_load(&slot->pins) > 0) {
         Py_BEGIN_ALLOW_THREADS;
         pthread_mutex_lock(&s_lock);

@@ -201,6 +201,20 @@ void pool_gate_close(struct pool_interpreter *interpreter);
 void pool_gate_open(struct pool_interpreter *interpreter);
 
 /**
+ * The gate, which is closed, stays so: no job of these applications will start in this process.
+ * Jobs wait for pool_take_waiting(), or are abandoned by pool_stop(), which does not wait for them.
+ */
+void pool_bar(struct pool_interpreter *interpreter);
+
+/**
+ * Before pool_stop(): take out the jobs that wait, in their order, for another process to run.
+ * Applications that are barred take no more from now on (ERR_CLOSED).
+ * @param barred_only  take only jobs that no thread will ever run
+ * @return linked by `next`, and the caller's again; NULL: none
+ */
+struct job *pool_take_waiting(struct pool *pool, bool barred_only);
+
+/**
  * Hand over a job.  It waits while the application loads or its gate is closed.
  * Never blocks on Python.  Jobs handed over between pool_batch_begin() and pool_batch_end() of
  * one thread wake serving threads at the end only.

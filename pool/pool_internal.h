@@ -50,6 +50,7 @@ struct pool_interpreter {
     unsigned gate;
     bool is_building;
     bool is_removed;
+    bool is_barred; /**< the gate stays closed: none of its jobs will start in this process */
 };
 
 struct pool_app {

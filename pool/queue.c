@@ -111,17 +111,26 @@ void queue_wake(struct queue *queue) {
     wake(next);
 }
 
+static struct job *take_waiting_locked(struct queue *queue) {
+    struct job *jobs = queue->head;
+    queue->head = NULL;
+    queue->tail = &queue->head;
+    queue->queued = 0;
+    note_drained_locked(queue);
+    return jobs;
+}
+
+struct job *queue_take_waiting(struct queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    struct job *jobs = take_waiting_locked(queue);
+    pthread_mutex_unlock(&queue->lock);
+    return jobs;
+}
+
 struct job *queue_refuse(struct queue *queue, enum error_code code, bool take) {
-    struct job *jobs = NULL;
     pthread_mutex_lock(&queue->lock);
     queue->refusing = code;
-    if (code != ERR_NONE && take) {
-        jobs = queue->head;
-        queue->head = NULL;
-        queue->tail = &queue->head;
-        queue->queued = 0;
-        note_drained_locked(queue);
-    }
+    struct job *jobs = code != ERR_NONE && take ? take_waiting_locked(queue) : NULL;
     pthread_mutex_unlock(&queue->lock);
     return jobs;
 }

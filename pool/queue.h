@@ -94,6 +94,9 @@ void queue_wake(struct queue *queue);
  */
 struct job *queue_refuse(struct queue *queue, enum error_code code, bool take);
 
+/** Take out the jobs that wait, in their order: no thread has begun with them. */
+struct job *queue_take_waiting(struct queue *queue);
+
 /** While closed, jobs wait and none starts.  Nests. */
 void queue_gate_close(struct queue *queue);
 void queue_gate_open(struct queue *queue);

@@ -78,11 +78,51 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
     return 0;
 }
 
+void pool_bar(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    interpreter->is_barred = true;
+    pthread_mutex_unlock(&interpreter->pool->lock);
+}
+
+/** @param end  where its jobs that waited are put  @return where the next ones are
+ *  @lock pool->lock held */
+static struct job **append_waiting_locked(struct pool_interpreter *interpreter, struct job **end) {
+    for (size_t i = 0; i < interpreter->app_count; i++) {
+        struct queue *queue = &interpreter->apps[i]->queue;
+        *end = interpreter->is_barred ? queue_refuse(queue, ERR_CLOSED, true)
+                                      : queue_take_waiting(queue);
+        while (*end) {
+            end = &(*end)->next;
+        }
+    }
+    return end;
+}
+
+struct job *pool_take_waiting(struct pool *pool, bool barred_only) {
+    struct job *jobs = NULL, **end = &jobs;
+    pthread_mutex_lock(&pool->lock);
+    for (struct pool_interpreter *at = pool->interpreters; at; at = at->next) {
+        if (at->is_barred || !barred_only) {
+            end = append_waiting_locked(at, end);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return jobs;
+}
+
+/** @return whether the jobs that wait may still start */
+static bool can_run(struct pool_interpreter *interpreter) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    bool can_run = interpreter->current && !interpreter->is_barred;
+    pthread_mutex_unlock(&interpreter->pool->lock);
+    return can_run;
+}
+
 /** Take no more jobs; those that wait may still run if there is a generation to run them. */
 static void close_queues(struct pool_interpreter *interpreter) {
-    bool can_run = pool_current(interpreter) != NULL;
+    bool may_run = can_run(interpreter);
     for (size_t i = 0; i < interpreter->app_count; i++) {
-        if (can_run) {
+        if (may_run) {
             queue_refuse(&interpreter->apps[i]->queue, ERR_CLOSED, false);
         } else {
             pool_app_abandon(interpreter->apps[i]);

@@ -175,8 +175,9 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
     if (!failed) {
         pool_gate_open(target->interpreter);
     } else {
-        /* The gate stays closed: what waits is answered when the supervisor ends this worker. */
-        run->hooks->replace(run->hooks->ctx, target, run->cause, run->err.text);
+        /* The gate stays closed: what waits is for the next worker. */
+        pool_bar(target->interpreter);
+        run->hooks->replace(run->hooks->ctx, target, true, run->cause, run->err.text);
         tell(run, RELOAD_STEP_REPLACED, serving ? generation_number(serving) : 0, &run->err);
     }
     if (serving) {
@@ -224,7 +225,7 @@ static void start_retirement(const struct reload_run *run, struct generation *ol
 
 /* run->err says why. */
 static void replace_worker(struct reload_run *run) {
-    run->hooks->replace(run->hooks->ctx, run->target, run->cause, run->err.text);
+    run->hooks->replace(run->hooks->ctx, run->target, false, run->cause, run->err.text);
     tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
 }
 
@@ -310,7 +311,8 @@ static bool begin_run(struct reload_run *run, struct reload_target *target,
     run->reloader = target->reloader;
     run->hooks = &target->reloader->hooks;
     pthread_mutex_lock(&run->reloader->lock);
-    bool is_needed = look_locked(run);
+    bool is_needed =
+        look_locked(run) && (run->is_forced || !atomic_load(&run->reloader->is_dismissed));
     *ret_waiters = target->waiters;
     target->waiters = NULL;
     pthread_mutex_unlock(&run->reloader->lock);

@@ -51,7 +51,8 @@ static uint64_t start_due_locked(struct reloader *reloader) {
 
 static void arm_timer(struct reloader *reloader, uint64_t next_ns) {
     struct itimerspec when = {0};
-    if (reloader->is_polling && next_ns == UINT64_MAX) {
+    bool is_polling = reloader->is_polling && !atomic_load(&reloader->is_dismissed);
+    if (is_polling && next_ns == UINT64_MAX) {
         next_ns = clock_now_ns() + (uint64_t)RELOAD_POLL_MS * CLOCK_NS_PER_MS;
     }
     if (next_ns != UINT64_MAX) { /* a time of 0 would disarm the timer */
@@ -64,6 +65,11 @@ static void drain_fd(int fd) {
     uint64_t count;
     while (read(fd, &count, sizeof count) > 0) {
     }
+}
+
+/* Events of files wake the thread no more. */
+static void stop_watching(struct reloader *reloader) {
+    epoll_ctl(reloader->epoll_fd, EPOLL_CTL_DEL, watch_fd(reloader->watch), NULL);
 }
 
 static void *reloader_thread(void *arg) {
@@ -83,6 +89,9 @@ static void *reloader_thread(void *arg) {
         if (reloader->is_stopping) {
             pthread_mutex_unlock(&reloader->lock);
             return NULL;
+        }
+        if (atomic_load(&reloader->is_dismissed)) {
+            stop_watching(reloader);
         }
         for (struct reload_target *target = reloader->targets; target; target = target->next) {
             reload_target_take_notes_locked(target);
@@ -197,6 +206,11 @@ void reloader_remove(struct reloader *reloader, struct reload_target *target) {
         target->waiters,
         &(struct reload_event){.step = RELOAD_STEP_KEPT, .cause = "", .err = &err});
     reload_target_free(target);
+}
+
+void reloader_dismiss(struct reloader *reloader) {
+    atomic_store(&reloader->is_dismissed, true);
+    reload_targets_wake(reloader);
 }
 
 void reloader_free(struct reloader *reloader) {

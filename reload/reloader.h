@@ -85,8 +85,10 @@ struct reloader_hooks {
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,
                      struct error *err);
-    /** Ask the supervisor for a new worker. */
-    void (*replace)(void *ctx, struct reload_target *target, const char *cause, const char *why);
+    /** Ask the supervisor for a new worker. @param is_barred  this process serves these
+     * applications no more (pool_bar()) */
+    void (*replace)(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
+                    const char *why);
     /** `target` is NULL for RELOAD_STEP_WATCH_LIMIT, which concerns all. */
     void (*event)(void *ctx, struct reload_target *target, const struct reload_event *event);
 };
@@ -112,6 +114,10 @@ enum {
 
 /** @return the reloader with its thread running, or NULL: ERR_SYSTEM, ERR_MEMORY */
 struct reloader *reloader_new(const struct reloader_hooks *hooks, struct error *err);
+
+/** Another process serves from now on: edits are not looked for any more, in this one.  Reloads
+ * that are asked for go on. */
+void reloader_dismiss(struct reloader *reloader);
 
 /** Stop watching; waits for a reload that is under way. NULL is fine. */
 void reloader_free(struct reloader *reloader);

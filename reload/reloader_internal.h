@@ -10,6 +10,7 @@
 #define RELOAD_RELOADER_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "pool/base/clock.h"
 #include "reload/reloader.h"
@@ -70,7 +71,8 @@ struct reloader {
     struct path_set *folders; /**< that came or went, of the events being read */
     struct reload_target *targets;
     bool is_polling, is_stopping, is_limit_news;
-    struct error limit; /**< of the watch that could not be added */
+    atomic_bool is_dismissed; /**< without the lock, which reloads hold while they read files */
+    struct error limit;       /**< of the watch that could not be added */
 };
 
 /* ---- target.c ---- */

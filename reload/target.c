@@ -217,8 +217,9 @@ uint64_t reload_target_quiet_ns_locked(const struct reload_target *target) {
 }
 
 uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_ns) {
+    bool is_edited = target->is_dirty && !atomic_load(&target->reloader->is_dismissed);
     if (!target->is_loaded || target->is_busy || target->is_removed ||
-        !(target->is_dirty || target->forced_cause)) {
+        !(is_edited || target->forced_cause)) {
         return UINT64_MAX;
     }
     uint64_t due_ns = reload_target_quiet_ns_locked(target);

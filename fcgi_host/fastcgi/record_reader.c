@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What to do with the content of the record being taken apart. */
-enum content { CONTENT_SKIP, CONTENT_PARAMS, CONTENT_STDIN };
-
 static enum reader_event fail_reading(struct record_reader *reader) {
     reader->is_broken = true;
     return READER_ERROR;

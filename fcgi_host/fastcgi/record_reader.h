@@ -54,6 +54,9 @@ enum reader_event {
     READER_ERROR,
 };
 
+/** What to do with the content of the record being taken apart. */
+enum reader_content { CONTENT_SKIP, CONTENT_PARAMS, CONTENT_STDIN };
+
 struct reader_limits {
     struct record_limits values; /**< told to FCGI_GET_VALUES */
     uint32_t max_header_bytes;   /**< of all params of one request */
@@ -66,7 +69,7 @@ struct record_reader {
     /* The record being taken apart. */
     uint16_t content_left;
     uint8_t padding_left;
-    uint8_t content_is; /**< enum content in record_reader.c */
+    uint8_t content_is; /**< enum reader_content */
 
     /* The request. */
     enum reader_phase phase;
@@ -131,6 +134,19 @@ bool record_reader_body_is_complete(const struct record_reader *reader);
 bool record_reader_has_raw(const struct record_reader *reader);
 /** Whether no request has begun and nothing waits to be taken apart. */
 bool record_reader_is_idle(const struct record_reader *reader);
+
+/**
+ * Whether record_reader_unread() is possible: nothing that was received is lost or answered, and no
+ * reply waits.
+ */
+bool record_reader_can_unread(const struct record_reader *reader);
+/**
+ * Put together again what was taken apart: the bytes that bring another reader to where this one
+ * is, the request as far as it has come and what was received behind it.
+ * @pre    record_reader_can_unread()
+ * @return malloc'ed, or NULL: out of memory  @owns the caller
+ */
+uint8_t *record_reader_unread(const struct record_reader *reader, size_t *ret_size);
 
 /** Throw away the bytes that wait to be taken apart: for a connection that is closing. */
 void record_reader_discard_raw(struct record_reader *reader);

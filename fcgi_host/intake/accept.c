@@ -12,7 +12,7 @@
 
 int intake_listen(struct intake *intake, struct error *err) {
     struct intake_listening *listening = &intake->listening;
-    if (listening->fd < 0 || listening->is_registered) {
+    if (listening->fd < 0 || listening->is_registered || listening->is_held) {
         return 0;
     }
     /* A connection wakes only one of the workers that wait for the socket. */
@@ -108,7 +108,7 @@ static bool accept_one(struct intake *intake) {
         close(fd);
         return true;
     }
-    if (intake_take_on(intake, fd, false) < 0) {
+    if (intake_take_on(intake, fd, NULL) < 0) {
         pause_accepting(intake, true);
         return false;
     }
@@ -164,8 +164,21 @@ void intake_accept(struct intake *intake) {
     }
 }
 
+void intake_pause_accepting(struct intake *intake, bool is_paused) {
+    struct intake_listening *listening = &intake->listening;
+    listening->is_held = is_paused;
+    if (is_paused) {
+        intake_unlisten(intake);
+    } else if (!listening->is_paused && !atomic_load(&intake->returns.is_stopping)) {
+        listen_or_retry(intake);
+    }
+}
+
 void intake_accept_waiting(struct intake *intake) {
     struct intake_listening *listening = &intake->listening;
+    if (listening->is_held) {
+        intake_pause_accepting(intake, false);
+    }
     if (atomic_load(&intake->returns.is_yielding)) {
         stop_yielding(intake);
     }
@@ -174,8 +187,4 @@ void intake_accept_waiting(struct intake *intake) {
                listening->max_connections &&
            accept_one(intake)) {
     }
-}
-
-void intake_adopt_idle(struct intake *intake, int fd) {
-    intake_take_on(intake, fd, true);
 }

@@ -16,14 +16,8 @@ static bool is_idle(const struct intake_connection *c) {
     return is_empty(c) && c->is_kept;
 }
 
-/* No unanswered bytes were received on this connection, so another worker can go on with it. */
-static bool bequeath(struct intake *intake, struct intake_connection *c) {
-    const struct intake_hooks *hooks = &intake->requests.hooks;
-    if (!hooks->bequeath) {
-        return false;
-    }
-    intake_unregister(intake, c);
-    return hooks->bequeath(hooks->ctx, c->base.fd);
+static bool is_stopping(const struct intake *intake) {
+    return atomic_load_explicit(&intake->returns.is_stopping, memory_order_relaxed);
 }
 
 static void await_event(struct intake *intake, struct intake_connection *c) {
@@ -31,8 +25,7 @@ static void await_event(struct intake *intake, struct intake_connection *c) {
                                                    [MODE_DRAIN] = DEADLINE_DRAIN,
                                                    [MODE_END] = DEADLINE_END,
                                                    [MODE_LINGER] = DEADLINE_LINGER};
-    bool is_stopping = atomic_load_explicit(&intake->returns.is_stopping, memory_order_relaxed);
-    if (is_stopping && is_empty(c) && (bequeath(intake, c) || is_idle(c))) {
+    if (is_stopping(intake) && is_idle(c)) {
         intake_close(intake, c);
         return;
     }
@@ -77,11 +70,13 @@ static void make_ready(struct intake *intake, struct intake_connection *c) {
     c->is_ready = true;
 }
 
-/* Go on with a connection that this thread owns, as far as it goes without waiting. */
-static void advance(struct intake *intake, struct intake_connection *c) {
+void intake_advance(struct intake *intake, struct intake_connection *c) {
     size_t turn_bytes = 0;
     bool was_sent = true;
     for (;;) {
+        if (is_stopping(intake) && intake_bequeath(intake, c)) {
+            return;
+        }
         enum intake_step step = intake_step(intake, c);
         if (step == INTAKE_STEP_GONE) {
             return;
@@ -120,7 +115,7 @@ void intake_advance_ready(struct intake *intake) {
     for (; count > 0 && (c = TAILQ_FIRST(&intake->connections.ready)); count--) {
         TAILQ_REMOVE(&intake->connections.ready, c, ready_link);
         c->is_ready = false;
-        advance(intake, c);
+        intake_advance(intake, c);
     }
 }
 
@@ -139,7 +134,7 @@ void intake_connection_event(struct intake *intake, struct intake_connection *c,
         tell_watcher(intake, c);
         return;
     }
-    if (c->base.fd < 0) {
+    if (c->base.fd < 0 || c->is_leaving) {
         return;
     }
     if (events & ~(uint32_t)EPOLLOUT) {
@@ -147,7 +142,7 @@ void intake_connection_event(struct intake *intake, struct intake_connection *c,
         c->trusts_short = !is_hang_up;
     }
     if (!c->is_ready) {
-        advance(intake, c);
+        intake_advance(intake, c);
     }
 }
 
@@ -159,7 +154,7 @@ void intake_connection_expired(struct intake *intake, struct intake_connection *
             connection_send(&c->base);
             intake_linger(c);
             if (!c->is_ready) {
-                advance(intake, c);
+                intake_advance(intake, c);
             }
             return;
         }
@@ -190,19 +185,6 @@ void intake_collect(struct intake *intake) {
     }
 }
 
-void intake_let_go_idle(struct intake *intake) {
-    struct intake_connection *c, *next;
-    for (c = LIST_FIRST(&intake->connections.open); c; c = next) {
-        next = LIST_NEXT(c, open_link);
-        /* A connection that is being served is looked at when it comes back by way of `returns`. */
-        if (connection_note_edge(&c->base, false) && c->base.fd >= 0 && is_empty(c) &&
-            !c->is_ready) {
-            c->may_be_readable = true; /* a request that has arrived is served first */
-            advance(intake, c);
-        }
-    }
-}
-
 /* ---- Memory ---- */
 
 static void free_connection(struct intake_connection *c) {
@@ -226,7 +208,7 @@ static struct intake_connection *take_connection(struct intake *intake) {
     return c;
 }
 
-int intake_take_on(struct intake *intake, int fd, bool is_kept) {
+int intake_take_on(struct intake *intake, int fd, const struct passed_connection *passed) {
     struct intake_connection *c = take_connection(intake);
     if (!c) {
         close(fd);
@@ -234,13 +216,17 @@ int intake_take_on(struct intake *intake, int fd, bool is_kept) {
     }
     connection_open(&c->base, fd);
     c->may_be_readable = c->trusts_short = true;
-    c->waits_to_send = c->is_ready = false;
-    c->is_kept = is_kept;
+    c->waits_to_send = c->is_ready = c->is_leaving = c->has_request = false;
+    c->is_kept = passed && passed->is_kept;
     c->drained_bytes = 0;
     LIST_INSERT_HEAD(&intake->connections.open, c, open_link);
     atomic_fetch_add_explicit(&intake->connections.open_count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&intake->connections.accepted_count, 1, memory_order_relaxed);
-    advance(intake, c);
+    if (passed && record_reader_append(&c->base.reader, passed->bytes, passed->size) < 0) {
+        intake_close(intake, c);
+        return -1;
+    }
+    intake_advance(intake, c);
     return 0;
 }
 

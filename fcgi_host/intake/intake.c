@@ -62,6 +62,7 @@ static void init_connections(struct intake_connections *connections,
     SLIST_INIT(&connections->closed);
     SLIST_INIT(&connections->free);
     TAILQ_INIT(&connections->ready);
+    TAILQ_INIT(&connections->leaving);
     const unsigned timeouts_ms[DEADLINE_COUNT] = {
         [DEADLINE_HEADER] = options->header_timeout_ms,
         [DEADLINE_BODY] = options->body_timeout_ms ? options->body_timeout_ms : INTAKE_BODY_MS,
@@ -234,7 +235,7 @@ void intake_stop_accepting(struct intake *intake) {
     intake_unlisten(intake);
     atomic_store(&intake->returns.is_stopping, true);
     atomic_store(&intake->returns.wakes_on_close, true);
-    intake_let_go_idle(intake);
+    intake_let_go(intake);
     returns_wake(&intake->returns);
 }
 

@@ -11,9 +11,16 @@
 #include <stdint.h>
 
 #include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/link/passing.h"
 #include "pool/base/error.h"
 
 struct intake;
+
+enum bequeath_result {
+    BEQUEATH_PASSED,  /**< another worker has it */
+    BEQUEATH_LATER,   /**< the other worker does not take it now: intake_bequeath_rest() */
+    BEQUEATH_REFUSED, /**< no other worker takes it */
+};
 
 struct intake_hooks {
     void *ctx;
@@ -27,14 +34,15 @@ struct intake_hooks {
     void (*batch_begin)(void *ctx);
     void (*batch_end)(void *ctx);
     /**
-     * An open connection without a request, after intake_stop_accepting(): give it to another
-     * worker (intake_adopt_idle() there), so that the web server need not notice.  Optional.
-     * @param fd  closed afterwards: to be duplicated or sent
-     * @return whether another worker has it now; if not, a connection that has served a request is
-     *         closed, another goes on waiting for one
+     * An open connection on which no request is under way: pass it to another worker
+     * (intake_adopt() there), so that the web server need not notice.  Optional: BEQUEATH_REFUSED.
+     * Called after intake_stop_accepting(), and by intake_bequeath_request().
+     * @param connection  descriptor and bytes stay the intake's
+     * @return BEQUEATH_REFUSED: an idle connection that has served a request is closed, another
+     *         goes on here
      * @thread intake
      */
-    bool (*bequeath)(void *ctx, int fd);
+    enum bequeath_result (*bequeath)(void *ctx, const struct passed_connection *connection);
     /** Something has come for a request that is watched (request_watch_client()), or its peer has
      *  closed.  Optional.  @thread intake */
     void (*client_event)(void *ctx);
@@ -73,15 +81,33 @@ void intake_remove_fd(struct intake *intake, int fd);
 /** Loop until intake_stop() and, after it, until every connection is closed or the deadline. */
 int intake_run(struct intake *intake, struct error *err);
 
-/** Stop accepting; idle connections are bequeathed or closed, busy ones after their request.
- *  @thread intake (from a hook or fd callback) */
+/** The same whenever `fd` can be written to. intake_remove_fd() */
+int intake_add_writable_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd),
+                           void *ctx, struct error *err);
+
+/** Stop accepting; connections are bequeathed or, when idle, closed; those with a request under
+ *  way after it.  @thread intake (from a hook or fd callback) */
 void intake_stop_accepting(struct intake *intake);
+/** Leave new connections to other workers for a time, or accept again.
+ *  @thread intake (from a hook or fd callback) */
+void intake_pause_accepting(struct intake *intake, bool is_paused);
 /** Accept every connection that waits now: before intake_stop_accepting(), when no other worker
  *  will. @thread intake (from a hook or fd callback) */
 void intake_accept_waiting(struct intake *intake);
-/** Take on a connection that was kept open by another intake (its bequeath hook).
- *  @param fd  non-blocking; taken over  @thread intake (from a hook or fd callback) */
-void intake_adopt_idle(struct intake *intake, int fd);
+/**
+ * Bequeath a request that was handed over and that no thread has begun to serve.
+ * @return whether its connection leaves, and the request is gone; false: it is the caller's as
+ *         before
+ * @thread intake (from a hook or fd callback)
+ */
+bool intake_bequeath_request(struct intake *intake, struct request *request);
+/** Offer again what the hook has put off. @return whether some connections still wait
+ *  @thread intake (from a hook or fd callback) */
+bool intake_bequeath_rest(struct intake *intake);
+/** Take on a connection of another intake (its bequeath hook), and go on with what was read there.
+ *  @param connection  its descriptor, non-blocking, is taken over; its bytes are copied
+ *  @thread intake (from a hook or fd callback) */
+void intake_adopt(struct intake *intake, const struct passed_connection *connection);
 /** Leave intake_run() now. @thread any; async-signal-safe */
 void intake_stop(struct intake *intake);
 

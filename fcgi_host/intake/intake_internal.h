@@ -1,8 +1,8 @@
 /**
  * The parts of the intake thread, the lowest first: epoll.c (registering, closing), requests.c
  * (giving requests to serving threads), step.c (what is done with the bytes of a connection),
- * connections.c (what connections wait for), accept.c (new connections), watchers.c (other
- * descriptors), intake.c (the loop).
+ * connections.c (what connections wait for), bequeath.c (connections for another worker), accept.c
+ * (new connections), watchers.c (other descriptors), intake.c (the loop).
  * @thread intake  @tstate none
  */
 #ifndef FCGI_HOST_INTAKE_INTAKE_INTERNAL_H
@@ -66,9 +66,12 @@ struct intake_connection {
     bool waits_to_send;     /**< EPOLLOUT is asked for */
     bool is_kept;           /**< has served a request before */
     bool is_ready;          /**< in the list of those to go on with */
+    bool is_leaving;        /**< in the list of those that another worker is to take */
+    bool has_request;       /**< leaving: its header is complete, and no thread has begun with it */
     uint64_t drained_bytes; /**< received since the request was handed over or refused */
     struct deadline deadline;
     TAILQ_ENTRY(intake_connection) ready_link;
+    TAILQ_ENTRY(intake_connection) leaving_link;
     LIST_ENTRY(intake_connection) open_link;
     SLIST_ENTRY(intake_connection) free_link;
 };
@@ -85,6 +88,7 @@ struct intake_listening {
     unsigned max_connections;
     struct peer_addresses *peer_addresses;
     bool is_registered; /**< with epoll */
+    bool is_held;       /**< intake_pause_accepting() */
     bool is_paused;
     uint64_t retry_ns; /**< 0: paused until a connection is closed, or not paused */
 };
@@ -97,6 +101,8 @@ struct intake_connections {
     SLIST_HEAD(, intake_connection) free;
     unsigned free_count;
     TAILQ_HEAD(, intake_connection) ready; /**< to go on with in the next round */
+    /** For another worker, which does not take them yet; without events and deadlines. */
+    TAILQ_HEAD(, intake_connection) leaving;
     struct deadline_list deadlines[DEADLINE_COUNT];
     atomic_uint open_count;
     _Atomic uint64_t accepted_count;
@@ -162,8 +168,12 @@ enum intake_step intake_end_drained(struct intake_connection *connection);
 enum intake_step intake_linger(struct intake_connection *connection);
 
 /* connections.c */
-/** Take on a connected, non-blocking socket. @return -1 out of memory: the socket is closed */
-int intake_take_on(struct intake *intake, int fd, bool is_kept);
+/** Take on a connected, non-blocking socket.
+ *  @param passed  what is known of it; NULL: it is new
+ *  @return -1 out of memory: the socket is closed */
+int intake_take_on(struct intake *intake, int fd, const struct passed_connection *passed);
+/** Go on with a connection that this thread owns, as far as it goes without waiting. */
+void intake_advance(struct intake *intake, struct intake_connection *connection);
 /** epoll has reported something for a connection, which a serving thread may own. */
 void intake_connection_event(struct intake *intake, struct intake_connection *connection,
                              uint32_t events);
@@ -177,10 +187,16 @@ void intake_advance_ready(struct intake *intake);
 /** Make closed connections available again. Between two rounds of events only.
  *  @return whether there were any */
 bool intake_reuse_closed(struct intake *intake);
-/** Close or bequeath the idle connections, now that the intake stops. */
-void intake_let_go_idle(struct intake *intake);
 /** Free all connections, at the end. */
 void intake_free_connections(struct intake *intake);
+
+/* bequeath.c */
+/** Offer another worker a connection that this thread owns. @return whether it leaves: it is not to
+ *  be touched */
+bool intake_bequeath(struct intake *intake, struct intake_connection *connection);
+/** Bequeath the connections on which no request is under way, or close idle ones, now that the
+ *  intake stops. */
+void intake_let_go(struct intake *intake);
 
 /* accept.c */
 int intake_listen(struct intake *intake, struct error *err);

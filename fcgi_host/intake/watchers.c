@@ -13,15 +13,15 @@ struct watcher {
     SLIST_ENTRY(watcher) link;
 };
 
-int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
-                  struct error *err) {
+static int add_watcher(struct intake *intake, int fd, uint32_t events,
+                       void (*ready)(void *ctx, int fd), void *ctx, struct error *err) {
     struct watcher *watcher = malloc(sizeof *watcher);
     if (!watcher) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     *watcher =
         (struct watcher){.source.kind = SOURCE_WATCHER, .fd = fd, .ready = ready, .ctx = ctx};
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &watcher->source};
+    struct epoll_event event = {.events = events, .data.ptr = &watcher->source};
     if (epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         int why = errno;
         free(watcher);
@@ -29,6 +29,16 @@ int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd
     }
     SLIST_INSERT_HEAD(&intake->watchers.all, watcher, link);
     return 0;
+}
+
+int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
+                  struct error *err) {
+    return add_watcher(intake, fd, EPOLLIN, ready, ctx, err);
+}
+
+int intake_add_writable_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd),
+                           void *ctx, struct error *err) {
+    return add_watcher(intake, fd, EPOLLOUT, ready, ctx, err);
 }
 
 void intake_remove_fd(struct intake *intake, int fd) {

@@ -30,17 +30,19 @@ enum channel_type {
     CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
     CHANNEL_STOPPED,      /**< it accepts no connection any more */
-    CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: 1 when the worker cannot go on */
+    CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: enum channel_urgency */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
-     *  after this one.  Descriptor: where idle connections go (CHANNEL_CONNECTION); none: close
-     *  them. */
+     *  after this one.  Descriptor: where to pass connections (passing.h); none: there is no
+     *  successor. */
     CHANNEL_STOP,
-    CHANNEL_ADOPT,        /**< descriptor: connections of a worker that stops come from there */
+    CHANNEL_ADOPT, /**< descriptor: connections of a worker that stops come from there */
+    /** Accept no connections until CHANNEL_REPLACED: another worker, or the next, does. */
+    CHANNEL_PAUSE,
     CHANNEL_STATUS,       /**< `number`: to be given back */
     CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
     CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
@@ -49,8 +51,13 @@ enum channel_type {
     CHANNEL_REPLACED,
     CHANNEL_LOG_REOPEN,
     CHANNEL_STACKS, /**< log the Python stack of every thread that serves */
-    /* worker → worker */
-    CHANNEL_CONNECTION = 200, /**< descriptor: a connection without a request */
+};
+
+/** How much a worker needs its replacement. */
+enum channel_urgency {
+    CHANNEL_MAY_GO_ON,    /**< the replacement is kept if an application is lost */
+    CHANNEL_CANNOT_GO_ON, /**< whatever is lost */
+    CHANNEL_IS_BARRED,    /**< the same, and some application is not served any more */
 };
 
 #define CHANNEL_STOP_LAST "last"

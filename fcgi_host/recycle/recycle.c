@@ -174,6 +174,12 @@ void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interprete
     }
 }
 
+void recycle_dismiss(struct recycle *recycle) {
+    if (recycle) {
+        reloader_dismiss(recycle->reloader);
+    }
+}
+
 static struct recyclable *take_out(struct recycle *recycle,
                                    const struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&recycle->lock);

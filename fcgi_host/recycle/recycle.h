@@ -34,8 +34,10 @@ struct recycle_options {
     struct pool *pool;
     const struct config *config; /**< valid as long as the process */
     void *ctx;
-    /** Only a new worker process can reload: ask for one. @thread any  @tstate none */
-    void (*replace)(void *ctx, const char *why);
+    /** Only a new worker process can reload: ask for one.
+     *  @param is_barred  this process serves some application no more (pool_bar())
+     *  @thread any  @tstate none */
+    void (*replace)(void *ctx, bool is_barred, const char *why);
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
@@ -58,6 +60,8 @@ int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, s
 void recycle_built(struct recycle *recycle, struct generation *generation);
 /** An interpreter's first generation serves or has failed: from now on edits reload it. */
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);
+/** This worker is replaced: edits are the next one's business.  Does not block. @thread any */
+void recycle_dismiss(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */
 void recycle_remove(struct recycle *recycle, struct pool_interpreter *interpreter);
 

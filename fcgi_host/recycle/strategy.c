@@ -77,14 +77,16 @@ static enum reload_strategy answer_strategy(void *ctx, struct reload_target *tar
     return recycle_strategy(recyclable, recyclable->strategy_why, sizeof recyclable->strategy_why);
 }
 
-static void ask_replacement(void *ctx, struct reload_target *target, const char *cause,
-                            const char *why) {
+static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,
+                            const char *cause, const char *why) {
     const struct recycle *recycle = ctx;
     struct recyclable *recyclable = reload_target_user(target);
-    if (atomic_load(&recyclable->asked) == 0) { /* else the supervisor, which asked, replaces */
+    /* A reload by hand is answered before the old interpreter ends; of what led to its answer the
+     * supervisor, which asked, makes a replacement. */
+    if (is_barred || atomic_load(&recyclable->asked) == 0) {
         char text[1024];
         snprintf(text, sizeof text, "%s: %.600s", cause, why);
-        recycle->options.replace(recycle->options.ctx, text);
+        recycle->options.replace(recycle->options.ctx, is_barred, text);
     }
 }
 

@@ -86,6 +86,23 @@ static void on_loaded(struct fleet *fleet, struct process *process) {
     }
 }
 
+static void replace_as_asked(struct fleet *fleet, struct process *process,
+                             const struct channel_message *message) {
+    bool serves = process->state == PROCESS_SERVING ||
+                  (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
+    if (process != process->seat->current || !serves) {
+        return;
+    }
+    if (message->number == CHANNEL_IS_BARRED) {
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
+    }
+    fleet_replace(fleet,
+                  &(struct replacement_wish){.cause = message->text,
+                                             .seat = (int)process->seat->index,
+                                             .worker = process->pid,
+                                             .is_forced = message->number != CHANNEL_MAY_GO_ON});
+}
+
 static void on_message(void *ctx, struct process *process, const struct channel_message *message) {
     struct fleet *fleet = ctx;
     switch (message->type) {
@@ -105,11 +122,7 @@ static void on_message(void *ctx, struct process *process, const struct channel_
         replacement_left(fleet->replacements, process->pid);
         break;
     case CHANNEL_REPLACE_ME:
-        if (process->state == PROCESS_SERVING) {
-            fleet_replace(fleet, &(struct replacement_wish){.cause = message->text,
-                                                            .seat = (int)process->seat->index,
-                                                            .is_forced = message->number != 0});
-        }
+        replace_as_asked(fleet, process, message);
         break;
     default:
         fleet->hooks.message(fleet->hooks.ctx, process, message);

@@ -9,8 +9,8 @@ enum {
     /** Two for each of two culprits, a crash and one in the main interpreter; the next one must
      *  load. */
     MAX_ATTEMPTS = 5,
-    /** How long an old worker may take to say that it accepts nothing any more: its intake thread
-     *  never blocks. */
+    /** How long an old worker may take to say that it begins no request any more: its intake
+     *  thread never blocks. */
     LEFT_TIMEOUT_MS = 1000,
 };
 
@@ -31,8 +31,9 @@ struct replacement_queue {
     struct seats *seats;
     struct replacement_hooks hooks;
     struct replacement *first; /* the one under way, once it has begun */
-    /* The old worker was told to stop, and has not said yet that it accepts nothing; 0: none. */
+    /* The old worker was told to stop, and has not said yet that it begins nothing; 0: none. */
     pid_t leaving;
+    pid_t arriving; /* the new worker, which waits for that; 0: none */
     struct loop_timer left;
 };
 
@@ -123,8 +124,18 @@ void replacement_forget(struct replacement_queue *queue, const void *ctx) {
     }
 }
 
+/** The new worker accepts, unless it has died meanwhile. */
+static void let_accept(struct replacement_queue *queue, const struct seat *seat) {
+    if (seat->current && seat->current->pid == queue->arriving) {
+        seat_accept(seat->current);
+    }
+    queue->leaving = queue->arriving = 0;
+}
+
 void replacement_cancel_all(struct replacement_queue *queue, const char *why) {
-    queue->leaving = 0;
+    if (queue->leaving) { /* the old worker's connections are on their way to the new one */
+        let_accept(queue, &queue->seats->items[queue->first->at]);
+    }
     loop_disarm(queue->seats->options.loop, &queue->left);
     while (queue->first) {
         struct replacement *replacement = queue->first;
@@ -190,13 +201,13 @@ static const char *lost_application(const struct seat *seat) {
     return NULL;
 }
 
-/** The new worker serves, the old one accepts nothing any more: go on with the next seat. */
+/** The old worker begins no request any more: the new one does; go on with the next seat. */
 static void finish_seat(struct replacement_queue *queue) {
     struct replacement *replacement = queue->first;
     const struct seat *seat = &queue->seats->items[replacement->at];
     log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
              seat->current ? (int)seat->current->pid : 0, (int)queue->leaving, replacement->cause);
-    queue->leaving = 0;
+    let_accept(queue, seat);
     replacement->attempts = 0;
     replacement->at++;
     if (replacement->seat >= 0 || replacement->at >= queue->seats->count) {
@@ -218,10 +229,10 @@ static void switch_over(struct replacement_queue *queue, struct seat *seat) {
     struct process *old = seat->current;
     seat->current = seat->coming;
     seat->coming = NULL;
-    if (old) { /* first: the new worker takes the connections that the old one leaves to it */
+    queue->arriving = seat->current->pid;
+    if (old) {
         seat_drain(old, seat->current, seat_drain_ms(queue->seats->config));
     }
-    seat_accept(seat->current);
     if (replacement->config) {
         struct config *config = replacement->config;
         replacement->config = NULL;

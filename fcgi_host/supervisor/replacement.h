@@ -3,10 +3,13 @@
  * under way.
  *
  *   queued → a new worker loads for the first seat
- *     it has loaded everything that the old one serves → the old one is told to stop, the new one
- *       accepts; the old one says that it accepts nothing any more → the next seat, or the end
+ *     it has loaded everything that the old one serves → the old one is told to stop; it says that
+ *       it begins no request any more → the new one accepts → the next seat, or the end
  *     an application is lost                           → the new worker is killed: "kept"
  *     it dies                                          → another one, at most five times: "kept"
+ *
+ * A wish that begins later than it was made may be one with others by then: for one seat, or for
+ * all, one wish waits.  What a worker wished for itself is fulfilled when another has its seat.
  *
  * What is done to workers is done by seat.h.
  *
@@ -33,6 +36,7 @@ struct replacement_wish {
     const char *cause;     /**< "asked by …", for log and status */
     struct config *config; /**< a new configuration, taken over; NULL: the one in effect */
     int seat;              /**< one worker; -1: all, one after the other */
+    pid_t worker;          /**< that asks, for its own seat; 0: none */
     /** Also when applications that served do not load: the old worker cannot go on. */
     bool is_forced;
     /** Told once how it ended. Optional. */
@@ -59,8 +63,8 @@ struct replacement_queue *replacement_queue_new(struct seats *seats,
 /** Free an empty queue, or NULL. */
 void replacement_queue_free(struct replacement_queue *queue);
 
-/** Queue a replacement; one that cannot be queued (out of memory, the host stops) is told as kept,
- *  during the call. */
+/** Queue a replacement, or join it with one that waits; one that cannot be queued (out of memory,
+ * the host stops) is told as kept, during the call. */
 void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish);
 /** Call no `done` with this `ctx`: it is about to be freed. */
 void replacement_forget(struct replacement_queue *queue, const void *ctx);

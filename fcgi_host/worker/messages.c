@@ -9,6 +9,7 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/status_part.h"
@@ -55,6 +56,27 @@ static void reload_by_hand(struct worker *worker, const struct channel_message *
     }
 }
 
+/** There is no other worker after all: what waits for one is answered. */
+static void resume_accepting(struct worker *worker) {
+    if (worker->intake && !worker->stopping.is_begun) {
+        handover_give_requests(&worker->handover, worker->pool);
+        intake_pause_accepting(worker->intake, false);
+    }
+}
+
+static void stop(struct worker *worker, const struct channel_message *message) {
+    bool is_first = !worker->stopping.is_begun;
+    if (message->fd >= 0) {
+        handover_set_successor(&worker->handover, message->fd);
+    }
+    if (is_first) {
+        recycle_dismiss(worker->loader.recycle);
+        handover_give_requests(&worker->handover, worker->pool);
+    }
+    stopping_begin(&worker->stopping, message->number,
+                   strcmp(message->name, CHANNEL_STOP_LAST) == 0);
+}
+
 /** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
 static void note_replacement(struct worker *worker, const struct channel_message *message) {
     struct application_reload outcome = {
@@ -68,6 +90,7 @@ static void note_replacement(struct worker *worker, const struct channel_message
     }
     if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
         limits_replacement_kept(worker->limits);
+        resume_accepting(worker);
     }
 }
 
@@ -84,17 +107,16 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         worker->has_accept = true;
         break;
     case CHANNEL_STOP:
-        if (message->fd >= 0 && worker->idle_handover.successor_fd < 0) {
-            worker->idle_handover.successor_fd = message->fd;
-            stopping_begin(&worker->stopping, message->number, false);
-            return; /* the descriptor is kept */
-        }
-        stopping_begin(&worker->stopping, message->number,
-                       strcmp(message->name, CHANNEL_STOP_LAST) == 0);
-        break;
-    case CHANNEL_ADOPT:
-        idle_handover_adopt(&worker->idle_handover, message->fd);
+        stop(worker, message);
         return; /* the descriptor is kept */
+    case CHANNEL_ADOPT:
+        handover_adopt(&worker->handover, message->fd);
+        return; /* the descriptor is kept */
+    case CHANNEL_PAUSE:
+        if (worker->intake) {
+            intake_pause_accepting(worker->intake, true);
+        }
+        break;
     case CHANNEL_STATUS:
         send_status_part(worker, message->number);
         break;

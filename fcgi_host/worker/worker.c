@@ -55,15 +55,19 @@ static void leave_signals_to_supervisor(void) {
 
 /* ---- Told to the supervisor ---- */
 
-static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
-    const struct worker *worker = ctx;
+static void tell_replace_me(const struct worker *worker, enum channel_urgency urgency,
+                            const char *why) {
     channel_tell(
         &worker->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .number = is_urgent, .text = why});
+        &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .number = urgency, .text = why});
 }
 
-static void ask_reload_replacement(void *ctx, const char *why) {
-    ask_replacement(ctx, why, false);
+static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
+    tell_replace_me(ctx, is_urgent ? CHANNEL_CANNOT_GO_ON : CHANNEL_MAY_GO_ON, why);
+}
+
+static void ask_reload_replacement(void *ctx, bool is_barred, const char *why) {
+    tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, why);
 }
 
 static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,
@@ -249,8 +253,8 @@ static void end_batch(void *ctx) {
     pool_batch_end();
 }
 
-static bool hand_over_idle(void *ctx, int fd) {
-    return idle_handover_give(&((struct worker *)ctx)->idle_handover, fd);
+static enum bequeath_result hand_over(void *ctx, const struct passed_connection *connection) {
+    return handover_give(&((struct worker *)ctx)->handover, connection);
 }
 
 static void on_client_event(void *ctx) {
@@ -278,7 +282,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         .request = on_request,
         .batch_begin = begin_batch,
         .batch_end = end_batch,
-        .bequeath = hand_over_idle,
+        .bequeath = hand_over,
         .client_event = on_client_event,
     };
     unsigned connections = max_connections();
@@ -297,7 +301,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err)) {
         return -1;
     }
-    idle_handover_attach(&worker->idle_handover, worker->intake);
+    handover_attach(&worker->handover, worker->intake);
     if (stopping_attach(&worker->stopping, worker->intake, err)) {
         return -1;
     }
@@ -315,7 +319,7 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
     };
     worker->status_requests.supervisor = &worker->supervisor;
     worker->dispatch = (struct dispatch){&worker->applications, &worker->status_requests};
-    idle_handover_init(&worker->idle_handover);
+    handover_init(&worker->handover);
 }
 
 int worker_run(const struct worker_start *start) {

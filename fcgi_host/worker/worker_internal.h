@@ -13,7 +13,7 @@
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/worker/applications.h"
 #include "fcgi_host/worker/dispatch.h"
-#include "fcgi_host/worker/idle_handover.h"
+#include "fcgi_host/worker/handover.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/status_requests.h"
 #include "fcgi_host/worker/stopping.h"
@@ -34,7 +34,7 @@ struct worker {
     struct applications applications;
     struct dispatch dispatch;
     struct status_requests status_requests;
-    struct idle_handover idle_handover;
+    struct handover handover;
     struct stopping stopping;
 };
 

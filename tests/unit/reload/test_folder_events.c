@@ -48,8 +48,9 @@ static enum reload_strategy strategy(void *ctx, struct reload_target *target,
     return STRATEGY_WORKER;
 }
 
-static void replace(void *ctx, struct reload_target *target, const char *cause, const char *why) {
-    (void)ctx, (void)target, (void)cause, (void)why;
+static void replace(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
+                    const char *why) {
+    (void)ctx, (void)target, (void)is_barred, (void)cause, (void)why;
 }
 
 static void event(void *ctx, struct reload_target *target, const struct reload_event *event) {

@@ -226,10 +226,10 @@ Test(fleet, an_old_worker_that_ends_before_it_says_stopped_has_stopped) {
     say(100, CHANNEL_LOADED);
     say(100, CHANNEL_REPLACE_ME);
     say(101, CHANNEL_LOADED);
-    assert_done(
-        "launch 100; accept 100; launch 101: why; drain 100 to 101 in 30000 ms; accept 101");
+    assert_done("launch 100; accept 100; launch 101: why; drain 100 to 101 in 30000 ms");
     cr_assert(replacement_is_under_way(s_fleet->replacements));
     end(100, 0);
+    assert_done("accept 101");
     cr_assert_not(replacement_is_under_way(s_fleet->replacements));
     cr_assert_str_eq(fleet_last(s_fleet)->cause, "why");
     cr_assert_not(fleet_last(s_fleet)->is_kept);

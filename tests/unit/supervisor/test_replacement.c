@@ -5,20 +5,20 @@
 
 /* ---- One seat ---- */
 
-Test(replacement, the_new_worker_accepts_once_the_old_one_was_told_to_stop) {
+Test(replacement, the_new_worker_accepts_once_the_old_one_begins_nothing_any_more) {
     check_replacement(1, "replace all; wait 1500; loaded; stopped; idle",
                       "launch 200 in 0: asked; drain 100 to 200; accept 200; "
                       "done, replaced after 1500 ms; ended: asked");
 }
 
-Test(replacement, it_has_not_ended_before_the_old_worker_accepts_nothing_any_more) {
+Test(replacement, it_has_not_ended_before_the_old_worker_says_so) {
     check_replacement(1, "replace all; loaded; stopped 999; stopped 200",
-                      "launch 200 in 0: asked; drain 100 to 200; accept 200");
+                      "launch 200 in 0: asked; drain 100 to 200");
 }
 
 Test(replacement, an_old_worker_that_does_not_say_that_it_stopped_is_waited_for_a_second) {
     check_replacement(1, "replace all; loaded; wait 999",
-                      "launch 200 in 0: asked; drain 100 to 200; accept 200");
+                      "launch 200 in 0: asked; drain 100 to 200");
     check_replacement(1, "replace all; loaded; wait 1000; stopped",
                       "launch 200 in 0: asked; drain 100 to 200; accept 200; "
                       "done, replaced after 1000 ms; ended: asked");
@@ -153,11 +153,11 @@ Test(replacement, a_requester_that_is_gone_is_not_told) {
 /* ---- Configuration ---- */
 
 Test(replacement, a_new_configuration_is_in_effect_once_a_worker_has_loaded_with_it) {
-    check_replacement(
-        2, "config all; loaded; stopped; loaded; stopped",
-        "launch 200 in 0 by the new configuration: SIGHUP; drain 100 to 200; accept 200; "
-        "new configuration in effect; launch 201 in 1: SIGHUP; drain 101 to 201; accept 201; "
-        "done, replaced after 0 ms; ended: SIGHUP");
+    check_replacement(2, "config all; loaded; stopped; loaded; stopped",
+                      "launch 200 in 0 by the new configuration: SIGHUP; drain 100 to 200; "
+                      "new configuration in effect; accept 200; launch 201 in 1: SIGHUP; drain 101 "
+                      "to 201; accept 201; "
+                      "done, replaced after 0 ms; ended: SIGHUP");
 }
 
 Test(replacement, a_new_configuration_that_does_not_load_is_dropped) {

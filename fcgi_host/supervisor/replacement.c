@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi_host/base/log.h"
 
@@ -14,17 +15,24 @@ enum {
     LEFT_TIMEOUT_MS = 1000,
 };
 
+/** Who is told how a replacement ended. */
+struct requester {
+    struct requester *next;
+    void (*done)(void *ctx, const struct replacement_result *result);
+    void *ctx;
+};
+
 struct replacement {
     struct replacement *next;
-    char cause[256];
+    char cause[256];       /* of all wishes that it fulfils, separated by "; " */
     struct config *config; /* the candidate; NULL: the one in effect */
     int seat;              /* -1: all */
+    pid_t worker;          /* that wants to be replaced; 0: `seat` is meant whoever has it */
     unsigned at;           /* the seat that is being replaced */
     unsigned attempts;     /* workers that died while loading for it */
     bool is_forced;
     uint64_t started_ms; /* 0: waits in the queue */
-    void (*done)(void *ctx, const struct replacement_result *result);
-    void *ctx;
+    struct requester *requesters;
 };
 
 struct replacement_queue {
@@ -62,10 +70,14 @@ void replacement_queue_free(struct replacement_queue *queue) {
 
 /* ---- Queue ---- */
 
-static void tell_requester(const struct replacement *replacement,
-                           const struct replacement_result *result) {
-    if (replacement->done) {
-        replacement->done(replacement->ctx, result);
+static void tell_requesters(const struct replacement *replacement,
+                            const struct replacement_result *result) {
+    const struct requester *next;
+    for (const struct requester *each = replacement->requesters; each; each = next) {
+        next = each->next;
+        if (each->done) {
+            each->done(each->ctx, result);
+        }
     }
 }
 
@@ -81,45 +93,98 @@ static struct replacement_result result_of(const struct replacement *replacement
 }
 
 static void replacement_free(struct replacement *replacement) {
-    config_free(replacement->config);
-    free(replacement);
+    while (replacement && replacement->requesters) {
+        struct requester *requester = replacement->requesters;
+        replacement->requesters = requester->next;
+        free(requester);
+    }
+    if (replacement) {
+        config_free(replacement->config);
+        free(replacement);
+    }
 }
 
-void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish) {
-    struct replacement *replacement = calloc(1, sizeof *replacement);
-    if (!replacement || queue->seats->is_closed) {
-        const struct replacement_result result = {
-            .cause = wish->cause,
-            .why = replacement ? "the host is stopping" : "out of memory",
-            .is_kept = true,
-            .seat = wish->seat,
-        };
-        free(replacement);
-        config_free(wish->config);
-        if (wish->done) {
-            wish->done(wish->ctx, &result);
-        }
-        return;
+/* ---- Wishes ---- */
+
+/** Whether a replacement that waits can fulfil this wish too. */
+static bool can_join(const struct replacement *waiting, const struct replacement_wish *wish) {
+    if (waiting->started_ms || !waiting->config != !wish->config) {
+        return false; /* a new configuration may fail where the one in effect does not */
     }
-    snprintf(replacement->cause, sizeof replacement->cause, "%s", wish->cause);
-    replacement->config = wish->config;
-    replacement->seat = wish->seat;
-    replacement->at = wish->seat < 0 ? 0 : (unsigned)wish->seat;
-    replacement->is_forced = wish->is_forced;
-    replacement->done = wish->done;
-    replacement->ctx = wish->ctx;
-    struct replacement **last = &queue->first;
+    /* Being forced is for those that asked for it, and for the seat that they asked for. */
+    return waiting->seat == wish->seat || (waiting->seat < 0 && waiting->is_forced) ||
+           (waiting->seat < 0 && !wish->is_forced);
+}
+
+static void join_cause(struct replacement *replacement, const char *cause) {
+    size_t length = strlen(replacement->cause);
+    if (length == 0 || !strstr(replacement->cause, cause)) {
+        snprintf(replacement->cause + length, sizeof replacement->cause - length, "%s%s",
+                 length ? "; " : "", cause);
+    }
+}
+
+/** @param requester  taken over */
+static void join_wish(struct replacement *replacement, const struct replacement_wish *wish,
+                      struct requester *requester) {
+    struct requester **last = &replacement->requesters;
+    join_cause(replacement, wish->cause);
+    if (wish->config) { /* the one that was read last */
+        config_free(replacement->config);
+        replacement->config = wish->config;
+    }
+    replacement->worker = replacement->seat < 0 ? 0 : wish->worker;
+    replacement->is_forced |= wish->is_forced;
     while (*last) {
         last = &(*last)->next;
     }
-    *last = replacement;
+    *requester = (struct requester){.done = wish->done, .ctx = wish->ctx};
+    *last = requester;
+}
+
+static void refuse_wish(const struct replacement_wish *wish, const char *why) {
+    const struct replacement_result result = {
+        .cause = wish->cause, .why = why, .is_kept = true, .seat = wish->seat};
+    config_free(wish->config);
+    if (wish->done) {
+        wish->done(wish->ctx, &result);
+    }
+}
+
+void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish) {
+    if (queue->seats->is_closed) {
+        refuse_wish(wish, "the host is stopping");
+        return;
+    }
+    struct requester *requester = malloc(sizeof *requester);
+    struct replacement **link = &queue->first;
+    while (requester && *link && !can_join(*link, wish)) {
+        link = &(*link)->next;
+    }
+    if (requester && !*link) {
+        *link = calloc(1, sizeof **link);
+    }
+    if (!requester || !*link) {
+        free(requester);
+        refuse_wish(wish, "out of memory");
+        return;
+    }
+    struct replacement *replacement = *link;
+    if (!replacement->requesters) { /* a new one */
+        replacement->seat = wish->seat;
+        replacement->at = wish->seat < 0 ? 0 : (unsigned)wish->seat;
+    }
+    join_wish(replacement, wish, requester);
     replacement_next(queue);
 }
 
 void replacement_forget(struct replacement_queue *queue, const void *ctx) {
     for (struct replacement *each = queue->first; each; each = each->next) {
-        if (each->ctx == ctx) {
-            each->done = NULL;
+        for (struct requester *requester = each->requesters; requester;
+             requester = requester->next) {
+            if (requester->ctx == ctx) {
+                requester->done = NULL;
+            }
         }
     }
 }
@@ -141,7 +206,7 @@ void replacement_cancel_all(struct replacement_queue *queue, const char *why) {
         struct replacement *replacement = queue->first;
         queue->first = replacement->next;
         const struct replacement_result result = result_of(replacement, true, why);
-        tell_requester(replacement, &result);
+        tell_requesters(replacement, &result);
         replacement_free(replacement);
     }
 }
@@ -160,15 +225,40 @@ static void finish_replacement(struct replacement_queue *queue, bool is_kept, co
                  why);
     }
     queue->first = replacement->next;
-    tell_requester(replacement, &result);
+    tell_requesters(replacement, &result);
     queue->hooks.ended(queue->hooks.ctx, &result);
     replacement_free(replacement);
 }
 
+/** Whether the worker that wanted to be replaced has left its seat before its turn came. */
+static bool is_fulfilled(const struct replacement_queue *queue,
+                         const struct replacement *replacement) {
+    const struct seats *seats = queue->seats;
+    if (replacement->started_ms || !replacement->worker || replacement->at >= seats->count) {
+        return false;
+    }
+    const struct process *current = seats->items[replacement->at].current;
+    return !current || current->pid != replacement->worker;
+}
+
+static void drop_fulfilled(struct replacement_queue *queue) {
+    while (queue->first && is_fulfilled(queue, queue->first)) {
+        struct replacement *replacement = queue->first;
+        const struct replacement_result result = result_of(replacement, false, "");
+        queue->first = replacement->next;
+        tell_requesters(replacement, &result);
+        replacement_free(replacement);
+    }
+}
+
 void replacement_next(struct replacement_queue *queue) {
-    struct replacement *replacement = queue->first;
     struct seats *seats = queue->seats;
-    if (!replacement || seats->is_closed) {
+    if (seats->is_closed) {
+        return;
+    }
+    drop_fulfilled(queue);
+    struct replacement *replacement = queue->first;
+    if (!replacement) {
         return;
     }
     if (replacement->started_ms == 0) {

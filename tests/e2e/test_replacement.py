@@ -131,6 +131,27 @@ class Replacement(WithControl):
         self.reload("app")
         self.assertEqual(host.fetch().body, b"two")
 
+    def test_edits_while_the_new_worker_loads_are_one_more_replacement(self):
+        pipe, hold = self.path("pipe"), self.path("hold")
+        os.mkfifo(pipe)
+        text = self.GOOD + f"""
+        if os.path.exists({hold!r}):
+            open({pipe!r}).read()
+        """
+        app = self.write("app.py", text.format(answer="0"))
+        host = self.start(app)
+        self.assertEqual(host.fetch().body, b"0")
+        open(hold, "w").close()
+        self.write("app.py", text.format(answer=1))
+        with open(pipe, "w"):  # returns when the new worker has opened it
+            os.remove(hold)
+            for edit in range(2, 7):
+                self.write("app.py", text.format(answer=edit))
+                host.log.wait_for(r"\[reload\.worker\]", edit)
+        await_(lambda: host.fetch().body == b"6", "the last edit")
+        await_(lambda: len(host.children()) == 1, "the old ones to go")
+        self.assertEqual(host.log.count(r"\[worker\.replaced\]"), 2)
+
     def test_code_that_does_not_load_leaves_the_old_worker_serving(self):
         app = self.write("app.py", self.GOOD.format(answer="one"))
         host = self.start(app)

@@ -159,16 +159,22 @@ static struct seat *loading_seat(void) {
 }
 
 /** `what` "all" or the number of a seat */
-static void ask(const char *cause, const char *what, bool is_forced, bool has_config) {
+static void ask_by(int worker, const char *cause, const char *what, bool is_forced,
+                   bool has_config) {
     const struct replacement_wish wish = {
         .cause = cause,
         .config = has_config ? calloc(1, sizeof *wish.config) : NULL,
         .seat = strcmp(what, "all") == 0 ? -1 : atoi(what),
+        .worker = worker,
         .is_forced = is_forced,
         .done = on_done,
         .ctx = &s_requester,
     };
     replacement_add(s_queue, &wish);
+}
+
+static void ask(const char *cause, const char *what, bool is_forced, bool has_config) {
+    ask_by(0, cause, what, is_forced, has_config);
 }
 
 static void expire(unsigned ms) {
@@ -184,6 +190,8 @@ static void take_step(const char *verb, const char *object) {
         ask("asked", object, false, false);
     } else if (strcmp(verb, "also") == 0) {
         ask("asked again", object, false, false);
+    } else if (strcmp(verb, "plead") == 0) { /* the seat's worker, for its own replacement */
+        ask_by(s_items[atoi(object)].current->pid, "pleaded", object, false, false);
     } else if (strcmp(verb, "force") == 0) {
         ask("forced", object, true, false);
     } else if (strcmp(verb, "config") == 0) {

@@ -150,6 +150,64 @@ Test(replacement, a_requester_that_is_gone_is_not_told) {
                       "launch 201 in 0: asked again");
 }
 
+/* ---- One wish waits ---- */
+
+Test(replacement, wishes_that_wait_become_one_and_every_requester_is_told) {
+    check_replacement(
+        1, "replace all; also all; also all; config all; loaded; stopped; loaded; stopped",
+        "launch 200 in 0: asked; drain 100 to 200; accept 200; done, replaced after 0 ms; "
+        "ended: asked; launch 201 in 0: asked again; drain 200 to 201; accept 201; "
+        "done, replaced after 0 ms; done, replaced after 0 ms; ended: asked again; "
+        "launch 202 in 0 by the new configuration: SIGHUP");
+}
+
+Test(replacement, their_causes_are_joined) {
+    check_replacement(2, "replace 0; also 1; force 1; loaded; stopped; loaded; stopped",
+                      "launch 200 in 0: asked; drain 100 to 200; accept 200; "
+                      "done, replaced after 0 ms; ended: asked; "
+                      "launch 201 in 1: asked again; forced; drain 101 to 201; accept 201; "
+                      "done, replaced after 0 ms; done, replaced after 0 ms; "
+                      "ended: asked again; forced");
+}
+
+Test(replacement, of_two_configurations_the_later_one_is_tried) {
+    check_replacement(
+        1, "replace all; config all; config all; loaded; stopped; loaded; stopped; idle",
+        "launch 200 in 0: asked; drain 100 to 200; accept 200; done, replaced after 0 ms; "
+        "ended: asked; launch 201 in 0 by the new configuration: SIGHUP; drain 200 to 201; "
+        "new configuration in effect; accept 201; done, replaced after 0 ms; "
+        "done, replaced after 0 ms; ended: SIGHUP");
+}
+
+Test(replacement, one_for_all_is_for_each_but_being_forced_is_not) {
+    check_replacement(2, "replace 0; also all; plead 1; loaded; stopped; loaded; stopped; loaded",
+                      "launch 200 in 0: asked; drain 100 to 200; accept 200; "
+                      "done, replaced after 0 ms; ended: asked; "
+                      "launch 201 in 0: asked again; pleaded; drain 200 to 201; accept 201; "
+                      "launch 202 in 1: asked again; pleaded; drain 101 to 202");
+    check_replacement(2, "replace 0; also all; force 1; loses shop; loaded; loses shop; loaded",
+                      "launch 200 in 0: asked; kill 200; done, kept: shop does not load in the new "
+                      "worker; the old one goes on after 0 ms; ended: asked; "
+                      "launch 201 in 0: asked again; kill 201; done, kept: shop does not load in "
+                      "the new worker; the old one goes on after 0 ms; ended: asked again; "
+                      "launch 202 in 1: forced");
+}
+
+Test(replacement, a_worker_that_was_replaced_meanwhile_has_got_what_it_wanted) {
+    check_replacement(1, "plead 0; plead 0; plead 0; loaded; stopped; idle",
+                      "launch 200 in 0: pleaded; drain 100 to 200; accept 200; "
+                      "done, replaced after 0 ms; ended: pleaded; "
+                      "done, replaced after 0 ms; done, replaced after 0 ms");
+}
+
+Test(replacement, a_worker_that_was_kept_still_wants_it) {
+    check_replacement(1, "plead 0; plead 0; loses shop; loaded; loaded; stopped; idle",
+                      "launch 200 in 0: pleaded; kill 200; done, kept: shop does not load in the "
+                      "new worker; the old one goes on after 0 ms; ended: pleaded; "
+                      "launch 201 in 0: pleaded; drain 100 to 201; accept 201; "
+                      "done, replaced after 0 ms; ended: pleaded");
+}
+
 /* ---- Configuration ---- */
 
 Test(replacement, a_new_configuration_is_in_effect_once_a_worker_has_loaded_with_it) {

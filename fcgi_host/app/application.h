@@ -44,6 +44,10 @@ struct application {
      *  other errors: it did not load (500). */
     struct error *_Atomic failure;
 
+    /** Its requests crashed workers: up to this time, CLOCK_MONOTONIC, they are answered 503.
+     *  0: they did not. */
+    _Atomic uint64_t slowed_until_ns;
+
     /** Of a script: the defaults of all scripts, with the script's own name and file. */
     struct app_config *own_config;
     _Atomic uint64_t served; /**< requests answered, for max_requests */

@@ -50,7 +50,8 @@ enum channel_type {
      *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
     CHANNEL_LOG_REOPEN,
-    CHANNEL_STACKS, /**< log the Python stack of every thread that serves */
+    CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */
+    CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
 };
 
 /** How much a worker needs its replacement. */

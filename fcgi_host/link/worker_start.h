@@ -12,6 +12,7 @@ struct balance;
 struct config;
 struct placement;
 struct scoreboard;
+struct slowdown;
 
 enum {
     /** Applications are loaded one after the other, so that a worker that dies is known to have
@@ -23,6 +24,7 @@ enum {
 struct worker_start {
     const struct config *config;
     const struct placement *placement; /**< which interpreters are main, what not to load */
+    struct slowdown *slowdown;         /**< which applications are not served for a time */
     bool opens_log; /**< the supervisor does not log by `config` yet: the worker opens its log */
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */

@@ -9,6 +9,8 @@
 #include "fcgi_host/supervisor/last_words.h"
 
 enum {
+    /** A worker that served so long had served: it is not the start that fails. */
+    HAD_SERVED_MS = 1000,
     /** Workers that died before they could load anything, until the host gives up. */
     MAX_FAILED_STARTS = 3,
 };
@@ -39,25 +41,54 @@ static void blame_application(struct fleet *fleet, const char *app, const char *
     }
 }
 
+/** A request of this application killed its worker: for a time that grows it is not served. */
+static void slow_down(struct fleet *fleet, const char *app) {
+    uint64_t now_ms = loop_now_ms();
+    unsigned wait_ms = slowdown_crashed(fleet->seats->slowdown, app, now_ms);
+    if (wait_ms == 0) {
+        return;
+    }
+    const struct log_about about = {.app = app};
+    log_line(LOG_WARN, "app.slowed", &about,
+             "its requests crash one worker after the other: answered 503 for %u ms", wait_ms);
+    for (struct process *each = fleet->seats->processes; each; each = each->next) {
+        channel_tell(&each->end, &(struct channel_outgoing){.type = CHANNEL_SLOW_DOWN,
+                                                            .number = now_ms + wait_ms,
+                                                            .name = app});
+    }
+}
+
+/** By hand, or for want of memory: no application is to blame. */
+static bool was_killed(const struct process *process, int wait_status) {
+    return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && !process->is_overdue;
+}
+
 /** @return whether there was an application to blame */
 static bool log_crash(struct fleet *fleet, const struct process *process, int wait_status,
                       char *why, size_t why_bytes) {
     last_words_log(process, wait_status, why, why_bytes);
     const char *loading = last_words_loading(process);
-    if (!loading) {
-        return false;
+    const char *culprit = last_words_culprit(process, wait_status);
+    if (loading) {
+        blame_application(fleet, loading, why, was_killed(process, wait_status));
+    } else if (culprit) {
+        slow_down(fleet, culprit);
     }
-    bool was_killed =
-        WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && !process->is_overdue;
-    blame_application(fleet, loading, why, was_killed);
-    return true;
+    return loading || culprit;
 }
 
 /* ---- A seat without its worker ---- */
 
+/** Whether the next worker is likely to serve, so that it is started at once. */
+static bool had_served(const struct process *process, int wait_status, bool has_culprit) {
+    uint64_t served_ms = process->serving_ms ? loop_now_ms() - process->serving_ms : 0;
+    return process->serving_ms &&
+           (has_culprit || was_killed(process, wait_status) || served_ms >= HAD_SERVED_MS);
+}
+
 /** @param has_culprit  an application is to blame, so the next start will be another one */
 static void refill_later(struct fleet *fleet, struct seat *seat, const struct process *process,
-                         bool has_culprit) {
+                         int wait_status, bool has_culprit) {
     if (seat->coming) {
         return; /* it takes the place when it has loaded */
     }
@@ -67,9 +98,9 @@ static void refill_later(struct fleet *fleet, struct seat *seat, const struct pr
         fleet->hooks.ended(fleet->hooks.ctx, 1);
         return;
     }
-    uint64_t now_ms = loop_now_ms();
-    uint64_t served_ms = process->serving_ms ? now_ms - process->serving_ms + 1 : 0;
-    unsigned wait_ms = backoff_next_ms(&seat->backoff, now_ms, served_ms);
+    unsigned wait_ms = had_served(process, wait_status, has_culprit)
+                           ? 0
+                           : backoff_next_ms(&seat->backoff, loop_now_ms(), 0);
     if (wait_ms > 0) {
         log_line(LOG_WARN, "worker.waiting", NULL, "the next worker starts in %u ms", wait_ms);
     }
@@ -98,7 +129,7 @@ static void ended_by_itself(struct fleet *fleet, const struct process *process, 
     bool has_culprit = log_crash(fleet, process, wait_status, why, sizeof why);
     if (process == seat->current) {
         seat->current = NULL;
-        refill_later(fleet, seat, process, has_culprit);
+        refill_later(fleet, seat, process, wait_status, has_culprit);
     } else if (process == seat->coming) {
         seat->coming = NULL;
         replacement_died(fleet->replacements, why);

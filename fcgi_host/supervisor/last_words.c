@@ -39,6 +39,31 @@ const char *last_words_loading(const struct process *process) {
     return NULL;
 }
 
+/** The application of all requests in hand; NULL: there are several, or no requests. */
+static const char *only_one_serving(const struct process *process) {
+    const char *app = NULL;
+    unsigned used = atomic_load(&process->board->used);
+    for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
+        const struct scoreboard_slot *slot = &process->board->slots[i];
+        if (activity_of(slot) != SLOT_SERVING) {
+            continue;
+        }
+        if (app && strcmp(app, slot->facts.app) != 0) {
+            return NULL;
+        }
+        app = slot->facts.app;
+    }
+    return app;
+}
+
+const char *last_words_culprit(const struct process *process, int wait_status) {
+    const struct scoreboard_slot *slot = fatal_slot(process);
+    if (slot) {
+        return activity_of(slot) == SLOT_SERVING ? slot->facts.app : NULL;
+    }
+    return WIFEXITED(wait_status) ? only_one_serving(process) : NULL;
+}
+
 static void describe_end(int wait_status, char *text, size_t bytes) {
     if (WIFSIGNALED(wait_status)) {
         const char *name = sigabbrev_np(WTERMSIG(wait_status));

@@ -23,8 +23,9 @@ struct seats *seats_new(const struct seats_options *options, const struct config
     if (seats) {
         seats->items = calloc(CONFIG_MAX_WORKERS, sizeof *seats->items);
         seats->placement = placement_new();
+        seats->slowdown = slowdown_new();
     }
-    if (!seats || !seats->items || !seats->placement) {
+    if (!seats || !seats->items || !seats->placement || !seats->slowdown) {
         error_set(err, ERR_MEMORY, "out of memory");
         seats_free(seats);
         return NULL;
@@ -43,6 +44,7 @@ struct seats *seats_new(const struct seats_options *options, const struct config
 void seats_free(struct seats *seats) {
     if (seats) {
         placement_free(seats->placement);
+        slowdown_free(seats->slowdown);
         balance_release(seats->balance);
         free(seats->items);
         free(seats);
@@ -136,6 +138,7 @@ struct process *seat_launch(struct seat *seat, const struct config *config, cons
     const struct process_start start = {
         .config = config,
         .placement = seats->placement,
+        .slowdown = seats->slowdown,
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
         .is_one_of_many = config->workers > 1,

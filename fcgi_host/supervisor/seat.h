@@ -12,9 +12,10 @@
 #include <stdint.h>
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/link/backoff.h"
 #include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/placement.h"
-#include "fcgi_host/supervisor/backoff.h"
+#include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/supervisor/loop.h"
 #include "fcgi_host/supervisor/worker_process.h"
 #include "pool/base/error.h"
@@ -52,6 +53,7 @@ struct seats {
     struct process *processes;
     const struct config *config; /**< in effect */
     struct placement *placement;
+    struct slowdown *slowdown;
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
     bool is_closed;          /**< the host stops: no worker is started any more */
     bool has_served;

@@ -25,6 +25,7 @@ static void be_worker(const struct process_start *start, struct process *process
     const struct worker_start worker = {
         .config = start->config,
         .placement = start->placement,
+        .slowdown = start->slowdown,
         .opens_log = start->is_candidate,
         .listen_fd = start->listen_fd,
         .channel_fd = channel_fd,

@@ -9,9 +9,11 @@
 #include "fcgi_host/cgi/route.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/placement.h"
+#include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/outcome.h"
 #include "fcgi_host/worker/scripts.h"
+#include "pool/base/clock.h"
 #include "pool/pool.h"
 
 /** The applications while they are being made. */
@@ -88,6 +90,8 @@ static int add_application(struct adding *adding, const struct app_config *confi
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     application->limits = adding->options->limits;
+    application->slowed_until_ns =
+        slowdown_until_ms(adding->options->slowdown, config->name) * CLOCK_NS_PER_MS;
     adding->applications->apps[adding->applications->app_count++] = application;
     if (is_given_up(adding, application)) {
         return 0;
@@ -121,6 +125,7 @@ static int add_scripts(struct adding *adding, struct error *err) {
     const struct scripts_options options = {
         .config = adding->options->config,
         .placement = adding->options->placement,
+        .slowdown = adding->options->slowdown,
         .pool = adding->options->pool,
         .loader = adding->options->loader,
         .limits = adding->options->limits,
@@ -157,4 +162,25 @@ int applications_add(struct applications *applications, const struct application
 struct application *applications_of(const struct applications *applications,
                                     const struct app_config *app) {
     return applications->apps[app - applications->config->apps];
+}
+
+struct slowed {
+    const char *name;
+    uint64_t until_ns;
+};
+
+static void slow_down(void *ctx, struct application *application) {
+    const struct slowed *slowed = ctx;
+    if (strcmp(application->config->name, slowed->name) == 0) {
+        atomic_store(&application->slowed_until_ns, slowed->until_ns);
+    }
+}
+
+void applications_slow_down(const struct applications *applications, const char *name,
+                            uint64_t until_ms) {
+    struct slowed slowed = {name, until_ms * CLOCK_NS_PER_MS};
+    for (size_t i = 0; i < applications->app_count; i++) {
+        slow_down(&slowed, applications->apps[i]);
+    }
+    scripts_each(applications->scripts, slow_down, &slowed);
 }

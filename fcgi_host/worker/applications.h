@@ -9,6 +9,7 @@
 #define FCGI_HOST_WORKER_APPLICATIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct app_config;
 struct application;
@@ -21,6 +22,7 @@ struct pool;
 struct pool_interpreter;
 struct router;
 struct scripts;
+struct slowdown;
 
 struct applications {
     const struct config *config;
@@ -37,6 +39,7 @@ struct applications {
 struct applications_options {
     const struct config *config;
     const struct placement *placement;
+    const struct slowdown *slowdown;
     struct pool *pool;
     const struct loader *loader;
     struct limits *limits;
@@ -51,6 +54,11 @@ struct applications_options {
  */
 int applications_add(struct applications *applications, const struct applications_options *options,
                      struct error *err);
+
+/** An application is not served for a time (application->slowed_until_ns). @param name  also of a
+ *  script */
+void applications_slow_down(const struct applications *applications, const char *name,
+                            uint64_t until_ms);
 
 /** The application of one of the configuration's [app] sections. */
 struct application *applications_of(const struct applications *applications,

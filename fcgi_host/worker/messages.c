@@ -11,6 +11,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/reload_outcome.h"
+#include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/worker_internal.h"
@@ -128,6 +129,10 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         break;
     case CHANNEL_REPLACED:
         note_replacement(worker, message);
+        break;
+    case CHANNEL_SLOW_DOWN:
+        slowdown_set(worker->start->slowdown, message->name, message->number);
+        applications_slow_down(&worker->applications, message->name, message->number);
         break;
     case CHANNEL_LOG_REOPEN:
         reopen_log();

@@ -11,6 +11,7 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/placement.h"
+#include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/outcome.h"
@@ -103,6 +104,8 @@ static struct script *add_script(struct scripts *scripts, const char *path, stru
         return NULL;
     }
     script->application->limits = scripts->options.limits;
+    script->application->slowed_until_ns =
+        slowdown_until_ms(scripts->options.slowdown, path) * CLOCK_NS_PER_MS;
     script->scripts = scripts;
     if (stat(path, &script->loaded)) {
         script->loaded = (struct stat){0};

@@ -21,11 +21,13 @@ struct placement;
 struct pool;
 struct request;
 struct scripts;
+struct slowdown;
 
 /** All valid as long as the process. */
 struct scripts_options {
     const struct config *config;
     const struct placement *placement;
+    const struct slowdown *slowdown;
     struct pool *pool;
     const struct loader *loader;
     struct limits *limits;

@@ -2,6 +2,7 @@
 
 #include "fcgi_host/worker/submit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fcgi_host/app/application.h"
@@ -17,6 +18,7 @@
 #include "pool/pool.h"
 
 #define LONG_WAIT_NS UINT64_C(300000)
+#define NS_PER_S UINT64_C(1000000000)
 
 /** Answer for an application that has failed. @thread any that owns the request */
 static void reply_failed(struct request *request, const struct application *application) {
@@ -94,12 +96,27 @@ static void abandon_request(struct job *job) {
 
 /* ---- On the intake thread ---- */
 
+static bool is_slowed(struct application *application, const struct request *request) {
+    return request->accepted_ns <
+           atomic_load_explicit(&application->slowed_until_ns, memory_order_relaxed);
+}
+
+static void reply_slowed(struct request *request, const struct application *application) {
+    char seconds[24];
+    uint64_t left_ns = application->slowed_until_ns - request->accepted_ns;
+    snprintf(seconds, sizeof seconds, "%llu",
+             (unsigned long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
+    reply_status(request, "503 Service Unavailable", seconds, NULL);
+}
+
 void submit_request(struct application *application, struct request *request) {
     struct error err;
     request->application = application;
     request->job.run = serve_request;
     request->job.abandon = abandon_request;
-    if (!application->pool_app || atomic_load(&application->failure)) {
+    if (is_slowed(application, request)) {
+        reply_slowed(request, application);
+    } else if (!application->pool_app || atomic_load(&application->failure)) {
         reply_failed(request, application);
     } else if (pool_submit(application->pool_app, &request->job, &err)) {
         if (err.code == ERR_BUSY) {

@@ -214,6 +214,7 @@ static int set_up(struct worker *worker, struct error *err) {
     const struct applications_options options = {
         .config = config,
         .placement = worker->start->placement,
+        .slowdown = worker->start->slowdown,
         .pool = worker->pool,
         .loader = &worker->loader,
         .limits = worker->limits,

@@ -100,14 +100,41 @@ class Crashes(HostTestCase):
                 self.assertLessEqual(len(load.failures) - lost, 4, load.failures)
         self.assertEqual(host.log.count(r"\[worker\.crashed\].*SIGKILL"), 8)
 
-    def test_crashes_that_go_on_are_slowed_down(self):
+    def test_an_application_whose_crashes_go_on_is_slowed_down_and_its_neighbour_is_not(self):
+        good = self.write("good.py", CrashesWhileLoading.GOOD)
+        host = self.start_host("-c", self.config(f"""
+            [app bad]
+            file = {PERILOUS}
+            mount = /bad
+            [app good]
+            file = {good}
+            """))
+        for _ in range(12):
+            before = await_(host.children)
+            self.assertIsNone(asked_to_die(host, "/bad/segv"))
+            in_its_place(host, before)
+            host.fetch()
+            if host.log.count(r"app=bad \[app\.slowed\]"):
+                break
+        self.assertGreaterEqual(host.log.count(r"\[worker\.crashed\]"), 10)
+        response = host.fetch("/bad/")
+        if response.status != 200:  # or it was slow to ask
+            self.assertEqual(response.status, 503)
+            self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
+        host.log.wait_for(r"app=bad \[app\.slowed\].*503 for \d+ ms")
+        self.assertEqual(host.fetch("/").body, b"good")
+        await_(lambda: host.fetch("/bad/").status == 200, "the end of the pause")
+        self.assertEqual(host.log.count(r"\[worker\.waiting\]"), 0)
+
+    def test_a_worker_that_somebody_kills_counts_against_nobody(self):
         host = self.start_host(PERILOUS)
-        for _ in range(11):
+        host.fetch()
+        for _ in range(12):
             before = await_(host.children)
             os.kill(before[0], signal.SIGKILL)
             in_its_place(host, before)
-            host.fetch()
-        self.assertRegex(host.log.wait_for(r"\[worker\.waiting\]"), r"in \d+ ms")
+            self.assertEqual(host.fetch().status, 200)
+        self.assertEqual(host.log.count(r"\[worker\.waiting\]|\[app\.slowed\]"), 0)
 
     def test_workers_die_with_the_supervisor(self):
         host = self.start_host(PERILOUS, exit_status=-signal.SIGKILL)

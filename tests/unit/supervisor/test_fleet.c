@@ -14,6 +14,7 @@ static struct fleet *s_fleet;
 static struct config s_config = {.workers = 1};
 static int s_next_pid = 100;
 static char s_done[1024];
+static const char *s_crashing_app; /* NULL: no request is known to have killed the worker */
 
 static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) {
     size_t length = strlen(s_done);
@@ -31,8 +32,9 @@ uint64_t loop_now_ms(void) {
 }
 
 void loop_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
-    (void)loop, (void)delay_ms;
+    (void)loop;
     timer->is_armed = true;
+    timer->at_ms = delay_ms;
 }
 
 void loop_disarm(struct loop *loop, struct loop_timer *timer) {
@@ -54,6 +56,7 @@ struct seats *seats_new(const struct seats_options *options, const struct config
     s_seats->options = *options;
     s_seats->config = config;
     s_seats->placement = placement_new();
+    s_seats->slowdown = slowdown_new();
     s_seats->items = calloc(CONFIG_MAX_WORKERS, sizeof *s_seats->items);
     for (unsigned i = 0; i < CONFIG_MAX_WORKERS; i++) {
         s_seats->items[i].all = s_seats;
@@ -69,6 +72,7 @@ void seats_free(struct seats *seats) {
         process_free(process);
     }
     placement_free(seats->placement);
+    slowdown_free(seats->slowdown);
     free(seats->items);
     free(seats);
 }
@@ -169,6 +173,13 @@ static void end(int pid, int wait_status) {
     }
     *link = process->next;
     process->board = scoreboard_new(NULL);
+    if (s_crashing_app) { /* a thread of the worker was serving it when the signal came */
+        struct scoreboard_slot *slot = &process->board->slots[0];
+        snprintf(slot->facts.app, sizeof slot->facts.app, "%s", s_crashing_app);
+        slot_begin(slot, SLOT_SERVING, 1);
+        atomic_store(&process->board->used, 1);
+        atomic_store(&process->board->fatal_slot, 0);
+    }
     fleet_end_process(s_fleet, process, wait_status);
 }
 
@@ -209,6 +220,37 @@ Test(fleet, a_worker_that_crashes_is_started_again) {
     end(100, SIGSEGV);
     cr_assert_null(s_seats->items[0].current);
     cr_assert(s_seats->items[0].refill.is_armed);
+}
+
+/** Let the worker serve, then crash. @return after how long the next one starts */
+static uint64_t crash_after_serving(int pid, int wait_status) {
+    say(pid, CHANNEL_LOADED);
+    end(pid, wait_status);
+    cr_assert(s_seats->items[0].refill.is_armed);
+    seat_fill(&s_seats->items[0]);
+    return s_seats->items[0].refill.at_ms;
+}
+
+Test(fleet, an_application_that_crashes_its_workers_is_slowed_down_and_its_neighbours_are_not) {
+    s_crashing_app = "shop";
+    for (int i = 0; i < 30; i++) {
+        cr_assert_eq(crash_after_serving(100 + i, SIGSEGV), 0);
+        s_done[0] = '\0';
+    }
+    cr_assert_gt(slowdown_until_ms(s_seats->slowdown, "shop"), 100000);
+    cr_assert_eq(slowdown_until_ms(s_seats->slowdown, "blog"), 0);
+}
+
+Test(fleet, a_worker_that_somebody_killed_is_started_again_at_once) {
+    for (int i = 0; i < 30; i++) {
+        cr_assert_eq(crash_after_serving(100 + i, SIGKILL), 0);
+        s_done[0] = '\0';
+    }
+}
+
+Test(fleet, workers_that_die_as_soon_as_they_serve_wait) {
+    cr_assert_eq(crash_after_serving(100, SIGSEGV), 250);
+    cr_assert_eq(crash_after_serving(101, SIGSEGV), 500);
 }
 
 Test(fleet, three_workers_that_cannot_even_start_are_enough) {

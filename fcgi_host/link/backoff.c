@@ -1,4 +1,4 @@
-#include "fcgi_host/supervisor/backoff.h"
+#include "fcgi_host/link/backoff.h"
 
 enum {
     BUCKET = 10,

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "fcgi_host/supervisor/backoff.h"
+#include "fcgi_host/link/backoff.h"
 
 enum { MINUTE_MS = 60000 };
 

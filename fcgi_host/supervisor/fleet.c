@@ -251,18 +251,29 @@ void fleet_start(struct fleet *fleet) {
     seat_fill(&fleet->seats->items[0]);
 }
 
-void fleet_reap(struct fleet *fleet) {
+/** @return the worker with this process id, no longer in the list; NULL: it is none */
+static struct process *take_out(struct fleet *fleet, pid_t pid) {
     struct process **link = &fleet->seats->processes;
-    while (*link) {
-        struct process *process = *link;
-        int wait_status;
-        if (waitpid(process->pid, &wait_status, WNOHANG) != process->pid) {
-            link = &process->next;
-            continue;
-        }
+    while (*link && (*link)->pid != pid) {
+        link = &(*link)->next;
+    }
+    struct process *process = *link;
+    if (process) {
         *link = process->next;
-        fleet_end_process(fleet, process, wait_status);
-        link = &fleet->seats->processes; /* ending one may have started another */
+    }
+    return process;
+}
+
+void fleet_reap(struct fleet *fleet) {
+    int wait_status;
+    pid_t pid;
+    /* Any child: process 1 of a container, and a child subreaper, get the orphans of the programs
+     * that applications started, and nobody else reaps them. */
+    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        struct process *process = take_out(fleet, pid);
+        if (process) {
+            fleet_end_process(fleet, process, wait_status);
+        }
     }
     if (fleet->seats->is_closed && !fleet->seats->processes) {
         loop_disarm(fleet->loop, &fleet->stop_deadline);

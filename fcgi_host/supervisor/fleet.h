@@ -47,7 +47,7 @@ void fleet_free(struct fleet *fleet);
 
 /** Start all workers. */
 void fleet_start(struct fleet *fleet);
-/** SIGCHLD: workers may have ended. */
+/** SIGCHLD: workers may have ended, and orphans that this process has inherited. */
 void fleet_reap(struct fleet *fleet);
 
 /** Queue a replacement: replacement_add(). */

@@ -1,5 +1,6 @@
 """What dies takes its own requests with it, and nothing else."""
 
+import ctypes
 import os
 import re
 import signal
@@ -144,6 +145,28 @@ class Crashes(HostTestCase):
         for pid in workers:
             await_(lambda: not os.path.exists(f"/proc/{pid}") or
                    re.search(r"State:\s+[ZX]", open(f"/proc/{pid}/status").read()), "its end")
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Orphans(HostTestCase):
+    def test_a_supervisor_that_inherits_orphans_reaps_them(self):
+        """As process 1 of a container does: their parent, a program that an application ran, is gone."""
+        app = self.write("app.py", """
+            import subprocess
+
+            def application(environ, start_response):
+                done = subprocess.run(["sh", "-c", "sleep 0 >&2 & echo $!"], stdout=subprocess.PIPE)
+                start_response("200 OK", [])
+                return [done.stdout]
+            """)
+        libc = ctypes.CDLL(None)
+        host = self.start_host(app, preexec_fn=lambda: libc.prctl(PR_SET_CHILD_SUBREAPER, 1))
+        for _ in range(5):
+            orphan = int(host.fetch().body)
+            await_(lambda: not os.path.exists(f"/proc/{orphan}"), "the orphan to be reaped")
+        self.assertEqual(len(host.children()), 1)
 
 
 class OutOfDescriptors(HostTestCase):

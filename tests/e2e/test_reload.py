@@ -413,6 +413,7 @@ class Asked(Reload):
             f"[fcgi_host]\ncontrol = {self.control}\n[app one]\nfile = {self.app}\n{keys}\n"
             f"[app two]\nfile = {other}\nmount = /two\n"))
         self.host.log.wait_for(r"\[app\.loaded\]", 2)
+        self.assertEqual(self.version(), "v1")  # a worker that does not accept yet is replaced
 
     def status(self, name="one"):
         result = self.command("status", "--json")

@@ -35,8 +35,8 @@ static bool has_own_gil(const struct generation *generation) {
 static bool anybody_serves(struct pool *pool) {
     bool anybody = false;
     pthread_mutex_lock(&pool->lock);
-    for (struct generation *each = pool->generations; each; each = each->next) {
-        anybody |= each->state == GENERATION_SERVING && !has_own_gil(each);
+    for (struct generation *each = pool->generations; each && !anybody; each = each->next) {
+        anybody = each->state == GENERATION_SERVING && !has_own_gil(each);
     }
     pthread_mutex_unlock(&pool->lock);
     return anybody;

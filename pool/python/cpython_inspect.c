@@ -231,3 +231,21 @@ void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
         }
     }
 }
+
+bool py_is_subclass_list(PyObject *object) {
+    PyObject *key, *item;
+    Py_ssize_t position = 0;
+    if (!PyDict_CheckExact(object) || !PyDict_Next(object, &position, &key, &item) ||
+        !PyWeakref_CheckRefExact(item)) {
+        return false;
+    }
+    PyObject *type = ((PyWeakReference *)item)->wr_object;
+    PyObject *bases = PyType_Check(type) ? ((PyTypeObject *)type)->tp_bases : NULL;
+    for (Py_ssize_t i = 0; bases && i < PyTuple_GET_SIZE(bases); i++) {
+        const PyTypeObject *base = (const PyTypeObject *)PyTuple_GET_ITEM(bases, i);
+        if (!(base->tp_flags & Py_TPFLAGS_HEAPTYPE) && (PyObject *)base->tp_subclasses == object) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -106,4 +106,10 @@ extern const size_t py_type_furniture[PY_TYPE_FURNITURE];
 /** Visit what these fields hold. */
 void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);
 
+/**
+ * Whether an object is the dictionary in which a static type keeps weak references to its direct
+ * subclasses.  In 3.11 those of all interpreters are in one, so it grows with their number.
+ */
+bool py_is_subclass_list(PyObject *object);
+
 #endif

@@ -1,7 +1,6 @@
 #include "reload/memory/tls.h"
 
 #include <link.h>
-#include <stdbool.h>
 
 #include "reload/memory/safe_read.h"
 
@@ -31,13 +30,21 @@ static int compare(struct dl_phdr_info *info, size_t size, void *arg) {
     return 0;
 }
 
-uintptr_t tls_block(pthread_t thread, size_t module) {
+bool tls_is_readable(void) {
     bool is_right = true;
     dl_iterate_phdr(compare, &is_right);
-    return is_right ? read_dtv(thread, module) : 0;
+    return is_right;
+}
+
+uintptr_t tls_block(pthread_t thread, size_t module) {
+    return read_dtv(thread, module);
 }
 
 #else
+
+bool tls_is_readable(void) {
+    return false;
+}
 
 uintptr_t tls_block(pthread_t thread, size_t module) {
     (void)thread, (void)module;

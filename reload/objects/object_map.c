@@ -260,6 +260,9 @@ static void reach_from(PyObject *object, void *arg) {
     if (!map->has_edges_only) {
         meet_type(Py_TYPE(object), map);
     }
+    if (py_is_subclass_list(object)) {
+        return; /* weak references to the classes of all interpreters */
+    }
     follow(object, reach_one, map);
     while (map->pending.count) {
         map->source = map->pending.items[--map->pending.count];

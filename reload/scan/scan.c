@@ -71,6 +71,9 @@ static void leave_out_states(struct scanner *scanner, const struct py_interprete
 /** The thread-local blocks of one image. */
 static void scan_thread_locals(struct scanner *scanner, struct image *image,
                                const struct thread_list *threads) {
+    if (!tls_is_readable()) {
+        return;
+    }
     for (size_t i = 0; i < threads->count; i++) {
         uintptr_t start = tls_block(threads->items[i], image->tls_module);
         if (start) {

@@ -118,6 +118,18 @@ static int check_pair(const struct config_builder *builder, size_t i, size_t oth
     return 0;
 }
 
+/** Put "FILE:LINE: " before the message; the section's line if `key` is not set. */
+static int at_host(const struct config_builder *builder, const char *key, struct error *err) {
+    const struct section_origin *origin = &builder->host;
+    const char *name;
+    const struct config_option *option = option_find(SECTION_HOST, key, &name);
+    unsigned line = option ? origin->key_lines[option - options] : 0;
+    if (line == 0) {
+        line = origin->line;
+    }
+    return line == 0 ? -1 : error_prefix(err, "%s:%u", builder->config->file, line);
+}
+
 static int check_interpreter_count(const struct config_builder *builder, struct error *err) {
     const struct config *config = builder->config;
     unsigned count = 0;
@@ -129,9 +141,10 @@ static int check_interpreter_count(const struct config_builder *builder, struct 
         count += first == i;
     }
     if (count > config->max_interpreters) {
-        return error_set(err, ERR_USAGE,
-                         "max_interpreters is %u, but the applications need %u interpreters",
-                         config->max_interpreters, count);
+        error_set(err, ERR_USAGE,
+                  "max_interpreters is %u, but the applications need %u interpreters",
+                  config->max_interpreters, count);
+        return at_host(builder, "max_interpreters", err);
     }
     return 0;
 }

@@ -6,7 +6,7 @@
  * larger than a packet: it travels in a memory file whose descriptor goes along.
  *
  * Life cycle of a worker, as its channel sees it:
- *   worker     … REFUSED*, FAILED*, APP_LOADED*, LOADED → supervisor
+ *   worker     … REFUSED*, FAILED*, APP_LOADED*, SLOW_LEFT?, LOADED → supervisor
  *   supervisor … ACCEPT (begin to serve) or STOP
  *   supervisor … STATUS, RELOAD … at any time; the worker replies
  *   worker     … REPLACE_ME (why)  → supervisor, which starts another and sends STOP
@@ -28,6 +28,7 @@ enum channel_type {
     CHANNEL_REFUSED = 1,  /**< `name`: an interpreter that must be the main one; `text`: why */
     CHANNEL_FAILED,       /**< `name`: an application that did not load; `text`: why */
     CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
+    CHANNEL_SLOW_LEFT,    /**< everything has loaded or failed but what is slow */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
     CHANNEL_STOPPED,      /**< it accepts no connection any more */
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: enum channel_urgency */

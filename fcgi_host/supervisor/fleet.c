@@ -63,6 +63,14 @@ static void serve_what_waits(struct fleet *fleet, struct process *process) {
     seat_drain(process, NULL, fleet->stop_at_ms > now_ms ? fleet->stop_at_ms - now_ms : 0);
 }
 
+/** The first worker need not wait for slow applications: the others can be reached, and requests
+ * for the slow ones wait in their queues.  One that was refused an interpreter is not to serve. */
+static void on_slow_left(const struct fleet *fleet, struct process *process) {
+    if (process == process->seat->current && !process->is_refused && !fleet->seats->is_closed) {
+        seat_accept(process);
+    }
+}
+
 /** A worker has nothing left to load. */
 static void on_loaded(struct fleet *fleet, struct process *process) {
     struct seat *seat = process->seat;
@@ -114,6 +122,9 @@ static void on_message(void *ctx, struct process *process, const struct channel_
         break;
     case CHANNEL_APP_LOADED:
         placement_loaded(fleet->seats->placement, message->name);
+        break;
+    case CHANNEL_SLOW_LEFT:
+        on_slow_left(fleet, process);
         break;
     case CHANNEL_LOADED:
         on_loaded(fleet, process);

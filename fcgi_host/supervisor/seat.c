@@ -10,8 +10,8 @@
 enum {
     /** What a worker may take on top of the deadlines that it keeps itself. */
     GRACE_MS = 5000,
-    /** The first worker waits so long for what is slow to load, with connections in the backlog;
-     *  then it accepts, so that the other applications can be reached. */
+    /** The first worker waits no longer until all applications have loaded or are known to be slow,
+     *  with connections in the backlog; then it accepts, so that those can be reached that have. */
     PATIENCE_MS = 5000,
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "fcgi_host/link/channel.h"
@@ -17,68 +18,80 @@
 struct progress {
     const struct loading_plan *plan;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* `done` has grown */
-    size_t started;
-    size_t done; /* @lock */
+    pthread_cond_t changed; /* a build is done */
 };
 
 struct build {
     struct progress *progress;
     size_t index;
+    bool is_done; /* @lock */
 };
 
-static void build_one(struct progress *progress, size_t index) {
-    progress->plan->build(progress->plan->ctx, index);
+static void *run_build(void *arg) {
+    struct build *build = arg;
+    struct progress *progress = build->progress;
+    progress->plan->build(progress->plan->ctx, build->index);
     pthread_mutex_lock(&progress->lock);
-    progress->done++;
+    build->is_done = true;
     pthread_cond_signal(&progress->changed);
     pthread_mutex_unlock(&progress->lock);
-}
-
-static void *run_build(void *arg) {
-    struct build build = *(struct build *)arg;
-    free(arg);
-    build_one(build.progress, build.index);
     return NULL;
 }
 
 /** Build on a new thread, which need not be waited for; on this one if there is no other. */
-static void start_build(struct progress *progress, size_t index) {
-    struct build *build = malloc(sizeof *build);
-    progress->started++;
-    if (build) {
-        *build = (struct build){progress, index};
-        if (thread_start(run_build, build, "loader", NULL) == 0) {
-            return;
-        }
-        free(build);
+static void start_build(struct build *build) {
+    if (thread_start(run_build, build, "loader", NULL) != 0) {
+        run_build(build);
     }
-    build_one(progress, index);
 }
 
-/** Wait until all started builds are done, or `timeout_ms` have passed (0: no limit). */
-static void await_builds(struct progress *progress, unsigned timeout_ms) {
+/** Wait until a build is done, or until `timeout_ms` have passed (0: no limit).
+ *  @return whether it is done */
+static bool await_build(const struct build *build, unsigned timeout_ms) {
+    struct progress *progress = build->progress;
     struct timespec deadline = clock_deadline(timeout_ms);
     int outcome = 0;
     pthread_mutex_lock(&progress->lock);
-    while (progress->done < progress->started && outcome != ETIMEDOUT) {
+    while (!build->is_done && outcome != ETIMEDOUT) {
         outcome = timeout_ms
                       ? pthread_cond_timedwait(&progress->changed, &progress->lock, &deadline)
                       : pthread_cond_wait(&progress->changed, &progress->lock);
     }
+    bool is_done = build->is_done;
     pthread_mutex_unlock(&progress->lock);
+    return is_done;
+}
+
+static void run_builds(struct build *builds, struct progress *progress) {
+    const struct loading_plan *plan = progress->plan;
+    bool is_any_slow = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        builds[i] = (struct build){.progress = progress, .index = i};
+        start_build(&builds[i]);
+        is_any_slow |= !await_build(&builds[i], plan->next_ms);
+    }
+    if (is_any_slow && plan->slow_left) {
+        plan->slow_left(plan->ctx);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        await_build(&builds[i], 0);
+    }
 }
 
 void loading_run(const struct loading_plan *plan) {
     struct progress progress = {.plan = plan};
-    clock_lock_init(&progress.lock, &progress.changed);
-    for (size_t i = 0; i < plan->count; i++) {
-        start_build(&progress, i);
-        await_builds(&progress, plan->next_ms);
+    struct build *builds = calloc(plan->count + 1, sizeof *builds);
+    if (!builds) { /* out of memory: each waits for the one before */
+        for (size_t i = 0; i < plan->count; i++) {
+            plan->build(plan->ctx, i);
+        }
+        return;
     }
-    await_builds(&progress, 0);
+    clock_lock_init(&progress.lock, &progress.changed);
+    run_builds(builds, &progress);
     pthread_cond_destroy(&progress.changed);
     pthread_mutex_destroy(&progress.lock);
+    free(builds);
 }
 
 /* ---- The worker's interpreters ---- */
@@ -94,11 +107,18 @@ static void load_interpreter(void *ctx, size_t index) {
     loader_load(loading->loader, loading->interpreters[index]);
 }
 
+static void tell_slow_left(void *ctx) {
+    const struct loading *loading = ctx;
+    channel_tell(loading->loader->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_SLOW_LEFT});
+}
+
 static void *load_all(void *arg) {
     struct loading *loading = arg;
     const struct loading_plan plan = {
         .count = loading->count,
         .build = load_interpreter,
+        .slow_left = tell_slow_left,
         .ctx = loading,
         .next_ms = WORKER_NEXT_LOAD_MS,
     };

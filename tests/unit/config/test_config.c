@@ -235,7 +235,7 @@ static const struct {
     {"[fcgi_host]\nlisten = x\n" APP_A, 2, "listen: bad address"},
     {"[fcgi_host]\nstatus_path = x\n" APP_A, 2, "status_path: "},
     {"[fcgi_host]\nlog_level = loud\n" APP_A, 2, "log_level: "},
-    {"[fcgi_host]\nmax_interpreters = 1\n" APP_A APP_B "mount = /b\n", 0, "max_interpreters is 1"},
+    {"[fcgi_host]\nmax_interpreters = 1\n" APP_A APP_B "mount = /b\n", 2, "max_interpreters is 1"},
 };
 
 Test(config, errors_name_file_line_and_key) {

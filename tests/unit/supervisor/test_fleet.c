@@ -206,6 +206,27 @@ Test(fleet, a_worker_that_was_refused_an_interpreter_is_a_probe) {
     assert_done("launch 101");
 }
 
+Test(fleet, a_first_worker_accepts_when_only_slow_applications_are_left) {
+    s_config.workers = 2;
+    say(100, CHANNEL_SLOW_LEFT);
+    assert_done("launch 100; accept 100");
+    say(100, CHANNEL_LOADED);
+    assert_done("accept 100; launch 101");
+}
+
+Test(fleet, but_not_one_that_was_refused_an_interpreter) {
+    say(100, CHANNEL_REFUSED);
+    say(100, CHANNEL_SLOW_LEFT);
+    assert_done("launch 100");
+}
+
+Test(fleet, nor_one_that_is_to_replace_another) {
+    say(100, CHANNEL_LOADED);
+    fleet_replace(s_fleet, &(struct replacement_wish){.cause = "why", .seat = -1});
+    say(101, CHANNEL_SLOW_LEFT);
+    assert_done("launch 100; accept 100; launch 101: why");
+}
+
 Test(fleet, a_refusal_while_it_serves_leads_to_a_replacement) {
     say(100, CHANNEL_LOADED);
     say(100, CHANNEL_REFUSED);

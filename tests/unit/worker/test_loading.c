@@ -105,6 +105,41 @@ Test(loading, each_build_has_a_thread_of_its_own) {
     cr_assert_eq(strlen(s_events), 3 * 2 * BUILDS, "%s", s_events);
 }
 
+static void build_first_until_told(void *ctx, size_t index) {
+    (void)ctx;
+    note('b', index);
+    if (index == 0) {
+        await_semaphore(&s_may_end[0]);
+    }
+    note('e', index);
+}
+
+static void note_slow_left(void *ctx) {
+    (void)ctx;
+    note('s', BUILDS);
+    sem_post(&s_may_end[0]);
+}
+
+Test(loading, when_only_a_slow_build_is_left_that_is_told_once) {
+    const struct loading_plan plan = {.count = BUILDS,
+                                      .build = build_first_until_told,
+                                      .slow_left = note_slow_left,
+                                      .next_ms = 1};
+    sem_init(&s_may_end[0], 0, 0);
+    loading_run(&plan);
+    const char *told = strstr(s_events, "s4 ");
+    cr_assert(told && strstr(s_events, "b3") < told && told < strstr(s_events, "e0"), "%s",
+              s_events);
+    cr_assert_null(strstr(told + 1, "s4"));
+}
+
+Test(loading, of_slow_builds_nothing_is_told_where_there_are_none) {
+    const struct loading_plan plan = {
+        .count = BUILDS, .build = build_at_once, .slow_left = note_slow_left, .next_ms = NEVER_MS};
+    loading_run(&plan);
+    cr_assert_str_eq(s_events, "b0 e0 b1 e1 b2 e2 b3 e3 ");
+}
+
 /* ---- The supervisor's view ---- */
 
 static struct channel_end s_supervisor;

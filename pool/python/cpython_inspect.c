@@ -1,6 +1,7 @@
 #define Py_BUILD_CORE 1
 #include "pool/python/cpython_inspect.h"
 
+#include <internal/pycore_ceval.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
@@ -61,6 +62,19 @@ bool py_shares_gil(PyInterpreterState *interpreter) {
 #else
     (void)interpreter;
     return true;
+#endif
+}
+
+bool py_is_eval_breaker_up(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030D0000
+    bool is_up = false;
+    PyThreadState *thread = PyInterpreterState_ThreadHead(interpreter);
+    for (; thread; thread = PyThreadState_Next(thread)) {
+        is_up |= (_Py_atomic_load_uintptr(&thread->eval_breaker) & _PY_EVAL_EVENTS_MASK) != 0;
+    }
+    return is_up;
+#else
+    return _Py_atomic_load_relaxed(&interpreter->ceval.eval_breaker) != 0;
 #endif
 }
 

@@ -99,6 +99,10 @@ size_t py_block_header_bytes(PyObject *object);
 /** Visit what a code object holds: it has no tp_traverse. */
 void py_code_visit(PyObject *code, visitproc visit, void *arg);
 
+/** Whether code of an interpreter is told to leave the fast path of its loops and calls, for a
+ *  moment.  @tstate attached, to an interpreter with the same GIL */
+bool py_is_eval_breaker_up(PyInterpreterState *interpreter);
+
 /** The fields of a type object that CPython fills by itself: bases, mro, dictionary … */
 enum { PY_TYPE_FURNITURE = 6 };
 /** Their offsets. */

@@ -117,6 +117,8 @@ void cpython_unlink_when_freed(PyInterpreterState *interpreter) {
  * A copy is another matter: when the holder lets go by itself before it looks, its flag stays up
  * though none of its threads wants the GIL.  So a copy whose interpreter no longer has the GIL
  * is taken down first; should one of its threads really wait, it raises the flag again in 5 ms.
+ * With the flag goes eval_breaker, which no thread of that interpreter would lower any more: every
+ * loop and call would take the slow path for good.
  * The holder is looked up among the living, and not followed, since its state may have been freed
  * while its thread kept the GIL (Py_EndInterpreter() does that).  The list of interpreters is
  * guarded by interpreters.mutex, taken before gil->mutex; CPython never takes it while holding
@@ -143,11 +145,39 @@ static PyInterpreterState *find_interpreter(uintptr_t tstate) {
 /** Id of the interpreter that the last copy was made in; -1: none. @lock gil->mutex */
 static int64_t s_copied_to = -1;
 
+/** What CPython's COMPUTE_EVAL_BREAKER() looks at, as far as it may concern this interpreter. */
+static bool has_reason_to_break(const PyInterpreterState *interpreter) {
+    const struct _ceval_state *ceval = &interpreter->ceval;
+    bool has_reason = _Py_atomic_load_relaxed(&ceval->gil_drop_request) ||
+                      _Py_atomic_load_relaxed(&ceval->pending.calls_to_do) ||
+                      *(const volatile int *)&ceval->pending.async_exc;
+    bool is_main = interpreter == PyInterpreterState_Main();
+    has_reason |= is_main && _Py_atomic_load_relaxed(&_PyRuntime.ceval.signals_pending);
+#if PY_VERSION_HEX >= 0x030C0000
+    has_reason |= _Py_atomic_load_relaxed(&ceval->gc_scheduled) != 0;
+    has_reason |=
+        is_main && _Py_atomic_load_relaxed(&_PyRuntime.ceval.pending_mainthread.calls_to_do);
+#endif
+    return has_reason;
+}
+
+/** The reasons are set before eval_breaker is raised: one that came meanwhile is seen here, or
+ *  raises it after. */
+static void lower_eval_breaker(PyInterpreterState *interpreter) {
+    if (!has_reason_to_break(interpreter)) {
+        _Py_atomic_store(&interpreter->ceval.eval_breaker, 0); /* sequentially consistent */
+        if (has_reason_to_break(interpreter)) {
+            _Py_atomic_store_relaxed(&interpreter->ceval.eval_breaker, 1);
+        }
+    }
+}
+
 static void take_down_copy(const PyInterpreterState *holder) {
     for (PyInterpreterState *at = _PyRuntime.interpreters.head; at && s_copied_to >= 0;
          at = at->next) {
         if (at->id == s_copied_to && at != holder) {
             _Py_atomic_store_relaxed(&at->ceval.gil_drop_request, 0);
+            lower_eval_breaker(at);
             s_copied_to = -1;
         }
     }

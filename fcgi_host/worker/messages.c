@@ -13,6 +13,7 @@
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/worker_internal.h"
 
@@ -157,7 +158,7 @@ void messages_read(struct worker *worker) {
         } else if (err.code == ERR_BUSY) {
             return;
         } else {
-            _exit(1); /* the supervisor is gone: nobody would ever stop this worker */
+            orphan_end();
         }
     }
 }

@@ -7,14 +7,15 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/channel.h"
+#include "fcgi_host/worker/orphan.h"
 #include "pool/base/clock.h"
 
 /** Applications get this time for their exit functions even when the time is up. */
 enum { LEAST_END_MS = 500 };
 
-int stopping_init(struct stopping *stopping, const struct channel_end *supervisor, int listen_fd,
+int stopping_init(struct stopping *stopping, const struct channel_end *supervisor,
                   struct error *err) {
-    *stopping = (struct stopping){.supervisor = supervisor, .listen_fd = listen_fd};
+    *stopping = (struct stopping){.supervisor = supervisor};
     stopping->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     return stopping->timer_fd < 0 ? error_set_errno(err, errno, "timerfd_create") : 0;
 }
@@ -24,7 +25,7 @@ static void stop_accepting(struct stopping *stopping) {
         intake_accept_waiting(stopping->intake);
     }
     intake_stop_accepting(stopping->intake);
-    close(stopping->listen_fd);
+    orphan_close_listening();
     channel_tell(stopping->supervisor, &(struct channel_outgoing){.type = CHANNEL_STOPPED});
 }
 

@@ -17,7 +17,6 @@ struct intake;
 
 struct stopping {
     const struct channel_end *supervisor;
-    int listen_fd;         /**< closed when accepting stops */
     int timer_fd;          /**< readable when the time is up */
     struct intake *intake; /**< NULL until stopping_attach() */
     bool is_begun;
@@ -26,7 +25,7 @@ struct stopping {
 };
 
 /** @return 0, or -1: ERR_SYSTEM */
-int stopping_init(struct stopping *stopping, const struct channel_end *supervisor, int listen_fd,
+int stopping_init(struct stopping *stopping, const struct channel_end *supervisor,
                   struct error *err);
 
 /** The worker serves from now on; if the end has begun already, `intake` stops accepting here.

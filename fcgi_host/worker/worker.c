@@ -17,6 +17,7 @@
 #include "fcgi_host/worker/hooks.h"
 #include "fcgi_host/worker/loading.h"
 #include "fcgi_host/worker/messages.h"
+#include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -204,7 +205,8 @@ static int set_up(struct worker *worker, struct error *err) {
     if (worker->start->opens_log && log_open(config->log, config->log_level, err)) {
         return -1;
     }
-    if (stopping_init(&worker->stopping, &worker->supervisor, worker->start->listen_fd, err)) {
+    orphan_start(worker->start->listen_fd);
+    if (stopping_init(&worker->stopping, &worker->supervisor, err)) {
         return -1;
     }
     share_malloc_arenas(config);

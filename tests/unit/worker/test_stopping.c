@@ -9,6 +9,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/channel.h"
+#include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/stopping.h"
 
 static struct channel_end s_supervisor;
@@ -27,7 +28,8 @@ static void set_up(void) {
     s_listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     cr_assert_eq(bind(s_listen_fd, (const void *)&address, sizeof address.sun_family), 0);
     cr_assert_eq(listen(s_listen_fd, 8), 0);
-    cr_assert_eq(stopping_init(&s_stopping, &s_supervisor, s_listen_fd, &err), 0);
+    orphan_start(s_listen_fd);
+    cr_assert_eq(stopping_init(&s_stopping, &s_supervisor, &err), 0);
 }
 TestSuite(stopping, .init = set_up, .timeout = 60);
 

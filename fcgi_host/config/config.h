@@ -71,7 +71,7 @@ struct config {
     char *control, *status_path;
     char *log;
     enum log_level log_level;
-    unsigned stop_timeout_s, startup_timeout_s;
+    unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s;
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
 

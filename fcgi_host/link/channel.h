@@ -30,7 +30,8 @@ enum channel_type {
     CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
     CHANNEL_SLOW_LEFT,    /**< everything has loaded or failed but what is slow */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
-    CHANNEL_STOPPED,      /**< it accepts no connection any more */
+    CHANNEL_STOPPED,      /**< it begins no request any more, but those that wait for it alone */
+    CHANNEL_PONG,         /**< the answer to CHANNEL_PING */
     CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: enum channel_urgency */
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
@@ -51,6 +52,7 @@ enum channel_type {
      *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
     CHANNEL_LOG_REOPEN,
+    CHANNEL_PING,      /**< does the intake thread run? */
     CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */
     CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
 };

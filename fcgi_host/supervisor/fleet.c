@@ -129,7 +129,11 @@ static void on_message(void *ctx, struct process *process, const struct channel_
     case CHANNEL_LOADED:
         on_loaded(fleet, process);
         break;
+    case CHANNEL_PONG:
+        liveness_answered(process);
+        break;
     case CHANNEL_STOPPED:
+        process->has_stopped = true;
         replacement_left(fleet->replacements, process->pid);
         break;
     case CHANNEL_REPLACE_ME:
@@ -148,6 +152,7 @@ static void on_config_proven(void *ctx, struct config *config) {
     struct config *owned_before = fleet->owned_config;
     fleet->seats->config = fleet->owned_config = config;
     fleet->hooks.config_changed(fleet->hooks.ctx, before, config);
+    fleet_suspect(fleet); /* a new stuck_timeout_s, perhaps */
     config_free(owned_before);
 }
 
@@ -195,7 +200,12 @@ static void on_replacement_ended(void *ctx, const struct replacement_result *res
 }
 
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
+    fleet_suspect(fleet);
     replacement_add(fleet->replacements, wish);
+}
+
+void fleet_suspect(struct fleet *fleet) {
+    liveness_suspect(fleet->liveness);
 }
 
 void fleet_forget(struct fleet *fleet, const void *ctx) {
@@ -238,8 +248,9 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
     fleet->hooks = *hooks;
     fleet->stop_deadline = (struct loop_timer){.expired = stop_deadline, .ctx = fleet};
     fleet->seats = seats_new(&options, config, err);
+    fleet->liveness = fleet->seats ? liveness_new(fleet->seats, listen_fd, err) : NULL;
     fleet->replacements =
-        fleet->seats ? replacement_queue_new(fleet->seats, &replacement_hooks, err) : NULL;
+        fleet->liveness ? replacement_queue_new(fleet->seats, &replacement_hooks, err) : NULL;
     if (!fleet->replacements) {
         fleet_free(fleet);
         return NULL;
@@ -250,6 +261,7 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
 void fleet_free(struct fleet *fleet) {
     if (fleet) {
         replacement_queue_free(fleet->replacements);
+        liveness_free(fleet->liveness);
         seats_free(fleet->seats);
         config_free(fleet->owned_config);
         free(fleet);
@@ -294,6 +306,7 @@ void fleet_reap(struct fleet *fleet) {
 
 static void close_seats(struct fleet *fleet) {
     fleet->seats->is_closed = true;
+    liveness_close_listening(fleet->liveness);
     replacement_cancel_all(fleet->replacements, "the host is stopping");
 }
 

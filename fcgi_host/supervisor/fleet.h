@@ -52,6 +52,8 @@ void fleet_reap(struct fleet *fleet);
 
 /** Queue a replacement: replacement_add(). */
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish);
+/** A command waits for workers: see whether they answer (liveness.h). */
+void fleet_suspect(struct fleet *fleet);
 /** Drop the callbacks of replacements that have this `ctx`: it is about to be freed. */
 void fleet_forget(struct fleet *fleet, const void *ctx);
 

@@ -7,6 +7,7 @@
 #define FCGI_HOST_SUPERVISOR_FLEET_INTERNAL_H
 
 #include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/liveness.h"
 #include "fcgi_host/supervisor/replacement.h"
 #include "fcgi_host/supervisor/seat.h"
 
@@ -15,6 +16,7 @@ struct fleet {
     struct fleet_hooks hooks;
     struct seats *seats;
     struct replacement_queue *replacements;
+    struct liveness *liveness;
     struct config *owned_config; /**< the one in effect when it was read again, to be freed */
     struct fleet_last last;
     uint64_t stop_at_ms; /**< once stopping: CLOCK_MONOTONIC */

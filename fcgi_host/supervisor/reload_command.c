@@ -195,6 +195,7 @@ static bool ask_workers(struct reload_command *command, const struct string_list
                                                                 .text = names});
         }
     }
+    fleet_suspect(fleet);
     return count > 0;
 }
 

@@ -209,6 +209,7 @@ void status_round_ask(struct status_round *round, status_answer *answer, void *c
     *asker = (struct asker){.next = round->waiting, .answer = answer, .ctx = ctx, .number = number};
     round->waiting = asker;
     if (!round->is_running) {
+        fleet_suspect(round->fleet);
         start_round(round);
         end_if_complete(round);
     }

@@ -3,7 +3,8 @@
  * workers (worker.h), replaces and restarts them, and never starts Python itself, so that no
  * extension module can take it down.
  *
- *   - A crashed worker is started again, with a pause that grows from crash to crash (backoff.h).
+ *   - A crashed worker is started again, at once if it had served (fleet_end.c, backoff.h); one
+ * that does not answer is killed first (liveness.h).
  *   - A *worker replacement*: a new worker loads every application; then the old one stops
  *     accepting, finishes its requests and ends.  A new worker that does not come up is killed, and
  *     the old one stays (replacement.h).

@@ -36,6 +36,9 @@ struct process {
     bool is_loaded;            /**< LOADED has come */
     bool is_refused;           /**< REFUSED has come: the worker was a probe */
     bool is_overdue;           /**< killed because it did not load in time */
+    bool has_stopped;          /**< STOPPED has come: it begins no request any more */
+    unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
+    uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
     struct string_list failed; /**< applications that did not load */
     uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;

@@ -131,6 +131,9 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_REPLACED:
         note_replacement(worker, message);
         break;
+    case CHANNEL_PING:
+        channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_PONG});
+        break;
     case CHANNEL_SLOW_DOWN:
         slowdown_set(worker->start->slowdown, message->name, message->number);
         applications_slow_down(&worker->applications, message->name, message->number);

@@ -27,6 +27,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_str_eq(config->log, "stderr");
     cr_expect_eq(config->log_level, LOG_INFO);
     cr_expect_eq(config->stop_timeout_s, 10);
+    cr_expect_eq(config->stuck_timeout_s, 20);
     cr_expect_eq(config->startup_timeout_s, 60);
     cr_expect_eq(config->max_interpreters, 64);
     cr_expect_null(config->scripts_root);

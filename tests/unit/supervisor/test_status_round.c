@@ -22,6 +22,10 @@ struct process *fleet_processes(const struct fleet *fleet) {
     return s_processes;
 }
 
+void fleet_suspect(struct fleet *fleet) {
+    (void)fleet;
+}
+
 const struct fleet_last *fleet_last(const struct fleet *fleet) {
     (void)fleet;
     return &s_last;

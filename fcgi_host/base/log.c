@@ -56,11 +56,9 @@ int log_fd(void) {
 static size_t log_line_start(char *prefix, size_t size, enum log_level level, const char *slug,
                              const struct log_about *about) {
     struct timespec now;
-    struct tm utc;
+    char time_text[LOG_TEXT_TIME_BYTES];
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    char time_text[32];
-    strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%S", &utc);
+    log_text_time(time_text, now.tv_sec);
 
     char app[128] = "", generation[40] = "", request[64] = "";
     if (about && about->app) {

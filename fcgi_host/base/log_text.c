@@ -55,3 +55,19 @@ size_t log_text_escape(char *buffer, size_t buffer_size, const char *text, size_
     buffer[used] = '\0';
     return used;
 }
+
+void log_text_time(char text[LOG_TEXT_TIME_BYTES], time_t seconds) {
+    enum { DAY_S = 86400, DAYS_OF_400_YEARS = 146097, DAYS_FROM_0000_03_01_TO_1970 = 719468 };
+    /* Years that begin in March have their leap day at the end. */
+    unsigned long days = (unsigned long)seconds / DAY_S + DAYS_FROM_0000_03_01_TO_1970;
+    unsigned long second = (unsigned long)seconds % DAY_S;
+    unsigned long era = days / DAYS_OF_400_YEARS, day = days % DAYS_OF_400_YEARS;
+    unsigned long year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= year * 365 + year / 4 - year / 100;
+    unsigned long month = (5 * day + 2) / 153; /* 0: March */
+    day -= (153 * month + 2) / 5;
+    year += era * 400 + (month >= 10);
+    month = month < 10 ? month + 3 : month - 9;
+    snprintf(text, LOG_TEXT_TIME_BYTES, "%04lu-%02lu-%02luT%02lu:%02lu:%02lu", year, month, day + 1,
+             second / 3600, second / 60 % 60, second % 60);
+}

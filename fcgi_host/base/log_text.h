@@ -13,6 +13,13 @@
 #define FCGI_HOST_BASE_LOG_TEXT_H
 
 #include <stddef.h>
+#include <time.h>
+
+enum { LOG_TEXT_TIME_BYTES = 32 };
+
+/** "2026-11-24T13:53:01", UTC, of a time after 1970.  gmtime_r(3) takes a lock of the process,
+ * which a child that was forked beside other threads may never get. */
+void log_text_time(char text[LOG_TEXT_TIME_BYTES], time_t seconds);
 
 /** Room that log_text_escape() needs at most for this text, its NUL included. */
 size_t log_text_escaped_bytes(const char *text, size_t size);

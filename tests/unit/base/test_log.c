@@ -117,6 +117,17 @@ Test(log, control_characters_and_bytes_that_are_no_text_are_escaped) {
     }
 }
 
+Test(log, times_are_those_of_the_calendar) {
+    for (time_t seconds = 0; seconds < (time_t)400 * 366 * 86400; seconds += 43201) {
+        struct tm utc;
+        char text[LOG_TEXT_TIME_BYTES], expected[LOG_TEXT_TIME_BYTES];
+        log_text_time(text, seconds);
+        gmtime_r(&seconds, &utc);
+        strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S", &utc);
+        cr_assert_str_eq(text, expected);
+    }
+}
+
 Test(log, text_that_does_not_fit_is_cut_between_characters) {
     char buffer[8];
     cr_expect_eq(log_text_escape(buffer, sizeof buffer, "abcde\x1b", 6), 5);

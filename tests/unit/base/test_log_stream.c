@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -39,13 +40,22 @@ static void log_to(int fd) {
     cr_assert_eq(log_open("stderr", LOG_INFO, &err), 0, "%s", err.text);
 }
 
-static void restore_stderr(void) {
+/** This process cannot open `pipe` a second time, from here on. */
+static void forbid_opening(int pipe) {
+    cr_assert_eq(geteuid() == 0 ? seteuid(NOBODY) : fchmod(pipe, 0), 0);
+}
+
+static void teardown(void) {
     if (s_stderr >= 0) {
         dup2(s_stderr, STDERR_FILENO);
     }
+    if (getuid() == 0 && geteuid() != 0) {
+        cr_assert_eq(seteuid(0), 0);
+        cr_assert_eq(prctl(PR_SET_DUMPABLE, 1), 0); /* for the leak sanitizer */
+    }
 }
 
-TestSuite(log_stream, .fini = restore_stderr, .timeout = 60);
+TestSuite(log_stream, .fini = teardown, .timeout = 60);
 
 static void log_numbers(long from, long to) {
     for (long i = from; i < to; i++) {
@@ -137,11 +147,7 @@ Test(log_stream, the_same_of_a_terminal) {
 Test(log_stream, the_same_of_a_pipe_that_cannot_be_opened_again) {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    if (geteuid() == 0) {
-        cr_assert_eq(seteuid(NOBODY), 0);
-    } else {
-        cr_assert_eq(fchmod(ends[1], 0), 0);
-    }
+    forbid_opening(ends[1]);
     check_late_reader(ends[1], ends[0]);
 }
 
@@ -191,11 +197,7 @@ Test(log_stream, nothing_is_lost_at_the_end_while_the_reader_reads_nor_written_t
 Test(log_stream, the_same_of_a_pipe_that_cannot_be_opened_again_at_the_end) {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    if (geteuid() == 0) {
-        cr_assert_eq(seteuid(NOBODY), 0);
-    } else {
-        cr_assert_eq(fchmod(ends[1], 0), 0);
-    }
+    forbid_opening(ends[1]);
     check_end(ends[1], ends[0]);
 }
 

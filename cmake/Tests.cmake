@@ -8,8 +8,11 @@ set(FCGI_HOST_TEST_SUFFIX "" CACHE STRING "Added to every test's name")
 find_program(FCGI_HOST_TEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 # Reports of sanitizers in processes that a test only starts (the program itself, behind a web
-# server that may eat its stderr): tests/support/sanitizer_defaults.c sends them to this folder.
-set(FCGI_HOST_SANITIZER_REPORTS ${PROJECT_BINARY_DIR}/sanitizer_reports)
+# server that may eat its stderr): tests/support/sanitizer_defaults.c sends them to this folder.  It
+# is not in the build tree, which the user that a web server becomes may not be able to look into.
+string(SHA256 _build_tree ${PROJECT_BINARY_DIR})
+string(SUBSTRING ${_build_tree} 0 16 _build_tree)
+set(FCGI_HOST_SANITIZER_REPORTS /tmp/fcgi_host-reports-${_build_tree})
 
 # A sanitizer slows everything down; the limits are for hangs, not for measuring.
 if(FCGI_HOST_SANITIZE)

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/control_protocol.h"
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/commands/usage.h"
 #include "fcgi_host/status/table.h"
@@ -51,6 +53,22 @@ static int parse_arguments(const struct command_line *line, const struct config 
     return 0;
 }
 
+/** The host is there, but does nothing: stopped, or its queue of connections is full. */
+static int set_failed(struct error *err, const char *what) {
+    if (errno != EAGAIN) {
+        return error_set_errno(err, errno, "%s", what);
+    }
+    return error_set(err, ERR_TIMEOUT, "no sign of life from the host within %d s",
+                     CONTROL_SILENCE_MS / 1000);
+}
+
+/** Nothing waits longer than that for the other side. */
+static void limit_silence(int fd) {
+    const struct timeval limit = {.tv_sec = CONTROL_SILENCE_MS / 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 static int connect_to(const char *path, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -61,8 +79,9 @@ static int connect_to(const char *path, struct error *err) {
     if (fd < 0) {
         return error_set_errno(err, errno, "socket");
     }
+    limit_silence(fd);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address)) {
-        error_set_errno(err, errno, "%s", path);
+        set_failed(err, path);
         close(fd);
         return -1;
     }
@@ -73,7 +92,7 @@ static int send_text(int fd, const char *text, size_t bytes, struct error *err) 
     while (bytes > 0) {
         ssize_t sent = send(fd, text, bytes, MSG_NOSIGNAL);
         if (sent < 0) {
-            return error_set_errno(err, errno, "control socket");
+            return set_failed(err, "control socket");
         }
         text += sent;
         bytes -= (size_t)sent;
@@ -81,7 +100,7 @@ static int send_text(int fd, const char *text, size_t bytes, struct error *err) 
     return 0;
 }
 
-/** One word a line, an empty line at the end (control.h). */
+/** One word a line, an empty line at the end (control_protocol.h). */
 static int send_command(int fd, const struct command_line *line, int first_name,
                         struct error *err) {
     char *text = NULL;
@@ -110,7 +129,7 @@ static char *receive_all(int fd, size_t *ret_bytes, struct error *err) {
         fwrite(chunk, 1, (size_t)count, out);
     }
     if (count < 0) {
-        error_set_errno(err, errno, "control socket");
+        set_failed(err, "control socket");
     }
     if (!out || fclose(out) || count < 0) {
         free(text);
@@ -141,7 +160,7 @@ static char *ask(const struct command_line *line, const struct arguments *argume
 
 static int print_status(const char *answer, const json_t *json, bool wants_json) {
     if (wants_json) {
-        fputs(answer, stdout);
+        fputs(answer + strspn(answer, " "), stdout); /* without signs of life */
         return EXIT_DONE;
     }
     char *table = status_table(json);

@@ -1,5 +1,6 @@
 /**
- * `fcgi_host status` and `fcgi_host reload`: the client side of the control socket (control.h).
+ * `fcgi_host status` and `fcgi_host reload`: the client side of the control socket
+ * (control_protocol.h).
  *
  * @tstate none; needs no Python
  */

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/control_protocol.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/socket_file.h"
 
@@ -24,8 +25,8 @@ struct control_client {
     struct control_client *next;
     struct control *control;
     struct loop_source source;
-    struct loop_timer timeout;
-    char *command; /* until it is complete */
+    struct loop_timer timeout; /* while it waits for its answer: to say that it is not forgotten */
+    char *command;             /* until it is complete */
     size_t command_bytes;
     char *answer;
     size_t answer_bytes, answer_sent;
@@ -62,8 +63,22 @@ static void client_close(struct control_client *client) {
     free(client);
 }
 
+/** A client that waits cannot tell a host that is at work from one that hangs. */
+static void send_sign_of_life(struct control_client *client) {
+    if (send(client->source.fd, " ", 1, MSG_NOSIGNAL) < 0 && errno != EAGAIN && errno != EINTR) {
+        client_close(client);
+        return;
+    }
+    loop_arm(client->control->loop, &client->timeout, CONTROL_SIGN_OF_LIFE_MS);
+}
+
 static void client_timeout(void *ctx) {
-    client_close(ctx);
+    struct control_client *client = ctx;
+    if (client->is_waiting) {
+        send_sign_of_life(client);
+    } else {
+        client_close(client);
+    }
 }
 
 static void send_answer(struct control_client *client) {
@@ -107,7 +122,7 @@ static void run_command(struct control_client *client) {
         client_close(client);
         return;
     }
-    loop_disarm(control->loop, &client->timeout);
+    loop_arm(control->loop, &client->timeout, CONTROL_SIGN_OF_LIFE_MS);
     client->is_waiting = true;
     control->hooks.command(control->hooks.ctx, client, &list);
 }

@@ -1,9 +1,7 @@
 /**
  * The control socket: local, mode 0600, for the same user or root only (SO_PEERCRED).
  *
- * A client sends one command, one word a line, an empty line at its end:
- *     "status\n\n"  or  "reload\nNAME\nNAME\n\n"
- * and gets one JSON document, then the end of the stream.
+ * What is said there: control_protocol.h.
  *
  * @thread the supervisor's  @tstate none
  */

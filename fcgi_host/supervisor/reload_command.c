@@ -6,6 +6,10 @@
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
+#include "fcgi_host/link/worker_start.h"
+
+/** Files that change while they are loaded are loaded again; the checks take their time, too. */
+enum { LOADS_IN_A_RELOAD = 2 };
 
 /** One command: every worker is asked; if one cannot reload in its process, all are replaced. */
 struct reload_command {
@@ -16,11 +20,13 @@ struct reload_command {
     uint64_t started_ms;
     pid_t *asked; /* the workers that were asked; 0: has answered */
     unsigned asked_count;
+    struct loop_timer deadline; /* for the workers' answers */
     bool needs_replacement, is_kept;
     char why[1024];
 };
 
 struct reload_commands {
+    struct loop *loop;
     struct fleet *fleet;
     struct reload_command *first; /* those that are not answered yet */
     uint64_t last_number;
@@ -32,17 +38,20 @@ static void reload_command_free(struct reload_command *command) {
         link = &(*link)->next;
     }
     *link = command->next;
+    loop_disarm(command->all->loop, &command->deadline);
     fleet_forget(command->all->fleet, command);
     free(command->asked);
     free(command);
 }
 
-struct reload_commands *reload_commands_new(struct fleet *fleet, struct error *err) {
+struct reload_commands *reload_commands_new(struct loop *loop, struct fleet *fleet,
+                                            struct error *err) {
     struct reload_commands *all = calloc(1, sizeof *all);
     if (!all) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
+    all->loop = loop;
     all->fleet = fleet;
     return all;
 }
@@ -91,6 +100,7 @@ static void on_replaced(void *ctx, const struct replacement_result *result) {
 
 /** Every worker has answered or gone. */
 static void act_on_answers(struct reload_command *command) {
+    loop_disarm(command->all->loop, &command->deadline);
     if (!command->needs_replacement) {
         finish_command(command, command->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_SWITCHED,
                        command->why);
@@ -101,6 +111,26 @@ static void act_on_answers(struct reload_command *command) {
                                              .seat = -1,
                                              .done = on_replaced,
                                              .ctx = command});
+}
+
+/** Loading is bounded in a worker: one that does not answer hangs, and so must nobody else. */
+static void deadline_passed(void *ctx) {
+    struct reload_command *command = ctx;
+    char why[64];
+    int pid = 0;
+    for (unsigned i = 0; i < command->asked_count && pid == 0; i++) {
+        pid = command->asked[i];
+    }
+    snprintf(why, sizeof why, "worker %d does not answer", pid);
+    finish_command(command, RELOAD_OUTCOME_KEPT, why);
+}
+
+static void arm_deadline(struct reload_command *command) {
+    const struct config *config = fleet_config(command->all->fleet);
+    uint64_t load_ms =
+        (uint64_t)config->startup_timeout_s * 1000 + config->app_count * WORKER_NEXT_LOAD_MS;
+    command->deadline = (struct loop_timer){.expired = deadline_passed, .ctx = command};
+    loop_arm(command->all->loop, &command->deadline, LOADS_IN_A_RELOAD * load_ms);
 }
 
 /** @return whether this was the last worker to wait for */
@@ -223,6 +253,7 @@ void reload_command_run(struct reload_commands *all, struct control_client *clie
     if (words->count == 1) {
         placement_retry(fleet_placement(all->fleet), NULL);
     }
+    arm_deadline(command);
     if (!ask_workers(command, words)) {
         command->needs_replacement = true;
         act_on_answers(command);

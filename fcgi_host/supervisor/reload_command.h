@@ -1,7 +1,8 @@
 /**
  * `reload NAME…` over the control socket: every worker that serves is asked to reload; when one
  * says that its process cannot do it, or dies, all workers are replaced.  The client gets
- * {"outcome", "why", "total_ms"}.
+ * {"outcome", "why", "total_ms"}: also when a worker does not answer in twice the time that it may
+ * take to load its applications.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -15,7 +16,8 @@
 struct reload_commands;
 
 /** @param fleet  the caller's, valid as long as the commands  @return NULL: ERR_MEMORY */
-struct reload_commands *reload_commands_new(struct fleet *fleet, struct error *err);
+struct reload_commands *reload_commands_new(struct loop *loop, struct fleet *fleet,
+                                            struct error *err);
 /** Before the fleet goes. NULL is fine. */
 void reload_commands_free(struct reload_commands *commands);
 

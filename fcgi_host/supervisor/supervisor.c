@@ -307,7 +307,7 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
     supervisor->fleet =
         supervisor->round ? fleet_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
     supervisor->reload_commands =
-        supervisor->fleet ? reload_commands_new(supervisor->fleet, err) : NULL;
+        supervisor->fleet ? reload_commands_new(supervisor->loop, supervisor->fleet, err) : NULL;
     if (!supervisor->reload_commands) {
         return -1;
     }

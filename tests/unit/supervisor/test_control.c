@@ -178,6 +178,24 @@ Test(control, it_may_be_answered_later) {
     cr_assert_eq(s_gone_count, 0);
 }
 
+/* So that it can tell a host that is at work from one that hangs. */
+Test(control, a_client_that_waits_gets_a_sign_of_life_then_its_answer) {
+    char blank[8];
+    int fd = client();
+    say(fd, "reload\n\n");
+    await_event();
+    for (int i = 0; i < 2; i++) {
+        struct pollfd waiting = {.fd = fd, .events = POLLIN};
+        while (poll(&waiting, 1, 0) == 0) {
+            turn();
+        }
+        cr_assert_eq(recv(fd, blank, sizeof blank, 0), 1);
+        cr_assert_eq(blank[0], ' ');
+    }
+    control_answer(s_waiting[0], "{}", 2);
+    assert_answered(fd, "{}\n");
+}
+
 Test(control, each_of_many_clients_gets_its_own_answer) {
     int fds[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {

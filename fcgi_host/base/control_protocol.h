@@ -1,0 +1,17 @@
+/**
+ * What both sides of the control socket rely on: the supervisor and `fcgi_host status|reload`.
+ *
+ * A client sends one command, one word a line, an empty line at its end:
+ *     "status\n\n"  or  "reload\nNAME\nNAME\n\n"
+ * and gets one JSON document, then the end of the stream.  While the answer takes time it gets a
+ * blank now and then, which JSON allows before a document: the host is at work.
+ */
+#ifndef FCGI_HOST_BASE_CONTROL_PROTOCOL_H
+#define FCGI_HOST_BASE_CONTROL_PROTOCOL_H
+
+enum {
+    CONTROL_SIGN_OF_LIFE_MS = 2000, /**< how often a client that waits gets a blank */
+    CONTROL_SILENCE_MS = 10000,     /**< a client that gets nothing for so long gives up */
+};
+
+#endif

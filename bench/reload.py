@@ -10,10 +10,12 @@ trials: median (min..max) of
 and how many requests failed.
 """
 
+import http.client
 import os
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,6 +25,7 @@ import common
 import peers
 
 THREADS = 4
+STOP_S = 20
 
 
 def fcgi_host(folder, app):
@@ -83,7 +86,7 @@ def trial(fetch, app, kind, version, deadline_s=12):
     times = [t for t, _ in answers]
     return {"first new": 1e3 * min(new) if new else None,
             "last old": 1e3 * max(old) if old else None,
-            "gap": 1e3 * max(b - a for a, b in zip(times, times[1:])),
+            "gap": 1e3 * max((b - a for a, b in zip(times, times[1:])), default=0) or None,
             "failed": sum(c.failures for c in clients), "asked": len(answers)}
 
 
@@ -92,6 +95,20 @@ def text(values):
     if not values:
         return "never"
     return f"{statistics.median(values):.0f} ({min(values):.0f}..{max(values):.0f})"
+
+
+def stop(process):
+    """A peer that hangs is killed, with all that it has started."""
+    for number in signal.SIGTERM, signal.SIGKILL:
+        try:
+            os.killpg(process.pid, number)
+            process.wait(STOP_S)
+            return
+        except ProcessLookupError:
+            process.wait()
+            return
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def measure(name, kind, trials):
@@ -108,9 +125,11 @@ def measure(name, kind, trials):
         common.wait_until_answers(fetch, process)
         time.sleep(1.5)  # pollers of the rivals take their first look
         results = [trial(fetch, app, kind, f"v{i + 1}") for i in range(trials)]
+    except (OSError, http.client.HTTPException, common.fcgi.Closed) as e:
+        print(f"| {name} | {kind} | does not serve: {e!r} | | | |", flush=True)
+        return
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        stop(process)
         shutil.rmtree(folder, ignore_errors=True)
     print(f"| {name} | {kind} | " + " | ".join(
         text([r[key] for r in results]) for key in ("first new", "last old", "gap"))

@@ -1,7 +1,6 @@
 """Where the host listens: its own socket or one that it was handed; who may connect."""
 
 import os
-import pty
 import socket
 import subprocess
 import unittest
@@ -9,6 +8,7 @@ import unittest
 from support import fcgi
 from support.host import (APPS, PROGRAM, HostTestCase, clean_environ, free_port,
                           listening_socket, needs_program, run)
+from support.terminal import terminal
 from support.waiting import await_
 
 APP = os.path.join(APPS, "probe.py")
@@ -150,12 +150,8 @@ class Listening(HostTestCase):
         self.assertIn("--listen", err)
 
     def test_from_a_terminal_it_says_how_it_is_used(self):
-        leader, terminal = pty.openpty()
-        try:
-            code, _, err = run(APP, stdin=terminal)
-        finally:
-            os.close(leader)
-            os.close(terminal)
+        with terminal() as (_, end):
+            code, _, err = run(APP, stdin=end)
         self.assertEqual(code, 2)
         self.assertIn("--listen", err)
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,15 +98,34 @@ static int check_port(unsigned port, struct error *err) {
     return failed ? error_set_errno(err, reason, "port %u", port) : 0;
 }
 
+/* Nobody else may talk to the host: who can, says which user a request is from. */
 static int open_socket(struct serve *serve, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", serve->socket_path);
     serve->socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (serve->socket_fd < 0 ||
-        bind(serve->socket_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(serve->socket_path, 0666) != 0 || /* the server may run as another user */
-        listen(serve->socket_fd, SERVE_BACKLOG) != 0) {
-        return error_set_errno(err, errno, "%s", serve->socket_path);
+    mode_t before = umask(0177);
+    int failed = serve->socket_fd < 0 ||
+                 bind(serve->socket_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+                 listen(serve->socket_fd, SERVE_BACKLOG) != 0;
+    int reason = errno;
+    umask(before);
+    return failed ? error_set_errno(err, reason, "%s", serve->socket_path) : 0;
+}
+
+/* A server that does not stay what starts it gets the socket for itself, and a way to it. */
+static int let_in_server(const struct serve *serve, struct error *err) {
+    const char *name = serve_user(serve->server);
+    if (!name) {
+        return 0;
+    }
+    struct passwd user, *found = NULL;
+    char text[4096];
+    if (getpwnam_r(name, &user, text, sizeof text, &found) != 0 || !found) {
+        return error_set(err, ERR_NOT_FOUND, "there is no user %s", name);
+    }
+    if (chown(serve->folder, (uid_t)-1, user.pw_gid) != 0 || chmod(serve->folder, 0710) != 0 ||
+        chown(serve->socket_path, user.pw_uid, (gid_t)-1) != 0) {
+        return error_set_errno(err, errno, "%s", serve->folder);
     }
     return 0;
 }
@@ -124,7 +144,7 @@ static int prepare(struct serve *serve, struct error *err) {
     const char *temporary = getenv("TMPDIR");
     bool fits = temporary && strlen(temporary) < 30; /* a socket's path is at most 107 bytes */
     snprintf(serve->folder, sizeof serve->folder, "%s/fcgi_host.XXXXXX", fits ? temporary : "/tmp");
-    if (!mkdtemp(serve->folder) || chmod(serve->folder, 0755) != 0) {
+    if (!mkdtemp(serve->folder)) { /* mode 0700 */
         int reason = errno;
         error_set_errno(err, reason, "%s", serve->folder);
         serve->folder[0] = '\0';
@@ -132,7 +152,7 @@ static int prepare(struct serve *serve, struct error *err) {
     }
     snprintf(serve->socket_path, sizeof serve->socket_path, "%s/socket", serve->folder);
     snprintf(serve->config_file, sizeof serve->config_file, "%s/config", serve->folder);
-    if (open_socket(serve, err) != 0) {
+    if (open_socket(serve, err) != 0 || let_in_server(serve, err) != 0) {
         return -1;
     }
     return write_config(serve, err);

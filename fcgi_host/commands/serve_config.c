@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define APACHE_USER "www-data" /* Apache refuses to serve as root */
+
 static const struct {
     const char *name, *program, *package;
 } s_servers[] = {
@@ -25,6 +27,11 @@ int web_server_from_name(const char *name, enum web_server *ret_server) {
 
 const char *web_server_name(enum web_server server) {
     return s_servers[server].name;
+}
+
+const char *serve_user(enum web_server server) {
+    /* The others stay root, or are told to. */
+    return server == WEB_SERVER_APACHE && geteuid() == 0 ? APACHE_USER : NULL;
 }
 
 char *serve_find_program(enum web_server server, struct error *err) {
@@ -157,7 +164,7 @@ char *serve_config_text(enum web_server server, const char *folder, const char *
         break;
     case WEB_SERVER_APACHE:
         made = asprintf(&text, APACHE, folder, socket_path, port,
-                        is_root ? "User www-data\nGroup www-data\n" : "");
+                        is_root ? "User " APACHE_USER "\nGroup " APACHE_USER "\n" : "");
         break;
     }
     if (made < 0) {

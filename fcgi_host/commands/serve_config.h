@@ -17,6 +17,9 @@ enum web_server { WEB_SERVER_LIGHTTPD, WEB_SERVER_NGINX, WEB_SERVER_APACHE };
 int web_server_from_name(const char *name, enum web_server *ret_server);
 const char *web_server_name(enum web_server server);
 
+/** The user that it serves as; NULL: the one that starts it. */
+const char *serve_user(enum web_server server);
+
 /**
  * Its program, from $PATH and the sbin folders.
  * @return malloc'ed path, or NULL: ERR_NOT_FOUND, naming the Debian package

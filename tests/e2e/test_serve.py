@@ -3,7 +3,9 @@
 import glob
 import os
 import signal
+import stat
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.request
@@ -11,6 +13,7 @@ import urllib.request
 from support.host import (
     PROGRAM, HostTestCase, Log, clean_environ, free_port, needs_program, recycles_in_process, run,
 )
+from support.servers import AM_ROOT
 from support.waiting import await_
 
 APP = """
@@ -43,11 +46,23 @@ class Serve(HostTestCase):
         except OSError as error:  # not listening yet
             return repr(error)
 
+    def check_socket_is_private(self):
+        """Nobody but the user, and the user that the web server becomes, may talk to the host."""
+        path, = glob.glob(self.temporary + "/*/socket")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) & 0o767, 0o700)
+        if AM_ROOT:
+            connect = f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"
+            done = subprocess.run([sys.executable, "-c", connect], user=65534, group=65534,
+                                  extra_groups=[], capture_output=True, text=True)
+            self.assertIn("PermissionError", done.stderr)
+
     def check_server(self, server):
         app = self.write(f"{server}/app.py", APP % "v1")
         process, log = self.start_serving(app, "--server", server)
         log.wait_for(rf"http://127\.0\.0\.1:{self.port}/")
         await_(lambda: self.get("/a/b") == "v1 /a/b", "the first answer")
+        self.check_socket_is_private()
         self.write(f"{server}/app.py", APP % "v2")
         await_(lambda: self.get("/") == "v2 /", "the new code")
         if recycles_in_process():  # else the worker is replaced, which broken code prevents

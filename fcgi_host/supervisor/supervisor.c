@@ -279,6 +279,14 @@ static void on_config_changed(void *ctx, const struct config *before, const stru
 
 /* ---- Life ---- */
 
+/** Whoever finds a hole in an application then has the machine. */
+static void warn_of_root(void) {
+    if (geteuid() == 0) {
+        log_line(LOG_WARN, "host.root", NULL,
+                 "started as root: applications run as root, and may do anything on this machine");
+    }
+}
+
 static void ping_watchdog(void *ctx) {
     struct supervisor *supervisor = ctx;
     notify_send("WATCHDOG=1");
@@ -346,6 +354,7 @@ int supervisor_run(const struct supervisor_options *options) {
     };
     struct error err;
     notify_start();
+    warn_of_root();
     if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {

@@ -332,6 +332,12 @@ class LogFile(HostTestCase):
             self.assertIn(" app=shop", about)
             self.assertIn(" gen=1", about)
 
+    def test_a_host_that_root_started_says_once_that_applications_run_as_root(self):
+        host = self.start_host("--workers", "2", APP)
+        host.fetch()
+        is_root = os.geteuid() == 0
+        self.assertEqual(host.log.count(r"Z warn \d+ \[host\.root\]"), 1 if is_root else 0)
+
     def test_the_level_leaves_lines_out(self):
         host = self.start_host("--log-level", "error", APP)
         host.fetch("/fail")

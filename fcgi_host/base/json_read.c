@@ -2,9 +2,13 @@
 
 #include <string.h>
 
+#include "fcgi_host/base/c_locale.h"
+
 json_t *json_parse(const char *text, size_t bytes, struct error *err) {
     json_error_t failure;
+    locale_t before = c_locale_enter(); /* jansson knows decimal signs of one byte only */
     json_t *json = json_loadb(text, bytes, JSON_DECODE_ANY, &failure);
+    c_locale_leave(before);
     if (!json && json_error_code(&failure) == json_error_out_of_memory) {
         error_set(err, ERR_MEMORY, "out of memory");
     } else if (!json) {

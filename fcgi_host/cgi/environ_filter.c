@@ -1,7 +1,8 @@
 #include "fcgi_host/cgi/environ_filter.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "fcgi_host/base/text.h"
 
 #define RULE(name, rule)                                                                           \
     { name, sizeof(name) - 1, rule }
@@ -53,7 +54,7 @@ enum environ_rule environ_filter_rule(const char *name, size_t size) {
 bool environ_filter_is_https(const char *value, size_t size) {
     static const char *const words[] = {"on", "1", "yes", "true"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (size == strlen(words[i]) && strncasecmp(value, words[i], size) == 0) {
+        if (size == strlen(words[i]) && text_is_same_word(value, words[i], size)) {
             return true;
         }
     }

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "fcgi_host/base/text.h"
 
 /* Enough for any real length; more digits would not fit an int64_t. */
 enum { CONTENT_LENGTH_DIGITS = 18 };
@@ -142,7 +143,7 @@ static int check_name(struct slice name, struct error *err) {
     }
     for (size_t i = 0; i < sizeof s_forbidden / sizeof *s_forbidden; i++) {
         if (name.size == s_forbidden[i].size &&
-            strncasecmp(name.bytes, s_forbidden[i].name, name.size) == 0) {
+            text_is_same_word(name.bytes, s_forbidden[i].name, name.size)) {
             return error_set(err, ERR_PROTOCOL,
                              "an application must not send the header '%.*s': %s",
                              shown_bytes(name), name.bytes, s_forbidden[i].why);
@@ -183,7 +184,7 @@ int response_add_header(struct response *response, struct slice name, struct sli
                          shown_bytes(name), name.bytes);
     }
     if (name.size == sizeof content_length - 1 &&
-        strncasecmp(name.bytes, content_length, name.size) == 0) {
+        text_is_same_word(name.bytes, content_length, name.size)) {
         return set_content_length(response, value, err);
     }
     char *to = reserve_bytes(response, name.size + value.size + 4, err);

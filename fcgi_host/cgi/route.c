@@ -3,9 +3,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
+#include "fcgi_host/base/text.h"
 #include "fcgi_host/cgi/route_params.h"
 #include "fcgi_host/cgi/route_split.h"
 
@@ -79,7 +79,7 @@ static struct entry *find_by_mount(const struct router *router, struct slice hos
         struct entry *entry = &router->entries[i];
         const struct app_config *app = entry->app;
         if (entry->host_size == host.size &&
-            (host.size == 0 || strncasecmp(app->host, host.bytes, host.size) == 0) &&
+            (host.size == 0 || text_is_same_word(app->host, host.bytes, host.size)) &&
             (!best || entry->mount_size > best->mount_size) &&
             route_params_path_is_below(params, app->mount, entry->mount_size)) {
             best = entry;

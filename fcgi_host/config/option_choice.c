@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "fcgi_host/base/text.h"
 
 static void clear_nothing(void *field) {
     (void)field;
@@ -36,7 +37,7 @@ static int choose(const char *choices, const char *text, struct error *err) {
     const char *choice = choices;
     for (int i = 0;; i++) {
         size_t length = strcspn(choice, "|");
-        if (length == size && strncasecmp(choice, text, size) == 0) {
+        if (length == size && text_is_same_word(choice, text, size)) {
             return i;
         }
         if (choice[length] == '\0') {

@@ -32,9 +32,10 @@ int error_set_errno(struct error *err, int sys_errno, const char *format, ...) {
         set_text(err, format, args);
         va_end(args);
         size_t used = strlen(err->text);
-        char reason[128];
+        /* strerror_r() would speak the language that an application sets for its process. */
+        const char *reason = strerrordesc_np(sys_errno);
         snprintf(err->text + used, sizeof err->text - used, ": %s",
-                 strerror_r(sys_errno, reason, sizeof reason));
+                 reason ? reason : "unknown error");
     }
     return -1;
 }

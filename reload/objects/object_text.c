@@ -135,6 +135,16 @@ bool object_is_leaf(PyObject *object) {
     return false;
 }
 
+/* snprintf() would take the decimal sign of a locale that an application has set. */
+static void float_text(PyObject *number, char *text, size_t text_bytes) {
+    char *digits = PyOS_double_to_string(PyFloat_AS_DOUBLE(number), 'g', 17, 0, NULL);
+    snprintf(text, text_bytes, "%s", digits ? digits : "<a float>");
+    if (!digits) {
+        PyErr_Clear();
+    }
+    PyMem_Free(digits);
+}
+
 static void number_text(PyObject *number, char *text, size_t text_bytes) {
     int overflow;
     long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
@@ -151,7 +161,7 @@ void object_text(PyObject *object, char *text, size_t text_bytes) {
     } else if (PyLong_CheckExact(object)) {
         number_text(object, text, text_bytes);
     } else if (PyFloat_CheckExact(object)) {
-        snprintf(text, text_bytes, "%.17g", PyFloat_AS_DOUBLE(object));
+        float_text(object, text, text_bytes);
     } else if (PyDict_CheckExact(object)) {
         snprintf(text, text_bytes, "<dict of %zd>", PyDict_GET_SIZE(object));
     } else if (PyList_CheckExact(object)) {

@@ -12,6 +12,8 @@ BANNED = [
     (r"\b(strtok|asctime|ctime|gmtime|localtime|rand|getpwnam|getpwuid|readdir_r)\s*\(",
      "the function that threads may call (…_r)", ()),
     (r"\b(atoi|atol|atoll|atof)\s*\(", "strtol() with its errors", ()),
+    (r"\b(strcasecmp|strncasecmp|strerror|strerror_r)\s*\(",
+     "text_is_same_word(), strerrordesc_np(): the locale is the applications'", ()),
     (r"\b(tmpnam|mktemp|tempnam)\s*\(", "mkstemp()", ()),
     (r"\b(system|popen)\s*\(", "posix_spawn(): no shell", ()),
     (r"\b(alloca|setjmp|longjmp)\s*\(", "plain C", ()),

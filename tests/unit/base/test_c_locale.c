@@ -9,11 +9,12 @@
 
 #include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/json.h"
+#include "fcgi_host/base/json_read.h"
 #include "fcgi_host/base/log.h"
 
 /* A locale in glibc's own format, since a machine may have none with a comma: a magic number, the
  * count of values, where each is, then the values. */
-static void write_comma_locale(const char *folder) {
+static void write_locale(const char *folder, const char *point) {
     struct {
         uint32_t magic, count, at[6];
         char point[4], separator[4], grouping[4];
@@ -23,7 +24,6 @@ static void write_comma_locale(const char *folder) {
         .magic = 0x20031115 ^ LC_NUMERIC,
         .count = 6,
         .at = {32, 36, 40, 44, 48, 52},
-        .point = ",",
         .separator = ".",
         .grouping = "\3",
         .wide_point = ',',
@@ -31,6 +31,7 @@ static void write_comma_locale(const char *folder) {
         .codeset = "UTF-8",
     };
     char path[128];
+    memcpy(numeric.point, point, strlen(point) + 1);
     snprintf(path, sizeof path, "%s/comma", folder);
     mkdir(path, 0700);
     snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", folder);
@@ -39,15 +40,16 @@ static void write_comma_locale(const char *folder) {
     cr_assert_eq(fclose(file), 0);
 }
 
-static void set_comma_locale(void) {
+static void set_locale(const char *point) {
     static char s_folder[] = "/tmp/test_c_locale.XXXXXX";
-    char text[16];
+    char text[16], expected[16];
     cr_assert_not_null(mkdtemp(s_folder));
-    write_comma_locale(s_folder);
+    write_locale(s_folder, point);
     setenv("LOCPATH", s_folder, 1);
     cr_assert_not_null(setlocale(LC_NUMERIC, "comma"));
     snprintf(text, sizeof text, "%.1f", 1.5);
-    cr_assert_str_eq(text, "1,5", "the locale is not what it should be");
+    snprintf(expected, sizeof expected, "1%s5", point);
+    cr_assert_str_eq(text, expected, "the locale is not what it should be");
     char path[128];
     snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", s_folder);
     unlink(path);
@@ -56,11 +58,28 @@ static void set_comma_locale(void) {
     rmdir(s_folder);
 }
 
+static void set_comma_locale(void) {
+    set_locale(",");
+}
+
+/** As Pashto's: the sign has two bytes. */
+static void set_wide_locale(void) {
+    set_locale("\xd9\xab");
+}
+
 Test(c_locale, numbers_have_a_point_whatever_the_locale, .init = set_comma_locale) {
     struct json_writer json = {0};
     json_add_number(&json, NULL, 1234.5);
     cr_assert_str_eq(json.text, "1234.500");
     free(json.text);
+}
+
+Test(c_locale, numbers_are_read_with_a_point_whatever_the_locale, .init = set_wide_locale) {
+    struct error err;
+    json_t *json = json_parse("{\"ms\": 1234.5}", 14, &err);
+    cr_assert_not_null(json, "%s", err.text);
+    cr_expect_eq(json_get_number(json, "ms"), 1234.5);
+    json_decref(json);
 }
 
 Test(c_locale, the_log_has_points_whatever_the_locale, .init = set_comma_locale) {

@@ -128,8 +128,7 @@ Test(loading, when_only_a_slow_build_is_left_that_is_told_once) {
     sem_init(&s_may_end[0], 0, 0);
     loading_run(&plan);
     const char *told = strstr(s_events, "s4 ");
-    cr_assert(told && strstr(s_events, "b3") < told && told < strstr(s_events, "e0"), "%s",
-              s_events);
+    cr_assert(told && told < strstr(s_events, "e0"), "%s", s_events);
     cr_assert_null(strstr(told + 1, "s4"));
 }
 

@@ -7,6 +7,8 @@
 
 #include "fcgi_host/base/text.h"
 
+#include "fcgi_host/cgi/reason.h"
+
 /* Enough for any real length; more digits would not fit an int64_t. */
 enum { CONTENT_LENGTH_DIGITS = 18 };
 
@@ -103,30 +105,56 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-int response_set_status(struct response *response, struct slice status, struct error *err) {
+/* PEP 3333 wants a reason; of a status without one, other servers add it or let it pass. */
+static int add_status(struct response *response, struct slice status, struct error *err) {
     static const char start[] = "Status: ";
+    const char *reason = status.size == 3 ? reason_of(response->status) : NULL;
+    size_t reason_bytes = reason ? strlen(reason) + 1 : 0;
+    char *to = reserve_bytes(response, sizeof start - 1 + status.size + reason_bytes + 2, err);
+    if (!to) {
+        return -1;
+    }
+    memcpy(to, start, sizeof start - 1);
+    to += sizeof start - 1;
+    memcpy(to, status.bytes, status.size);
+    to += status.size;
+    if (reason) {
+        *to++ = ' ';
+        memcpy(to, reason, reason_bytes - 1);
+        to += reason_bytes - 1;
+    }
+    memcpy(to, "\r\n", 2);
+    response->size += sizeof start - 1 + status.size + reason_bytes + 2;
+    return 0;
+}
+
+int response_set_status(struct response *response, struct slice status, struct error *err) {
     response_clear(response);
     const char *s = status.bytes;
-    if (status.size < 4 || s[0] < '1' || s[0] > '9' || !is_digit(s[1]) || !is_digit(s[2]) ||
-        s[3] != ' ') {
+    if (status.size < 3 || s[0] < '1' || s[0] > '9' || !is_digit(s[1]) || !is_digit(s[2]) ||
+        (status.size > 3 && s[3] != ' ')) {
         return error_set(err, ERR_PROTOCOL,
                          "the status must look like '200 OK' (three digits, a space, a reason), "
                          "not '%.*s'",
                          shown_bytes(status), s);
     }
+    if (s[0] == '1') {
+        /* RFC 9110 §15.2: a final status follows; a web server would take the next response of the
+         * connection for it. */
+        return error_set(
+            err, ERR_PROTOCOL,
+            "the status '%.*s' announces another one, which an application cannot send",
+            shown_bytes(status), s);
+    }
     if (has_control_character(status)) {
         return error_set(err, ERR_PROTOCOL, "the status '%.*s' contains a control character",
                          shown_bytes(status), s);
     }
-    char *to = reserve_bytes(response, sizeof start - 1 + status.size + 2, err);
-    if (!to) {
+    response->status = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
+    if (add_status(response, status, err) < 0) {
+        response_clear(response);
         return -1;
     }
-    memcpy(to, start, sizeof start - 1);
-    memcpy(to + sizeof start - 1, s, status.size);
-    memcpy(to + sizeof start - 1 + status.size, "\r\n", 2);
-    response->size += sizeof start - 1 + status.size + 2;
-    response->status = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
     return 0;
 }
 

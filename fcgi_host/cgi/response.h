@@ -36,7 +36,8 @@ void response_init(struct response *response);
 void response_clear(struct response *response);
 
 /**
- * Take a status such as "200 OK": three digits, a space, a reason without control characters.
+ * Take a status such as "200 OK": three digits (200 to 999), a space, a reason without control
+ * characters.  To three digits alone the standard reason is added.
  * @return 0, or -1 with the response cleared: ERR_PROTOCOL (says what is wrong), ERR_MEMORY
  */
 int response_set_status(struct response *response, struct slice status, struct error *err);

@@ -473,6 +473,24 @@ class StartResponse(Wsgi):
         self.assertNotIn("500 Injected", lines)
         self.assertEqual(len(lines), 1)
 
+    def test_an_interim_status_is_an_error_and_takes_no_other_response_along(self):
+        with self.host.connect() as c:
+            for status in ("100 Continue", "101 Switching Protocols", "103 Early Hints"):
+                response = c.request("/", keep=True, APPLICATION=textwrap.dedent(f"""
+                    def application(environ, start_response):
+                        start_response("{status}", [])
+                        return []
+                    """))
+                self.assertEqual(response.status, 500)
+
+    def test_a_status_without_a_reason_is_taken(self):
+        response = self.call("""
+            def application(environ, start_response):
+                start_response("404", [])
+                return [b"body"]
+            """)
+        self.assertEqual((response.status_line, response.body), ("404 Not Found", b"body"))
+
     def test_hop_by_hop_headers_are_refused(self):
         # "Applications and middleware are forbidden from using HTTP/1.1 'hop-by-hop' features"
         for name in ("Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "TE", "Trailer",

@@ -46,9 +46,9 @@ Test(response, head_has_the_form_of_a_cgi_response) {
 }
 
 Test(response, status_is_three_digits_a_space_and_a_reason) {
-    static const char *const good[] = {
-        "200 OK", "404 ", "999 Message here", "100 Continue", "418 I'm a teapot", "200 \xe9"};
-    static const char *const bad[] = {"",        "200",    "OK",     "2000 OK", "20 OK", " 200",
+    static const char *const good[] = {"200 OK",           "404 ",    "999 Message here", "200",
+                                       "418 I'm a teapot", "200 \xe9"};
+    static const char *const bad[] = {"",        "20",     "OK",     "2000 OK", "20 OK", " 200",
                                       "200\tOK", "-20 OK", "2x0 OK", "099 Low", "200-OK"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         cr_assert_eq(set_status(good[i]), 0, "%s", good[i]);
@@ -59,6 +59,23 @@ Test(response, status_is_three_digits_a_space_and_a_reason) {
         cr_assert_eq(s_err.code, ERR_PROTOCOL);
         cr_assert_eq(s_response.status, 0);
     }
+}
+
+Test(response, an_interim_status_is_refused) {
+    static const char *const bad[] = {"100 Continue", "101 Switching Protocols", "103 Early Hints",
+                                      "199 x", "100"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_assert_eq(set_status(bad[i]), -1, "%s", bad[i]);
+        cr_assert_eq(s_err.code, ERR_PROTOCOL);
+        cr_assert_eq(s_response.status, 0);
+    }
+}
+
+Test(response, a_status_without_a_reason_gets_the_standard_one) {
+    cr_assert_eq(set_status("404"), 0);
+    expect_head("Status: 404 Not Found\r\n\r\n");
+    cr_assert_eq(set_status("299"), 0);
+    expect_head("Status: 299 Unknown\r\n\r\n");
 }
 
 Test(response, control_characters_cannot_split_the_head) {

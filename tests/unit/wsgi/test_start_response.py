@@ -74,7 +74,8 @@ class StartResponse(unittest.TestCase):
 
     def test_wrong_values(self):
         for status, headers in (
-            ("200", []),
+            ("100 Continue", []),
+            ("103 Early Hints", [("Link", "</a>")]),
             ("OK", []),
             ("", []),
             ("200 OK\r\nX-Bad: 1", []),

@@ -59,6 +59,7 @@ void response_init(struct response *response) {
     response->size = 0;
     response->content_length = -1;
     response->status = 0;
+    response->names_file = false;
 }
 
 void response_clear(struct response *response) {
@@ -180,6 +181,19 @@ static int check_name(struct slice name, struct error *err) {
     return 0;
 }
 
+/* Headers of which the web server makes the body: nginx, Apache's mod_xsendfile, lighttpd (its
+ * X-Sendfile2 and older name, too). */
+static bool names_file(struct slice name) {
+    static const char *const names[] = {"x-accel-redirect", "x-sendfile", "x-sendfile2",
+                                        "x-lighttpd-send-file"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (name.size == strlen(names[i]) && strncasecmp(name.bytes, names[i], name.size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int set_content_length(struct response *response, struct slice value, struct error *err) {
     int64_t length = 0;
     bool is_number = value.size > 0 && value.size <= CONTENT_LENGTH_DIGITS;
@@ -215,6 +229,7 @@ int response_add_header(struct response *response, struct slice name, struct sli
         text_is_same_word(name.bytes, content_length, name.size)) {
         return set_content_length(response, value, err);
     }
+    response->names_file = response->names_file || names_file(name);
     char *to = reserve_bytes(response, name.size + value.size + 4, err);
     if (!to) {
         return -1;

@@ -29,6 +29,8 @@ struct response {
     size_t size, capacity;
     int64_t content_length; /**< -1: not known */
     int status;             /**< 0: none was set yet */
+    /** A header hands the web server a file to send, such as X-Sendfile: no body is complete. */
+    bool names_file;
     char inline_head[RESPONSE_INLINE_BYTES];
 };
 

@@ -25,6 +25,7 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
         exchange->deferred_bytes = 0;
         exchange->sent = exchange->surplus = 0;
         exchange->phase = EXCHANGE_HEAD;
+        exchange->may_exceed = false;
         exchange->is_head = exchange->peer_has_gone = false;
         exchange->gave_no_status = exchange->closed = exchange->has_last = false;
         exchange->busy = 0;
@@ -187,7 +188,7 @@ static size_t count_block(struct exchange *exchange, size_t size) {
     int64_t length = exchange->response.content_length;
     if (length >= 0 && size > (uint64_t)(length - exchange->sent)) {
         size_t allowed = (size_t)(length - exchange->sent);
-        exchange->surplus += (int64_t)(size - allowed);
+        exchange->surplus += exchange->may_exceed ? 0 : (int64_t)(size - allowed);
         size = allowed;
     }
     exchange->sent += (int64_t)size;
@@ -201,6 +202,17 @@ static bool is_complete(const struct exchange *exchange) {
 
 static bool is_short(const struct exchange *exchange) {
     return has_body(exchange) && exchange->sent < exchange->response.content_length;
+}
+
+/* The application leaves the body to the web server.  The length is that of a file which the web
+ * server knows better, and wrong where the web server is not told to act on the header. */
+static bool leave_body_out(struct exchange *exchange) {
+    bool leaves_out = exchange->response.names_file && exchange->sent == 0 &&
+                      exchange->phase == EXCHANGE_HEAD && has_body(exchange);
+    if (leaves_out) {
+        exchange->response.content_length = -1;
+    }
+    return leaves_out;
 }
 
 /* Keep a block until the application is done. */
@@ -237,7 +249,8 @@ int exchange_send(struct exchange *exchange, const void *block, size_t size, boo
     if (!has_body(exchange)) {
         allowed = 0;
     }
-    if (is_last && is_short(exchange)) {
+    bool has_none = is_last && leave_body_out(exchange);
+    if (is_last && !has_none && is_short(exchange)) {
         int result = send_parts(exchange, block, allowed, 0, err);
         exchange->phase = EXCHANGE_CUT;
         return result;
@@ -255,7 +268,7 @@ int exchange_end(struct exchange *exchange, struct error *err) {
         return send_parts(exchange, exchange->deferred, exchange->deferred_bytes, SEND_LAST, err);
     }
     if (exchange->phase == EXCHANGE_HEAD && exchange->response.content_length < 0 &&
-        has_body(exchange)) {
+        has_body(exchange) && !exchange->response.names_file) {
         exchange->response.content_length = 0;
     }
     return exchange_send(exchange, NULL, 0, true, err);

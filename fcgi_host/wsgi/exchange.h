@@ -47,6 +47,7 @@ struct exchange {
     size_t deferred_bytes;
     int64_t sent;    /**< bytes of the body, including those that HEAD leaves out */
     int64_t surplus; /**< bytes beyond Content-Length, left out */
+    bool may_exceed; /**< a file: PEP 3333 has it cut to its Content-Length without a word */
     enum exchange_phase phase;
     bool is_head;         /**< the request's method is HEAD */
     bool peer_has_gone;   /**< the web server has closed, or asked to abort */

@@ -111,10 +111,12 @@ static enum wsgi_outcome send_iterable(struct exchange *exchange, PyObject *resu
     PyObject *iterator = PyErr_Occurred() ? NULL : PyObject_GetIter(result);
     enum wsgi_outcome outcome = iterator ? OUTCOME_DONE : OUTCOME_EXCEPTION;
     PyObject *block;
+    bool is_enough = exchange->may_exceed; /* a file is read no further than it is sent */
     if (iterator && has_one) {
         outcome = send_only(exchange, iterator);
     }
-    while (outcome == OUTCOME_DONE && (block = PyIter_Next(iterator))) {
+    while (outcome == OUTCOME_DONE && !(is_enough && exchange->phase >= EXCHANGE_ENDED) &&
+           (block = PyIter_Next(iterator))) {
         outcome = send_block(exchange, block, false, false);
         Py_DECREF(block);
     }
@@ -131,6 +133,7 @@ static enum wsgi_outcome send_file(struct wsgi_state *state, struct exchange *ex
     off_t offset;
     size_t size;
     struct error err;
+    exchange->may_exceed = true;
     int found = check_started(exchange) == OUTCOME_DONE
                     ? wsgi_file_wrapper_region(state, wrapper, &fd, &offset, &size)
                     : -1;

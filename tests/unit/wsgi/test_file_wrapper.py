@@ -71,6 +71,15 @@ class Files(unittest.TestCase):
         headers = [("Content-Length", "1000")]
         answer = serve(wrapping(lambda: self.open_at(10), headers)[0])
         self.assertEqual((answer.body, answer.is_complete), (DATA[10:1010], True))
+        self.assertEqual(answer.log, [])
+
+    def test_content_length_limits_a_file_that_has_to_be_read(self):
+        file = io.BytesIO(DATA)
+        application, _ = wrapping(lambda: file, [("Content-Length", "10000")])
+        answer = serve(application)
+        self.assertEqual((answer.body, answer.is_complete), (DATA[:10000], True))
+        self.assertEqual(answer.log, [])
+        self.assertTrue(file.closed)
 
     def test_shorter_than_content_length_is_cut(self):
         headers = [("Content-Length", str(len(DATA) + 1))]

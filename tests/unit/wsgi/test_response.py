@@ -190,6 +190,19 @@ class ContentLength(unittest.TestCase):
         self.assertEqual(answer.end, CUT)
         self.assertEqual(len(answer.logged("response.length")), 1)
 
+    def test_of_a_file_that_the_web_server_sends(self):
+        for name in ("X-Sendfile", "x-accel-redirect", "X-LIGHTTPD-send-file", "X-Sendfile2"):
+            for result in ([], [b""], (), iter([]), iter([b"", b""])):
+                answer = serve(returning(result, headers=[("Content-Length", "10"), (name, "/f")]))
+                self.assertEqual((answer.body, answer.is_complete), (b"", True), (name, result))
+                self.assertEqual((answer.header("Content-Length"), answer.log), (None, []))
+                self.assertEqual(answer.header(name), "/f")
+        headers = [("Content-Length", "10"), ("X-Sendfile", "/f")]
+        answer = serve(returning([b"hello"], headers=headers))
+        self.assertEqual((answer.body, answer.end), (b"hello", CUT), "a body that is not left out")
+        answer = serve(returning([], headers=headers), method="HEAD")
+        self.assertEqual((answer.header("Content-Length"), answer.is_complete), ("10", True))
+
     def test_of_zero(self):
         answer = serve(returning([b""], headers=[("Content-Length", "0")]))
         self.assertEqual((answer.body, answer.is_complete), (b"", True))

@@ -32,25 +32,39 @@ static const bool s_is_token[256] = {
     ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true, ['z'] = true,
 };
 
-/* Names that an application must not send.  PEP 3333, "Other HTTP Features": hop-by-hop features
-   are the server's; RFC 3875 §6.3.3: "Status" is not a header but the status. */
-#define FORBIDDEN(name, why)                                                                       \
-    { name, sizeof(name) - 1, why }
-static const struct {
+enum header_kind {
+    HEADER_PLAIN,
+    HEADER_STATUS, /* RFC 3875 §6.3.3: not a header but the status */
+    HEADER_LENGTH,
+    /* PEP 3333, "Other HTTP Features": the server's.  What web servers make of these differs, up to
+     * a body that is taken for chunked. */
+    HEADER_HOP_BY_HOP,
+    /* Of which the web server makes the body: nginx, Apache's mod_xsendfile, lighttpd. */
+    HEADER_FILE,
+};
+
+#define HEADER(name, kind)                                                                         \
+    { name, sizeof(name) - 1, kind }
+static const struct special_header {
     const char *name;
     size_t size;
-    const char *why;
-} s_forbidden[] = {
-    FORBIDDEN("status", "the status is an argument of its own"),
-    FORBIDDEN("connection", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("keep-alive", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("proxy-authenticate", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("proxy-authorization", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("te", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("trailer", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("trailers", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("transfer-encoding", "hop-by-hop headers are the web server's"),
-    FORBIDDEN("upgrade", "hop-by-hop headers are the web server's"),
+    enum header_kind kind;
+} s_special[] = {
+    HEADER("content-length", HEADER_LENGTH),
+    HEADER("status", HEADER_STATUS),
+    HEADER("connection", HEADER_HOP_BY_HOP),
+    HEADER("keep-alive", HEADER_HOP_BY_HOP),
+    HEADER("proxy-authenticate", HEADER_HOP_BY_HOP),
+    HEADER("proxy-authorization", HEADER_HOP_BY_HOP),
+    HEADER("te", HEADER_HOP_BY_HOP),
+    HEADER("trailer", HEADER_HOP_BY_HOP),
+    HEADER("trailers", HEADER_HOP_BY_HOP),
+    HEADER("transfer-encoding", HEADER_HOP_BY_HOP),
+    HEADER("upgrade", HEADER_HOP_BY_HOP),
+    HEADER("x-accel-redirect", HEADER_FILE),
+    HEADER("x-lighttpd-send-file", HEADER_FILE),
+    HEADER("x-sendfile", HEADER_FILE),
+    HEADER("x-sendfile2", HEADER_FILE),
 };
 
 void response_init(struct response *response) {
@@ -60,6 +74,7 @@ void response_init(struct response *response) {
     response->content_length = -1;
     response->status = 0;
     response->names_file = false;
+    response->left_out = NULL;
 }
 
 void response_clear(struct response *response) {
@@ -159,6 +174,16 @@ int response_set_status(struct response *response, struct slice status, struct e
     return 0;
 }
 
+static const struct special_header *find_special(struct slice name) {
+    for (size_t i = 0; i < sizeof s_special / sizeof *s_special; i++) {
+        if (name.size == s_special[i].size &&
+            text_is_same_word(name.bytes, s_special[i].name, name.size)) {
+            return &s_special[i];
+        }
+    }
+    return NULL;
+}
+
 static int check_name(struct slice name, struct error *err) {
     for (size_t i = 0; i < name.size; i++) {
         if (!s_is_token[(unsigned char)name.bytes[i]]) {
@@ -170,28 +195,7 @@ static int check_name(struct slice name, struct error *err) {
     if (name.size == 0) {
         return error_set(err, ERR_PROTOCOL, "a header name is empty");
     }
-    for (size_t i = 0; i < sizeof s_forbidden / sizeof *s_forbidden; i++) {
-        if (name.size == s_forbidden[i].size &&
-            text_is_same_word(name.bytes, s_forbidden[i].name, name.size)) {
-            return error_set(err, ERR_PROTOCOL,
-                             "an application must not send the header '%.*s': %s",
-                             shown_bytes(name), name.bytes, s_forbidden[i].why);
-        }
-    }
     return 0;
-}
-
-/* Headers of which the web server makes the body: nginx, Apache's mod_xsendfile, lighttpd (its
- * X-Sendfile2 and older name, too). */
-static bool names_file(struct slice name) {
-    static const char *const names[] = {"x-accel-redirect", "x-sendfile", "x-sendfile2",
-                                        "x-lighttpd-send-file"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (name.size == strlen(names[i]) && strncasecmp(name.bytes, names[i], name.size) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static int set_content_length(struct response *response, struct slice value, struct error *err) {
@@ -213,23 +217,8 @@ static int set_content_length(struct response *response, struct slice value, str
     return 0;
 }
 
-int response_add_header(struct response *response, struct slice name, struct slice value,
-                        struct error *err) {
-    static const char content_length[] = "content-length";
-    if (check_name(name, err) < 0) {
-        return -1;
-    }
-    if (has_control_character(value)) {
-        return error_set(err, ERR_PROTOCOL,
-                         "the value of the header '%.*s' contains a control "
-                         "character",
-                         shown_bytes(name), name.bytes);
-    }
-    if (name.size == sizeof content_length - 1 &&
-        text_is_same_word(name.bytes, content_length, name.size)) {
-        return set_content_length(response, value, err);
-    }
-    response->names_file = response->names_file || names_file(name);
+static int add_line(struct response *response, struct slice name, struct slice value,
+                    struct error *err) {
     char *to = reserve_bytes(response, name.size + value.size + 4, err);
     if (!to) {
         return -1;
@@ -240,6 +229,38 @@ int response_add_header(struct response *response, struct slice name, struct sli
     memcpy(to + name.size + 2 + value.size, "\r\n", 2);
     response->size += name.size + value.size + 4;
     return 0;
+}
+
+int response_add_header(struct response *response, struct slice name, struct slice value,
+                        struct error *err) {
+    if (check_name(name, err) < 0) {
+        return -1;
+    }
+    if (has_control_character(value)) {
+        return error_set(err, ERR_PROTOCOL,
+                         "the value of the header '%.*s' contains a control "
+                         "character",
+                         shown_bytes(name), name.bytes);
+    }
+    const struct special_header *special = find_special(name);
+    switch (special ? special->kind : HEADER_PLAIN) {
+    case HEADER_STATUS:
+        return error_set(err, ERR_PROTOCOL,
+                         "an application must not send the header '%.*s': the status is an "
+                         "argument of its own",
+                         shown_bytes(name), name.bytes);
+    case HEADER_LENGTH:
+        return set_content_length(response, value, err);
+    case HEADER_HOP_BY_HOP:
+        response->left_out = special->name;
+        return 0;
+    case HEADER_FILE:
+        response->names_file = true;
+        break;
+    case HEADER_PLAIN:
+        break;
+    }
+    return add_line(response, name, value, err);
 }
 
 bool response_status_has_body(int status) {

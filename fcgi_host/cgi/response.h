@@ -31,6 +31,7 @@ struct response {
     int status;             /**< 0: none was set yet */
     /** A header hands the web server a file to send, such as X-Sendfile: no body is complete. */
     bool names_file;
+    const char *left_out; /**< a hop-by-hop header that was; NULL: none */
     char inline_head[RESPONSE_INLINE_BYTES];
 };
 
@@ -45,8 +46,8 @@ void response_clear(struct response *response);
 int response_set_status(struct response *response, struct slice status, struct error *err);
 
 /**
- * Take a header: a token, a value without control characters.  Refused are "Status", which would
- * replace the status, and the hop-by-hop headers, which are the web server's.
+ * Take a header: a token, a value without control characters.  "Status", which would replace the
+ * status, is refused; hop-by-hop headers, which are the web server's, are left out (`left_out`).
  * @return 0, or -1: ERR_PROTOCOL (says what is wrong), ERR_MEMORY
  */
 int response_add_header(struct response *response, struct slice name, struct slice value,

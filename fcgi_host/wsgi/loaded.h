@@ -16,6 +16,7 @@ struct wsgi_loaded {
     PyObject *environ;        /**< every key that is the same in each request */
     const struct app_config *config;
     uint64_t generation;
+    bool has_left_out; /**< a hop-by-hop header, and that was logged; under the GIL */
 };
 
 /**

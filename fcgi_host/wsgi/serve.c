@@ -120,6 +120,15 @@ static void log_length(const struct exchange *exchange, const struct request *re
     }
 }
 
+/* PEP 3333 calls hop-by-hop headers fatal, but event streams copy "Connection: keep-alive" from one
+ * another, and other servers let that pass. */
+static void log_left_out(struct wsgi_loaded *loaded, const char *name) {
+    struct log_about about = wsgi_current_about(wsgi_current());
+    loaded->has_left_out = true;
+    wsgi_log(LOG_WARN, "response.hop_by_hop", &about,
+             "the application sends the header %s, which is the web server's: left out", name);
+}
+
 static enum request_end how_it_ends(const struct exchange *exchange) {
     if (exchange->phase == EXCHANGE_ENDED || exchange->peer_has_gone) {
         return REQUEST_COMPLETE; /* FastCGI 1.0 §5.4: also after FCGI_ABORT_REQUEST */
@@ -128,7 +137,7 @@ static enum request_end how_it_ends(const struct exchange *exchange) {
     return exchange->phase == EXCHANGE_HEAD ? REQUEST_OVERLOADED : REQUEST_CUT;
 }
 
-enum request_end serve_request(const struct wsgi_loaded *loaded, struct exchange *exchange,
+enum request_end serve_request(struct wsgi_loaded *loaded, struct exchange *exchange,
                                struct request *request) {
     PyObject *input = wsgi_input_new(loaded->state, exchange);
     PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
@@ -141,6 +150,9 @@ enum request_end serve_request(const struct wsgi_loaded *loaded, struct exchange
     Py_XDECREF(environ);
     Py_XDECREF(input);
     wsgi_errors_flush(wsgi_current());
+    if (exchange->response.left_out && !loaded->has_left_out) {
+        log_left_out(loaded, exchange->response.left_out);
+    }
     exchange_close(exchange);
     log_length(exchange, request);
     return how_it_ends(exchange);

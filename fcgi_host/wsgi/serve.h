@@ -13,7 +13,7 @@
  * Let an application answer a request; wsgi_current() must describe it.  Exceptions end here.
  * @return how the request is to be finished; the exchange is closed
  */
-enum request_end serve_request(const struct wsgi_loaded *loaded, struct exchange *exchange,
+enum request_end serve_request(struct wsgi_loaded *loaded, struct exchange *exchange,
                                struct request *request);
 
 #endif

@@ -285,7 +285,7 @@ static void finish_request(struct request *request, struct request_hold *hold,
 
 void wsgi_run(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
-    const struct wsgi_loaded *loaded = lease->loaded;
+    struct wsgi_loaded *loaded = lease->loaded;
     struct wsgi_current *current = wsgi_current();
     struct request_hold *hold = request->hold;
     enum request_end end = REQUEST_OVERLOADED;

@@ -77,7 +77,13 @@ class Answer:
         return [line for line in self.log if line[0] == slug]
 
 
-def serve(application, params=None, body=(), app=0, **options):
+def load(application, app=0):
+    """For several serve(…, loaded=…)."""
+    set_up()
+    return _harness.wrap(application, app)
+
+
+def serve(application, params=None, body=(), app=0, loaded=None, **options):
     set_up()
     all_params = dict(PARAMS if params is None else params)
     method = options.pop("method", None)
@@ -85,8 +91,7 @@ def serve(application, params=None, body=(), app=0, **options):
         all_params["REQUEST_METHOD"] = method
     listed = [(_bytes(name), _bytes(value)) for name, value in all_params.items()]
     _harness.log()
-    loaded = _harness.wrap(application, app)
-    result = _harness.serve(loaded, listed, list(body), options)
+    result = _harness.serve(loaded or load(application, app), listed, list(body), options)
     return Answer(result, _harness.log())
 
 

@@ -7,7 +7,7 @@ import unittest
 from wsgiref.handlers import SimpleHandler
 
 import _harness
-from support import COMPLETE, CUT, ERROR, PARAMS, serve
+from support import COMPLETE, CUT, ERROR, PARAMS, WARN, load, serve
 
 
 def returning(result, status="200 OK", headers=()):
@@ -202,6 +202,18 @@ class ContentLength(unittest.TestCase):
         self.assertEqual((answer.body, answer.end), (b"hello", CUT), "a body that is not left out")
         answer = serve(returning([], headers=headers), method="HEAD")
         self.assertEqual((answer.header("Content-Length"), answer.is_complete), ("10", True))
+
+    def test_hop_by_hop_headers_are_left_out_and_that_is_said_once(self):
+        headers = [("Connection", "keep-alive"), ("X-A", "1")]
+        loaded = load(returning([b"x"], headers=headers))
+        lines = []
+        for _ in range(3):
+            answer = serve(None, loaded=loaded)
+            self.assertEqual((answer.status, answer.header("Connection")), ("200 OK", None))
+            self.assertEqual(answer.header("X-A"), "1")
+            lines += answer.logged("response.hop_by_hop")
+        ((_, level, *_),) = lines
+        self.assertEqual(level, WARN)
 
     def test_of_zero(self):
         answer = serve(returning([b""], headers=[("Content-Length", "0")]))
@@ -554,7 +566,6 @@ class AgainstWsgiref(unittest.TestCase):
             returning([b"x"], b"200 OK"),
             returning([b"x"], headers=[("A", 1)]),
             returning([b"x"], headers=[(b"A", "1")]),
-            returning([b"x"], headers=[("Connection", "close")]),
             lambda environ, start_response: [b"x"],
             lambda environ, start_response: 1 / 0,
         ]

@@ -22,6 +22,10 @@ static const struct {
     RULE("SCRIPT_NAME", ENVIRON_DROP),
     RULE("PATH_INFO", ENVIRON_DROP),
     RULE("FCGI_ROLE", ENVIRON_DROP),
+    /* RFC 3875 §4.2: the web server has taken the coding off; a program that believes the header
+     * reads what is no longer there.  wsgi.input_terminated says how the body ends. */
+    RULE("HTTP_TRANSFER_ENCODING", ENVIRON_DROP),
+    RULE("CONTENT_LENGTH", ENVIRON_LENGTH),
     RULE("REQUEST_METHOD", ENVIRON_METHOD),
     /* nginx sends an empty SERVER_NAME when its server block has no name. */
     RULE("SERVER_NAME", ENVIRON_NOT_EMPTY),

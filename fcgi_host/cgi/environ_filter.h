@@ -15,6 +15,7 @@ enum environ_rule {
     ENVIRON_PRIVATE,   /**< as it is, and no copy of the value outlives the request */
     ENVIRON_DROP,      /**< never */
     ENVIRON_NOT_EMPTY, /**< as it is, unless it is empty: PEP 3333 wants a value */
+    ENVIRON_LENGTH,    /**< as it is, unless it is negative, which says that nobody knows it */
     ENVIRON_METHOD,    /**< the same; HEAD has no body */
     ENVIRON_HTTPS,     /**< as it is; decides wsgi.url_scheme */
     ENVIRON_SCHEME,    /**< as it is; decides wsgi.url_scheme unless HTTPS does */

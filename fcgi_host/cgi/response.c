@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "fcgi_host/base/text.h"
-
 #include "fcgi_host/cgi/reason.h"
 
 /* Enough for any real length; more digits would not fit an int64_t. */

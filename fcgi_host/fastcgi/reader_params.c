@@ -1,6 +1,7 @@
 #include "fcgi_host/fastcgi/reader_params.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi_host/fastcgi/record.h"
 
@@ -45,16 +46,22 @@ static int grow_params(struct reader_params *params) {
     return 0;
 }
 
-/* RFC 3875 §4.1.2: digits, or empty; @return -1 for anything else */
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* RFC 3875 §4.1.2: digits, or empty.  "-1" is how Caddy says that it does not know (chunked
+ * bodies): the end of FCGI_STDIN tells.  @return -1 for anything else */
 static int parse_content_length(const struct param *param, int64_t *ret) {
     *ret = -1;
-    if (!param || param->value_bytes == 0) {
+    if (!param || param->value_bytes == 0 ||
+        (param->value_bytes == 2 && memcmp(param->value, "-1", 2) == 0)) {
         return 0;
     }
     int64_t length = 0;
     for (uint32_t i = 0; i < param->value_bytes; i++) {
         int digit = param->value[i] - '0';
-        if (digit < 0 || digit > 9 || length > (INT64_MAX - digit) / 10) {
+        if (!is_digit(param->value[i]) || length > (INT64_MAX - digit) / 10) {
             return -1;
         }
         length = length * 10 + digit;

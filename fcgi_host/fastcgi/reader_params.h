@@ -21,7 +21,7 @@ enum {
 struct reader_params {
     struct param *items; /**< malloc'ed; kept for the next request unless it is big */
     size_t count, capacity;
-    int64_t content_length; /**< -1: absent or empty */
+    int64_t content_length; /**< -1: absent, empty or "-1" */
     bool has_bad_length;    /**< CONTENT_LENGTH is not a number: to be answered 400 */
 };
 

@@ -43,7 +43,7 @@ struct request {
     uint16_t fcgi_id;       /**< the web server's request id on this connection */
     bool keep_connection;   /**< FCGI_KEEP_CONN */
     char id[32];            /**< this host's own: "<pid>-<counter>", unique while the host runs */
-    int64_t content_length; /**< CONTENT_LENGTH; -1: absent or empty */
+    int64_t content_length; /**< CONTENT_LENGTH; -1: not known */
     uint64_t accepted_ns;   /**< CLOCK_MONOTONIC when its header was complete */
     /** The serving thread's (hold.h), where another thread may take the request; mostly NULL. */
     struct request_hold *hold;

@@ -173,6 +173,8 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
         return false;
     case ENVIRON_NOT_EMPTY:
         return param->value_bytes > 0;
+    case ENVIRON_LENGTH:
+        return param->value_bytes == 0 || param->value[0] != '-';
     case ENVIRON_METHOD:
         meaning->is_head = param->value_bytes == 4 && memcmp(param->value, "HEAD", 4) == 0;
         return param->value_bytes > 0;

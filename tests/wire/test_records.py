@@ -154,13 +154,22 @@ class Records(ProbeTestCase):
             c.send(fcgi.whole_request(fcgi.params_of("/echo", method="POST"), b"chunked"))
             self.assertEqual(c.read_response().body, b"chunked")
 
+    def test_minus_one_as_content_length_says_nothing(self):
+        # Caddy's word for a body that the client sends chunked.
+        with self.host.connect() as c:
+            for body in (b"chunked", b"x" * 300000, b""):
+                params = fcgi.params_of("/echo", method="POST", CONTENT_LENGTH="-1")
+                c.send(fcgi.whole_request(params, body, keep=True))
+                self.assertEqual(c.read_response().body, body)
+        self.assertNotIn("CONTENT_LENGTH", self.environ_of(CONTENT_LENGTH="-1"))
+
     def test_an_empty_content_length_means_no_body(self):
         environ = self.environ_of(CONTENT_LENGTH="", CONTENT_TYPE="")
         self.assertIn(environ.get("CONTENT_LENGTH", ""), ("", "0"))
 
     def test_nonsense_as_content_length_is_refused(self):
         # No web server sends it: 400, or the connection is closed; the application is not asked.
-        for value in ("abc", "-1", "1e3", "99999999999999999999999", " 5", "5 5", "0x10"):
+        for value in ("abc", "-2", "1e3", "99999999999999999999999", " 5", "5 5", "0x10"):
             with self.host.connect() as c:
                 params = fcgi.params_of("/echo", method="POST", CONTENT_LENGTH=value)
                 c.send(fcgi.whole_request(params, b"12345"))

@@ -10,7 +10,8 @@ Test(environ_filter, each_name_has_its_rule) {
     } cases[] = {
         {"QUERY_STRING", ENVIRON_TAKE},
         {"CONTENT_TYPE", ENVIRON_TAKE},
-        {"CONTENT_LENGTH", ENVIRON_TAKE},
+        {"CONTENT_LENGTH", ENVIRON_LENGTH},
+        {"HTTP_TRANSFER_ENCODING", ENVIRON_DROP},
         {"REMOTE_USER", ENVIRON_TAKE},
         {"HTTP_HOST", ENVIRON_TAKE},
         {"HTTP_CONTENT_TYPE", ENVIRON_DROP},

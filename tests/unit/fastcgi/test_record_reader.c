@@ -242,7 +242,7 @@ Test(record_reader, end_of_stdin_is_the_end_only_with_its_padding) {
     cr_assert_eq(g_reader.buffer.raw_begin, g_reader.buffer.raw_end);
 }
 
-Test(record_reader, content_length_is_digits_or_empty) {
+Test(record_reader, content_length_is_digits_or_empty_or_minus_one) {
     const struct {
         const char *value;
         int64_t expected; /* -2: bad */
@@ -250,7 +250,9 @@ Test(record_reader, content_length_is_digits_or_empty) {
                  {"0", 0},
                  {"9223372036854775807", INT64_MAX},
                  {"9223372036854775808", -2},
-                 {"-1", -2},
+                 {"-1", -1}, /* what Caddy sends for a chunked body */
+                 {"-2", -2},
+                 {"-10", -2},
                  {"+1", -2},
                  {" 1", -2},
                  {"1 ", -2},

@@ -27,7 +27,7 @@ enum {
     /** Most lines fit on the stack; a longer one (a traceback) is put on the heap. */
     STACK_TEXT_BYTES = 1024,
     STACK_LINE_BYTES = 2 * STACK_TEXT_BYTES,
-    PREFIX_BYTES = 512,
+    PREFIX_BYTES = 512, /**< without the application's name */
 };
 
 int log_level_from_name(const char *name, enum log_level *ret_level) {
@@ -52,6 +52,23 @@ int log_fd(void) {
     return s_fd;
 }
 
+/** Room for everything before the text. */
+static size_t prefix_bytes(const struct log_about *about) {
+    bool has_app = about && about->app;
+    return PREFIX_BYTES + (has_app ? log_text_escaped_bytes(about->app, strlen(about->app)) : 0);
+}
+
+/** Write " app=NAME". @return its length */
+static size_t format_app(char *to, size_t size, const struct log_about *about) {
+    if (!about || !about->app || size <= sizeof " app=") {
+        return 0;
+    }
+    memcpy(to, " app=", sizeof " app=" - 1);
+    return sizeof " app=" - 1 +
+           log_text_escape_word(to + sizeof " app=" - 1, size - sizeof " app=", about->app,
+                                strlen(about->app));
+}
+
 /** Everything before the text. @return its length */
 static size_t log_line_start(char *prefix, size_t size, enum log_level level, const char *slug,
                              const struct log_about *about) {
@@ -60,22 +77,18 @@ static size_t log_line_start(char *prefix, size_t size, enum log_level level, co
     clock_gettime(CLOCK_REALTIME, &now);
     log_text_time(time_text, now.tv_sec);
 
-    char app[128] = "", generation[40] = "", request[64] = "";
-    if (about && about->app) {
-        char escaped[100];
-        log_text_escape(escaped, sizeof escaped, about->app, strlen(about->app));
-        snprintf(app, sizeof app, " app=%s", escaped);
-    }
+    char generation[40] = "", request[64] = "";
     if (about && about->generation) {
         snprintf(generation, sizeof generation, " gen=%llu", (unsigned long long)about->generation);
     }
     if (about && about->request_id) {
         snprintf(request, sizeof request, " req=%.40s", about->request_id);
     }
-    int length =
-        snprintf(prefix, size, "%s.%03ldZ %s %ld%s%s%s [%s] ", time_text, now.tv_nsec / 1000000,
-                 s_level_names[level], (long)getpid(), app, generation, request, slug);
-    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+    size_t used = (size_t)snprintf(prefix, size, "%s.%03ldZ %s %ld", time_text,
+                                   now.tv_nsec / 1000000, s_level_names[level], (long)getpid());
+    used += format_app(prefix + used, size - used, about);
+    int length = snprintf(prefix + used, size - used, "%s%s [%s] ", generation, request, slug);
+    return length < 0 ? used : used + (size_t)length < size ? used + (size_t)length : size - 1;
 }
 
 /** The line that stands for lines which nobody read in time; whatever the least level is. */
@@ -187,13 +200,15 @@ static void write_line(const char *line, size_t size) {
 static void write_text(enum log_level level, const char *slug, const struct log_about *about,
                        const char *text, size_t text_size) {
     char on_stack[STACK_LINE_BYTES];
-    size_t size = PREFIX_BYTES + log_text_escaped_bytes(text, text_size) + 1;
+    size_t prefix = prefix_bytes(about),
+           size = prefix + log_text_escaped_bytes(text, text_size) + 1;
     char *on_heap = size > sizeof on_stack ? malloc(size) : NULL;
     char *line = on_heap ? on_heap : on_stack;
     if (!on_heap) {
         size = sizeof on_stack; /* out of memory: the line is cut */
+        prefix = prefix < size ? prefix : size - 1;
     }
-    size_t used = log_line_start(line, PREFIX_BYTES, level, slug, about);
+    size_t used = log_line_start(line, prefix, level, slug, about);
     used += log_text_escape(line + used, size - used - 1, text, text_size);
     line[used++] = '\n';
     write_line(line, used);

@@ -24,25 +24,23 @@ size_t log_text_escaped_bytes(const char *text, size_t size) {
     return size * (sizeof s_newline - 1) + 1;
 }
 
-size_t log_text_escape(char *buffer, size_t buffer_size, const char *text, size_t size) {
-    while (size > 0 && text[size - 1] == '\n') {
-        size--;
-    }
+static size_t escape_text(char *buffer, size_t buffer_size, const char *text, size_t size,
+                          bool is_word) {
     size_t used = 0;
     for (size_t i = 0; i < size;) {
         const unsigned char *at = (const unsigned char *)text + i;
-        size_t taken = plain_bytes(at, size - i);
+        size_t taken = is_word && *at == ' ' ? 0 : plain_bytes(at, size - i);
         const char *piece = text + i;
         size_t piece_bytes = taken;
-        char escape[8];
+        char escaped[8];
         if (taken == 0) {
             taken = 1;
-            if (*at == '\n') {
+            if (*at == '\n' && !is_word) {
                 piece = s_newline;
                 piece_bytes = sizeof s_newline - 1;
             } else {
-                piece = escape;
-                piece_bytes = (size_t)snprintf(escape, sizeof escape, "\\x%02x", *at);
+                piece = escaped;
+                piece_bytes = (size_t)snprintf(escaped, sizeof escaped, "\\x%02x", *at);
             }
         }
         if (used + piece_bytes >= buffer_size) {
@@ -70,4 +68,15 @@ void log_text_time(char text[LOG_TEXT_TIME_BYTES], time_t seconds) {
     month = month < 10 ? month + 3 : month - 9;
     snprintf(text, LOG_TEXT_TIME_BYTES, "%04lu-%02lu-%02luT%02lu:%02lu:%02lu", year, month, day + 1,
              second / 3600, second / 60 % 60, second % 60);
+}
+
+size_t log_text_escape(char *buffer, size_t buffer_size, const char *text, size_t size) {
+    while (size > 0 && text[size - 1] == '\n') {
+        size--;
+    }
+    return escape_text(buffer, buffer_size, text, size, false);
+}
+
+size_t log_text_escape_word(char *buffer, size_t buffer_size, const char *text, size_t size) {
+    return escape_text(buffer, buffer_size, text, size, true);
 }

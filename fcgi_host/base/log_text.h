@@ -31,4 +31,7 @@ size_t log_text_escaped_bytes(const char *text, size_t size);
  */
 size_t log_text_escape(char *buffer, size_t buffer_size, const char *text, size_t size);
 
+/** The same for a field of a line, which is one word: spaces and newlines become \xNN, too. */
+size_t log_text_escape_word(char *buffer, size_t buffer_size, const char *text, size_t size);
+
 #endif

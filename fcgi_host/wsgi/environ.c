@@ -283,7 +283,7 @@ PyObject *environ_prepare(const struct wsgi_loaded *loaded, PyObject *errors) {
         {"wsgi.file_wrapper", Py_NewRef((PyObject *)state->file_wrapper_type)},
         {"wsgi.input_terminated", Py_NewRef(Py_True)},
         {"fcgi_host.client_gone", client_gone_new()},
-        {"fcgi_host.app", PyUnicode_FromString(config->name)},
+        {"fcgi_host.app", PyUnicode_DecodeFSDefault(config->name)},
         {"fcgi_host.interpreter", Py_NewRef(state->interpreter)},
         {"fcgi_host.generation", Py_NewRef(state->generation)},
     };

@@ -19,7 +19,7 @@ static PyObject *get_info(PyObject *module, PyObject *unused) {
         return NULL;
     }
     const struct app_config *config = wsgi_current()->config;
-    PyObject *app = config ? PyUnicode_FromString(config->name) : Py_NewRef(state->only_app);
+    PyObject *app = config ? PyUnicode_DecodeFSDefault(config->name) : Py_NewRef(state->only_app);
     if (!app) {
         return NULL;
     }
@@ -45,23 +45,37 @@ static PyObject *add_retire_callback(PyObject *module, PyObject *callback) {
     return Py_NewRef(callback);
 }
 
-/* _log(level, slug, text): for the embedded Python code. */
+/* _log(level, slug, text): for the embedded Python code.  A text may have names of files in it, in
+ * any bytes. */
 static PyObject *log_from_python(PyObject *module, PyObject *args) {
     (void)module;
     int level;
-    const char *slug, *text;
-    if (!PyArg_ParseTuple(args, "iss:_log", &level, &slug, &text)) {
+    const char *slug;
+    PyObject *text;
+    if (!PyArg_ParseTuple(args, "isU:_log", &level, &slug, &text)) {
+        return NULL;
+    }
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape");
+    if (!bytes) {
+        PyErr_Clear();
+        bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+    }
+    PyObject *app = NULL;
+    if (!bytes) {
         return NULL;
     }
     struct wsgi_current *current = wsgi_current();
     struct log_about about = wsgi_current_about(current);
     struct wsgi_state *state = current->config ? NULL : wsgi_state_get();
     if (state && state->only_app != Py_None) {
-        about.app = PyUnicode_AsUTF8(state->only_app);
+        app = PyUnicode_EncodeFSDefault(state->only_app);
+        about.app = app ? PyBytes_AS_STRING(app) : NULL;
         about.generation = PyLong_AsUnsignedLongLong(state->generation);
     }
     PyErr_Clear(); /* before set_up() the line names no application */
-    wsgi_log((enum log_level)level, slug, &about, "%s", text);
+    wsgi_log((enum log_level)level, slug, &about, "%s", PyBytes_AS_STRING(bytes));
+    Py_XDECREF(app);
+    Py_DECREF(bytes);
     Py_RETURN_NONE;
 }
 

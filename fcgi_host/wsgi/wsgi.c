@@ -36,15 +36,17 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
     PyObject *type = module ? PyObject_GetAttrString(module, plain_type) : NULL;
     PyObject *text =
         type && PyErr_GivenExceptionMatches(exception, type) ? PyObject_Str(exception) : NULL;
-    const char *utf8 = text ? PyUnicode_AsUTF8(text) : NULL;
+    /* A name of a file may be no text. */
+    PyObject *utf8 = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     PyErr_Clear();
     if (utf8) {
-        error_set(err, ERR_PYTHON, "%s", utf8);
+        error_set(err, ERR_PYTHON, "%s", PyBytes_AS_STRING(utf8));
         Py_DECREF(exception);
     } else {
         PyErr_SetRaisedException(exception);
         exception_take(state, err);
     }
+    Py_XDECREF(utf8);
     Py_XDECREF(text);
     Py_XDECREF(type);
     return -1;

@@ -128,6 +128,17 @@ Test(log, times_are_those_of_the_calendar) {
     }
 }
 
+Test(log, a_subject_is_one_word_and_whole_whatever_it_is_called) {
+    static char name[3000];
+    memset(name, 'n', sizeof name - 1);
+    log_line(LOG_INFO, "app.loaded", &(struct log_about){.app = "a b\nc\xe9"}, "x");
+    log_line(LOG_INFO, "app.loaded", &(struct log_about){.app = name}, "y");
+    const char *text = read_file(s_path);
+    cr_expect_not_null(strstr(text, " app=a\\x20b\\x0ac\\xe9 [app.loaded] x\n"), "%s", text);
+    cr_expect_not_null(strstr(text, name));
+    cr_expect_not_null(strstr(text, "nnn [app.loaded] y\n"));
+}
+
 Test(log, text_that_does_not_fit_is_cut_between_characters) {
     char buffer[8];
     cr_expect_eq(log_text_escape(buffer, sizeof buffer, "abcde\x1b", 6), 5);

@@ -3,22 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/base/thread.h"
 #include "reload/reloader_internal.h"
 
-struct reload_run {
-    struct reload_target *target;
-    struct reloader *reloader;
-    const struct reloader_hooks *hooks;
-    char cause[512];
-    bool is_forced;
-    uint64_t first_event_ns;
-    struct reload_event last; /* waiters are told this one */
-    struct error err;
-};
-
-static void tell(struct reload_run *run, enum reload_step step, uint64_t generation,
-                 const struct error *err) {
+void reload_run_tell(struct reload_run *run, enum reload_step step, uint64_t generation,
+                     const struct error *err) {
     struct reload_event event = {.step = step,
                                  .cause = run->cause,
                                  .generation = generation,
@@ -73,7 +61,8 @@ static bool look_locked(struct reload_run *run) {
     } else {
         snprintf(run->cause, sizeof run->cause, "changed: %s", first);
     }
-    return run->is_forced || changed > 0;
+    run->has_changes = changed > 0;
+    return run->is_forced || run->has_changes;
 }
 
 /* ---- The next generation ---- */
@@ -156,82 +145,17 @@ static int build_next(struct reload_run *run, struct generation **ret_next) {
     }
 }
 
-/* ---- The old generation ---- */
-
-struct retirement {
-    struct reload_run run; /* a copy: cause and times */
-    struct generation *old;
-};
-
-/* The gate is closed; open it if nothing speaks against that. */
-static void look_after_end(struct retirement *retirement, enum generation_state state) {
-    struct reload_run *run = &retirement->run;
-    struct reload_target *target = run->target;
-    /* Reloads may have gone on: not always the one that followed on the old one. */
-    struct generation *serving = pool_hold_current(target->interpreter);
-    int failed = state != GENERATION_RETIRED
-                     ? error_set(&run->err, ERR_TIMEOUT, "the old interpreter does not end")
-                     : run->hooks->after_end(run->hooks->ctx, target, serving, &run->err);
-    if (!failed) {
-        pool_gate_open(target->interpreter);
-    } else {
-        /* The gate stays closed: what waits is for the next worker. */
-        pool_bar(target->interpreter);
-        run->hooks->replace(run->hooks->ctx, target, true, run->cause, run->err.text);
-        tell(run, RELOAD_STEP_REPLACED, serving ? generation_number(serving) : 0, &run->err);
-    }
-    if (serving) {
-        generation_let_go(serving);
-    }
-}
-
-/* Thread body: a long response may take its time while the next reload goes on. */
-static void *retire_old(void *arg) {
-    struct retirement *retirement = arg;
-    struct reload_run *run = &retirement->run;
-    struct reload_target *target = run->target;
-    uint64_t number = generation_number(retirement->old);
-    bool is_gate_closed = false;
-    enum generation_state state =
-        pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
-    tell(run, RELOAD_STEP_DRAINED, number, NULL);
-    tell(run, state == GENERATION_RETIRED ? RELOAD_STEP_RETIRED : RELOAD_STEP_ZOMBIE, number, NULL);
-    if (is_gate_closed) {
-        look_after_end(retirement, state);
-    }
-    pthread_mutex_lock(&run->reloader->lock);
-    target->draining--;
-    pthread_cond_broadcast(&run->reloader->idle);
-    pthread_mutex_unlock(&run->reloader->lock);
-    free(retirement);
-    return NULL;
-}
-
-static void start_retirement(const struct reload_run *run, struct generation *old) {
-    struct retirement *retirement = malloc(sizeof *retirement);
-    if (!retirement) {
-        return; /* out of memory: the old generation stays, idle */
-    }
-    *retirement = (struct retirement){.run = *run, .old = old};
-    pthread_mutex_lock(&run->reloader->lock);
-    run->target->draining++;
-    pthread_mutex_unlock(&run->reloader->lock);
-    if (thread_start(retire_old, retirement, "retire", NULL) != 0) {
-        retire_old(retirement);
-    }
-}
-
 /* ---- Strategies ---- */
 
 /* run->err says why. */
 static void replace_worker(struct reload_run *run) {
     run->hooks->replace(run->hooks->ctx, run->target, false, run->cause, run->err.text);
-    tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
+    reload_run_tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
 }
 
 /* run->err says why. */
 static void keep(struct reload_run *run) {
-    tell(run, RELOAD_STEP_KEPT, 0, &run->err);
+    reload_run_tell(run, RELOAD_STEP_KEPT, 0, &run->err);
 }
 
 static void publish(struct reload_run *run, struct generation *next) {
@@ -242,9 +166,9 @@ static void publish(struct reload_run *run, struct generation *next) {
         keep(run);
         return;
     }
-    tell(run, RELOAD_STEP_SWITCHED, number, NULL);
+    reload_run_tell(run, RELOAD_STEP_SWITCHED, number, NULL);
     if (old) {
-        start_retirement(run, old);
+        reload_end_replaced(run, old);
     }
 }
 
@@ -264,9 +188,13 @@ static void decide(struct reload_run *run, struct generation *next) {
     }
 }
 
-static void reload_in_process(struct reload_run *run) {
+static void build_and_switch(struct reload_run *run, bool is_restart) {
     struct generation *next = NULL;
     int failed = build_next(run, &next);
+    if (failed && is_restart && !run->has_changes) {
+        /* The files hold what the ended generation was made from: its code may come back. */
+        failed = build_next(run, &next);
+    }
     pthread_mutex_lock(&run->reloader->lock);
     if (run->target->candidate) {
         adopt_files_locked(run->target, !failed);
@@ -282,6 +210,17 @@ static void reload_in_process(struct reload_run *run) {
     } else {
         keep(run);
     }
+}
+
+/** The old generation first ends: what it holds of the system (a port, a lock) is free then. */
+static void restart_in_process(struct reload_run *run) {
+    pool_gate_close(run->target->interpreter);
+    if (reload_end_serving(run)) {
+        build_and_switch(run, true);
+    } else {
+        replace_worker(run);
+    }
+    pool_gate_open(run->target->interpreter);
 }
 
 /* ---- The thread ---- */
@@ -317,7 +256,7 @@ static bool begin_run(struct reload_run *run, struct reload_target *target,
     target->waiters = NULL;
     pthread_mutex_unlock(&run->reloader->lock);
     reload_target_tell_unread(target);
-    tell(run, is_needed ? RELOAD_STEP_DETECTED : RELOAD_STEP_UNCHANGED, 0, NULL);
+    reload_run_tell(run, is_needed ? RELOAD_STEP_DETECTED : RELOAD_STEP_UNCHANGED, 0, NULL);
     return is_needed;
 }
 
@@ -326,11 +265,17 @@ void *reload_run(void *arg) {
     struct waiter *waiters;
     const char *why = "";
     if (begin_run(&run, arg, &waiters)) {
-        if (run.hooks->strategy(run.hooks->ctx, run.target, &why) == STRATEGY_INTERPRETER) {
-            reload_in_process(&run);
-        } else {
+        switch (run.hooks->strategy(run.hooks->ctx, run.target, &why)) {
+        case STRATEGY_INTERPRETER:
+            build_and_switch(&run, false);
+            break;
+        case STRATEGY_RESTART:
+            restart_in_process(&run);
+            break;
+        case STRATEGY_WORKER:
             error_set(&run.err, ERR_NONE, "%s", why); /* no failure, but the configured way */
             replace_worker(&run);
+            break;
         }
     }
     finish_run(&run, waiters);

@@ -10,8 +10,10 @@
  *   5. the old one drains (`drained`) and is ended (`retired` or `zombie`)
  *   6. hooks->after_end: stale extension state once more, while the gate is closed; the gate stays
  *      closed when the worker must be replaced
- * When files change while a generation is being built, it is built again before it serves, so that
- * it is never a mix of two versions.
+ * With STRATEGY_RESTART the steps 5 and 6 come before 3, and requests wait at the gate; when the
+ * next generation then fails, nothing serves until the next edit. When files change while a
+ * generation is being built, it is built again before it serves, so that it is never a mix of two
+ * versions.
  *
  * @thread any  @tstate none, unless a function says otherwise
  * Lock order: no function of the pool is called with a lock of the reloader held.
@@ -31,7 +33,8 @@ struct reloader;
 struct reload_target;
 
 enum reload_strategy {
-    STRATEGY_INTERPRETER, /**< next generation in this process */
+    STRATEGY_INTERPRETER, /**< next generation in this process, beside the old one */
+    STRATEGY_RESTART,     /**< next generation in this process, once the old one has ended */
     STRATEGY_WORKER,      /**< a new worker process */
 };
 
@@ -80,7 +83,7 @@ struct reloader_hooks {
      * The old generation has ended (not called for a zombie); the gate has been closed since just
      * before (pool_hooks.ending).
      * @param serving  the current generation, held for the time of the call: later reloads may
-     *                 retire it meanwhile; NULL: there is none
+     *                 retire it meanwhile; NULL: there is none, or not yet (STRATEGY_RESTART)
      * @return 0 open the gate; -1 with `err`: replace the worker and keep the gate closed
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,

@@ -114,8 +114,34 @@ void reload_target_tell_unread(struct reload_target *target);
 
 /* ---- reload_run.c ---- */
 
+/** One reload under way. */
+struct reload_run {
+    struct reload_target *target;
+    struct reloader *reloader;
+    const struct reloader_hooks *hooks;
+    char cause[512];
+    bool is_forced, has_changes;
+
+    uint64_t first_event_ns;
+    struct reload_event last; /**< waiters are told this one */
+    struct error err;
+};
+
 /** Thread body: one reload of `target` (is_busy is set), to its end. */
 void *reload_run(void *target);
+/** Tell hooks->event. */
+void reload_run_tell(struct reload_run *run, enum reload_step step, uint64_t generation,
+                     const struct error *err);
+
+/* ---- reload_end.c ---- */
+
+/** Retire the generation that was replaced, on a thread of its own. */
+void reload_end_replaced(const struct reload_run *run, struct generation *old);
+/**
+ * End the serving generation, if there is one; the gate is closed.
+ * @return whether it has ended: else run->err says why not
+ */
+bool reload_end_serving(struct reload_run *run);
 /** In place of reload_run(), which could not be started (start_failure): the old generation is
  *  kept, and edits are tried again.  @thread the reloader's  @lock none held */
 void reload_run_refuse(struct reload_target *target);

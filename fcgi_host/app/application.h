@@ -31,6 +31,9 @@ struct application_reload {
     int64_t at_s; /**< CLOCK_REALTIME */
 };
 
+/** What helps when an application finds taken what its own older generation holds. */
+#define APPLICATION_RESTART_HINT "reload = restart the old code ends before the new is loaded"
+
 struct limits;
 
 struct application {
@@ -43,6 +46,8 @@ struct application {
      *  browser.  NULL: it serves.  ERR_FAILED: it killed its workers and is not loaded (503);
      *  other errors: it did not load (500). */
     struct error *_Atomic failure;
+    /** The last reload found a port or lock taken, which `reload = restart` may help against. */
+    _Atomic bool needs_restart;
 
     /** Its requests crashed workers: up to this time, CLOCK_MONOTONIC, they are answered 503.
      *  0: they did not. */

@@ -21,6 +21,7 @@ enum reload_mode {
     RELOAD_MODE_AUTO,
     RELOAD_MODE_INTERPRETER,
     RELOAD_MODE_WORKER,
+    RELOAD_MODE_RESTART, /**< the old generation ends before the next one is built */
     RELOAD_MODE_OFF,
 };
 /** Beyond any sensible machine; bounds what the supervisor allocates. */

@@ -72,7 +72,7 @@ static void print_choice(const char *choices, int chosen, const struct config_op
         .set = set_##name, .print = print_##name, .clear = clear_nothing}
 
 CHOICE_KIND(level, enum log_level, "debug|info|warn|error|off");
-CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|off");
+CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|restart|off");
 CHOICE_KIND(on_client_gone, enum on_client_gone, "ignore|raise|raise-any");
 CHOICE_KIND(on_stale, enum on_stale, "replace|refuse|warn");
 

@@ -25,8 +25,10 @@
 
 enum channel_type {
     /* worker → supervisor */
-    CHANNEL_REFUSED = 1,  /**< `name`: an interpreter that must be the main one; `text`: why */
-    CHANNEL_FAILED,       /**< `name`: an application that did not load; `text`: why */
+    CHANNEL_REFUSED = 1, /**< `name`: an interpreter that must be the main one; `text`: why */
+    /** `name`: an application that did not load; `text`: why; `number`: 1: a port or lock is in use
+     */
+    CHANNEL_FAILED,
     CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
     CHANNEL_SLOW_LEFT,    /**< everything has loaded or failed but what is slow */
     CHANNEL_LOADED,       /**< everything has loaded or failed */
@@ -51,6 +53,7 @@ enum channel_type {
     /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
      *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
+    CHANNEL_NEEDS_RESTART, /**< `name`: an application whose replacement found a port in use */
     CHANNEL_LOG_REOPEN,
     CHANNEL_PING,      /**< does the intake thread run? */
     CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */

@@ -77,7 +77,7 @@ static void reload_part(struct reload_share *share, struct recyclable *recyclabl
     pthread_mutex_lock(&share->lock);
     share->left++;
     pthread_mutex_unlock(&share->lock);
-    if (!part || recycle_strategy(recyclable, why, sizeof why) != STRATEGY_INTERPRETER) {
+    if (!part || recycle_strategy(recyclable, why, sizeof why) == STRATEGY_WORKER) {
         free(part);
         note_result(share, RELOAD_STEP_REPLACED, why);
         return;

@@ -26,12 +26,18 @@ static void note_switched(struct recyclable *recyclable, struct application *app
         return; /* this application, one of several in the interpreter, never loaded */
     }
     application_set_failure(application, NULL);
+    atomic_store(&application->needs_restart, false);
     pool_app_set_failed(application->pool_app, NULL);
     application_set_serving(application, event->generation, load_ms, time(NULL));
     note_last(recyclable, application, RELOAD_OUTCOME_SWITCHED, event);
     options->loaded(options->ctx, application);
     log_line(LOG_INFO, "reload.switched", about, "%s; %.0f ms, of which loading %.1f ms",
              event->cause, event->total_ms, load_ms);
+}
+
+/** Whether the load found something taken that the generation which still serves may hold. */
+static bool may_restart_help(const struct application *application, const struct error *err) {
+    return application->config->reload != RELOAD_MODE_RESTART && error_is_in_use(err);
 }
 
 static void note_kept(struct recyclable *recyclable, struct application *application,
@@ -42,8 +48,27 @@ static void note_kept(struct recyclable *recyclable, struct application *applica
         application_set_failure(application, event->err);
         pool_app_set_failed(application->pool_app, event->err);
     }
-    log_line(LOG_ERROR, "reload.kept", about, "%s; %s: %s", event->cause,
-             serves ? "the generation before goes on" : "it still does not serve",
+    bool is_hint = serves && may_restart_help(application, event->err);
+    atomic_store(&application->needs_restart, is_hint);
+    log_line(LOG_ERROR, "reload.kept", about, "%s; %s%s: %s", event->cause,
+             serves ? "the generation before goes on" : "it does not serve",
+             is_hint ? " (and may hold what is in use: with " APPLICATION_RESTART_HINT ")" : "",
+             event->err->text);
+}
+
+/** The worker is to be replaced. */
+static void note_replaced(struct recyclable *recyclable, struct application *application,
+                          const struct reload_event *event, const struct log_about *about) {
+    note_last(recyclable, application, RELOAD_OUTCOME_REPLACED, event);
+    if (application->config->reload == RELOAD_MODE_RESTART &&
+        !pool_current(recyclable->interpreter)) {
+        /* The old generation has ended: what waits would hold up the worker's own end. */
+        struct error err;
+        error_set(&err, ERR_FAILED, "%s", event->err->text);
+        application_set_failure(application, &err);
+        pool_app_set_failed(application->pool_app, &err);
+    }
+    log_line(LOG_INFO, "reload.worker", about, "%s; a new worker is needed: %s", event->cause,
              event->err->text);
 }
 
@@ -62,9 +87,7 @@ static void note_step(struct recyclable *recyclable, struct application *applica
         note_kept(recyclable, application, event, &about);
         break;
     case RELOAD_STEP_REPLACED:
-        note_last(recyclable, application, RELOAD_OUTCOME_REPLACED, event);
-        log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
-                 event->err->text);
+        note_replaced(recyclable, application, event, &about);
         break;
     case RELOAD_STEP_DRAINED:
         log_line(LOG_INFO, "reload.drained", &about, "its last request has ended");

@@ -9,7 +9,7 @@
  *   - the check for stale state has found an extension that cannot be recycled: by a new worker
  *   - too many interpreters could not be ended, or recycles have cost too much memory: by a new
  *     worker
- *   - else in the process
+ *   - else in the process; with `reload = restart` when the old generation has ended
  *
  * Life cycle: 1. recycle_new(); 2. recycle_add() for each interpreter, before its first build;
  * 3. recycle_built(), then recycle_loaded(); 4. recycle_remove() before an interpreter leaves the

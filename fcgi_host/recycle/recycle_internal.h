@@ -85,6 +85,8 @@ void recycle_check_before_load(struct recyclable *recyclable, struct generation 
  *          which */
 int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
                          struct generation *next, struct error *err);
+/** For a generation that is built when the one before has ended: what was left behind of that. */
+int recycle_check_ended(struct recyclable *recyclable, struct generation *next, struct error *err);
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
                             struct error *err);
 /**

@@ -1,5 +1,6 @@
 /* What the status shows of reloading. */
 #include <stdio.h>
+#include <string.h>
 
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "reload/stale/stale.h"
@@ -18,7 +19,7 @@ static bool is_recycled(struct recycle *recycle, const struct application *appli
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = find_of_locked(recycle, application);
     if (recyclable) {
-        is_recycled = recycle_strategy(recyclable, ret_why, why_bytes) == STRATEGY_INTERPRETER;
+        is_recycled = recycle_strategy(recyclable, ret_why, why_bytes) != STRATEGY_WORKER;
     } else {
         snprintf(ret_why, why_bytes, "it is not loaded");
     }
@@ -36,6 +37,11 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
     }
     bool in_process = recycle && is_recycled(recycle, application, why, sizeof why);
     json_add_string(json, "strategy", in_process ? "interpreter" : "worker");
+    if (atomic_load(&application->needs_restart)) {
+        size_t size = strlen(why);
+        snprintf(why + size, sizeof why - size,
+                 "; the last load found a port or lock in use: with " APPLICATION_RESTART_HINT);
+    }
     json_add_string(json, "why", why);
 }
 

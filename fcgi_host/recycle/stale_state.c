@@ -170,6 +170,15 @@ void recycle_ending(struct recycle *recycle, struct generation *generation) {
     }
 }
 
+int recycle_check_ended(struct recyclable *recyclable, struct generation *next, struct error *err) {
+    struct question question = {.check = recyclable->check,
+                                .new = generation_interpreter_state(next)};
+    if (pool_run(next, ask_after_end, &question, err) != 0) {
+        return note_unknown(recyclable, err);
+    }
+    return judge_report(recyclable, question.report, generation_number(next), err);
+}
+
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
                             struct error *err) {
     if (!recyclable->check) {

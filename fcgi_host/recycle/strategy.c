@@ -43,7 +43,8 @@ static bool is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
                                       size_t why_bytes) {
     const struct recycle *recycle = recyclable->recycle;
-    bool is_forced = has_mode(recyclable, RELOAD_MODE_INTERPRETER);
+    bool is_restart = has_mode(recyclable, RELOAD_MODE_RESTART);
+    bool is_forced = has_mode(recyclable, RELOAD_MODE_INTERPRETER) && !is_restart;
     const char *why = NULL;
     if (has_mode(recyclable, RELOAD_MODE_WORKER)) {
         why = "reload = worker";
@@ -63,6 +64,10 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
     if (why) {
         snprintf(ret_why, why_bytes, "%s", why);
         return STRATEGY_WORKER;
+    }
+    if (is_restart) {
+        snprintf(ret_why, why_bytes, "reload = restart: the old generation ends first");
+        return STRATEGY_RESTART;
     }
     snprintf(ret_why, why_bytes, "%s",
              is_forced ? "reload = interpreter" : "every extension it loaded can be recycled");
@@ -133,6 +138,9 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
     }
     struct generation *serving = pool_current(recyclable->interpreter);
     if (recyclable->check && recycle_check_loaded(recyclable, serving, next, err) != 0) {
+        return DECISION_REPLACE_WORKER;
+    }
+    if (recyclable->check && !serving && recycle_check_ended(recyclable, next, err) != 0) {
         return DECISION_REPLACE_WORKER;
     }
     return DECISION_SWITCH;

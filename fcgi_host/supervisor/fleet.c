@@ -85,6 +85,9 @@ static void on_loaded(struct fleet *fleet, struct process *process) {
         serve_what_waits(fleet, process);
     } else if (process == seat->coming) {
         replacement_loaded(fleet->replacements, seat);
+        if (process->is_refused) { /* it accepted before it knew */
+            replace_refused(fleet);
+        }
     } else {
         seat_accept(process);
         resize(fleet);
@@ -119,6 +122,7 @@ static void on_message(void *ctx, struct process *process, const struct channel_
         break;
     case CHANNEL_FAILED:
         process_add_failed(process, message->name);
+        process->found_in_use |= message->number != 0;
         break;
     case CHANNEL_APP_LOADED:
         placement_loaded(fleet->seats->placement, message->name);

@@ -147,6 +147,7 @@ void fleet_end_process(struct fleet *fleet, struct process *process, int wait_st
     } else {
         ended_by_itself(fleet, process, wait_status);
     }
+    replacement_gone(fleet->replacements, process->pid);
     fleet->hooks.gone(fleet->hooks.ctx, process);
     process_free(process);
 }

@@ -1,49 +1,11 @@
-#include "fcgi_host/supervisor/replacement.h"
+#include "fcgi_host/supervisor/replacement_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-
-enum {
-    /** Two for each of two culprits, a crash and one in the main interpreter; the next one must
-     *  load. */
-    MAX_ATTEMPTS = 5,
-    /** How long an old worker may take to say that it begins no request any more: its intake
-     *  thread never blocks. */
-    LEFT_TIMEOUT_MS = 1000,
-};
-
-/** Who is told how a replacement ended. */
-struct requester {
-    struct requester *next;
-    void (*done)(void *ctx, const struct replacement_result *result);
-    void *ctx;
-};
-
-struct replacement {
-    struct replacement *next;
-    char cause[256];       /* of all wishes that it fulfils, separated by "; " */
-    struct config *config; /* the candidate; NULL: the one in effect */
-    int seat;              /* -1: all */
-    pid_t worker;          /* that wants to be replaced; 0: `seat` is meant whoever has it */
-    unsigned at;           /* the seat that is being replaced */
-    unsigned attempts;     /* workers that died while loading for it */
-    bool is_forced;
-    uint64_t started_ms; /* 0: waits in the queue */
-    struct requester *requesters;
-};
-
-struct replacement_queue {
-    struct seats *seats;
-    struct replacement_hooks hooks;
-    struct replacement *first; /* the one under way, once it has begun */
-    /* The old worker was told to stop, and has not said yet that it begins nothing; 0: none. */
-    pid_t leaving;
-    pid_t arriving; /* the new worker, which waits for that; 0: none */
-    struct loop_timer left;
-};
 
 static void left_timeout(void *ctx) {
     struct replacement_queue *queue = ctx;
@@ -60,12 +22,25 @@ struct replacement_queue *replacement_queue_new(struct seats *seats,
     }
     queue->seats = seats;
     queue->hooks = *hooks;
+    queue->bequest_fd = -1;
     queue->left = (struct loop_timer){.expired = left_timeout, .ctx = queue};
     return queue;
 }
 
+void replacement_forget_predecessor(struct replacement_queue *queue) {
+    queue->ending = queue->predecessor = 0;
+    if (queue->bequest_fd >= 0) {
+        close(queue->bequest_fd);
+        queue->bequest_fd = -1;
+    }
+    string_list_clear(&queue->had.failed);
+}
+
 void replacement_queue_free(struct replacement_queue *queue) {
-    free(queue);
+    if (queue) {
+        replacement_forget_predecessor(queue);
+        free(queue);
+    }
 }
 
 /* ---- Queue ---- */
@@ -189,18 +164,11 @@ void replacement_forget(struct replacement_queue *queue, const void *ctx) {
     }
 }
 
-/** The new worker accepts, unless it has died meanwhile. */
-static void let_accept(struct replacement_queue *queue, const struct seat *seat) {
-    if (seat->current && seat->current->pid == queue->arriving) {
-        seat_accept(seat->current);
-    }
-    queue->leaving = queue->arriving = 0;
-}
-
 void replacement_cancel_all(struct replacement_queue *queue, const char *why) {
     if (queue->leaving) { /* the old worker's connections are on their way to the new one */
-        let_accept(queue, &queue->seats->items[queue->first->at]);
+        replacement_let_accept(queue, &queue->seats->items[queue->first->at]);
     }
+    replacement_forget_predecessor(queue);
     loop_disarm(queue->seats->options.loop, &queue->left);
     while (queue->first) {
         struct replacement *replacement = queue->first;
@@ -215,15 +183,16 @@ bool replacement_is_under_way(const struct replacement_queue *queue) {
     return queue->first && queue->first->started_ms;
 }
 
-/* ---- The first of the queue ---- */
+/* ---- Ends ---- */
 
-static void finish_replacement(struct replacement_queue *queue, bool is_kept, const char *why) {
+void replacement_finish(struct replacement_queue *queue, bool is_kept, const char *why) {
     struct replacement *replacement = queue->first;
     const struct replacement_result result = result_of(replacement, is_kept, why);
     if (is_kept) {
         log_line(LOG_ERROR, "worker.kept", NULL, "no replacement (%s): %s", replacement->cause,
                  why);
     }
+    replacement_forget_predecessor(queue);
     queue->first = replacement->next;
     tell_requesters(replacement, &result);
     queue->hooks.ended(queue->hooks.ctx, &result);
@@ -241,121 +210,12 @@ static bool is_fulfilled(const struct replacement_queue *queue,
     return !current || current->pid != replacement->worker;
 }
 
-static void drop_fulfilled(struct replacement_queue *queue) {
+void replacement_drop_fulfilled(struct replacement_queue *queue) {
     while (queue->first && is_fulfilled(queue, queue->first)) {
         struct replacement *replacement = queue->first;
         const struct replacement_result result = result_of(replacement, false, "");
         queue->first = replacement->next;
         tell_requesters(replacement, &result);
         replacement_free(replacement);
-    }
-}
-
-void replacement_next(struct replacement_queue *queue) {
-    struct seats *seats = queue->seats;
-    if (seats->is_closed) {
-        return;
-    }
-    drop_fulfilled(queue);
-    struct replacement *replacement = queue->first;
-    if (!replacement) {
-        return;
-    }
-    if (replacement->started_ms == 0) {
-        replacement->started_ms = loop_now_ms();
-    }
-    if (replacement->at >= seats->count) {
-        finish_replacement(queue, true, "that worker is gone");
-        return;
-    }
-    struct seat *seat = &seats->items[replacement->at];
-    if (seat->coming || queue->leaving) {
-        return;
-    }
-    loop_disarm(seats->options.loop, &seat->refill);
-    seat->coming = seat_launch(seat, replacement->config ? replacement->config : seats->config,
-                               replacement->cause);
-    if (!seat->coming) {
-        finish_replacement(queue, true, "no process could be started");
-    }
-}
-
-/** An application that serves in the old worker and did not load in the new one, or NULL. */
-static const char *lost_application(const struct seat *seat) {
-    const struct process *coming = seat->coming;
-    for (size_t i = 0; i < coming->failed.count; i++) {
-        if (!process_has_failed(seat->current, coming->failed.items[i])) {
-            return coming->failed.items[i];
-        }
-    }
-    return NULL;
-}
-
-/** The old worker begins no request any more: the new one does; go on with the next seat. */
-static void finish_seat(struct replacement_queue *queue) {
-    struct replacement *replacement = queue->first;
-    const struct seat *seat = &queue->seats->items[replacement->at];
-    log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
-             seat->current ? (int)seat->current->pid : 0, (int)queue->leaving, replacement->cause);
-    let_accept(queue, seat);
-    replacement->attempts = 0;
-    replacement->at++;
-    if (replacement->seat >= 0 || replacement->at >= queue->seats->count) {
-        finish_replacement(queue, false, "");
-    } else {
-        replacement_next(queue);
-    }
-}
-
-void replacement_left(struct replacement_queue *queue, pid_t pid) {
-    if (queue->leaving && queue->leaving == pid) {
-        loop_disarm(queue->seats->options.loop, &queue->left);
-        finish_seat(queue);
-    }
-}
-
-static void switch_over(struct replacement_queue *queue, struct seat *seat) {
-    struct replacement *replacement = queue->first;
-    struct process *old = seat->current;
-    seat->current = seat->coming;
-    seat->coming = NULL;
-    queue->arriving = seat->current->pid;
-    if (old) {
-        seat_drain(old, seat->current, seat_drain_ms(queue->seats->config));
-    }
-    if (replacement->config) {
-        struct config *config = replacement->config;
-        replacement->config = NULL;
-        queue->hooks.config_proven(queue->hooks.ctx, config);
-    }
-    if (old) {
-        queue->leaving = old->pid;
-        loop_arm(queue->seats->options.loop, &queue->left, LEFT_TIMEOUT_MS);
-    } else {
-        finish_seat(queue);
-    }
-}
-
-void replacement_loaded(struct replacement_queue *queue, struct seat *seat) {
-    const char *lost = seat->current && !queue->first->is_forced ? lost_application(seat) : NULL;
-    if (!lost) {
-        switch_over(queue, seat);
-        return;
-    }
-    char why[512];
-    snprintf(why, sizeof why, "%s does not load in the new worker; the old one goes on", lost);
-    seat_kill(seat->coming);
-    seat->coming = NULL;
-    finish_replacement(queue, true, why);
-}
-
-void replacement_died(struct replacement_queue *queue, const char *why) {
-    if (queue->seats->is_closed) {
-        return;
-    }
-    if (++queue->first->attempts < MAX_ATTEMPTS) {
-        replacement_next(queue);
-    } else {
-        finish_replacement(queue, true, why);
     }
 }

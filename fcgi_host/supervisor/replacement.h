@@ -11,6 +11,10 @@
  * A wish that begins later than it was made may be one with others by then: for one seat, or for
  * all, one wish waits.  What a worker wished for itself is fulfilled when another has its seat.
  *
+ * Where an application has `reload = restart`, the old worker has ended before the new one loads,
+ * and connections wait in the backlog.  The new worker serves whatever it has lost, unless it is
+ * the first of a new configuration: then a worker of the one in effect takes its place ("kept").
+ *
  * What is done to workers is done by seat.h.
  *
  * @thread the supervisor's  @tstate none
@@ -83,5 +87,7 @@ void replacement_loaded(struct replacement_queue *queue, struct seat *seat);
 void replacement_died(struct replacement_queue *queue, const char *why);
 /** A worker says that it accepts nothing any more, or has ended. Any worker may be named. */
 void replacement_left(struct replacement_queue *queue, pid_t pid);
+/** A worker has ended, and what it did at its end has been acted on. Any worker may be named. */
+void replacement_gone(struct replacement_queue *queue, pid_t pid);
 
 #endif

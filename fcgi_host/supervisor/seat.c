@@ -166,10 +166,14 @@ void seat_fill(void *ctx) {
     }
     seat->current = seat_launch(seat, seat->all->config, NULL);
     if (seat->current) {
-        loop_arm(loop, &seat->current->patience, PATIENCE_MS);
+        seat_be_patient(seat->current);
     } else {
         loop_arm(loop, &seat->refill, backoff_next_ms(&seat->backoff, loop_now_ms(), 0));
     }
+}
+
+void seat_be_patient(struct process *process) {
+    loop_arm(process->seat->all->options.loop, &process->patience, PATIENCE_MS);
 }
 
 void seat_accept(struct process *process) {
@@ -196,38 +200,65 @@ static void drain_deadline(void *ctx) {
     seat_kill(process);
 }
 
-/** Tell both where idle connections go. Without it they are closed, which web servers survive. */
-static void tell_successor(struct process *process, struct process *successor,
-                           uint64_t timeout_ms) {
+/** Tell a worker to stop and where its idle connections go.  Without that they are closed, which
+ * web servers survive. @return the other end for its successor; -1: none */
+static int tell_stop(struct process *process, uint64_t timeout_ms) {
     int ends[2] = {-1, -1};
     struct error err;
     if (channel_pair(ends, &err)) {
         log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
-    } else {
-        channel_tell(&successor->end,
-                     &(struct channel_outgoing){.type = CHANNEL_ADOPT, .fd = &ends[1]});
     }
     channel_tell(&process->end, &(struct channel_outgoing){
                                     .type = CHANNEL_STOP, .number = timeout_ms, .fd = &ends[0]});
     if (ends[0] >= 0) {
         close(ends[0]);
-        close(ends[1]);
     }
+    return ends[1];
 }
 
-void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+void seat_adopt(struct process *process, int fd) {
+    channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_ADOPT, .fd = &fd});
+}
+
+void seat_suggest_restart(struct process *process, const char *app) {
+    channel_tell(&process->end,
+                 &(struct channel_outgoing){.type = CHANNEL_NEEDS_RESTART, .name = app});
+}
+
+static void begin_draining(struct process *process, uint64_t timeout_ms) {
     struct loop *loop = process->seat->all->options.loop;
     loop_disarm(loop, &process->patience);
     process->state = PROCESS_DRAINING;
-    if (successor) {
-        tell_successor(process, successor, timeout_ms);
-    } else {
+    process->deadline.expired = drain_deadline;
+    loop_arm(loop, &process->deadline, timeout_ms + GRACE_MS);
+}
+
+int seat_end(struct process *process, uint64_t timeout_ms) {
+    begin_draining(process, timeout_ms);
+    return tell_stop(process, timeout_ms);
+}
+
+void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+    begin_draining(process, timeout_ms);
+    if (!successor) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STOP,
                                                                .number = timeout_ms,
                                                                .name = CHANNEL_STOP_LAST});
+        return;
     }
-    process->deadline.expired = drain_deadline;
-    loop_arm(loop, &process->deadline, timeout_ms + GRACE_MS);
+    int fd = tell_stop(process, timeout_ms);
+    if (fd >= 0) {
+        seat_adopt(successor, fd);
+        close(fd);
+    }
+}
+
+bool seat_ends_first(const struct config *config) {
+    bool ends_first = config->scripts_root && config->script_defaults.reload == RELOAD_MODE_RESTART;
+    for (size_t i = 0; i < config->app_count; i++) {
+        ends_first |= config->apps[i].reload == RELOAD_MODE_RESTART;
+    }
+    return ends_first;
 }
 
 uint64_t seat_drain_ms(const struct config *config) {

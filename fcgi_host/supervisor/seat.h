@@ -81,6 +81,21 @@ void seat_accept(struct process *process);
  * @param successor  takes its idle connections; NULL: no other worker accepts after this one
  */
 void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms);
+/**
+ * The same before a successor is started: connections wait in the listening socket's backlog.
+ * @return the socket that the worker's idle connections come from, for seat_adopt(); -1: none
+ * @owns the caller: close()
+ */
+int seat_end(struct process *process, uint64_t timeout_ms);
+/** Give a worker what seat_end() returned. */
+void seat_adopt(struct process *process, int fd);
+/** Tell a worker that the next generation of an application found a port or lock in use. */
+void seat_suggest_restart(struct process *process, const char *app);
+/** Let a worker that loads in an empty seat accept in a while, though something still loads. */
+void seat_be_patient(struct process *process);
+/** Whether a worker must have ended before another one loads: an application has
+ *  `reload = restart`. */
+bool seat_ends_first(const struct config *config);
 /** The longest drain_timeout_s of any application, in milliseconds. */
 uint64_t seat_drain_ms(const struct config *config);
 /** Kill a worker: its end is no crash. */

@@ -98,6 +98,12 @@ void process_free(struct process *process) {
     free(process);
 }
 
+void process_move_failed(struct process *from, struct process *to) {
+    string_list_clear(&to->failed);
+    to->failed = from->failed;
+    from->failed = (struct string_list){0};
+}
+
 void process_add_failed(struct process *process, const char *app) {
     /* Out of memory: the application counts as one that this worker has loaded. */
     (void)string_list_add(&process->failed, strdup(app));

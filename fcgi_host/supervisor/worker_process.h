@@ -40,6 +40,7 @@ struct process {
     unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
     uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
     struct string_list failed; /**< applications that did not load */
+    bool found_in_use;         /**< one of them found a port or lock taken */
     uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
     struct channel_end end;     /**< of the channel, for channel_tell() */
@@ -72,6 +73,8 @@ void process_free(struct process *process);
 
 /** Note that an application did not load. */
 void process_add_failed(struct process *process, const char *app);
+/** Move the list of those to another process. */
+void process_move_failed(struct process *from, struct process *to);
 bool process_has_failed(const struct process *process, const char *app);
 
 #endif

@@ -96,6 +96,15 @@ static void note_replacement(struct worker *worker, const struct channel_message
     }
 }
 
+static void note_needs_restart(struct worker *worker, const char *name) {
+    for (size_t i = 0; i < worker->applications.app_count; i++) {
+        struct application *application = worker->applications.apps[i];
+        if (strcmp(application->config->name, name) == 0) {
+            atomic_store(&application->needs_restart, true);
+        }
+    }
+}
+
 static void reopen_log(void) {
     struct error err;
     if (log_reopen(&err)) {
@@ -137,6 +146,9 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_SLOW_DOWN:
         slowdown_set(worker->start->slowdown, message->name, message->number);
         applications_slow_down(&worker->applications, message->name, message->number);
+        break;
+    case CHANNEL_NEEDS_RESTART:
+        note_needs_restart(worker, message->name);
         break;
     case CHANNEL_LOG_REOPEN:
         reopen_log();

@@ -15,6 +15,7 @@ void outcome_failed(const struct channel_end *supervisor, struct application *ap
         pool_app_set_failed(application->pool_app, err);
     }
     channel_tell(supervisor, &(struct channel_outgoing){.type = CHANNEL_FAILED,
+                                                        .number = error_is_in_use(err),
                                                         .name = application->config->name,
                                                         .text = err->text});
     if (err->code != ERR_REFUSED) { /* a refused one is tried in another interpreter, then logged */

@@ -15,6 +15,9 @@
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
 
+/** Longer chains of exceptions are cut off: they may be circular. */
+enum { CHAIN_MAX = 16 };
+
 static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
 static struct embedded_code s_process = {"application_process", application_process_py, NULL};
 static struct embedded_code s_import = {"application_import", application_import_py, NULL};
@@ -29,6 +32,24 @@ void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
 
 /* ---- Interpreters and applications ---- */
 
+/** The first number of an OSError in the chain of an exception. @return 0: there is none */
+static int find_errno(PyObject *exception) {
+    PyObject *each = Py_NewRef(exception);
+    int number = 0;
+    for (int links = 0; each && number == 0 && links < CHAIN_MAX; links++) {
+        PyObject *text = PyErr_GivenExceptionMatches(each, PyExc_OSError)
+                             ? PyObject_GetAttrString(each, "errno")
+                             : NULL;
+        number = text && PyLong_Check(text) ? (int)PyLong_AsLong(text) : 0;
+        Py_XDECREF(text);
+        PyErr_Clear();
+        PyObject *cause = PyException_GetCause(each);
+        Py_SETREF(each, cause ? cause : PyException_GetContext(each));
+    }
+    Py_XDECREF(each);
+    return number;
+}
+
 /* The exception that is set, as an error; of `plain_type`, a class of `module`, only its text. */
 static int take_exception(struct wsgi_state *state, PyObject *module, const char *plain_type,
                           struct error *err) {
@@ -39,6 +60,7 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
     /* A name of a file may be no text. */
     PyObject *utf8 = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     PyErr_Clear();
+    int number = find_errno(exception);
     if (utf8) {
         error_set(err, ERR_PYTHON, "%s", PyBytes_AS_STRING(utf8));
         Py_DECREF(exception);
@@ -47,6 +69,7 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
         exception_take(state, err);
     }
     Py_XDECREF(utf8);
+    err->sys_errno = number;
     Py_XDECREF(text);
     Py_XDECREF(type);
     return -1;

@@ -1,5 +1,6 @@
 #include "pool/base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,4 +59,8 @@ int error_prefix(struct error *err, const char *format, ...) {
         }
     }
     return -1;
+}
+
+bool error_is_in_use(const struct error *err) {
+    return err->sys_errno == EADDRINUSE || err->sys_errno == EAGAIN;
 }

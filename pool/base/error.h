@@ -10,6 +10,7 @@
 #ifndef POOL_BASE_ERROR_H
 #define POOL_BASE_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** What kind of failure; callers branch on this, people read the text. */
@@ -34,7 +35,7 @@ enum { ERROR_TEXT_BYTES = 8192 };
 
 struct error {
     enum error_code code;
-    int sys_errno; /**< errno of ERR_SYSTEM, else 0 */
+    int sys_errno; /**< errno of ERR_SYSTEM, or of the OSError behind ERR_PYTHON if known; else 0 */
     char text[ERROR_TEXT_BYTES];
 };
 
@@ -45,6 +46,9 @@ int error_set(struct error *err, enum error_code code, const char *format, ...)
 /** Like error_set() with ERR_SYSTEM, errno and its message appended. @return -1 */
 int error_set_errno(struct error *err, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** Whether it is about a port or a lock that is in use. @param err  not NULL */
+bool error_is_in_use(const struct error *err);
 
 /** Put "prefix: " before the text that is there. @return -1 */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

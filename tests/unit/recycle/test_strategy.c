@@ -86,6 +86,15 @@ Test(strategy, a_finding_is_cut_to_what_fits) {
     cr_assert_str_eq(little, "extension");
 }
 
+Test(strategy, reload_restart_ends_the_old_generation_first_where_it_can_be_recycled) {
+    s_app_configs[0].reload = RELOAD_MODE_INTERPRETER;
+    s_app_configs[1].reload = RELOAD_MODE_RESTART;
+    cr_assert_eq(recycle_strategy(&s_recyclable, s_why, sizeof s_why), STRATEGY_RESTART);
+    cr_assert_str_eq(s_why, "reload = restart: the old generation ends first");
+    keep_finding(FINDING);
+    assert_worker(FINDING);
+}
+
 Test(strategy, reload_interpreter_of_one_application_overrides_findings) {
     keep_finding(FINDING);
     s_app_configs[1].reload = RELOAD_MODE_INTERPRETER;

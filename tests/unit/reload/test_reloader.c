@@ -262,6 +262,24 @@ Test(reloader, strategy_worker_asks_for_a_new_worker_at_once) {
     cr_expect_str_eq(fixture_call(s_app, "name"), "one");
 }
 
+Test(reloader, with_strategy_restart_the_old_generation_has_ended_before_the_next_one_loads) {
+    s_strategy = STRATEGY_RESTART;
+    fixture_call(s_app, "name");
+    struct generation *old = pool_hold_current(pool_app_interpreter(s_app));
+    save("def name( return 'two'");
+    await_step(RELOAD_STEP_KEPT, 1);
+    cr_expect_eq(generation_state(old), GENERATION_RETIRED);
+    cr_expect_null(pool_current(pool_app_interpreter(s_app)));
+    generation_let_go(old);
+    struct fixture_job job;
+    fixture_job_init(&job, "name");
+    cr_assert_eq(pool_submit(s_app, &job.job, NULL), 0);
+    save("def name(): return 'three'");
+    await_step(RELOAD_STEP_SWITCHED, 1);
+    fixture_job_wait(&job);
+    cr_expect_str_eq(job.result, "three");
+}
+
 Test(reloader, reloads_in_quick_succession_leave_the_generation_that_is_looked_at_alone) {
     s_after_end_outlasts = true;
     save("def name(): return 'two'");

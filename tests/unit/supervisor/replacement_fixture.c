@@ -19,7 +19,7 @@ static struct process *s_draining; /* the last that was told to stop */
 static struct loop_timer *s_timer;
 static uint64_t s_now_ms;
 static int s_next_pid;
-static bool s_cannot_launch;
+static bool s_cannot_launch, s_ends_first;
 static int s_requester;
 static char s_done[2048]; /* what the queue did */
 
@@ -68,6 +68,31 @@ void seat_drain(struct process *process, struct process *successor, uint64_t tim
     cr_assert_eq(timeout_ms, 30000);
     note("drain %d to %d", (int)process->pid, (int)successor->pid);
     s_draining = process;
+}
+
+int seat_end(struct process *process, uint64_t timeout_ms) {
+    cr_assert_eq(timeout_ms, 30000);
+    note("end %d", (int)process->pid);
+    s_draining = process;
+    return -1;
+}
+
+void seat_adopt(struct process *process, int fd) {
+    (void)process, (void)fd;
+}
+
+void seat_be_patient(struct process *process) {
+    (void)process;
+}
+
+bool seat_ends_first(const struct config *config) {
+    (void)config;
+    return s_ends_first;
+}
+
+void seat_suggest_restart(struct process *process, const char *app) {
+    (void)process;
+    note("hint for %s", app);
 }
 
 void seat_kill(struct process *process) {
@@ -123,7 +148,7 @@ static void set_up(unsigned seats) {
     s_now_ms = 1000;
     s_next_pid = FIRST_NEW_PID;
     s_timer = NULL;
-    s_cannot_launch = false;
+    s_cannot_launch = s_ends_first = false;
     s_seats.is_closed = false;
     s_seats.count = seats;
     s_seats.config = calloc(1, sizeof *s_seats.config);
@@ -200,6 +225,12 @@ static void take_step(const char *verb, const char *object) {
         process_add_failed(loading_seat()->coming, object);
     } else if (strcmp(verb, "lost") == 0) { /* the old worker has not got it either */
         process_add_failed(loading_seat()->current, object);
+    } else if (strcmp(verb, "in_use") == 0) {
+        loading_seat()->coming->found_in_use = true;
+    } else if (strcmp(verb, "restart") == 0) {
+        s_ends_first = true;
+    } else if (strcmp(verb, "gone") == 0) {
+        replacement_gone(s_queue, object ? atoi(object) : s_draining->pid);
     } else if (strcmp(verb, "loaded") == 0) {
         replacement_loaded(s_queue, loading_seat());
     } else if (strcmp(verb, "dies") == 0) {

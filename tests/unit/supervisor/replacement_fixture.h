@@ -10,6 +10,9 @@
  *
  * @param seats  how many are in use, at most 3
  * @param steps  what happens, "verb object; verb; …":
+ *                 restart         from now on an application has `reload = restart`
+ *                 in_use          the loading worker found a port in use
+ *                 gone [PID]      a worker (the one that was told to stop) has ended
  *                 replace|also|force|config all|SEAT   somebody wants a replacement; "config":
  * under a new configuration loses|lost APP                       the loading worker, or the one
  * that serves there, has not got this application loaded, dies, refused                the loading

@@ -127,6 +127,28 @@ void seat_drain(struct process *process, struct process *successor, uint64_t tim
     process->state = PROCESS_DRAINING;
 }
 
+int seat_end(struct process *process, uint64_t timeout_ms) {
+    seat_drain(process, NULL, timeout_ms);
+    return -1;
+}
+
+void seat_adopt(struct process *process, int fd) {
+    (void)process, (void)fd;
+}
+
+void seat_be_patient(struct process *process) {
+    (void)process;
+}
+
+void seat_suggest_restart(struct process *process, const char *app) {
+    (void)process, (void)app;
+}
+
+bool seat_ends_first(const struct config *config) {
+    (void)config;
+    return false;
+}
+
 void seat_kill(struct process *process) {
     note("kill %d", (int)process->pid);
     process->state = PROCESS_DOOMED;

@@ -1,0 +1,209 @@
+/* The replacement that is under way: from the worker that loads for a seat to the one that serves.
+ */
+#include <stdio.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/replacement_internal.h"
+
+enum {
+    /** Two for each of two culprits, a crash and one in the main interpreter; the next one must
+     *  load. */
+    MAX_ATTEMPTS = 5,
+    /** How long an old worker may take to say that it begins no request any more: its intake
+     *  thread never blocks. */
+    LEFT_TIMEOUT_MS = 1000,
+};
+
+/** The new worker accepts, unless it has died meanwhile. */
+void replacement_let_accept(struct replacement_queue *queue, const struct seat *seat) {
+    if (seat->current && seat->current->pid == queue->arriving) {
+        seat_accept(seat->current);
+    }
+    queue->leaving = queue->arriving = 0;
+}
+
+static bool ends_first(const struct replacement_queue *queue) {
+    const struct replacement *replacement = queue->first;
+    return seat_ends_first(queue->seats->config) ||
+           (replacement->config && seat_ends_first(replacement->config));
+}
+
+/** Empty the seat; replacement_gone() goes on. */
+static void end_current(struct replacement_queue *queue, struct seat *seat) {
+    struct process *old = seat->current;
+    replacement_forget_predecessor(queue);
+    seat->current = NULL;
+    queue->ending = queue->predecessor = old->pid;
+    process_move_failed(old, &queue->had);
+    queue->bequest_fd = seat_end(old, seat_drain_ms(queue->seats->config));
+}
+
+/** Start a worker for the seat. */
+static void launch(struct replacement_queue *queue, struct seat *seat) {
+    struct replacement *replacement = queue->first;
+    struct seats *seats = queue->seats;
+    seat->coming = seat_launch(seat, replacement->config ? replacement->config : seats->config,
+                               replacement->cause);
+    if (!seat->coming) {
+        replacement_finish(queue, true, "no process could be started");
+        return;
+    }
+    if (!seat->current && !replacement->config) {
+        seat_be_patient(seat->coming);
+    }
+}
+
+void replacement_gone(struct replacement_queue *queue, pid_t pid) {
+    if (queue->ending && queue->ending == pid) {
+        queue->ending = 0;
+        replacement_next(queue);
+    }
+}
+
+void replacement_next(struct replacement_queue *queue) {
+    struct seats *seats = queue->seats;
+    if (seats->is_closed) {
+        return;
+    }
+    replacement_drop_fulfilled(queue);
+    struct replacement *replacement = queue->first;
+    if (!replacement) {
+        return;
+    }
+    if (replacement->started_ms == 0) {
+        replacement->started_ms = loop_now_ms();
+    }
+    if (replacement->at >= seats->count) {
+        replacement_finish(queue, true, "that worker is gone");
+        return;
+    }
+    struct seat *seat = &seats->items[replacement->at];
+    if (seat->coming || queue->leaving || queue->ending) {
+        return;
+    }
+    loop_disarm(seats->options.loop, &seat->refill);
+    if (seat->current && ends_first(queue)) {
+        end_current(queue, seat);
+    } else {
+        launch(queue, seat);
+    }
+}
+
+/** An application that serves or served in the old worker and did not load in the new one, or
+ *  NULL. */
+static const char *lost_application(const struct process *old, const struct process *coming) {
+    for (size_t i = 0; i < coming->failed.count; i++) {
+        if (!process_has_failed(old, coming->failed.items[i])) {
+            return coming->failed.items[i];
+        }
+    }
+    return NULL;
+}
+
+/** The old worker begins no request any more: the new one does; go on with the next seat. */
+static void finish_seat(struct replacement_queue *queue) {
+    struct replacement *replacement = queue->first;
+    const struct seat *seat = &queue->seats->items[replacement->at];
+    log_line(LOG_INFO, "worker.replaced", NULL, "worker %d serves in place of %d: %s",
+             seat->current ? (int)seat->current->pid : 0, (int)queue->predecessor,
+             replacement->cause);
+    replacement_let_accept(queue, seat);
+    replacement_forget_predecessor(queue);
+    replacement->attempts = 0;
+    replacement->at++;
+    if (replacement->is_kept || replacement->seat >= 0 || replacement->at >= queue->seats->count) {
+        replacement_finish(queue, replacement->is_kept, replacement->why);
+    } else {
+        replacement_next(queue);
+    }
+}
+
+void replacement_left(struct replacement_queue *queue, pid_t pid) {
+    if (queue->leaving && queue->leaving == pid) {
+        loop_disarm(queue->seats->options.loop, &queue->left);
+        finish_seat(queue);
+    }
+}
+
+static void switch_over(struct replacement_queue *queue, struct seat *seat) {
+    struct replacement *replacement = queue->first;
+    struct process *old = seat->current;
+    seat->current = seat->coming;
+    seat->coming = NULL;
+    queue->arriving = seat->current->pid;
+    if (old) {
+        seat_drain(old, seat->current, seat_drain_ms(queue->seats->config));
+    } else if (queue->bequest_fd >= 0) {
+        seat_adopt(seat->current, queue->bequest_fd);
+    }
+    if (replacement->config) {
+        struct config *config = replacement->config;
+        replacement->config = NULL;
+        queue->hooks.config_proven(queue->hooks.ctx, config);
+    }
+    if (old) {
+        queue->leaving = queue->predecessor = old->pid;
+        loop_arm(queue->seats->options.loop, &queue->left, LEFT_TIMEOUT_MS);
+    } else {
+        finish_seat(queue);
+    }
+}
+
+/** The old worker serves on, without this application's new code. */
+static void keep_old(struct replacement_queue *queue, struct seat *seat, const char *lost) {
+    char why[512];
+    const char *hint = seat->coming->found_in_use
+                           ? "; a port or lock is in use: with reload = restart the old code ends "
+                             "before the new is loaded"
+                           : "";
+    snprintf(why, sizeof why, "%s does not load in the new worker; the old one goes on%s", lost,
+             hint);
+    if (seat->coming->found_in_use) {
+        seat_suggest_restart(seat->current, lost);
+    }
+    seat_kill(seat->coming);
+    seat->coming = NULL;
+    replacement_finish(queue, true, why);
+}
+
+/** The old worker has ended: the new one serves, except under a configuration that is worse. */
+static void make_do(struct replacement_queue *queue, struct seat *seat) {
+    struct replacement *replacement = queue->first;
+    const char *lost = lost_application(&queue->had, seat->coming);
+    if (lost && !replacement->is_kept) {
+        snprintf(replacement->why, sizeof replacement->why, "%s does not load in the new worker",
+                 lost);
+    }
+    if (!lost || !replacement->config || replacement->is_forced) {
+        switch_over(queue, seat);
+        return;
+    }
+    replacement->is_kept = true;
+    config_free(replacement->config);
+    replacement->config = NULL;
+    seat_kill(seat->coming); /* when it has ended: replacement_next() */
+}
+
+void replacement_loaded(struct replacement_queue *queue, struct seat *seat) {
+    const char *lost = seat->current && !queue->first->is_forced
+                           ? lost_application(seat->current, seat->coming)
+                           : NULL;
+    if (lost) {
+        keep_old(queue, seat, lost);
+    } else if (!seat->current && queue->predecessor) {
+        make_do(queue, seat);
+    } else {
+        switch_over(queue, seat);
+    }
+}
+
+void replacement_died(struct replacement_queue *queue, const char *why) {
+    if (queue->seats->is_closed) {
+        return;
+    }
+    if (++queue->first->attempts < MAX_ATTEMPTS) {
+        replacement_next(queue);
+    } else {
+        replacement_finish(queue, true, why);
+    }
+}

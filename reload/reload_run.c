@@ -68,24 +68,38 @@ static bool look_locked(struct reload_run *run) {
 /* ---- The next generation ---- */
 
 /* The candidate's files become what the target compares with. @lock held */
-static void adopt_files_locked(struct reload_target *target, bool has_loaded) {
+static void adopt_files_locked(struct reload_run *run, bool has_loaded) {
+    struct reload_target *target = run->target;
     reload_target_take_notes_locked(target);
     if (has_loaded) {
         /* the WSGI files and the pattern files stay, whether or not the code reads them */
-        struct file_set *old = target->serving;
         struct newcomers newcomers = {.set = target->candidate};
         path_filter_walk(target->filter, NULL, add_newcomer, &newcomers);
         for (size_t i = 0; i < target->files.count; i++) {
             file_set_add(target->candidate, target->files.items[i], NULL, NULL);
         }
+        run->before = target->serving;
         target->serving = target->candidate;
-        file_set_free(old);
     } else { /* what the failed load read is a reason to try again, too */
         file_set_merge(target->serving, target->candidate, NULL);
         file_set_free(target->candidate);
     }
     target->candidate = NULL;
     target->has_failed = !has_loaded;
+}
+
+/** It is decided.  What the generation before was made from is watched on, if that goes on. */
+static void settle_files(struct reload_run *run) {
+    struct reload_target *target = run->target;
+    pthread_mutex_lock(&run->reloader->lock);
+    if (run->before && run->last.step != RELOAD_STEP_SWITCHED) {
+        reload_target_take_notes_locked(target);
+        file_set_merge(target->serving, run->before, NULL);
+        target->has_failed = true;
+    }
+    file_set_free(run->before);
+    run->before = NULL;
+    pthread_mutex_unlock(&run->reloader->lock);
 }
 
 static void drop_candidate_locked(struct reload_target *target) {
@@ -197,13 +211,14 @@ static void build_and_switch(struct reload_run *run, bool is_restart) {
     }
     pthread_mutex_lock(&run->reloader->lock);
     if (run->target->candidate) {
-        adopt_files_locked(run->target, !failed);
+        adopt_files_locked(run, !failed);
     }
     reload_target_watch_locked(run->target);
     pthread_mutex_unlock(&run->reloader->lock);
     reload_target_tell_unread(run->target);
     if (!failed) {
         decide(run, next);
+        settle_files(run);
     } else if (run->err.code == ERR_REFUSED || /* a module that wants the main interpreter */
                run->err.code == ERR_EXHAUSTED) {
         replace_worker(run);

@@ -121,7 +121,7 @@ struct reload_run {
     const struct reloader_hooks *hooks;
     char cause[512];
     bool is_forced, has_changes;
-
+    struct file_set *before; /**< until it is decided: what the generation before was made from */
     uint64_t first_event_ns;
     struct reload_event last; /**< waiters are told this one */
     struct error err;
@@ -129,6 +129,11 @@ struct reload_run {
 
 /** Thread body: one reload of `target` (is_busy is set), to its end. */
 void *reload_run(void *target);
+/** In place of reload_run(), which could not be started (start_failure): the old generation is
+ *  kept, and edits are tried again.  @thread the reloader's  @lock none held */
+void reload_run_refuse(struct reload_target *target);
+/** Call and free each. */
+void reload_run_tell_waiters(struct waiter *waiters, const struct reload_event *event);
 /** Tell hooks->event. */
 void reload_run_tell(struct reload_run *run, enum reload_step step, uint64_t generation,
                      const struct error *err);
@@ -142,10 +147,5 @@ void reload_end_replaced(const struct reload_run *run, struct generation *old);
  * @return whether it has ended: else run->err says why not
  */
 bool reload_end_serving(struct reload_run *run);
-/** In place of reload_run(), which could not be started (start_failure): the old generation is
- *  kept, and edits are tried again.  @thread the reloader's  @lock none held */
-void reload_run_refuse(struct reload_target *target);
-/** Call and free each. */
-void reload_run_tell_waiters(struct waiter *waiters, const struct reload_event *event);
 
 #endif

@@ -82,6 +82,7 @@ static void recyclable_free(struct recyclable *recyclable) {
     if (recyclable) {
         stale_check_free(recyclable->check);
         stale_report_free(recyclable->report);
+        free(recyclable->modules.bytes);
         pthread_mutex_destroy(&recyclable->lock);
         free(recyclable);
     }

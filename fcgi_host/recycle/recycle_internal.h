@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/wsgi/wsgi.h"
 #include "reload/reloader.h"
 
 struct stale_check;
@@ -31,6 +32,9 @@ struct recyclable {
     _Atomic unsigned asked;    /**< reloads by hand under way: the supervisor replaces if need be */
     /** Why the reloader was told its strategy.  @thread the interpreter's reload, one at a time */
     char strategy_why[RECYCLE_WHY_BYTES];
+    /** What the generation that serves or served last had loaded; `bytes` NULL: not known.
+     *  @thread the interpreter's reload */
+    struct wsgi_modules modules;
     pthread_mutex_t lock;
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */

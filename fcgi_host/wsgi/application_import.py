@@ -35,6 +35,15 @@ class LoadError(Exception):
     """A mistake that needs no traceback: its text says all."""
 
 
+def stamp_of(path):
+    """Differs when the file was written again, or another has its place; None: it is not there."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_mtime_ns, info.st_size, info.st_ino, info.st_dev
+
+
 # A method of the base class, down to the frames that tracebacks leave out; see fcgi_host._compile.
 _method = type(SourceFileLoader("", "").get_data)
 _source_to_code = _method(_frozen_importlib._call_with_frames_removed, fcgi_host._compile)
@@ -44,9 +53,11 @@ class ApplicationSourceLoader(SourceFileLoader):
     """As its base class, without trust in byte code that was written soon after the source."""
 
     source_to_code = _source_to_code
+    stamp = None
 
     def path_stats(self, path):
         fcgi_host._reads(path)
+        self.stamp = self.stamp or stamp_of(path)  # the first: what was loaded
         result = super().path_stats(path)
         self._source_mtime = result["mtime"]
         return result
@@ -66,9 +77,11 @@ class WsgiFileLoader(SourceFileLoader):
     """Loads a WSGI file, whatever its suffix; always from its source."""
 
     source_to_code = _source_to_code
+    stamp = None
 
     def get_code(self, fullname):
         fcgi_host._reads(self.path)
+        self.stamp = self.stamp or stamp_of(self.path)
         return self.source_to_code(self.get_data(self.path), self.path)
 
 

@@ -74,6 +74,30 @@ void wsgi_retire(const struct generation *generation);
  */
 int wsgi_check(void *loaded, const char *path, struct error *err);
 
+/** The application's own modules that a generation has loaded, those of requests included: names,
+ *  files, what the files were. */
+struct wsgi_modules {
+    char *bytes; /**< malloc'ed */
+    size_t size;
+};
+
+/**
+ * Describe those of the interpreter that is attached.
+ * @param[out] ret_modules  set only on success
+ * @return 0, or -1: ERR_PYTHON or ERR_MEMORY in `err`, or an exception is set
+ * @owns the caller: free(ret_modules->bytes)
+ * @tstate attached
+ */
+int wsgi_modules_describe(struct wsgi_modules *ret_modules, struct error *err);
+
+/**
+ * Import, in the next generation, those of the modules that it has not loaded and that have changed
+ * or import one that has; a module that is gone is no error.
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached; runs the application's modules
+ */
+int wsgi_modules_import(const struct wsgi_modules *described, struct error *err);
+
 /** job->run of a struct request: build environ, call the application, send, finish.
  *  @thread serving  @tstate attached */
 void wsgi_run(struct job *job, const struct lease *lease);

@@ -186,7 +186,9 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
     }
     memcpy(file->path, path, bytes);
     refresh(file);
-    file->is_uncertain = read_at && !is_before(file->seen.st_ctim, *read_at);
+    /* One that was read and is not there (st_nlink 0) has been removed since. */
+    file->is_uncertain =
+        read_at && (file->seen.st_nlink == 0 || !is_before(file->seen.st_ctim, *read_at));
     *at = file;
     return file->extent != EXTENT_NOTHING;
 }

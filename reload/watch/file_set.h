@@ -33,7 +33,8 @@ void file_set_free(struct file_set *set);
 /**
  * Add a file (absolute path) as it is now; nothing if it is there already.
  * @param read_at  just before it was read, by CLOCK_REALTIME_COARSE: content newer than that may
- *                 not be what was read, so it counts as changed until settled.  NULL: trust it
+ *                 not be what was read, so it counts as changed until settled, as a file does that
+ *                 is gone.  NULL: trust it
  * @return 1 added, 0 known or no regular file (which is noted), -1 ERR_MEMORY.  A file that does
  *         not exist is noted as absent.
  */

@@ -101,14 +101,16 @@ struct reload_target_options {
     const char *base;                 /**< directory that relative patterns start from */
     struct string_list watch, ignore; /**< patterns (path_filter.h); copied */
     struct string_list files;         /**< the WSGI files: always watched; copied */
-    unsigned debounce_ms, startup_timeout_ms, drain_ms;
+    unsigned debounce_ms;             /**< files must be quiet for so long */
+    unsigned single_ms;               /**< the same where one file only has changed */
+    unsigned startup_timeout_ms, drain_ms;
     bool is_watched; /**< false: only reload_target_request() reloads it */
     void *user;      /**< reload_target_user() */
 };
 
 enum {
-    RELOAD_SINGLE_MS = 5,          /**< one saved file needs no longer quiet than this */
-    RELOAD_DEBOUNCE_MAX_MS = 5000, /**< a reload is put off no longer than this */
+    RELOAD_SINGLE_MS = 5,          /**< single_ms where nobody says otherwise */
+    RELOAD_DEBOUNCE_MAX_MS = 5000, /**< a reload is put off no longer than this or debounce_ms */
     RELOAD_POLL_MS = 1000,         /**< where the kernel has no watches left */
     RELOAD_UNREAD_MAX = 32,  /**< files told by RELOAD_STEP_UNREAD: further ones are like them */
     RELOAD_RETRY_MS = 1000,  /**< when there was no thread for a reload */

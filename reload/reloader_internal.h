@@ -35,7 +35,7 @@ struct reload_target {
     void *user;
     struct path_filter *filter;
     struct string_list files; /**< owned */
-    unsigned debounce_ms, startup_timeout_ms, drain_ms;
+    unsigned debounce_ms, single_ms, startup_timeout_ms, drain_ms;
     bool is_watched;
 
     pthread_mutex_t notes_lock;

@@ -55,6 +55,7 @@ struct reload_target *reload_target_new(struct reloader *reloader,
     target->interpreter = options->interpreter;
     target->user = options->user;
     target->debounce_ms = options->debounce_ms;
+    target->single_ms = options->single_ms;
     target->startup_timeout_ms = options->startup_timeout_ms;
     target->drain_ms = options->drain_ms;
     target->is_watched = options->is_watched;
@@ -202,16 +203,16 @@ static bool is_git_busy(const char *file) {
 }
 
 static uint64_t latest_ns(const struct reload_target *target) {
-    return target->first_event_ns + (uint64_t)RELOAD_DEBOUNCE_MAX_MS * CLOCK_NS_PER_MS;
+    uint64_t most_ms =
+        target->debounce_ms > RELOAD_DEBOUNCE_MAX_MS ? target->debounce_ms : RELOAD_DEBOUNCE_MAX_MS;
+    return target->first_event_ns + most_ms * CLOCK_NS_PER_MS;
 }
 
 uint64_t reload_target_quiet_ns_locked(const struct reload_target *target) {
     if (target->forced_cause) {
         return 0;
     }
-    uint64_t quiet_ms = target->dirty_paths == 1 && target->debounce_ms > RELOAD_SINGLE_MS
-                            ? RELOAD_SINGLE_MS
-                            : target->debounce_ms;
+    uint64_t quiet_ms = target->dirty_paths == 1 ? target->single_ms : target->debounce_ms;
     uint64_t quiet_ns = target->last_event_ns + quiet_ms * CLOCK_NS_PER_MS;
     return quiet_ns < latest_ns(target) ? quiet_ns : latest_ns(target);
 }

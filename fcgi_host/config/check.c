@@ -54,6 +54,7 @@ static int check_app(const struct config_builder *builder, size_t i, struct erro
     if (!app->interpreter && !(app->interpreter = strdup(app->name))) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
+    app->has_debounce = builder->apps[i].is_set[option_index("debounce_ms")];
     app->has_mount = builder->apps[i].is_set[option_index("mount")];
     if (app->gil_own && strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) == 0) {
         error_set(err, ERR_USAGE, "the main interpreter has the process's GIL, not its own");
@@ -163,6 +164,7 @@ int config_check(struct config_builder *builder, struct error *err) {
         return error_set(err, ERR_USAGE,
                          "no application: name a WSGI file, or a configuration file with --config");
     }
+    config->script_defaults.has_debounce = builder->scripts.is_set[option_index("debounce_ms")];
     for (size_t i = 0; i < config->app_count; i++) {
         if (check_app(builder, i, err) != 0) {
             return -1;

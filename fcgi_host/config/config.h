@@ -56,6 +56,7 @@ struct app_config {
     enum reload_mode reload;
     struct string_list watch, ignore;
     unsigned debounce_ms;
+    bool has_debounce; /**< it was given: it holds for a single file, too */
     char *check;
     unsigned drain_timeout_s, request_timeout_s;
     unsigned max_requests;

@@ -107,6 +107,7 @@ static int add_target(struct recyclable *recyclable, const struct settings *sett
         .ignore = settings->ignore,
         .files = settings->files,
         .debounce_ms = settings->debounce_ms,
+        .single_ms = settings->single_ms,
         .startup_timeout_ms = recycle->options.config->startup_timeout_s * 1000,
         .drain_ms = settings->drain_timeout_s * 1000,
         .is_watched = settings->is_watched,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fcgi_host/config/config.h"
+#include "reload/reloader.h"
 
 void settings_free(struct settings *settings) {
     string_list_clear(&settings->watch);
@@ -41,6 +42,12 @@ static int add_settings(struct settings *settings, const struct app_config *conf
     }
     if (config->debounce_ms > settings->debounce_ms) {
         settings->debounce_ms = config->debounce_ms;
+    }
+    unsigned single_ms = config->has_debounce || config->debounce_ms < RELOAD_SINGLE_MS
+                             ? config->debounce_ms
+                             : RELOAD_SINGLE_MS;
+    if (single_ms > settings->single_ms) {
+        settings->single_ms = single_ms;
     }
     if (config->drain_timeout_s > settings->drain_timeout_s) {
         settings->drain_timeout_s = config->drain_timeout_s;

@@ -21,7 +21,8 @@ struct settings {
     struct string_list watch;  /**< absolute patterns; malloc'ed strings */
     struct string_list ignore; /**< patterns; the strings are the configurations' */
     unsigned debounce_ms, drain_timeout_s; /**< the longest of all */
-    bool is_watched;                       /**< no application says `reload = off` */
+    unsigned single_ms; /**< debounce_ms of a single file: the longest that is set, else short */
+    bool is_watched;    /**< no application says `reload = off` */
 };
 
 /**

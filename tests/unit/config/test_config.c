@@ -39,6 +39,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_null(app->callable);
     cr_expect_str_eq(app->mount, "");
     cr_expect_not(app->has_mount);
+    cr_expect_not(app->has_debounce);
     cr_expect_null(app->host);
     cr_expect_not(app->gil_own);
     cr_expect_eq(app->threads, 4);
@@ -92,6 +93,7 @@ Test(config, every_key_of_an_application_is_read) {
     cr_expect_str_eq(app->callable, "app");
     cr_expect_str_eq(app->mount, "/blog");
     cr_expect(app->has_mount);
+    cr_expect(app->has_debounce);
     cr_expect_str_eq(app->host, "blog.example.org");
     cr_expect_str_eq(app->interpreter, "shared");
     cr_expect_eq(app->threads, 1024);

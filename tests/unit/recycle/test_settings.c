@@ -62,6 +62,22 @@ Test(settings, the_longest_times_count) {
     settings_free(&settings);
 }
 
+Test(settings, a_single_file_waits_as_long_as_an_administrator_says_else_not_for_long) {
+    struct app_config blog = {.file = (char[]){"/srv/a.wsgi"}, .debounce_ms = 30};
+    const struct app_config shop = {
+        .file = (char[]){"/srv/b.wsgi"}, .debounce_ms = 20, .has_debounce = true};
+    struct settings settings = join(&blog, NULL);
+    cr_assert_eq(settings.single_ms, 5);
+    settings_free(&settings);
+    settings = join(&blog, &shop);
+    cr_assert_eq(settings.single_ms, 20);
+    settings_free(&settings);
+    blog.has_debounce = true;
+    settings = join(&blog, &shop);
+    cr_assert_eq(settings.single_ms, 30);
+    settings_free(&settings);
+}
+
 Test(settings, one_application_with_reload_off_keeps_all_unwatched) {
     const struct app_config blog = {.file = (char[]){"/srv/a.wsgi"}, .reload = RELOAD_MODE_AUTO};
     const struct app_config shop = {.file = (char[]){"/srv/b.wsgi"}, .reload = RELOAD_MODE_OFF};

@@ -132,6 +132,7 @@ static void setup(void) {
                                             .watch = {watch, 1},
                                             .files = {files, 1},
                                             .debounce_ms = 30,
+                                            .single_ms = RELOAD_SINGLE_MS,
                                             .startup_timeout_ms = 10000,
                                             .drain_ms = 5000,
                                             .is_watched = true};

@@ -1,0 +1,50 @@
+"""What reloads an application, and when: events in watched folders."""
+
+import os
+import time
+
+from support.host import HostTestCase, needs_recycling
+
+APP = """
+import helper
+VERSION = {version!r}
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [(VERSION + helper.VERSION).encode()]
+"""
+
+
+class Events(HostTestCase):
+    def start_app(self, keys="", text=None, **files):
+        self.at = os.path.join(self.folder, self._testMethodName)
+        self.save("helper.py", "VERSION = 'v1'\n")
+        for name, content in files.items():
+            self.save(name, content)
+        self.app = self.save("app.py", text or APP.format(version="v1"))
+        self.host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {self.app}\n{keys}\n"))
+        self.host.log.wait_for(r"\[app\.(loaded|failed)\]")
+
+    def save(self, name, text):
+        path = os.path.join(self.at, name)
+        self.write(path + ".new~", text)
+        os.replace(path + ".new~", path)
+        return path
+
+    def answer(self):
+        return self.host.fetch("/").body.decode()
+
+    def detected(self):
+        return self.host.log.count(r"\[reload\.detected\]")
+
+
+@needs_recycling
+class Debounce(Events):
+    def test_debounce_ms_holds_for_a_single_file_where_it_is_set(self):
+        self.start_app("debounce_ms = 3000")
+        self.save("helper.py", "VERSION = 'v2'\n")
+        time.sleep(0.2)  # far less than debounce_ms, far more than what a single file waits else
+        self.save("app.py", APP.format(version="v2"))
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v2v2")
+        self.assertEqual(self.detected(), 1)

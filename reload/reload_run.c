@@ -1,4 +1,5 @@
 /* One reload of one target, from "its files rest" to the retirement of the old generation. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static void add_newcomer(void *ctx, const char *path, bool is_directory) {
 /* Whether there is something to reload for; fills run->cause. @lock held */
 static bool look_locked(struct reload_run *run) {
     struct reload_target *target = run->target;
-    char first[256] = "";
+    char first[256] = "", missed[PATH_MAX];
     struct newcomers newcomers = {.set = target->serving};
     reload_target_take_notes_locked(target);
     size_t changed = file_set_changed(target->serving, first, sizeof first);
@@ -45,9 +46,9 @@ static bool look_locked(struct reload_run *run) {
         snprintf(first, sizeof first, "%s", newcomers.first);
     }
     changed += newcomers.count;
-    if (changed == 0 && target->has_failed && target->is_dirty) {
-        snprintf(first, sizeof first, "%.255s", target->dirty_path);
-        changed = 1; /* a module that was missing may have appeared */
+    if (reload_target_has_appeared_locked(target, missed, sizeof missed) && changed == 0) {
+        snprintf(first, sizeof first, "%.255s", missed);
+        changed = 1;
     }
     run->first_event_ns = target->is_dirty ? target->first_event_ns : clock_now_ns();
     target->is_dirty = false;
@@ -85,7 +86,7 @@ static void adopt_files_locked(struct reload_run *run, bool has_loaded) {
         file_set_free(target->candidate);
     }
     target->candidate = NULL;
-    target->has_failed = !has_loaded;
+    reload_target_note_outcome_locked(target, has_loaded ? NULL : &run->err);
 }
 
 /** It is decided.  What the generation before was made from is watched on, if that goes on. */
@@ -95,7 +96,9 @@ static void settle_files(struct reload_run *run) {
     if (run->before && run->last.step != RELOAD_STEP_SWITCHED) {
         reload_target_take_notes_locked(target);
         file_set_merge(target->serving, run->before, NULL);
-        target->has_failed = true;
+    }
+    if (run->last.step == RELOAD_STEP_KEPT) {
+        reload_target_note_outcome_locked(target, &run->err);
     }
     file_set_free(run->before);
     run->before = NULL;

@@ -15,11 +15,13 @@
 #include "pool/base/clock.h"
 #include "reload/reloader.h"
 #include "reload/watch/file_set.h"
+#include "reload/watch/missing.h"
 #include "reload/watch/path_filter.h"
 #include "reload/watch/path_set.h"
 #include "reload/watch/watch.h"
 
-struct note; /* target.c */
+struct note;     /* target.c */
+struct appeared; /* target_missing.c */
 
 /** A caller of reload_target_request() that wants to be told. */
 struct waiter {
@@ -44,7 +46,10 @@ struct reload_target {
     struct file_set *serving;   /**< what the current generation was made from */
     struct file_set *candidate; /**< what the one being built has read so far; NULL: none is */
     struct path_set *unread;    /**< files of which RELOAD_STEP_UNREAD was told */
-    bool has_failed; /**< the last load: any new .py file nearby is a reason to try again */
+    bool has_failed; /**< the last load: what it missed is a reason to try again when it appears */
+    struct missing missing; /**< of a failed load */
+    /** Since the last look, while a load may miss or has missed something. */
+    struct appeared *appeared;
 
     bool is_loaded; /**< the first load is over: until then edits wait */
     bool is_dirty, is_busy, is_removed;
@@ -111,6 +116,18 @@ void reload_target_watch_file_locked(struct reload_target *target, const char *p
 void reload_targets_read_events_locked(struct reloader *reloader);
 /** Tell of files whose content is not compared, each once. @lock none held */
 void reload_target_tell_unread(struct reload_target *target);
+
+/* ---- target_missing.c ---- */
+
+/** How the last load ended. @param err  NULL: it serves @lock held */
+void reload_target_note_outcome_locked(struct reload_target *target, const struct error *err);
+/** A new name in a watched folder. @return whether it may be what a load has missed, or, while one
+ *  goes on, will  @lock held */
+bool reload_target_note_appeared_locked(struct reload_target *target, const char *path);
+/** Whether something that a failed load missed has appeared; asked once.
+ *  @param[out] ret_path  what @lock held */
+bool reload_target_has_appeared_locked(struct reload_target *target, char *ret_path, size_t size);
+void reload_target_forget_appeared(struct reload_target *target);
 
 /* ---- reload_run.c ---- */
 

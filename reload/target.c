@@ -85,6 +85,7 @@ void reload_target_free(struct reload_target *target) {
     file_set_free(target->serving);
     file_set_free(target->candidate);
     path_filter_free(target->filter);
+    reload_target_forget_appeared(target);
     free(target->forced_cause);
     pthread_mutex_destroy(&target->notes_lock);
     free(target);
@@ -137,7 +138,7 @@ void reload_target_loaded(struct reload_target *target, const struct error *err)
     struct reloader *reloader = target->reloader;
     pthread_mutex_lock(&reloader->lock);
     reload_target_take_notes_locked(target);
-    target->has_failed = err != NULL;
+    reload_target_note_outcome_locked(target, err);
     target->is_loaded = true;
     pthread_mutex_unlock(&reloader->lock);
     reload_target_tell_unread(target);

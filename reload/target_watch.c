@@ -46,22 +46,11 @@ void reload_target_watch_locked(struct reload_target *target) {
 
 /* ---- Events ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t size = strlen(text), end_size = strlen(end);
-    return size >= end_size && strcmp(text + size - end_size, end) == 0;
-}
-
-/* A load that failed, or may yet fail, may have missed the module that has appeared. */
-static bool may_miss_a_module(const struct reload_target *target) {
-    return target->has_failed || !target->is_loaded || target->candidate;
-}
-
-static bool concerns_locked(const struct reload_target *target, const char *path) {
+static bool concerns_locked(struct reload_target *target, const char *path) {
     return file_set_has(target->serving, path) ||
            (target->candidate && file_set_has(target->candidate, path)) ||
            path_filter_watches(target->filter, path) ||
-           (may_miss_a_module(target) && ends_with(path, ".py") &&
-            !path_filter_ignores(target->filter, path));
+           reload_target_note_appeared_locked(target, path);
 }
 
 /* Something happened that is no single save. */
@@ -80,8 +69,8 @@ static void on_event_locked(void *ctx, const char *path, enum watch_news news) {
         if (news == WATCH_ALL || is_lost) {
             target->must_watch_all = true;
             mark_many_locked(target, path ? path : "");
-        } else if (news == WATCH_FOLDER && may_miss_a_module(target) &&
-                   !path_filter_ignores(target->filter, path)) {
+        } else if (news == WATCH_FOLDER && reload_target_note_appeared_locked(target, path)) {
+            watch_one_locked(target, path, true); /* a package's folder, still empty */
             mark_many_locked(target, path);
         } else if (concerns_locked(target, path)) {
             reload_target_mark_dirty_locked(target, path);

@@ -166,14 +166,16 @@ void recycle_built(struct recycle *recycle, struct generation *generation) {
 }
 
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter) {
-    struct error failure;
     struct recyclable *recyclable = recycle_find(recycle, interpreter);
-    if (recyclable) {
-        bool serves = pool_current(interpreter) != NULL;
-        error_set(&failure, ERR_FAILED, "it did not load");
-        atomic_store(&recycle->base_rss_bytes, memory_resident_bytes());
-        reload_target_loaded(recyclable->target, serves ? NULL : &failure);
+    if (!recyclable) {
+        return;
     }
+    const struct error *failure = NULL;
+    for (size_t i = 0; i < recycle_application_count(recyclable) && !failure; i++) {
+        failure = atomic_load(&recycle_application(recyclable, i)->failure);
+    }
+    atomic_store(&recycle->base_rss_bytes, memory_resident_bytes());
+    reload_target_loaded(recyclable->target, failure);
 }
 
 void recycle_dismiss(struct recycle *recycle) {

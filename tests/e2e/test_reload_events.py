@@ -48,3 +48,34 @@ class Debounce(Events):
         self.host.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.answer(), "v2v2")
         self.assertEqual(self.detected(), 1)
+
+
+class FailedLoads(Events):
+    """What may be the missing module, and nothing else, is a reason to try again."""
+
+    def test_new_names_that_cannot_be_the_missing_module(self):
+        self.start_app(text="import absent\n" + APP.format(version="v1"))
+        self.assertEqual(self.host.fetch("/").status, 500)
+        for name in ("__pycache__", "another_site", "absent.d"):
+            os.makedirs(os.path.join(self.at, name), exist_ok=True)
+        for name in ("other.py", "absent.py.dpkg-new", "absent.txt", "__pycache__/absent.py"):
+            self.save(name, "")
+        self.assertEqual(self.host.fetch("/").status, 500)
+        self.save("absent.py", "")
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v1v1")
+        self.assertEqual(self.detected(), 1)
+
+    def test_the_missing_module_may_be_a_package(self):
+        self.start_app(text="from absent import NAME\n" + APP.format(version="v1"))
+        self.save("absent/__init__.py", "NAME = 1\n")
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v1v1")
+
+    def test_the_missing_name_may_be_a_file(self):
+        path = os.path.join(self.folder, self._testMethodName, "site.ini")
+        self.start_app(text=f"open({path!r}).close()\n" + APP.format(version="v1"))
+        self.save("other.ini", "")
+        self.save("site.ini", "")
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.detected(), 1)

@@ -29,12 +29,14 @@ enum channel_type {
     /** `name`: an application that did not load; `text`: why; `number`: 1: a port or lock is in use
      */
     CHANNEL_FAILED,
-    CHANNEL_APP_LOADED,   /**< `name`: an application that has loaded */
-    CHANNEL_SLOW_LEFT,    /**< everything has loaded or failed but what is slow */
-    CHANNEL_LOADED,       /**< everything has loaded or failed */
-    CHANNEL_STOPPED,      /**< it begins no request any more, but those that wait for it alone */
-    CHANNEL_PONG,         /**< the answer to CHANNEL_PING */
-    CHANNEL_REPLACE_ME,   /**< `text`: why; `number`: enum channel_urgency */
+    CHANNEL_APP_LOADED, /**< `name`: an application that has loaded */
+    CHANNEL_SLOW_LEFT,  /**< everything has loaded or failed but what is slow */
+    CHANNEL_LOADED,     /**< everything has loaded or failed */
+    CHANNEL_STOPPED,    /**< it begins no request any more, but those that wait for it alone */
+    CHANNEL_PONG,       /**< the answer to CHANNEL_PING */
+    /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "": none
+     */
+    CHANNEL_REPLACE_ME,
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */

@@ -11,6 +11,7 @@ struct entry {
     struct entry *next;
     char *name;
     char *why;
+    char *guessed_for; /* of a moved one: the application that crashed; NULL: a module refused */
     unsigned crashes, kills;
     bool is_failed;
 };
@@ -27,6 +28,7 @@ struct placement *placement_new(void) {
 static void entry_free(struct entry *entry) {
     free(entry->name);
     free(entry->why);
+    free(entry->guessed_for);
     free(entry);
 }
 
@@ -123,6 +125,7 @@ enum placement_verdict placement_crashed(struct placement *placement, const char
         return PLACEMENT_FAILED;
     }
     if (!is_main && placement_move_to_main(placement, interpreter, why, NULL) == 1) {
+        find_entry(placement->moved, interpreter)->guessed_for = strdup(app);
         return PLACEMENT_MOVED;
     }
     return PLACEMENT_RETRY;
@@ -148,7 +151,20 @@ void placement_loaded(struct placement *placement, const char *app) {
     remove_crashed(placement, app);
 }
 
+void placement_forget_guesses(struct placement *placement, const char *app) {
+    for (struct entry **link = &placement->moved; *link;) {
+        struct entry *entry = *link;
+        if (entry->guessed_for && (!app || strcmp(entry->guessed_for, app) == 0)) {
+            *link = entry->next;
+            entry_free(entry);
+        } else {
+            link = &entry->next;
+        }
+    }
+}
+
 void placement_retry(struct placement *placement, const char *app) {
+    placement_forget_guesses(placement, app);
     if (app) {
         remove_crashed(placement, app);
     } else {

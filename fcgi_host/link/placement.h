@@ -4,7 +4,8 @@
  *   - an interpreter that must be the main one, because an extension refuses sub-interpreters;
  *   - an application that killed its worker while loading.  The first time it is tried again, in
  *     the main interpreter (some extensions crash in a sub-interpreter); the second time, or if it
- *     was there already, it is marked failed and not loaded until a reload asks for it.
+ *     was there already, it is marked failed and not loaded until a reload asks for it.  That it
+ *     belongs there is a guess, which is forgotten when its files change.
  *     SIGKILL says little of the application (an operator, a lack of memory): it takes three.
  *
  * Pure: no I/O.
@@ -49,7 +50,12 @@ enum placement_verdict placement_crashed(struct placement *placement, const char
 const char *placement_failed_reason(const struct placement *placement, const char *app);
 /** An application has loaded: its earlier crashes are forgotten. */
 void placement_loaded(struct placement *placement, const char *app);
-/** Try a failed application again (NULL: all of them). */
+/**
+ * The code of an application (NULL: any of those in the main interpreter) has changed: one that was
+ * moved there because it had crashed is tried in its own interpreter again.
+ */
+void placement_forget_guesses(struct placement *placement, const char *app);
+/** Try a failed application again (NULL: all of them); its code may have changed, too. */
 void placement_retry(struct placement *placement, const char *app);
 /** Forget everything: the configuration has changed. */
 void placement_clear(struct placement *placement);

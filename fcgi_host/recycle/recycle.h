@@ -34,10 +34,10 @@ struct recycle_options {
     struct pool *pool;
     const struct config *config; /**< valid as long as the process */
     void *ctx;
-    /** Only a new worker process can reload: ask for one.
+    /** Only a new worker process can reload this interpreter: ask for one.
      *  @param is_barred  this process serves some application no more (pool_bar())
      *  @thread any  @tstate none */
-    void (*replace)(void *ctx, bool is_barred, const char *why);
+    void (*replace)(void *ctx, const char *interpreter, bool is_barred, const char *why);
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);

@@ -92,7 +92,8 @@ static void ask_replacement(void *ctx, struct reload_target *target, bool is_bar
     if (is_barred || atomic_load(&recyclable->asked) == 0) {
         char text[1024];
         snprintf(text, sizeof text, "%s: %.600s", cause, why);
-        recycle->options.replace(recycle->options.ctx, is_barred, text);
+        recycle->options.replace(recycle->options.ctx,
+                                 pool_interpreter_name(recyclable->interpreter), is_barred, text);
     }
 }
 

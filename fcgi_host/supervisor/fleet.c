@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -106,6 +107,9 @@ static void replace_as_asked(struct fleet *fleet, struct process *process,
     }
     if (message->number == CHANNEL_IS_BARRED) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
+    }
+    if (strcmp(message->name, CONFIG_MAIN_INTERPRETER) == 0) { /* its files have changed */
+        placement_forget_guesses(fleet->seats->placement, NULL);
     }
     fleet_replace(fleet,
                   &(struct replacement_wish){.cause = message->text,

@@ -57,18 +57,20 @@ static void leave_signals_to_supervisor(void) {
 /* ---- Told to the supervisor ---- */
 
 static void tell_replace_me(const struct worker *worker, enum channel_urgency urgency,
-                            const char *why) {
-    channel_tell(
-        &worker->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME, .number = urgency, .text = why});
+                            const char *interpreter, const char *why) {
+    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME,
+                                                                 .number = urgency,
+                                                                 .name = interpreter,
+                                                                 .text = why});
 }
 
 static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
-    tell_replace_me(ctx, is_urgent ? CHANNEL_CANNOT_GO_ON : CHANNEL_MAY_GO_ON, why);
+    tell_replace_me(ctx, is_urgent ? CHANNEL_CANNOT_GO_ON : CHANNEL_MAY_GO_ON, NULL, why);
 }
 
-static void ask_reload_replacement(void *ctx, bool is_barred, const char *why) {
-    tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, why);
+static void ask_reload_replacement(void *ctx, const char *interpreter, bool is_barred,
+                                   const char *why) {
+    tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, interpreter, why);
 }
 
 static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,

@@ -4,6 +4,7 @@ import os
 import time
 
 from support.host import HostTestCase, needs_recycling
+from support.waiting import await_
 
 APP = """
 import helper
@@ -79,3 +80,37 @@ class FailedLoads(Events):
         self.save("site.ini", "")
         self.host.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.detected(), 1)
+
+
+class Crashes(Events):
+    """One that crashed while it loaded is tried in main, until its files change."""
+
+    APP = """
+import os
+{crash}
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [("{version} in " + environ["fcgi_host.interpreter"]).encode()]
+"""
+
+    def text(self, version, crash=""):
+        return self.APP.format(version=version, crash=crash)
+
+    def test_the_repaired_code_is_back_in_its_own_interpreter(self):
+        marker = self.path("crashed")
+        self.start_app(text=self.text("v1", crash=(
+            f"if not os.path.exists({marker!r}):\n    open({marker!r}, 'w').close()\n"
+            "    os.abort()\n")))
+        self.host.log.wait_for(r"\[app\.placed\]")
+        self.assertEqual(self.answer(), "v1 in main")
+        self.save("app.py", self.text("v2"))
+        self.host.log.wait_for(r"\[worker\.replaced\]")
+        self.assertEqual(self.answer(), "v2 in one")
+
+    def test_one_that_was_given_up_begins_in_its_own_interpreter_again(self):
+        self.start_app(text=self.text("v1", crash="os.abort()"))
+        self.host.log.wait_for(r"\[app\.failed\]")
+        await_(lambda: self.host.fetch("/").status == 503, "the error page")
+        self.save("app.py", self.text("v2"))
+        self.host.log.wait_for(r"\[worker\.replaced\]")
+        self.assertEqual(self.answer(), "v2 in one")

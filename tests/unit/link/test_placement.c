@@ -78,3 +78,25 @@ Test(placement, a_new_configuration_forgets_all) {
     cr_assert_null(placement_main_reason(s_placement, "a"));
     cr_assert_null(placement_failed_reason(s_placement, "b"));
 }
+
+Test(placement, that_a_crash_moved_it_is_forgotten_when_its_code_changes_a_refusal_is_not) {
+    placement_move_to_main(s_placement, "science", "numpy refuses", NULL);
+    crash("a", false);
+    crash("b", false);
+    placement_forget_guesses(s_placement, "a");
+    cr_assert_null(placement_main_reason(s_placement, "a"));
+    cr_assert_not_null(placement_main_reason(s_placement, "b"));
+    placement_forget_guesses(s_placement, NULL);
+    cr_assert_null(placement_main_reason(s_placement, "b"));
+    cr_assert_str_eq(placement_moved(s_placement, 0), "science");
+    cr_assert_null(placement_moved(s_placement, 1));
+}
+
+Test(placement, a_retry_forgets_the_guess_as_well) {
+    crash("a", false);
+    crash("b", false);
+    placement_retry(s_placement, "a");
+    cr_assert_null(placement_main_reason(s_placement, "a"));
+    placement_retry(s_placement, NULL);
+    cr_assert_null(placement_main_reason(s_placement, "b"));
+}

@@ -40,6 +40,9 @@ static bool look_locked(struct reload_run *run) {
     char first[256] = "", missed[PATH_MAX];
     struct newcomers newcomers = {.set = target->serving};
     reload_target_take_notes_locked(target);
+    for (size_t i = 0; i < target->files.count; i++) {
+        target->are_written[i] = false;
+    }
     size_t changed = file_set_changed(target->serving, first, sizeof first);
     path_filter_walk(target->filter, NULL, add_newcomer, &newcomers);
     if (changed == 0) {

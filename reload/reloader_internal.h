@@ -37,6 +37,7 @@ struct reload_target {
     void *user;
     struct path_filter *filter;
     struct string_list files; /**< owned */
+    bool *are_written; /**< one for each of `files`: since the last look, which a touch is not */
     unsigned debounce_ms, single_ms, startup_timeout_ms, drain_ms;
     bool is_watched;
 

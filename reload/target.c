@@ -33,6 +33,10 @@ static void add_walked(void *ctx, const char *path, bool is_directory) {
 
 /* Copy the WSGI files and put them into the set. @return 0, or -1: ERR_MEMORY */
 static int add_files(struct reload_target *target, const struct string_list *files) {
+    target->are_written = calloc(files->count + 1, sizeof *target->are_written);
+    if (!target->are_written) {
+        return -1;
+    }
     for (size_t i = 0; i < files->count; i++) {
         if (string_list_add(&target->files, strdup(files->items[i])) != 0 ||
             file_set_add(target->serving, files->items[i], NULL, NULL) < 0) {
@@ -81,6 +85,7 @@ void reload_target_free(struct reload_target *target) {
         free(note);
     }
     string_list_clear(&target->files);
+    free(target->are_written);
     path_set_free(target->unread);
     file_set_free(target->serving);
     file_set_free(target->candidate);

@@ -21,6 +21,12 @@ void reload_target_watch_file_locked(struct reload_target *target, const char *p
     watch_one_locked(target, path, false);
 }
 
+static void watch_touch_locked(const struct reload_target *target, size_t file) {
+    if (target->is_watched) {
+        watch_touch(target->reloader->watch, target->files.items[file]);
+    }
+}
+
 static void watch_file(void *ctx, const char *path) {
     watch_one_locked(ctx, path, false);
 }
@@ -36,6 +42,7 @@ void reload_target_watch_locked(struct reload_target *target) {
     target->must_watch_all = false;
     for (size_t i = 0; i < target->files.count; i++) {
         watch_one_locked(target, target->files.items[i], false);
+        watch_touch_locked(target, i);
     }
     file_set_each(target->serving, watch_file, target);
     if (target->candidate) {
@@ -59,6 +66,26 @@ static void mark_many_locked(struct reload_target *target, const char *path) {
     target->dirty_paths = 2;
 }
 
+/** A touch of a WSGI file reloads, as with mod_wsgi and uWSGI. @return whether it is that */
+static bool note_touch_locked(struct reload_target *target, const char *path,
+                              enum watch_news news) {
+    for (size_t i = 0; i < target->files.count; i++) {
+        if (strcmp(target->files.items[i], path) != 0) {
+            continue;
+        }
+        watch_touch_locked(target, i); /* another file may have the name now */
+        target->are_written[i] |= news == WATCH_WRITING;
+        if (news == WATCH_TIMES && !target->are_written[i]) {
+            file_set_touched(target->serving, path);
+            if (target->candidate) {
+                file_set_touched(target->candidate, path);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_event_locked(void *ctx, const char *path, enum watch_news news) {
     struct reloader *reloader = ctx;
     bool is_lost = news == WATCH_FOLDER && path_set_add(reloader->folders, path) < 0;
@@ -72,7 +99,8 @@ static void on_event_locked(void *ctx, const char *path, enum watch_news news) {
         } else if (news == WATCH_FOLDER && reload_target_note_appeared_locked(target, path)) {
             watch_one_locked(target, path, true); /* a package's folder, still empty */
             mark_many_locked(target, path);
-        } else if (concerns_locked(target, path)) {
+        } else if (note_touch_locked(target, path, news) ||
+                   (news == WATCH_FILE && concerns_locked(target, path))) {
             reload_target_mark_dirty_locked(target, path);
         }
     }
@@ -107,6 +135,7 @@ static void look_at_folder(void *ctx, const char *folder) {
     struct folder_look look = {.target = target, .folder = folder};
     for (size_t i = 0; i < target->files.count; i++) {
         look_at_file(&look, target->files.items[i]);
+        watch_touch_locked(target, i);
     }
     file_set_each(target->serving, look_at_file, &look);
     if (target->candidate) {

@@ -28,6 +28,7 @@ struct file {
     struct fingerprint content;
     struct fingerprint place; /* of the resolved path: a switched symbolic link changes it */
     enum extent extent;       /* of `content` */
+    bool is_touched;          /* file_set_touched(), since the last look */
     bool is_uncertain;        /* may be newer than what was read: counts as changed until settled */
     char path[];
 };
@@ -193,6 +194,13 @@ int file_set_add(struct file_set *set, const char *path, const struct timespec *
     return file->extent != EXTENT_NOTHING;
 }
 
+void file_set_touched(struct file_set *set, const char *path) {
+    struct file *file = *find(set, path);
+    if (file) {
+        file->is_touched = true;
+    }
+}
+
 bool file_set_is_uncertain(const struct file_set *set, const char *path) {
     const struct file *file = *find(set, path);
     return file && file->is_uncertain;
@@ -225,17 +233,25 @@ void file_set_each_unread(const struct file_set *set,
     }
 }
 
+static bool has_new_mtime(const struct stat *now, const struct stat *seen) {
+    return now->st_dev == seen->st_dev && now->st_ino == seen->st_ino &&
+           memcmp(&now->st_mtim, &seen->st_mtim, sizeof now->st_mtim) != 0;
+}
+
 static bool is_changed(struct file *file) {
     struct stat now;
     struct fingerprint content = file->content, place = file->place, place_now;
-    bool was_uncertain = file->is_uncertain;
+    bool was_uncertain = file->is_uncertain, was_touched = file->is_touched;
+    file->is_touched = false;
     stat_or_zero(file->path, &now);
+    was_touched = was_touched && has_new_mtime(&now, &file->seen);
     place_now = place_of(file->path);
     if (!was_uncertain && is_same_stat(&now, &file->seen) && is_same(&place_now, &place)) {
         return false;
     }
     refresh(file);
-    return was_uncertain || !is_same(&file->content, &content) || !is_same(&file->place, &place);
+    return was_uncertain || was_touched || !is_same(&file->content, &content) ||
+           !is_same(&file->place, &place);
 }
 
 size_t file_set_changed(struct file_set *set, char *ret_first, size_t size) {

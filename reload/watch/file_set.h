@@ -1,8 +1,8 @@
 /**
  * The files a generation was made from, with what they held: tells whether an edit changed
  * anything.  A file is compared by a fingerprint of its content, not by its times: `touch` changes
- * nothing, and two edits within a second that keep the size are two changes.  A symbolic link on
- * its path that leads elsewhere is a change, too.
+ * nothing (but see file_set_touched()), and two edits within a second that keep the size are two
+ * changes.  A symbolic link on its path that leads elsewhere is a change, too.
  *
  * Only regular files have content: a device, FIFO, socket or folder of that name is never opened.
  *
@@ -40,6 +40,12 @@ void file_set_free(struct file_set *set);
  */
 int file_set_add(struct file_set *set, const char *path, const struct timespec *read_at,
                  struct error *err);
+
+/**
+ * A file's times were set and nothing was written: at the next look it counts as changed when its
+ * time of modification is another one.  Nothing if it is not in the set.
+ */
+void file_set_touched(struct file_set *set, const char *path);
 
 /** Whether the file may have been written after it was read, see file_set_add(). */
 bool file_set_is_uncertain(const struct file_set *set, const char *path);

@@ -15,6 +15,7 @@ enum role {
     ROLE_HIDDEN_STEP, /**< the same behind a link: no path that is wanted begins with its path */
     ROLE_LINK,        /**< a symbolic link that leads to a watched path */
     ROLE_AWAITS,      /**< a watched path ends here: `name` is to appear */
+    ROLE_FILE,        /**< the file itself: its times and that it is being written are told */
     ROLE_TARGET,      /**< of a link that is a watched file: `path` is the link, `name` the file */
 };
 

@@ -19,6 +19,7 @@ static const uint32_t CONTENT =
 static const uint32_t SELF = IN_DELETE_SELF | IN_MOVE_SELF;
 static const uint32_t LINK = IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_DONT_FOLLOW;
 static const uint32_t APPEARS = IN_CREATE | IN_MOVED_TO;
+static const uint32_t TOUCH = IN_ATTRIB | IN_MODIFY;
 static const uint32_t WENT = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATTRIB;
 
 enum { LINKS_MAX = 40 }; /* as the kernel: ELOOP */
@@ -243,6 +244,10 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
     return failed;
 }
 
+void watch_touch(struct watch *watch, const char *path) {
+    add(watch, path, TOUCH, ROLE_FILE, NULL); /* out of watches: those of folders come first */
+}
+
 /* ---- Reading ---- */
 
 struct listener {
@@ -313,7 +318,12 @@ static void tell(struct watch *watch, const struct inotify_event *raw,
         if (place->wd != raw->wd) {
             continue;
         }
-        if (raw->len > 0) {
+        if (place->role == ROLE_FILE) {
+            if (raw->mask & TOUCH) {
+                listener->event(listener->ctx, place->path,
+                                raw->mask & IN_MODIFY ? WATCH_WRITING : WATCH_TIMES);
+            }
+        } else if (raw->len > 0) {
             tell_inside(watch, place, raw, listener);
         } else if (raw->mask & WENT) {
             tell_gone(watch, place, listener);

@@ -41,12 +41,17 @@ int watch_fd(const struct watch *watch);
  */
 int watch_path(struct watch *watch, const char *path, bool is_directory, struct error *err);
 
+/** Tell of WATCH_TIMES and WATCH_WRITING of the file that has this name now. */
+void watch_touch(struct watch *watch, const char *path);
+
 enum watch_news {
     WATCH_FILE,   /**< something happened to this file */
     WATCH_FOLDER, /**< a folder or link of this path came or went: what is there, or below, must be
                        watched anew; all other paths are as they were */
     WATCH_ALL,    /**< a folder or link that leads to watched paths came or went (`path`), or events
                        were lost (`path` is NULL): every path must be watched anew */
+    WATCH_TIMES,  /**< of watch_touch(): times were set, or the mode, or the number of links */
+    WATCH_WRITING, /**< of watch_touch(): something is being written */
 };
 
 /**

@@ -124,10 +124,11 @@ class WaysOfSaving(Reload):
             self.wait_switched(count)
             self.assertEqual(self.version(), version)
 
-    def test_touch_and_an_edit_that_changes_nothing_do_not_reload(self):
-        self.start_app(keys="")
-        os.utime(self.app)
-        self.save(app("v1"))
+    def test_touch_of_other_files_and_an_edit_that_changes_nothing_do_not_reload(self):
+        module = self.write("module.py", "")
+        self.start_app("import module\n" + app("v1"))
+        os.utime(module)
+        self.save("import module\n" + app("v1"))
         other = self.write("marker.txt", "")
         os.utime(other)
         self.save(app("v2"))  # the next real edit is the first that is detected

@@ -1,6 +1,8 @@
 """What reloads an application, and when: events in watched folders."""
 
 import os
+import pathlib
+import subprocess
 import time
 
 from support.host import HostTestCase, needs_recycling
@@ -114,3 +116,27 @@ def application(environ, start_response):
         self.save("app.py", self.text("v2"))
         self.host.log.wait_for(r"\[worker\.replaced\]")
         self.assertEqual(self.answer(), "v2 in one")
+
+
+@needs_recycling
+class Touch(Events):
+    def test_touch_of_the_wsgi_file_reloads_it(self):
+        self.start_app()
+        subprocess.run(["touch", self.app], check=True)
+        line = self.host.log.wait_for(r"\[reload\.detected\]")
+        self.assertIn(self.app, line)
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        pathlib.Path(self.app).touch()
+        self.host.log.wait_for(r"\[reload\.switched\]", 2)
+
+    def test_nothing_else_that_leaves_the_content_does(self):
+        self.start_app()
+        subprocess.run(["touch", os.path.join(self.at, "helper.py")], check=True)
+        os.chmod(self.app, 0o600)
+        self.save("app.py", APP.format(version="v1"))
+        with open(self.app, "r+") as f:
+            f.write(APP.format(version="v1"))
+        self.save("helper.py", "VERSION = 'v2'\n")
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v1v2")
+        self.assertEqual(self.detected(), 1)

@@ -169,11 +169,37 @@ Test(reloader, a_broken_edit_keeps_the_old_code_and_the_repair_is_picked_up) {
     cr_expect_eq(s_steps[RELOAD_STEP_KEPT], 1);
 }
 
-Test(reloader, touching_a_file_or_saving_it_unchanged_reloads_nothing) {
-    utimensat(AT_FDCWD, s_file, NULL, 0);
+Test(reloader, touching_a_module_or_saving_a_file_unchanged_reloads_nothing) {
+    char module[400];
+    snprintf(module, sizeof module, "%s/module.py", s_base);
+    FILE *file = fopen(module, "w");
+    cr_assert(file);
+    fclose(file);
+    struct stat info;
+    struct timespec now;
+    do { /* until what is read now is known to be what was written */
+        cr_assert_eq(stat(module, &info), 0);
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (now.tv_sec < info.st_ctim.tv_sec ||
+             (now.tv_sec == info.st_ctim.tv_sec && now.tv_nsec <= info.st_ctim.tv_nsec));
+    reload_target_note_file(s_target, module);
     save("def name(): return 'one'");
-    await_step(RELOAD_STEP_UNCHANGED, 1);
+    await_step(RELOAD_STEP_UNCHANGED, 1); /* and the note has been taken */
+    utimensat(AT_FDCWD, module, NULL, 0);
+    save("def name(): return 'one'");
+    await_step(RELOAD_STEP_UNCHANGED, 2);
     cr_expect_eq(s_steps[RELOAD_STEP_DETECTED], 0);
+}
+
+Test(reloader, touching_the_wsgi_file_reloads_it) {
+    save("def name(): return 'two'"); /* another inode has the name from now on */
+    await_step(RELOAD_STEP_RETIRED, 1);
+    utimensat(AT_FDCWD, s_file, NULL, 0);
+    await_step(RELOAD_STEP_SWITCHED, 2);
+    const struct timespec given[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+    await_step(RELOAD_STEP_RETIRED, 2);
+    utimensat(AT_FDCWD, s_file, given, 0);
+    await_step(RELOAD_STEP_SWITCHED, 3);
 }
 
 Test(reloader, a_file_that_appears_under_a_watch_pattern_reloads) {

@@ -37,6 +37,23 @@ Test(file_set, touch_and_rewriting_the_same_content_change_nothing) {
     file_set_free(set);
 }
 
+Test(file_set, a_touch_counts_where_it_is_told_of) {
+    struct file_set *set = file_set_new(NULL);
+    const struct timespec given[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+    file_set_add(set, s_path, NULL, NULL);
+    utimensat(AT_FDCWD, s_path, given, 0);
+    file_set_touched(set, s_path);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 1);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    chmod(s_path, 0640);
+    file_set_touched(set, s_path);
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    save(s_path, "one"); /* the time is another, but nobody tells of a touch */
+    cr_expect_eq(file_set_changed(set, NULL, 0), 0);
+    file_set_touched(set, "/no/such/file");
+    file_set_free(set);
+}
+
 Test(file_set, edits_of_one_size_and_one_mtime_both_count) {
     struct file_set *set = file_set_new(NULL);
     struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};

@@ -1,6 +1,7 @@
 #include "reload/watch/watch.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,18 +34,20 @@ static void setup(void) {
 
 struct seen {
     char paths[4096];
-    bool has_structure;
+    bool has_structure, has_times, has_writing;
 };
 
 static void note(void *ctx, const char *path, enum watch_news news) {
     struct seen *seen = ctx;
     size_t used = strlen(seen->paths);
     snprintf(seen->paths + used, sizeof seen->paths - used, "%s\n", path ? path : "overflow");
-    seen->has_structure |= news != WATCH_FILE;
+    seen->has_structure |= news == WATCH_FOLDER || news == WATCH_ALL;
+    seen->has_times |= news == WATCH_TIMES;
+    seen->has_writing |= news == WATCH_WRITING;
 }
 
 static struct seen take(struct watch *watch) {
-    struct seen seen = {"", false};
+    struct seen seen = {.paths = ""};
     struct pollfd waiting = {.fd = watch_fd(watch), .events = POLLIN};
     poll(&waiting, 1, 1000);
     watch_read(watch, note, &seen);
@@ -61,6 +64,21 @@ Test(watch, tells_of_rename_over_and_of_truncate_and_write) {
     cr_expect(strstr(take(watch).paths, "/app/a.py\n"));
     save(below("app/a.py"), "3");
     cr_expect(strstr(take(watch).paths, "/app/a.py\n"));
+    watch_free(watch);
+}
+
+Test(watch, tells_of_a_touch_and_of_writing_where_it_is_asked_to) {
+    struct watch *watch = watch_new(NULL);
+    const struct timespec given[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+    cr_assert_eq(watch_path(watch, below("app/a.py"), false, NULL), 0);
+    watch_touch(watch, below("app/a.py"));
+    utimensat(AT_FDCWD, below("app/a.py"), given, 0);
+    struct seen seen = take(watch);
+    cr_expect(strstr(seen.paths, "/app/a.py\n"));
+    cr_expect(seen.has_times && !seen.has_structure && !seen.has_writing);
+    save(below("app/a.py"), "1");
+    seen = take(watch);
+    cr_expect(seen.has_writing && !seen.has_structure && !seen.has_times);
     watch_free(watch);
 }
 

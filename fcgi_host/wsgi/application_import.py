@@ -10,6 +10,7 @@ import _frozen_importlib_external
 import os
 import sys
 import time
+import zipimport
 
 import fcgi_host
 
@@ -121,9 +122,16 @@ _hook = FileFinder.path_hook(
 )
 
 
+def _archive_finder_for(path):
+    """A path hook: what is imported from a zip file is read from that file."""
+    finder = zipimport.zipimporter(path)
+    fcgi_host._reads(finder.archive)
+    return finder
+
+
 def install():
-    """From now on modules outside of the standard library are found by _finder_for()."""
-    sys.path_hooks.insert(0, _finder_for)
+    """From now on modules outside of the standard library are found by these path hooks."""
+    sys.path_hooks[:0] = (_finder_for, _archive_finder_for)
     for path in list(sys.path_importer_cache):
         if not _is_standard(path):
             del sys.path_importer_cache[path]

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import time
+import zipfile
 
 from support.host import HostTestCase, needs_recycling
 from support.waiting import await_
@@ -140,3 +141,26 @@ class Touch(Events):
         self.host.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.answer(), "v1v2")
         self.assertEqual(self.detected(), 1)
+
+
+@needs_recycling
+class Archives(Events):
+    def zip(self, version):
+        path = os.path.join(self.at, "lib.zip")
+        with zipfile.ZipFile(path + ".new~", "w") as archive:
+            archive.writestr("zipped.py", f"VERSION = {version!r}\n")
+        os.replace(path + ".new~", path)
+        return path
+
+    def test_a_zip_file_on_python_path_is_watched(self):
+        self.at = os.path.join(self.folder, self._testMethodName)
+        os.makedirs(self.at)
+        self.start_app(f"python_path = {self.zip('v1')}",
+                       text="import zipped\n" + APP.format(version="").replace(
+                           "VERSION +", "zipped.VERSION +"))
+        self.assertEqual(self.answer(), "v1v1")
+        self.zip("v2")
+        line = self.host.log.wait_for(r"\[reload\.detected\]")
+        self.assertIn("lib.zip", line)
+        self.host.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "v2v1")

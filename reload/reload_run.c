@@ -201,6 +201,10 @@ static void decide(struct reload_run *run, struct generation *next) {
         pool_discard(next);
         keep(run);
         break;
+    case DECISION_REFUSE:
+        pool_discard(next);
+        reload_run_tell(run, RELOAD_STEP_REFUSED, 0, &run->err);
+        break;
     case DECISION_REPLACE_WORKER:
         pool_discard(next);
         replace_worker(run);

@@ -42,6 +42,7 @@ enum reload_step {
     RELOAD_STEP_DETECTED,
     RELOAD_STEP_SWITCHED, /**< `total_ms` from the first change */
     RELOAD_STEP_KEPT,     /**< `err` says why; the old generation serves on */
+    RELOAD_STEP_REFUSED,  /**< `err` says why; nothing is to be served until the next reload */
     RELOAD_STEP_REPLACED, /**< a worker replacement was asked for; `err` says why */
     RELOAD_STEP_DRAINED,
     RELOAD_STEP_RETIRED,
@@ -55,6 +56,7 @@ enum reload_step {
 enum reload_decision {
     DECISION_SWITCH,         /**< the new generation serves from now on */
     DECISION_KEEP,           /**< the old one serves on; the next edit tries again */
+    DECISION_REFUSE,         /**< the new one must not serve, and the old one is not to */
     DECISION_REPLACE_WORKER, /**< a new worker process is needed */
 };
 

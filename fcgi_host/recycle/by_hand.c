@@ -35,7 +35,7 @@ static void finish_share(struct reload_share *share) {
 /** One of those counted in `left` has its result. @param why  NULL: nothing to say */
 static void note_result(struct reload_share *share, enum reload_step step, const char *why) {
     pthread_mutex_lock(&share->lock);
-    share->is_kept |= step == RELOAD_STEP_KEPT;
+    share->is_kept |= step == RELOAD_STEP_KEPT || step == RELOAD_STEP_REFUSED;
     share->needs_worker |= step == RELOAD_STEP_REPLACED;
     if (why && !share->why[0]) {
         snprintf(share->why, sizeof share->why, "%.1023s", why);

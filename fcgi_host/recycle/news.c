@@ -56,6 +56,19 @@ static void note_kept(struct recyclable *recyclable, struct application *applica
              event->err->text);
 }
 
+void recycle_refuse(struct recyclable *recyclable, const struct error *err) {
+    struct error failure;
+    error_set(&failure, ERR_FAILED, "%s", err->text); /* the code of a 503 */
+    for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
+        struct application *application = recycle_application(recyclable, i);
+        const struct log_about about = {.app = application->config->name};
+        application_set_failure(application, &failure);
+        pool_app_set_failed(application->pool_app, &failure);
+        log_line(LOG_ERROR, "stale.refused", &about,
+                 "on_stale = refuse: status 503 until the next edit or reload: %s", err->text);
+    }
+}
+
 /** The worker is to be replaced. */
 static void note_replaced(struct recyclable *recyclable, struct application *application,
                           const struct reload_event *event, const struct log_about *about) {
@@ -85,6 +98,9 @@ static void note_step(struct recyclable *recyclable, struct application *applica
         break;
     case RELOAD_STEP_KEPT:
         note_kept(recyclable, application, event, &about);
+        break;
+    case RELOAD_STEP_REFUSED:
+        note_last(recyclable, application, RELOAD_OUTCOME_KEPT, event);
         break;
     case RELOAD_STEP_REPLACED:
         note_replaced(recyclable, application, event, &about);
@@ -120,6 +136,9 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
     }
     if (event->step == RELOAD_STEP_RETIRED) {
         atomic_store(&recycle->rss_bytes, memory_resident_bytes());
+    }
+    if (event->step == RELOAD_STEP_REFUSED) {
+        recycle_refuse(recyclable, event->err);
     }
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         note_step(recyclable, recycle_application(recyclable, i), event);

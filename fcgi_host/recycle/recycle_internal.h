@@ -81,6 +81,10 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
 /** reloader_hooks.event */
 void recycle_on_event(void *ctx, struct reload_target *target, const struct reload_event *event);
 
+/** on_stale = refuse: from now on an interpreter's requests are answered with 503, until a reload
+ *  succeeds. @param err  why */
+void recycle_refuse(struct recyclable *recyclable, const struct error *err);
+
 /* ---- stale_state.c: the check for stale extension state; each attaches by pool_run() ---- */
 
 void recycle_check_before_load(struct recyclable *recyclable, struct generation *serving);
@@ -93,6 +97,8 @@ int recycle_check_loaded(struct recyclable *recyclable, struct generation *servi
 int recycle_check_ended(struct recyclable *recyclable, struct generation *next, struct error *err);
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
                             struct error *err);
+/** Whether what a check says forbids to serve, instead of asking for a worker. */
+bool recycle_refuses_stale(const struct recyclable *recyclable, const struct error *err);
 /**
  * Keep a check's result for the strategy and the status.
  * @param report  taken over

@@ -95,7 +95,7 @@ void recycle_keep_report(struct recyclable *recyclable, struct stale_report *rep
 
 /**
  * Log a report, keep it, and apply on_stale.
- * @return 0 go on, or -1 with ERR_FAILED: the worker must be replaced
+ * @return 0 go on, or -1 with ERR_FAILED: replace or refuse
  */
 static int judge_report(struct recyclable *recyclable, struct stale_report *report,
                         uint64_t generation, struct error *err) {
@@ -115,6 +115,10 @@ static int judge_report(struct recyclable *recyclable, struct stale_report *repo
         return error_set(err, ERR_FAILED, "%s", worst);
     }
     return 0;
+}
+
+bool recycle_refuses_stale(const struct recyclable *recyclable, const struct error *err) {
+    return err->code == ERR_FAILED && first_config(recyclable)->on_stale == ON_STALE_REFUSE;
 }
 
 /** A check that could not be made is no verdict: the worker is replaced instead. */
@@ -193,6 +197,15 @@ int recycle_check_after_end(struct recyclable *recyclable, struct generation *se
         /* `serving` is being retired, too: the check after its end looks at its successor. */
         return 0;
     }
-    return failed ? note_unknown(recyclable, err)
-                  : judge_report(recyclable, question.report, generation_number(serving), err);
+    if (failed) {
+        return note_unknown(recyclable, err);
+    }
+    if (judge_report(recyclable, question.report, generation_number(serving), err) == 0) {
+        return 0;
+    }
+    if (recycle_refuses_stale(recyclable, err)) {
+        recycle_refuse(recyclable, err);
+        return 0; /* the gate may open: nothing is let in */
+    }
+    return -1;
 }

@@ -189,11 +189,12 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
         return DECISION_KEEP;
     }
     struct generation *serving = pool_current(recyclable->interpreter);
-    if (recyclable->check && recycle_check_loaded(recyclable, serving, next, err) != 0) {
-        return DECISION_REPLACE_WORKER;
+    int outcome = recyclable->check ? recycle_check_loaded(recyclable, serving, next, err) : 0;
+    if (outcome == 0 && recyclable->check && !serving) {
+        outcome = recycle_check_ended(recyclable, next, err);
     }
-    if (recyclable->check && !serving && recycle_check_ended(recyclable, next, err) != 0) {
-        return DECISION_REPLACE_WORKER;
+    if (outcome != 0) {
+        return recycle_refuses_stale(recyclable, err) ? DECISION_REFUSE : DECISION_REPLACE_WORKER;
     }
     return DECISION_SWITCH;
 }

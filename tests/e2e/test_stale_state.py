@@ -97,19 +97,39 @@ class StaleState(HostTestCase):
 class BuiltIn(HostTestCase):
     """Extensions that are built into CPython have their variables in its own image."""
 
+    APP = """
+        import ctypes
+
+        class Held:
+            pass
+
+        def application(environ, start_response):
+            hook = ctypes.c_void_p.in_dll(ctypes.pythonapi, "PyOS_InputHook")
+            hook.value = id(Held)
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"done"]
+        """
+
+    def test_with_on_stale_refuse_it_is_answered_with_503_until_the_next_edit(self):
+        app = self.write("app.py", self.APP)
+        host = self.start_host("-c", self.config(f"[app one]\nfile = {app}\non_stale = refuse\n"))
+        await_(lambda: host.fetch("/").body == b"done", "the first answer")
+        before = host.children()
+
+        def edit():
+            with open(app, "a") as f:
+                f.write("# changed\n")
+        edit()
+        host.log.wait_for(r"\[stale\.refused\]")
+        answer = host.fetch("/")
+        self.assertEqual(answer.status, 503)
+        self.assertEqual(host.children(), before)
+        edit()
+        host.log.wait_for(r"\[worker\.replaced\]")
+        self.assertEqual(host.fetch("/").body, b"done")
+
     def test_a_variable_of_cpython_s_that_a_request_has_filled_is_found(self):
-        app = self.write("app.py", """
-            import ctypes
-
-            class Held:
-                pass
-
-            def application(environ, start_response):
-                hook = ctypes.c_void_p.in_dll(ctypes.pythonapi, "PyOS_InputHook")
-                hook.value = id(Held)
-                start_response("200 OK", [("Content-Type", "text/plain")])
-                return [b"done"]
-            """)
+        app = self.write("app.py", self.APP)
         host = self.start_host(app)
         await_(lambda: host.fetch("/").body == b"done", "the first answer")
         with open(app, "a") as f:

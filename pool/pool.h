@@ -262,6 +262,7 @@ enum generation_state generation_state(const struct generation *generation);
 struct pool_interpreter *generation_interpreter(const struct generation *generation);
 /** What the load hook returned for an application in this generation; NULL: not loaded. */
 void *generation_loaded(const struct generation *generation, const struct pool_app *app);
+/** How long it took to load, without what other threads of the process computed meanwhile. */
 double generation_load_ms(const struct generation *generation);
 /**
  * The extension modules that refused to be loaded into this generation (main_first.h), in the

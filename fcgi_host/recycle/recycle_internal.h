@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -20,7 +21,10 @@
 struct stale_check;
 struct stale_report;
 
-enum { RECYCLE_WHY_BYTES = 512 };
+enum {
+    RECYCLE_WHY_BYTES = 512,
+    RECYCLE_TOLD_MAX = 64, /**< findings known to have been logged: further ones are logged again */
+};
 
 /** One named interpreter. */
 struct recyclable {
@@ -39,6 +43,8 @@ struct recyclable {
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
     struct stale_report *report;          /**< @lock; of the last check; NULL: there was none */
+    uint64_t told[RECYCLE_TOLD_MAX];      /**< @lock; hashes of the findings that were logged */
+    unsigned told_count;                  /**< @lock */
 };
 
 struct recycle {

@@ -37,21 +37,48 @@ static const struct app_config *first_config(const struct recyclable *recyclable
 
 /* ---- Verdicts ---- */
 
-static void log_findings(const struct stale_report *report, const struct log_about *about) {
+/** FNV-1a, 64 bits. */
+static uint64_t hash_of(const char *text) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/** Log a finding, as a warning only the first time: it is there after every reload. */
+static void log_found(struct recyclable *recyclable, const struct log_about *about,
+                      const char *text) {
+    uint64_t hash = hash_of(text);
+    bool is_told = false;
+    pthread_mutex_lock(&recyclable->lock);
+    for (unsigned i = 0; i < recyclable->told_count && !is_told; i++) {
+        is_told = recyclable->told[i] == hash;
+    }
+    if (!is_told && recyclable->told_count < RECYCLE_TOLD_MAX) {
+        recyclable->told[recyclable->told_count++] = hash;
+    }
+    pthread_mutex_unlock(&recyclable->lock);
+    log_line(is_told ? LOG_DEBUG : LOG_WARN, "stale.found", about, "%s", text);
+}
+
+static void log_findings(struct recyclable *recyclable, const struct stale_report *report,
+                         const struct log_about *about) {
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct stale_finding *finding = &report->findings[i];
-        char place[64] = "";
+        char place[64] = "", text[1024];
         if (finding->is_note || finding->verdict == VERDICT_CLEAN) {
             continue;
         }
         if (finding->image[0]) {
             snprintf(place, sizeof place, "+0x%llx", (unsigned long long)finding->offset);
         }
-        log_line(LOG_WARN, "stale.found", about, "%s: %s (%s%s) holds %s of %s, %s: %s",
+        snprintf(text, sizeof text, "%s: %s (%s%s) holds %s of %s, %s: %s",
                  finding->module[0] ? finding->module : "no module's variable", finding->symbol,
                  finding->image[0] ? finding->image : "a Python object", place, finding->holds,
                  finding->owner, finding->is_borrowed ? "borrowed" : "owned",
                  stale_verdict_name(finding->verdict));
+        log_found(recyclable, about, text);
     }
 }
 
@@ -103,9 +130,9 @@ static int judge_report(struct recyclable *recyclable, struct stale_report *repo
     const struct log_about about = {.app = config->name, .generation = generation};
     char worst[256];
     bool is_bad = name_worst(report, worst, sizeof worst);
-    log_findings(report, &about);
+    log_findings(recyclable, report, &about);
     if (is_bad) {
-        log_line(LOG_WARN, "stale.found", &about, "%s (%.1f ms)", worst, report->took_ms);
+        log_found(recyclable, &about, worst);
     } else {
         log_line(LOG_INFO, "stale.clean", &about, "%zu extensions, %.1f ms",
                  report->extension_count, report->took_ms);

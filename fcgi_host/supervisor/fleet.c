@@ -72,6 +72,31 @@ static void on_slow_left(const struct fleet *fleet, struct process *process) {
     }
 }
 
+/** Log how long the start has taken, once every worker has loaded. */
+static void announce_ready(struct fleet *fleet) {
+    const struct seats *seats = fleet->seats;
+    size_t failed = 0;
+    if (!fleet->started_ms || seats->count < seats->config->workers) {
+        return;
+    }
+    for (unsigned i = 0; i < seats->count; i++) {
+        const struct process *process = seats->items[i].current;
+        if (!process || !process->is_loaded || process->is_refused) {
+            return;
+        }
+        failed = process->failed.count > failed ? process->failed.count : failed;
+    }
+    char rest[64] = "";
+    if (failed > 0) {
+        snprintf(rest, sizeof rest, "; %zu did not load", failed);
+    }
+    size_t count = seats->config->app_count;
+    size_t loaded = count > failed ? count - failed : 0;
+    log_line(LOG_INFO, "host.ready", NULL, "%zu application%s in %.1f s%s", loaded,
+             loaded == 1 ? "" : "s", (double)(loop_now_ms() - fleet->started_ms) / 1000, rest);
+    fleet->started_ms = 0;
+}
+
 /** A worker has nothing left to load. */
 static void on_loaded(struct fleet *fleet, struct process *process) {
     struct seat *seat = process->seat;
@@ -96,6 +121,7 @@ static void on_loaded(struct fleet *fleet, struct process *process) {
             replace_refused(fleet);
         }
     }
+    announce_ready(fleet);
 }
 
 static void replace_as_asked(struct fleet *fleet, struct process *process,
@@ -279,6 +305,7 @@ void fleet_free(struct fleet *fleet) {
 void fleet_start(struct fleet *fleet) {
     /* The others follow when the first has loaded, and need not find out again what it has. */
     fleet->seats->count = 1;
+    fleet->started_ms = loop_now_ms();
     seat_fill(&fleet->seats->items[0]);
 }
 

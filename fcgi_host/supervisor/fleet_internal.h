@@ -19,6 +19,7 @@ struct fleet {
     struct liveness *liveness;
     struct config *owned_config; /**< the one in effect when it was read again, to be freed */
     struct fleet_last last;
+    uint64_t started_ms; /**< fleet_start(), CLOCK_MONOTONIC; 0: everything has loaded once */
     uint64_t stop_at_ms; /**< once stopping: CLOCK_MONOTONIC */
     struct loop_timer stop_deadline;
 };

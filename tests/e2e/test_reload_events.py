@@ -164,3 +164,13 @@ class Archives(Events):
         self.assertIn("lib.zip", line)
         self.host.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.answer(), "v2v1")
+
+
+class Ready(Events):
+    def test_the_host_says_when_everything_has_loaded(self):
+        self.start_app("[app two]\nfile = {}\nmount = /two\n[app bad]\nfile = {}\nmount = /bad".format(
+            self.write("two.py", APP.format(version="2").replace("helper", "string").replace(
+                "string.VERSION", "''")),
+            self.write("bad.py", "import no_such_module\n")))
+        line = self.host.log.wait_for(r"\[host\.ready\]")
+        self.assertRegex(line, r"2 applications in \d+\.\d s; 1 did not load")

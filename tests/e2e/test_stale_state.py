@@ -92,6 +92,15 @@ class StaleState(HostTestCase):
         self.assertEqual(self.answer(), "v2 False")
         self.host.log.wait_for(r"\[stale\.found\] lazy_class: template_class ")
 
+    def test_the_same_finding_is_written_once(self):
+        self.start_app("lazy_class", keys="reload = interpreter\non_stale = warn")
+        for i in range(2, 6):
+            self.save(f"v{i}")
+            self.host.log.wait_for(r"\[reload\.retired\]", i - 1)
+        lines = [line.partition("[stale.found]")[2] for line in self.host.log.find(r"stale\.found")]
+        self.assertTrue(lines)
+        self.assertEqual(len(lines), len(set(lines)), lines)
+
 
 @needs_recycling
 class BuiltIn(HostTestCase):

@@ -169,7 +169,10 @@ static int build_next(struct reload_run *run, struct generation **ret_next) {
 
 /* run->err says why. */
 static void replace_worker(struct reload_run *run) {
-    run->hooks->replace(run->hooks->ctx, run->target, false, run->cause, run->err.text);
+    if (run->is_gated) { /* what waits is for the next worker */
+        pool_bar(run->target->interpreter);
+    }
+    run->hooks->replace(run->hooks->ctx, run->target, run->is_gated, run->cause, run->err.text);
     reload_run_tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
 }
 
@@ -239,13 +242,16 @@ static void build_and_switch(struct reload_run *run, bool is_restart) {
 
 /** The old generation first ends: what it holds of the system (a port, a lock) is free then. */
 static void restart_in_process(struct reload_run *run) {
+    run->is_gated = true;
     pool_gate_close(run->target->interpreter);
     if (reload_end_serving(run)) {
         build_and_switch(run, true);
     } else {
         replace_worker(run);
     }
-    pool_gate_open(run->target->interpreter);
+    if (run->last.step != RELOAD_STEP_REPLACED) {
+        pool_gate_open(run->target->interpreter);
+    }
 }
 
 /* ---- The thread ---- */

@@ -139,6 +139,7 @@ struct reload_run {
     const struct reloader_hooks *hooks;
     char cause[512];
     bool is_forced, has_changes;
+    bool is_gated;           /**< STRATEGY_RESTART: the gate is closed, nothing serves */
     struct file_set *before; /**< until it is decided: what the generation before was made from */
     uint64_t first_event_ns;
     struct reload_event last; /**< waiters are told this one */

@@ -69,22 +69,6 @@ void recycle_refuse(struct recyclable *recyclable, const struct error *err) {
     }
 }
 
-/** The worker is to be replaced. */
-static void note_replaced(struct recyclable *recyclable, struct application *application,
-                          const struct reload_event *event, const struct log_about *about) {
-    note_last(recyclable, application, RELOAD_OUTCOME_REPLACED, event);
-    if (application->config->reload == RELOAD_MODE_RESTART &&
-        !pool_current(recyclable->interpreter)) {
-        /* The old generation has ended: what waits would hold up the worker's own end. */
-        struct error err;
-        error_set(&err, ERR_FAILED, "%s", event->err->text);
-        application_set_failure(application, &err);
-        pool_app_set_failed(application->pool_app, &err);
-    }
-    log_line(LOG_INFO, "reload.worker", about, "%s; a new worker is needed: %s", event->cause,
-             event->err->text);
-}
-
 static void note_step(struct recyclable *recyclable, struct application *application,
                       const struct reload_event *event) {
     const struct log_about about = {.app = application->config->name,
@@ -103,7 +87,9 @@ static void note_step(struct recyclable *recyclable, struct application *applica
         note_last(recyclable, application, RELOAD_OUTCOME_KEPT, event);
         break;
     case RELOAD_STEP_REPLACED:
-        note_replaced(recyclable, application, event, &about);
+        note_last(recyclable, application, RELOAD_OUTCOME_REPLACED, event);
+        log_line(LOG_INFO, "reload.worker", &about, "%s; a new worker is needed: %s", event->cause,
+                 event->err->text);
         break;
     case RELOAD_STEP_DRAINED:
         log_line(LOG_INFO, "reload.drained", &about, "its last request has ended");

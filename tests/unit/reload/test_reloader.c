@@ -372,3 +372,15 @@ Test(reloader, a_request_to_a_target_that_goes_is_answered) {
     reloader_remove(s_reloader, target);
     cr_expect_eq(told, RELOAD_STEP_KEPT);
 }
+
+Test(reloader, where_restart_needs_a_new_worker_what_waits_is_barred_for_it) {
+    s_strategy = STRATEGY_RESTART;
+    s_decision = DECISION_REPLACE_WORKER;
+    save("def name(): return 'two'");
+    await_step(RELOAD_STEP_REPLACED, 1);
+    struct fixture_job job;
+    fixture_job_init(&job, "name");
+    cr_assert_eq(pool_submit(s_app, &job.job, NULL), 0);
+    cr_expect_eq(pool_take_waiting(s_pool, true), &job.job);
+    cr_expect_eq(s_replacements, 1);
+}

@@ -34,7 +34,8 @@ enum channel_type {
     CHANNEL_LOADED,     /**< everything has loaded or failed */
     CHANNEL_STOPPED,    /**< it begins no request any more, but those that wait for it alone */
     CHANNEL_PONG,       /**< the answer to CHANNEL_PING */
-    /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "": none
+    /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "":
+     * none
      */
     CHANNEL_REPLACE_ME,
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */

@@ -10,6 +10,7 @@
 
 struct balance;
 struct config;
+struct lifeline;
 struct placement;
 struct scoreboard;
 struct slowdown;
@@ -29,9 +30,10 @@ struct worker_start {
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;
-    int last_words_fd;       /**< a memory file for faulthandler's text */
-    bool is_one_of_many;     /**< wsgi.multiprocess */
-    struct balance *balance; /**< NULL: no other worker to share connections with */
+    int last_words_fd;         /**< a memory file for faulthandler's text */
+    struct lifeline *lifeline; /**< NULL: none could be made */
+    bool is_one_of_many;       /**< wsgi.multiprocess */
+    struct balance *balance;   /**< NULL: no other worker to share connections with */
     int balance_member;
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/lifeline.h"
 
 enum {
     /** What a worker may take on top of the deadlines that it keeps itself. */
@@ -30,6 +31,7 @@ struct seats *seats_new(const struct seats_options *options, const struct config
         seats_free(seats);
         return NULL;
     }
+    seats->lifeline = lifeline_new(NULL);
     seats->options = *options;
     seats->config = config;
     for (unsigned i = 0; i < CONFIG_MAX_WORKERS; i++) {
@@ -139,6 +141,7 @@ struct process *seat_launch(struct seat *seat, const struct config *config, cons
         .config = config,
         .placement = seats->placement,
         .slowdown = seats->slowdown,
+        .lifeline = seats->lifeline,
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
         .is_one_of_many = config->workers > 1,

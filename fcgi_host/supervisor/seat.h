@@ -54,6 +54,8 @@ struct seats {
     const struct config *config; /**< in effect */
     struct placement *placement;
     struct slowdown *slowdown;
+    struct lifeline
+        *lifeline; /**< NULL: workers learn of this process's end by the kernel's SIGKILL */
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
     bool is_closed;          /**< the host stops: no worker is started any more */
     bool has_served;

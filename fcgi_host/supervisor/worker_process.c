@@ -26,6 +26,7 @@ static void be_worker(const struct process_start *start, struct process *process
         .config = start->config,
         .placement = start->placement,
         .slowdown = start->slowdown,
+        .lifeline = start->lifeline,
         .opens_log = start->is_candidate,
         .listen_fd = start->listen_fd,
         .channel_fd = channel_fd,

@@ -56,7 +56,8 @@ struct process_start {
     const struct config *config;
     const struct placement *placement;
     struct slowdown *slowdown;
-    bool is_candidate; /**< `config` is not in effect yet */
+    struct lifeline *lifeline; /**< NULL: none */
+    bool is_candidate;         /**< `config` is not in effect yet */
     int listen_fd;
     bool is_one_of_many;     /**< wsgi.multiprocess */
     struct balance *balance; /**< NULL: none */

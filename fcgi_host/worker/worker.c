@@ -207,7 +207,7 @@ static int set_up(struct worker *worker, struct error *err) {
     if (worker->start->opens_log && log_open(config->log, config->log_level, err)) {
         return -1;
     }
-    orphan_start(worker->start->listen_fd);
+    orphan_start(worker->start->listen_fd, worker->start->lifeline);
     if (stopping_init(&worker->stopping, &worker->supervisor, err)) {
         return -1;
     }

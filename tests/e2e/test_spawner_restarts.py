@@ -7,7 +7,7 @@ import signal
 import unittest
 
 from support import servers
-from support.host import APPS, PROGRAM, PYTHON, HostTestCase, needs_program
+from support.host import APPS, PROGRAM, PYTHON, HostTestCase, children_of, needs_program
 from support.load import Load
 from support.waiting import await_
 
@@ -64,6 +64,35 @@ class Lighttpd(Restarts):
     def test_a_graceful_restart_loses_nothing(self):
         self.start()
         self.assertEqual(self.restart_under_load(signal.SIGUSR1), [])
+
+
+    def is_served(self):
+        try:
+            return self.fetch() == 200
+        except OSError:
+            return False
+
+    def is_spawned_again(self):
+        """Kill the host that lighttpd has spawned; whether lighttpd spawns another one."""
+        self.server_folder = self.path("server")
+        os.makedirs(self.server_folder)
+        self.start()
+        await_(self.is_served, "an answer")
+        spawned = set(children_of(self.server.process.pid)) & set(processes_of(self.program))
+        for pid in spawned:
+            os.kill(pid, signal.SIGKILL)
+        await_(lambda: not spawned & set(processes_of(self.program)), "its end")
+        # It tries the socket of the dead host again and again if it found somebody listening there.
+        await_(lambda: self.is_served() or "re-enabled" in self.server.log_text, "an answer or none")
+        is_served = self.is_served()
+        self.server.stop()
+        return is_served
+
+    def test_a_host_that_is_killed_is_spawned_again(self):
+        # lighttpd looks whether the socket is in use as soon as the host has died: where processors
+        # are scarce, it may look before a worker could let go of the socket.
+        again = [self.is_spawned_again() for _ in range(5)]
+        self.assertGreaterEqual(sum(again), 3, again)
 
 
 @needs_program("apache2")

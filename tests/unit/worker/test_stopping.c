@@ -28,7 +28,7 @@ static void set_up(void) {
     s_listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     cr_assert_eq(bind(s_listen_fd, (const void *)&address, sizeof address.sun_family), 0);
     cr_assert_eq(listen(s_listen_fd, 8), 0);
-    orphan_start(s_listen_fd);
+    orphan_start(s_listen_fd, NULL);
     cr_assert_eq(stopping_init(&s_stopping, &s_supervisor, &err), 0);
 }
 TestSuite(stopping, .init = set_up, .timeout = 60);

@@ -127,6 +127,10 @@ static PyObject *exception_class(struct wsgi_state *state, PyObject *name) {
     static const char *const qualified[] = {"fcgi_host.RequestTimeout", "fcgi_host.ClientGone"};
     static const char *const docs[] = {"The request ran out of its request_timeout_s.",
                                        "The client of the request has gone (on_client_gone)."};
+    if (!state) { /* the import system asks before there is one */
+        PyErr_SetObject(PyExc_AttributeError, name);
+        return NULL;
+    }
     PyObject **classes[] = {&state->request_timeout, &state->client_gone};
     for (int i = 0; i < 2; i++) {
         if (PyUnicode_CompareWithASCIIString(name, names[i]) == 0) {

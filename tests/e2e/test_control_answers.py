@@ -30,7 +30,9 @@ class ControlAnswers(HostTestCase):
 
     def start(self, text, *options):
         self.control = self.path("ctl")
-        return self.start_host("--control", self.control, *options, self.write("app.py", text))
+        host = self.start_host("--control", self.control, *options, self.write("app.py", text))
+        host.fetch("/")  # a worker serves, the control socket is there
+        return host
 
     def command(self, *args):
         return run(*args, "-s", self.control)
@@ -60,7 +62,6 @@ class ControlAnswers(HostTestCase):
             [fcgi_host]
             startup_timeout_s = 1
             """))
-        host.fetch("/")  # it serves
         worker, = host.children()
         os.kill(worker, signal.SIGSTOP)
         self.addCleanup(os.kill, worker, signal.SIGCONT)

@@ -24,15 +24,22 @@ static const char *s_source = "def name():\n"
                               "        pass\n"
                               "    return 'done'\n";
 
+static struct pool *s_pool;
 static struct generation *s_generation;
 static struct pool_app *s_app;
 
 static void setup(void) {
-    s_app = fixture_app(fixture_start(), "a", &s_source, 2, 10);
+    s_pool = fixture_start();
+    s_app = fixture_app(s_pool, "a", &s_source, 2, 10);
     s_generation = fixture_reload(s_app);
 }
 
-TestSuite(eval_breaker, .init = setup, .timeout = 100);
+static void teardown(void) {
+    pool_stop(s_pool, 2000);
+    pool_free(s_pool);
+}
+
+TestSuite(eval_breaker, .init = setup, .fini = teardown, .timeout = 100);
 
 static int look(void *arg, struct error *err) {
     (void)err;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
 #include "tests/support/pool_fixture.h"
 
@@ -65,13 +66,22 @@ static void assert_worker(const char *why) {
     cr_assert_str_eq(s_why, why);
 }
 
+/** Python 3.12.0 to 3.12.6: findings are not even asked for. */
+static void skip_where_never_recycled(void) {
+    if (!runtime_can_end_interpreters()) {
+        cr_skip_test("this CPython leaves objects of ended interpreters linked");
+    }
+}
+
 Test(strategy, an_interpreter_without_findings_is_reloaded_in_the_process) {
+    skip_where_never_recycled();
     keep_finding(NULL);
     cr_assert(is_in_process());
     cr_assert_str_eq(s_why, "every extension it loaded can be recycled");
 }
 
 Test(strategy, a_finding_asks_for_a_worker_and_stays) {
+    skip_where_never_recycled();
     keep_finding(FINDING);
     assert_worker(FINDING);
     keep_finding(NULL);
@@ -80,6 +90,7 @@ Test(strategy, a_finding_asks_for_a_worker_and_stays) {
 }
 
 Test(strategy, a_finding_is_cut_to_what_fits) {
+    skip_where_never_recycled();
     char little[10];
     keep_finding(FINDING);
     cr_assert_eq(recycle_strategy(&s_recyclable, little, sizeof little), STRATEGY_WORKER);
@@ -152,6 +163,7 @@ static void assert_status(struct recycle *recycle, const char *json_text) {
 }
 
 Test(strategy, the_status_shows_it) {
+    skip_where_never_recycled();
     keep_finding(FINDING);
     assert_status(&s_recycle,
                   "{\"strategy\":\"worker\",\"why\":\"" FINDING "\",\"extensions\":[]}");

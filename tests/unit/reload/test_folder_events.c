@@ -22,6 +22,7 @@ static atomic_uint s_watches, s_folders_read;
 static sem_t s_replaced;
 static char s_cause[600];
 static char s_base[] = "/tmp/reloader.XXXXXX";
+static struct pool *s_pool;
 static struct reloader *s_reloader;
 
 /* These stand before the C library's. */
@@ -104,7 +105,8 @@ static void setup(void) {
     save(s_files[0], "1");
     make_tree("static");
     sem_init(&s_replaced, 0, 0);
-    struct pool_app *app = fixture_app(fixture_start(), "a", &s_source, 1, 10);
+    s_pool = fixture_start();
+    struct pool_app *app = fixture_app(s_pool, "a", &s_source, 1, 10);
     const struct reloader_hooks hooks = {.strategy = strategy, .replace = replace, .event = event};
     struct reload_target *target;
     const struct reload_target_options options = {.interpreter = pool_app_interpreter(app),
@@ -119,6 +121,8 @@ static void setup(void) {
 
 static void teardown(void) {
     reloader_free(s_reloader);
+    pool_stop(s_pool, 2000);
+    pool_free(s_pool);
 }
 
 TestSuite(folder_events, .init = setup, .fini = teardown, .timeout = 60);

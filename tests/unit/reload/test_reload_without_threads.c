@@ -80,7 +80,8 @@ Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_nex
     save(path, "1");
     sem_init(&s_kept, 0, 0);
     sem_init(&s_replaced, 0, 0);
-    struct pool_app *app = fixture_app(fixture_start(), "a", &s_source, 1, 10);
+    struct pool *pool = fixture_start();
+    struct pool_app *app = fixture_app(pool, "a", &s_source, 1, 10);
     const struct reloader_hooks hooks = {.strategy = strategy, .replace = replace, .event = event};
     struct reloader *reloader = reloader_new(&hooks, NULL);
     struct reload_target *target;
@@ -107,4 +108,6 @@ Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_nex
     await(&s_replaced);
     cr_expect(eq(int, atomic_load(&s_told), RELOAD_STEP_KEPT));
     reloader_free(reloader);
+    pool_stop(pool, 2000);
+    pool_free(pool);
 }

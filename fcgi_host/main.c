@@ -81,6 +81,8 @@ static int check_web_server_addresses(struct error *err) {
 static int serve_requests(const struct config *config, int argc, char **argv) {
     struct error err;
     struct listener listener;
+    sigset_t mask_before;
+    supervisor_block_signals(&mask_before);
     if (check_web_server_addresses(&err) != 0 ||
         listener_open(&listener, config->listen, &err) != 0) {
         return report_error(&err);
@@ -96,6 +98,7 @@ static int serve_requests(const struct config *config, int argc, char **argv) {
             .argv = argv,
             .run_worker = worker_run,
             .python_version = runtime_python_version(),
+            .mask_before = mask_before,
         };
         status = supervisor_run(&options);
     } else {

@@ -34,7 +34,6 @@ struct supervisor {
     struct loop_source signals;
     struct loop_timer watchdog;
     struct stop_signal stop;
-    sigset_t mask_before;
     bool is_spawned; /* the listening socket was inherited */
     int exit_status;
 };
@@ -108,14 +107,23 @@ static void signal_ready(void *ctx, uint32_t events) {
     }
 }
 
+static void fill_mask(sigset_t *ret_mask) {
+    static const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+    sigemptyset(ret_mask);
+    for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
+        sigaddset(ret_mask, s_signals[i]);
+    }
+}
+
+void supervisor_block_signals(sigset_t *ret_before) {
+    sigset_t mask;
+    fill_mask(&mask);
+    sigprocmask(SIG_BLOCK, &mask, ret_before);
+}
+
 static int watch_signals(struct supervisor *supervisor, struct error *err) {
     sigset_t mask;
-    sigemptyset(&mask);
-    const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-    for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
-        sigaddset(&mask, s_signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &mask, &supervisor->mask_before);
+    fill_mask(&mask);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
     /* If it were ignored, as inherited, the kernel would reap the workers. */
@@ -216,7 +224,7 @@ static void in_child(void *ctx) {
         close(other->last_words_fd);
         scoreboard_free(other->board);
     }
-    sigprocmask(SIG_SETMASK, &supervisor->mask_before, NULL);
+    sigprocmask(SIG_SETMASK, &supervisor->options->mask_before, NULL);
 }
 
 /* ---- The control socket ---- */

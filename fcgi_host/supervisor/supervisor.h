@@ -19,6 +19,8 @@
 #ifndef FCGI_HOST_SUPERVISOR_SUPERVISOR_H
 #define FCGI_HOST_SUPERVISOR_SUPERVISOR_H
 
+#include <signal.h>
+
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/supervisor/listener.h"
@@ -31,7 +33,12 @@ struct supervisor_options {
     char **argv;
     worker_run_function *run_worker; /**< what a forked worker runs */
     const char *python_version;      /**< for the status: the workers' Python */
+    sigset_t mask_before;            /**< of supervisor_block_signals(); workers get it back */
 };
+
+/** Block the signals that the supervisor reads.  Called before the listening socket exists: a
+ *  program that can connect may send a signal, which waits for the supervisor's loop. */
+void supervisor_block_signals(sigset_t *ret_before);
 
 /**
  * Serve until told to stop.  The log must be open.

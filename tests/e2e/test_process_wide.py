@@ -73,6 +73,7 @@ class Signals(ProcessWide):
                              "signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)",
                              "signal.setitimer(signal.ITIMER_PROF, 0.001)"):
                     self.check_harmless(host, code)
+                host.log.wait_for(r"app=one .*\[app\.signal\]", 4)
                 lines = host.log.find(r"app=one .*\[app\.signal\]")
                 self.assertEqual(len(lines), 4, lines)
                 self.assertIn("<string>:1: signal.alarm(1) does nothing here", lines[0])

@@ -58,7 +58,9 @@ int record_reader_append(struct record_reader *reader, const void *bytes, size_t
     if (record_reader_reserve(reader, size) < 0) {
         return -1;
     }
-    memcpy(reader->buffer.bytes + reader->buffer.raw_end, bytes, size);
+    if (size > 0) {
+        memcpy(reader->buffer.bytes + reader->buffer.raw_end, bytes, size);
+    }
     record_buffer_received(&reader->buffer, size);
     return 0;
 }

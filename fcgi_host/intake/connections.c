@@ -222,7 +222,8 @@ int intake_take_on(struct intake *intake, int fd, const struct passed_connection
     LIST_INSERT_HEAD(&intake->connections.open, c, open_link);
     atomic_fetch_add_explicit(&intake->connections.open_count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&intake->connections.accepted_count, 1, memory_order_relaxed);
-    if (passed && record_reader_append(&c->base.reader, passed->bytes, passed->size) < 0) {
+    if (passed && passed->size > 0 &&
+        record_reader_append(&c->base.reader, passed->bytes, passed->size) < 0) {
         intake_close(intake, c);
         return -1;
     }

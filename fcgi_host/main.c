@@ -78,7 +78,7 @@ static int check_web_server_addresses(struct error *err) {
     return 0;
 }
 
-static int serve_requests(const struct config *config, int argc, char **argv) {
+static int run_host(const struct config *config, int argc, char **argv) {
     struct error err;
     struct listener listener;
     sigset_t mask_before;
@@ -113,7 +113,7 @@ static int run_command(const struct command_line *line, const struct config *con
                        char **argv) {
     switch (line->command) {
     case COMMAND_RUN:
-        return serve_requests(config, argc, argv);
+        return run_host(config, argc, argv);
     case COMMAND_TEST:
         config_print(config, stdout);
         return STATUS_OK;

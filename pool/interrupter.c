@@ -85,7 +85,7 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
  * (SystemExit is raised where a function is entered, such as the one that unlocks), and the next
  * thread that imports the module would hang.
  */
-static void prepare(PyThreadState *me) {
+static void prepare_interrupter(PyThreadState *me) {
     attach_begin(me);
     Py_XDECREF(PyImport_ImportModule("traceback"));
     PyErr_Clear();
@@ -98,7 +98,7 @@ static void *interrupter_main(void *arg) {
     PyThreadState *me = PyThreadState_New(generation->python);
     unsigned again_ms = INTERRUPT_AGAIN_MS;
     if (me) {
-        prepare(me);
+        prepare_interrupter(me);
     }
     pthread_mutex_lock(&pool->lock);
     while (me && generation->interrupt_targets) {

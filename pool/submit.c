@@ -43,7 +43,7 @@ void pool_batch_end(void) {
     tl_batch_count = 0;
 }
 
-static int explain(struct pool_app *app, enum error_code code, struct error *err) {
+static int explain_refusal(struct pool_app *app, enum error_code code, struct error *err) {
     struct pool *pool = app->interpreter->pool;
     if (code == ERR_BUSY) {
         return error_set(err, code, "the queue of application %s is full", app->name);
@@ -61,7 +61,7 @@ static int explain(struct pool_app *app, enum error_code code, struct error *err
 int pool_submit(struct pool_app *app, struct job *job, struct error *err) {
     bool wake_now = !put_off(&app->queue);
     enum error_code code = queue_push(&app->queue, job, wake_now);
-    return code == ERR_NONE ? 0 : explain(app, code, err);
+    return code == ERR_NONE ? 0 : explain_refusal(app, code, err);
 }
 
 static void abandon_jobs(struct job *jobs) {

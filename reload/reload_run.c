@@ -177,16 +177,16 @@ static void replace_worker(struct reload_run *run) {
 }
 
 /* run->err says why. */
-static void keep(struct reload_run *run) {
+static void keep_generation(struct reload_run *run) {
     reload_run_tell(run, RELOAD_STEP_KEPT, 0, &run->err);
 }
 
-static void publish(struct reload_run *run, struct generation *next) {
+static void publish_generation(struct reload_run *run, struct generation *next) {
     struct generation *old = pool_current(run->target->interpreter);
     uint64_t number = generation_number(next);
     if (pool_publish(next, &run->err) != 0) {
         pool_discard(next);
-        keep(run);
+        keep_generation(run);
         return;
     }
     reload_run_tell(run, RELOAD_STEP_SWITCHED, number, NULL);
@@ -195,14 +195,14 @@ static void publish(struct reload_run *run, struct generation *next) {
     }
 }
 
-static void decide(struct reload_run *run, struct generation *next) {
+static void decide_switch(struct reload_run *run, struct generation *next) {
     switch (run->hooks->before_switch(run->hooks->ctx, run->target, next, &run->err)) {
     case DECISION_SWITCH:
-        publish(run, next);
+        publish_generation(run, next);
         break;
     case DECISION_KEEP:
         pool_discard(next);
-        keep(run);
+        keep_generation(run);
         break;
     case DECISION_REFUSE:
         pool_discard(next);
@@ -230,13 +230,13 @@ static void build_and_switch(struct reload_run *run, bool is_restart) {
     pthread_mutex_unlock(&run->reloader->lock);
     reload_target_tell_unread(run->target);
     if (!failed) {
-        decide(run, next);
+        decide_switch(run, next);
         settle_files(run);
     } else if (run->err.code == ERR_REFUSED || /* a module that wants the main interpreter */
                run->err.code == ERR_EXHAUSTED) {
         replace_worker(run);
     } else {
-        keep(run);
+        keep_generation(run);
     }
 }
 
@@ -334,7 +334,7 @@ void reload_run_refuse(struct reload_target *target) {
     target->retry_ns = clock_now_ns() + (uint64_t)RELOAD_RETRY_MS * CLOCK_NS_PER_MS;
     pthread_mutex_unlock(&run.reloader->lock);
     if (is_news) { /* an edit is tried again until it succeeds, but logged once */
-        keep(&run);
+        keep_generation(&run);
     }
     finish_run(&run, waiters);
 }

@@ -71,11 +71,12 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
     slot->facts.generation = lease->generation;
     slot->facts.slow_s = config->slow_request_s;
     slot->facts.timeout_s = config->request_timeout_s;
-    slot_set_text(slot->facts.app, sizeof slot->facts.app, config->name, strlen(config->name));
-    slot_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
-                  strlen(request_id));
-    slot_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
-    slot_begin(slot, SLOT_SERVING, now_ns);
+    scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, config->name,
+                        strlen(config->name));
+    scoreboard_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
+                        strlen(request_id));
+    scoreboard_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
+    scoreboard_begin(slot, SLOT_SERVING, now_ns);
     watch_until(limits, first_deadline_ns(config, now_ns));
     return slot;
 }
@@ -98,8 +99,8 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
                     struct application *application) {
     uint64_t now_ns = clock_now_ns();
     if (slot) {
-        slot_end(slot);
-        /* Read after slot_end(): a thread that began to raise before it is seen here
+        scoreboard_end(slot);
+        /* Read after scoreboard_end(): a thread that began to raise before it is seen here
          * (limits_raise.c). */
         if (atomic_load(&slot->notices) & NOTICES_OF_EXCEPTIONS) {
             limits_withdraw_exception(slot);
@@ -236,7 +237,7 @@ static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_
     unsigned used = atomic_load(&board->used), count = 0;
     for (unsigned i = 0; i < used; i++) {
         struct slot_view view;
-        if (!slot_read(&board->slots[i], &view) || view.activity != SLOT_SERVING) {
+        if (!scoreboard_read(&board->slots[i], &view) || view.activity != SLOT_SERVING) {
             continue;
         }
         count++;

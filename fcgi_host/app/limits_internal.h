@@ -61,7 +61,7 @@ void limits_raise(struct scoreboard_slot *slot, const struct slot_view *view,
                   const char *exception);
 
 /**
- * The request has ended (slot_end()): wait until a limits_raise() under way is done, then
+ * The request has ended (scoreboard_end()): wait until a limits_raise() under way is done, then
  * take back an exception that was raised and that the calling thread has not noticed yet.
  * @thread generation (the slot's)  @tstate attached; detaches while it waits
  */

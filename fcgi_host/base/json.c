@@ -8,7 +8,7 @@
 #include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/utf8.h"
 
-static void append(struct json_writer *writer, const char *bytes, size_t count) {
+static void append_bytes(struct json_writer *writer, const char *bytes, size_t count) {
     if (writer->failed) {
         return;
     }
@@ -28,7 +28,7 @@ static void append(struct json_writer *writer, const char *bytes, size_t count) 
 }
 
 static void append_text(struct json_writer *writer, const char *text) {
-    append(writer, text, strlen(text));
+    append_bytes(writer, text, strlen(text));
 }
 
 static void append_escaped(struct json_writer *writer, unsigned char byte) {
@@ -64,7 +64,7 @@ static void append_quoted(struct json_writer *writer, const char *text) {
             append_escaped(writer, byte);
             text++;
         } else {
-            append(writer, text, length);
+            append_bytes(writer, text, length);
             text += length;
         }
     }
@@ -135,7 +135,7 @@ void json_add_null(struct json_writer *writer, const char *key) {
 
 void json_add_raw(struct json_writer *writer, const char *key, const char *text, size_t bytes) {
     append_key(writer, key);
-    append(writer, text, bytes);
+    append_bytes(writer, text, bytes);
 }
 
 void json_time(int64_t seconds, char *text, size_t text_bytes) {

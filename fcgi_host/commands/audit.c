@@ -16,10 +16,10 @@ enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1 };
 /** Each way runs in a process of its own; a way that an earlier one has shown to fail is skipped.
  */
 static int run_ways(struct audit_result *result, const struct audit_target *target,
-                    unsigned patience_s, struct error *err) {
+                    unsigned timeout_s, struct error *err) {
     const struct audit_run *runs = result->runs;
-    if (audit_process_run(result, target, AUDIT_SEQUENTIAL, patience_s, err) != 0 ||
-        audit_process_run(result, target, AUDIT_OVERLAPPING, patience_s, err) != 0) {
+    if (audit_process_run(result, target, AUDIT_SEQUENTIAL, timeout_s, err) != 0 ||
+        audit_process_run(result, target, AUDIT_OVERLAPPING, timeout_s, err) != 0) {
         return -1;
     }
     bool belongs_in_main = !runs[AUDIT_SEQUENTIAL].is_done || runs[AUDIT_SEQUENTIAL].failed_at[0] ||
@@ -29,10 +29,10 @@ static int run_ways(struct audit_result *result, const struct audit_target *targ
         belongs_in_main |= verdict == VERDICT_SHARED || verdict >= VERDICT_REFUSES;
     }
     if (belongs_in_main) {
-        return audit_process_run(result, target, AUDIT_MAIN, patience_s, err);
+        return audit_process_run(result, target, AUDIT_MAIN, timeout_s, err);
     }
     return FCGI_HOST_PYTHON_HAS_OWN_GIL
-               ? audit_process_run(result, target, AUDIT_OWN_GIL, patience_s, err)
+               ? audit_process_run(result, target, AUDIT_OWN_GIL, timeout_s, err)
                : 0;
 }
 
@@ -51,14 +51,14 @@ static int load_config(char *file, struct config **ret_config, struct error *err
 }
 
 static int audit_target(struct audit_result *result, char *file, const char *module,
-                        unsigned patience_s, struct error *err) {
+                        unsigned timeout_s, struct error *err) {
     struct config *config = NULL;
     int failed = -1;
     if (!module && load_config(file, &config, err) != 0) {
         goto out;
     }
     const struct audit_target target = {.module = module, .config = config};
-    failed = run_ways(result, &target, patience_s, err) || audit_result_judge(result, err);
+    failed = run_ways(result, &target, timeout_s, err) || audit_result_judge(result, err);
 out:
     config_free(config);
     return failed ? -1 : 0;
@@ -79,7 +79,7 @@ static void print_json_tail(struct json_writer *writer) {
 
 struct options {
     bool wants_json;
-    unsigned patience_s;
+    unsigned timeout_s;
     size_t count;
     struct {
         char *file; /* or a module */
@@ -109,7 +109,7 @@ static int parse_arguments(const struct command_line *line, struct options *opti
             if (*end || seconds < 1 || seconds > 3600) {
                 return usage_say(line, "--timeout takes 1 to 3600 seconds", optarg);
             }
-            options->patience_s = (unsigned)seconds;
+            options->timeout_s = (unsigned)seconds;
             continue;
         }
         if (option != 'm' && option != 1) {
@@ -141,7 +141,7 @@ static int exit_status(const struct audit_result *result) {
 
 int audit_command(const struct command_line *line, const struct config *config) {
     (void)config;
-    struct options options = {.patience_s = AUDIT_PATIENCE_S};
+    struct options options = {.timeout_s = AUDIT_TIMEOUT_S};
     struct json_writer writer = {0};
     int status = EXIT_RECYCLABLE;
     if (parse_arguments(line, &options) != 0) {
@@ -153,7 +153,7 @@ int audit_command(const struct command_line *line, const struct config *config) 
         struct audit_result result = {.target = options.targets[i].name};
         struct error err;
         if (audit_target(&result, options.targets[i].file, options.targets[i].module,
-                         options.patience_s, &err) != 0) {
+                         options.timeout_s, &err) != 0) {
             fprintf(stderr, "fcgi_host audit: %s: %s\n", options.targets[i].name, err.text);
             status = EXIT_USAGE;
         } else {

@@ -33,7 +33,7 @@ struct audit {
 /* ---- Lines ---- */
 
 /** Write one line: fields between tabs, cleaned of tabs and control characters. */
-static void say(const struct audit *audit, unsigned count, const char *const *fields) {
+static void say_fields(const struct audit *audit, unsigned count, const char *const *fields) {
     char line[LINE_BYTES];
     size_t used = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -55,8 +55,8 @@ static void say(const struct audit *audit, unsigned count, const char *const *fi
 }
 
 #define SAY(audit, ...)                                                                            \
-    say(audit, sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                       \
-        (const char *[]){__VA_ARGS__})
+    say_fields(audit, sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *),                \
+               (const char *[]){__VA_ARGS__})
 
 static void say_report(struct audit *audit, const char *phase) {
     char number[32];
@@ -120,7 +120,7 @@ static int load_target(void *ctx, struct generation *generation, struct pool_app
     return import_target(audit->target->module) == 0 ? 0 : py_error_take(err);
 }
 
-static int setup(void *ctx, struct generation *generation, struct error *err) {
+static int setup_target(void *ctx, struct generation *generation, struct error *err) {
     struct audit *audit = ctx;
     if (audit->target->module) {
         return 0;
@@ -129,7 +129,8 @@ static int setup(void *ctx, struct generation *generation, struct error *err) {
     return wsgi_setup(generation, &app, 1, err);
 }
 
-static void unload(void *ctx, struct generation *generation, struct pool_app *app, void *loaded) {
+static void unload_target(void *ctx, struct generation *generation, struct pool_app *app,
+                          void *loaded) {
     struct audit *audit = ctx;
     (void)generation, (void)app;
     if (!audit->target->module) {
@@ -137,7 +138,7 @@ static void unload(void *ctx, struct generation *generation, struct pool_app *ap
     }
 }
 
-static void retiring(void *ctx, struct generation *generation) {
+static void retire_target(void *ctx, struct generation *generation) {
     struct audit *audit = ctx;
     if (!audit->target->module) {
         wsgi_retire(generation);
@@ -167,10 +168,10 @@ static int start_pool(struct audit *audit, bool own_gil, bool is_main) {
     const struct runtime_options runtime = {.not_withheld = audit->target->module,
                                             .builtins = s_builtins};
     const struct pool_hooks hooks = {.ctx = audit,
-                                     .setup = setup,
+                                     .setup = setup_target,
                                      .load = load_target,
-                                     .unload = unload,
-                                     .retiring = retiring,
+                                     .unload = unload_target,
+                                     .retiring = retire_target,
                                      .may_end = may_end};
     const struct pool_interpreter_options interpreter = {
         .name = "audit",
@@ -211,7 +212,8 @@ static const char *last_line(char *text) {
     return line ? line + 1 : text;
 }
 
-static int build(struct audit *audit, const char *step, struct generation **ret_generation) {
+static int build_generation(struct audit *audit, const char *step,
+                            struct generation **ret_generation) {
     SAY(audit, "step", step);
     if (pool_build(audit->interpreter, BUILD_MS, ret_generation, &audit->err) != 0) {
         SAY(audit, audit->err.code == ERR_REFUSED ? "refused" : "failed", step,
@@ -241,8 +243,8 @@ static int run_after_end(void *arg, struct error *err) {
                                  &audit->report, err);
 }
 
-static int check(struct audit *audit, const char *phase, struct generation *on,
-                 int (*function)(void *arg, struct error *err)) {
+static int check_generation(struct audit *audit, const char *phase, struct generation *on,
+                            int (*function)(void *arg, struct error *err)) {
     if (pool_run(on, function, audit, &audit->err) != 0) {
         SAY(audit, "failed", "check", audit->err.text);
         return -1;
@@ -263,30 +265,30 @@ static void end_first(struct audit *audit) {
     audit->first = NULL;
 }
 
-static int go(struct audit *audit, enum audit_way way) {
-    if (build(audit, "load 1", &audit->first) != 0) {
+static int run_audit(struct audit *audit, enum audit_way way) {
+    if (build_generation(audit, "load 1", &audit->first) != 0) {
         return -1;
     }
     if (way == AUDIT_OWN_GIL || way == AUDIT_MAIN) {
         return 0;
     }
-    if (check(audit, "first", audit->first, run_loaded) != 0 ||
-        check(audit, "first", audit->first, run_before_load) != 0) {
+    if (check_generation(audit, "first", audit->first, run_loaded) != 0 ||
+        check_generation(audit, "first", audit->first, run_before_load) != 0) {
         return -1;
     }
     if (way == AUDIT_SEQUENTIAL) {
         end_first(audit);
     }
-    if (build(audit, "load 2", &audit->second) != 0) {
+    if (build_generation(audit, "load 2", &audit->second) != 0) {
         return -1;
     }
     if (way == AUDIT_OVERLAPPING) {
-        if (check(audit, "switch", audit->second, run_loaded) != 0) {
+        if (check_generation(audit, "switch", audit->second, run_loaded) != 0) {
             return -1;
         }
         end_first(audit);
     }
-    if (check(audit, "end", audit->second, run_after_end) != 0) {
+    if (check_generation(audit, "end", audit->second, run_after_end) != 0) {
         return -1;
     }
     /* A stale pointer breaks the end of the interpreter that used it. */
@@ -303,7 +305,7 @@ int audit_child(const struct audit_target *target, enum audit_way way, int fd) {
     if (start_pool(&s_audit, way == AUDIT_OWN_GIL, way == AUDIT_MAIN) != 0) {
         SAY(&s_audit, "failed", "start", s_audit.err.text);
     } else {
-        go(&s_audit, way);
+        run_audit(&s_audit, way);
     }
     SAY(&s_audit, "done");
     return 0;

@@ -91,7 +91,7 @@ static const struct stale_finding *finding_of(const struct audit_result *result,
     return any;
 }
 
-static void explain(struct audit_result *result, const struct audit_extension *worst) {
+static void explain_worst(struct audit_result *result, const struct audit_extension *worst) {
     const struct audit_run *sequential = &result->runs[AUDIT_SEQUENTIAL];
     const struct stale_finding *finding = worst ? finding_of(result, worst) : NULL;
     if (!result->placement) {
@@ -145,6 +145,6 @@ int audit_result_judge(struct audit_result *result, struct error *err) {
     } else {
         result->placement = "sub-interpreter";
     }
-    explain(result, worst);
+    explain_worst(result, worst);
     return 0;
 }

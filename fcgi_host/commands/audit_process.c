@@ -56,11 +56,11 @@ static int read_lines(struct reader *reader, int fd, struct audit_result *result
 }
 
 /** Read until the process closes its end or has written no line in time. */
-static int listen_to(int fd, struct audit_result *result, enum audit_way way, unsigned patience_s,
+static int listen_to(int fd, struct audit_result *result, enum audit_way way, unsigned timeout_s,
                      struct error *err) {
     struct reader *reader = calloc(1, sizeof *reader);
     struct audit_run *run = &result->runs[way];
-    double deadline_ms = clock_now_ms() + patience_s * 1000.0;
+    double deadline_ms = clock_now_ms() + timeout_s * 1000.0;
     int more = 1;
     if (!reader) {
         return error_set(err, ERR_MEMORY, "out of memory");
@@ -84,13 +84,13 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
 }
 
 /** Note how the process ended: a signal and an exit status other than 0 are crashes. */
-static void note_end(struct audit_run *run, int status, unsigned patience_s) {
+static void note_end(struct audit_run *run, int status, unsigned timeout_s) {
     char step[sizeof run->step]; /* a copy: it stands in the same structure as `error` */
     memcpy(step, run->step, sizeof step);
     if (run->has_timed_out) {
         run->has_crashed = true;
         snprintf(run->error, sizeof run->error, "hangs: nothing came of \"%s\" within %u s", step,
-                 patience_s);
+                 timeout_s);
     } else if (WIFSIGNALED(status)) {
         const char *name = sigabbrev_np(WTERMSIG(status));
         run->has_crashed = true;
@@ -104,7 +104,7 @@ static void note_end(struct audit_run *run, int status, unsigned patience_s) {
 }
 
 int audit_process_run(struct audit_result *result, const struct audit_target *target,
-                      enum audit_way way, unsigned patience_s, struct error *err) {
+                      enum audit_way way, unsigned timeout_s, struct error *err) {
     int ends[2];
     struct audit_run *run = &result->runs[way];
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -122,7 +122,7 @@ int audit_process_run(struct audit_result *result, const struct audit_target *ta
         return error_set_errno(err, errno, "fork");
     }
     run->was_run = true;
-    int failed = listen_to(ends[0], result, way, patience_s, err);
+    int failed = listen_to(ends[0], result, way, timeout_s, err);
     if (run->has_timed_out || failed) {
         kill(-child, SIGKILL);
         kill(child, SIGKILL);
@@ -132,6 +132,6 @@ int audit_process_run(struct audit_result *result, const struct audit_target *ta
     }
     kill(-child, SIGKILL); /* what it started and left */
     close(ends[0]);
-    note_end(run, status, patience_s);
+    note_end(run, status, timeout_s);
     return failed;
 }

@@ -12,10 +12,10 @@
 
 /** A target that loads for longer hangs, unless --timeout says otherwise: imports take a second or
  *  two. */
-enum { AUDIT_PATIENCE_S = 30 };
+enum { AUDIT_TIMEOUT_S = 30 };
 
 /** Load the target in one way, in a new process. Errors: ERR_SYSTEM, ERR_MEMORY, ERR_PROTOCOL */
 int audit_process_run(struct audit_result *result, const struct audit_target *target,
-                      enum audit_way way, unsigned patience_s, struct error *err);
+                      enum audit_way way, unsigned timeout_s, struct error *err);
 
 #endif

@@ -139,8 +139,8 @@ static char *receive_all(int fd, size_t *ret_bytes, struct error *err) {
 }
 
 /** @return the answer, malloc'ed, or NULL */
-static char *ask(const struct command_line *line, const struct arguments *arguments,
-                 size_t *ret_bytes, struct error *err) {
+static char *ask_host(const struct command_line *line, const struct arguments *arguments,
+                      size_t *ret_bytes, struct error *err) {
     char *answer = NULL;
     int fd = connect_to(arguments->socket, err);
     if (fd < 0) {
@@ -192,7 +192,7 @@ int control_command(const struct command_line *line, const struct config *config
     if (parse_arguments(line, config, &arguments)) {
         return EXIT_USAGE;
     }
-    char *answer = ask(line, &arguments, &bytes, &err);
+    char *answer = ask_host(line, &arguments, &bytes, &err);
     json_t *json = answer ? json_parse(answer, bytes, &err) : NULL;
     int status = EXIT_NOT_DONE;
     if (!json) {

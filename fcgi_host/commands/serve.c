@@ -140,7 +140,7 @@ static int write_config(struct serve *serve, struct error *err) {
     return failed ? error_set_errno(err, errno, "%s", serve->config_file) : 0;
 }
 
-static int prepare(struct serve *serve, struct error *err) {
+static int prepare_serve(struct serve *serve, struct error *err) {
     const char *temporary = getenv("TMPDIR");
     bool fits = temporary && strlen(temporary) < 30; /* a socket's path is at most 107 bytes */
     snprintf(serve->folder, sizeof serve->folder, "%s/fcgi_host.XXXXXX", fits ? temporary : "/tmp");
@@ -266,7 +266,7 @@ int serve_command(const struct command_line *line, const struct config *config) 
     sigprocmask(SIG_BLOCK, &signals, NULL);
     status = 1;
     serve.program = serve_find_program(serve.server, &err);
-    if (!serve.program || check_port(serve.port, &err) != 0 || prepare(&serve, &err) != 0 ||
+    if (!serve.program || check_port(serve.port, &err) != 0 || prepare_serve(&serve, &err) != 0 ||
         start_both(&serve, &err) != 0) {
         fprintf(stderr, "fcgi_host serve: %s\n", err.text);
         forward(serve.host, SIGTERM);

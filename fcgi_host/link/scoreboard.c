@@ -80,7 +80,7 @@ void scoreboard_note_fatal(int signal_number) {
     }
 }
 
-void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns) {
+void scoreboard_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns) {
     atomic_store_explicit(&slot->started_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&slot->notices, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->activity, activity, memory_order_relaxed);
@@ -89,7 +89,7 @@ void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint6
     atomic_fetch_add(&slot->sequence, 1);
 }
 
-void slot_end(struct scoreboard_slot *slot) {
+void scoreboard_end(struct scoreboard_slot *slot) {
     atomic_store_explicit(&slot->activity, SLOT_IDLE, memory_order_relaxed);
     atomic_fetch_add(&slot->sequence, 1);
 }
@@ -107,7 +107,7 @@ __attribute__((no_sanitize("thread"))) static void copy_fields(const struct scor
     facts->line[sizeof facts->line - 1] = '\0';
 }
 
-bool slot_read(const struct scoreboard_slot *slot, struct slot_view *view) {
+bool scoreboard_read(const struct scoreboard_slot *slot, struct slot_view *view) {
     view->sequence = atomic_load(&slot->sequence);
     if (view->sequence % 2 == 0) {
         return false;
@@ -117,7 +117,7 @@ bool slot_read(const struct scoreboard_slot *slot, struct slot_view *view) {
     return atomic_load(&slot->sequence) == view->sequence;
 }
 
-void slot_set_text(char *field, size_t room, const char *text, size_t size) {
+void scoreboard_set_text(char *field, size_t room, const char *text, size_t size) {
     size_t kept = size < room ? size : room - 1;
     memcpy(field, text, kept);
     field[kept] = '\0';

@@ -33,7 +33,7 @@ enum slot_activity { SLOT_IDLE, SLOT_SERVING, SLOT_LOADING };
 
 struct generation;
 
-/** What a thread does: written by it before slot_begin(). */
+/** What a thread does: written by it before scoreboard_begin(). */
 struct slot_facts {
     unsigned slow_s, timeout_s; /**< the limits of this request; 0: none */
     unsigned long python_ident; /**< struct lease's */
@@ -94,13 +94,13 @@ int scoreboard_my_index(void);
 void scoreboard_note_fatal(int signal_number);
 
 /** The calling thread begins something, having written the other fields of its slot. */
-void slot_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns);
-void slot_end(struct scoreboard_slot *slot);
+void scoreboard_begin(struct scoreboard_slot *slot, enum slot_activity activity, uint64_t now_ns);
+void scoreboard_end(struct scoreboard_slot *slot);
 
 /** Copy what a slot holds. @return false when it is idle, or changed while it was copied */
-bool slot_read(const struct scoreboard_slot *slot, struct slot_view *ret_view);
+bool scoreboard_read(const struct scoreboard_slot *slot, struct slot_view *ret_view);
 
 /** Copy text into a field of a slot, cut to what fits. */
-void slot_set_text(char *field, size_t room, const char *text, size_t size);
+void scoreboard_set_text(char *field, size_t room, const char *text, size_t size);
 
 #endif

@@ -24,7 +24,7 @@ static void replace_refused(struct fleet *fleet) {
                              .is_forced = true});
 }
 
-static void learn_refusal(struct fleet *fleet, struct process *process,
+static void learn_refusal(struct fleet *fleet, struct worker_process *process,
                           const struct channel_message *message) {
     if (placement_move_to_main(fleet->seats->placement, message->name, message->text, NULL) == 1) {
         const struct log_about about = {.app = message->name};
@@ -58,7 +58,7 @@ static void resize(struct fleet *fleet) {
 }
 
 /** The host stops, and this worker was allowed to load for the connections that wait. */
-static void serve_what_waits(struct fleet *fleet, struct process *process) {
+static void serve_what_waits(struct fleet *fleet, struct worker_process *process) {
     uint64_t now_ms = loop_now_ms();
     seat_accept(process);
     seat_drain(process, NULL, fleet->stop_at_ms > now_ms ? fleet->stop_at_ms - now_ms : 0);
@@ -66,7 +66,7 @@ static void serve_what_waits(struct fleet *fleet, struct process *process) {
 
 /** The first worker need not wait for slow applications: the others can be reached, and requests
  * for the slow ones wait in their queues.  One that was refused an interpreter is not to serve. */
-static void on_slow_left(const struct fleet *fleet, struct process *process) {
+static void on_slow_left(const struct fleet *fleet, struct worker_process *process) {
     if (process == process->seat->current && !process->is_refused && !fleet->seats->is_closed) {
         seat_accept(process);
     }
@@ -80,7 +80,7 @@ static void announce_ready(struct fleet *fleet) {
         return;
     }
     for (unsigned i = 0; i < seats->count; i++) {
-        const struct process *process = seats->items[i].current;
+        const struct worker_process *process = seats->items[i].current;
         if (!process || !process->is_loaded || process->is_refused) {
             return;
         }
@@ -98,7 +98,7 @@ static void announce_ready(struct fleet *fleet) {
 }
 
 /** A worker has nothing left to load. */
-static void on_loaded(struct fleet *fleet, struct process *process) {
+static void on_loaded(struct fleet *fleet, struct worker_process *process) {
     struct seat *seat = process->seat;
     loop_disarm(fleet->loop, &process->deadline);
     process->is_loaded = true;
@@ -124,7 +124,7 @@ static void on_loaded(struct fleet *fleet, struct process *process) {
     announce_ready(fleet);
 }
 
-static void replace_as_asked(struct fleet *fleet, struct process *process,
+static void replace_as_asked(struct fleet *fleet, struct worker_process *process,
                              const struct channel_message *message) {
     bool serves = process->state == PROCESS_SERVING ||
                   (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
@@ -144,14 +144,15 @@ static void replace_as_asked(struct fleet *fleet, struct process *process,
                                              .is_forced = message->number != CHANNEL_MAY_GO_ON});
 }
 
-static void on_message(void *ctx, struct process *process, const struct channel_message *message) {
+static void on_message(void *ctx, struct worker_process *process,
+                       const struct channel_message *message) {
     struct fleet *fleet = ctx;
     switch (message->type) {
     case CHANNEL_REFUSED:
         learn_refusal(fleet, process, message);
         break;
     case CHANNEL_FAILED:
-        process_add_failed(process, message->name);
+        worker_process_add_failed(process, message->name);
         process->found_in_use |= message->number != 0;
         break;
     case CHANNEL_APP_LOADED:
@@ -201,7 +202,7 @@ static void tell_workers(struct fleet *fleet, const struct replacement_result *r
         .text = result->cause,
     };
     for (unsigned i = 0; i < seats->count; i++) {
-        const struct process *process = seats->items[i].current;
+        const struct worker_process *process = seats->items[i].current;
         if (process && (result->seat < 0 || (unsigned)result->seat == i)) {
             channel_tell(&process->end, &message);
         }
@@ -310,12 +311,12 @@ void fleet_start(struct fleet *fleet) {
 }
 
 /** @return the worker with this process id, no longer in the list; NULL: it is none */
-static struct process *take_out(struct fleet *fleet, pid_t pid) {
-    struct process **link = &fleet->seats->processes;
+static struct worker_process *take_out(struct fleet *fleet, pid_t pid) {
+    struct worker_process **link = &fleet->seats->processes;
     while (*link && (*link)->pid != pid) {
         link = &(*link)->next;
     }
-    struct process *process = *link;
+    struct worker_process *process = *link;
     if (process) {
         *link = process->next;
     }
@@ -328,7 +329,7 @@ void fleet_reap(struct fleet *fleet) {
     /* Any child: process 1 of a container, and a child subreaper, get the orphans of the programs
      * that applications started, and nobody else reaps them. */
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
-        struct process *process = take_out(fleet, pid);
+        struct worker_process *process = take_out(fleet, pid);
         if (process) {
             fleet_end_process(fleet, process, wait_status);
         }
@@ -355,7 +356,7 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
     for (unsigned i = 0; i < seats->count; i++) {
         loop_disarm(fleet->loop, &seats->items[i].refill);
     }
-    for (struct process *process = seats->processes; process; process = process->next) {
+    for (struct worker_process *process = seats->processes; process; process = process->next) {
         if (process->state == PROCESS_LOADING && may_finish_loading) {
             continue;
         }
@@ -371,7 +372,8 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
 
 void fleet_kill(struct fleet *fleet) {
     close_seats(fleet);
-    for (struct process *process = fleet->seats->processes; process; process = process->next) {
+    for (struct worker_process *process = fleet->seats->processes; process;
+         process = process->next) {
         seat_kill(process);
     }
     fleet_reap(fleet);
@@ -381,7 +383,7 @@ bool fleet_is_stopping(const struct fleet *fleet) {
     return fleet->seats->is_closed;
 }
 
-struct process *fleet_processes(const struct fleet *fleet) {
+struct worker_process *fleet_processes(const struct fleet *fleet) {
     return fleet->seats->processes;
 }
 

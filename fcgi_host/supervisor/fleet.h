@@ -23,9 +23,10 @@ struct fleet_hooks {
     worker_run_function *run_worker; /**< a child's main() */
     /** A message that is not about starting and ending: status and reload.  Its descriptor, if it
      *  has one, is to be closed. */
-    void (*message)(void *ctx, struct process *process, const struct channel_message *message);
+    void (*message)(void *ctx, struct worker_process *process,
+                    const struct channel_message *message);
     /** This process is about to be freed. */
-    void (*gone)(void *ctx, struct process *process);
+    void (*gone)(void *ctx, struct worker_process *process);
     /** The first worker accepts. Called once. */
     void (*serving)(void *ctx);
     /** The configuration in effect has changed; the one before it is freed after this. */
@@ -68,7 +69,7 @@ void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);
 
 /** The list of all worker processes. */
-struct process *fleet_processes(const struct fleet *fleet);
+struct worker_process *fleet_processes(const struct fleet *fleet);
 struct placement *fleet_placement(const struct fleet *fleet);
 const struct config *fleet_config(const struct fleet *fleet);
 

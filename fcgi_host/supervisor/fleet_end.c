@@ -51,7 +51,7 @@ static void slow_down(struct fleet *fleet, const char *app) {
     const struct log_about about = {.app = app};
     log_line(LOG_WARN, "app.slowed", &about,
              "its requests crash one worker after the other: answered 503 for %u ms", wait_ms);
-    for (struct process *each = fleet->seats->processes; each; each = each->next) {
+    for (struct worker_process *each = fleet->seats->processes; each; each = each->next) {
         channel_tell(&each->end, &(struct channel_outgoing){.type = CHANNEL_SLOW_DOWN,
                                                             .number = now_ms + wait_ms,
                                                             .name = app});
@@ -59,12 +59,12 @@ static void slow_down(struct fleet *fleet, const char *app) {
 }
 
 /** By hand, or for want of memory: no application is to blame. */
-static bool was_killed(const struct process *process, int wait_status) {
+static bool was_killed(const struct worker_process *process, int wait_status) {
     return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && !process->is_overdue;
 }
 
 /** @return whether there was an application to blame */
-static bool log_crash(struct fleet *fleet, const struct process *process, int wait_status,
+static bool log_crash(struct fleet *fleet, const struct worker_process *process, int wait_status,
                       char *why, size_t why_bytes) {
     last_words_log(process, wait_status, why, why_bytes);
     const char *loading = last_words_loading(process);
@@ -80,15 +80,15 @@ static bool log_crash(struct fleet *fleet, const struct process *process, int wa
 /* ---- A seat without its worker ---- */
 
 /** Whether the next worker is likely to serve, so that it is started at once. */
-static bool had_served(const struct process *process, int wait_status, bool has_culprit) {
+static bool had_served(const struct worker_process *process, int wait_status, bool has_culprit) {
     uint64_t served_ms = process->serving_ms ? loop_now_ms() - process->serving_ms : 0;
     return process->serving_ms &&
            (has_culprit || was_killed(process, wait_status) || served_ms >= HAD_SERVED_MS);
 }
 
 /** @param has_culprit  an application is to blame, so the next start will be another one */
-static void refill_later(struct fleet *fleet, struct seat *seat, const struct process *process,
-                         int wait_status, bool has_culprit) {
+static void refill_later(struct fleet *fleet, struct seat *seat,
+                         const struct worker_process *process, int wait_status, bool has_culprit) {
     if (seat->coming) {
         return; /* it takes the place when it has loaded */
     }
@@ -108,7 +108,7 @@ static void refill_later(struct fleet *fleet, struct seat *seat, const struct pr
 }
 
 /** A worker was told to go, or was a probe: its exit is expected. */
-static void ended_as_told(struct fleet *fleet, const struct process *process) {
+static void ended_as_told(struct fleet *fleet, const struct worker_process *process) {
     struct seat *seat = process->seat;
     if (process->state == PROCESS_DRAINING) {
         log_line(LOG_INFO, "worker.ended", NULL, "worker %d has finished and ended",
@@ -123,7 +123,8 @@ static void ended_as_told(struct fleet *fleet, const struct process *process) {
     }
 }
 
-static void ended_by_itself(struct fleet *fleet, const struct process *process, int wait_status) {
+static void ended_by_itself(struct fleet *fleet, const struct worker_process *process,
+                            int wait_status) {
     struct seat *seat = process->seat;
     char why[512];
     bool has_culprit = log_crash(fleet, process, wait_status, why, sizeof why);
@@ -136,7 +137,7 @@ static void ended_by_itself(struct fleet *fleet, const struct process *process, 
     }
 }
 
-void fleet_end_process(struct fleet *fleet, struct process *process, int wait_status) {
+void fleet_end_process(struct fleet *fleet, struct worker_process *process, int wait_status) {
     seat_read_rest(process);
     seat_unwatch(process);
     replacement_left(fleet->replacements, process->pid);
@@ -149,5 +150,5 @@ void fleet_end_process(struct fleet *fleet, struct process *process, int wait_st
     }
     replacement_gone(fleet->replacements, process->pid);
     fleet->hooks.gone(fleet->hooks.ctx, process);
-    process_free(process);
+    worker_process_free(process);
 }

@@ -25,6 +25,6 @@ struct fleet {
 };
 
 /** A process has ended and is no longer in the fleet's list: decide what follows, and free it. */
-void fleet_end_process(struct fleet *fleet, struct process *process, int wait_status);
+void fleet_end_process(struct fleet *fleet, struct worker_process *process, int wait_status);
 
 #endif

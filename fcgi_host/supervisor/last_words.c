@@ -20,12 +20,12 @@ static enum slot_activity activity_of(const struct scoreboard_slot *slot) {
                                             : SLOT_IDLE;
 }
 
-static const struct scoreboard_slot *fatal_slot(const struct process *process) {
+static const struct scoreboard_slot *fatal_slot(const struct worker_process *process) {
     int index = atomic_load(&process->board->fatal_slot);
     return index >= 0 && index < SCOREBOARD_SLOTS ? &process->board->slots[index] : NULL;
 }
 
-const char *last_words_loading(const struct process *process) {
+const char *last_words_loading(const struct worker_process *process) {
     const struct scoreboard_slot *slot = fatal_slot(process);
     if (slot && activity_of(slot) != SLOT_IDLE) {
         return activity_of(slot) == SLOT_LOADING ? slot->facts.app : NULL;
@@ -40,7 +40,7 @@ const char *last_words_loading(const struct process *process) {
 }
 
 /** The application of all requests in hand; NULL: there are several, or no requests. */
-static const char *only_one_serving(const struct process *process) {
+static const char *only_one_serving(const struct worker_process *process) {
     const char *app = NULL;
     unsigned used = atomic_load(&process->board->used);
     for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
@@ -56,7 +56,7 @@ static const char *only_one_serving(const struct process *process) {
     return app;
 }
 
-const char *last_words_culprit(const struct process *process, int wait_status) {
+const char *last_words_culprit(const struct worker_process *process, int wait_status) {
     const struct scoreboard_slot *slot = fatal_slot(process);
     if (slot) {
         return activity_of(slot) == SLOT_SERVING ? slot->facts.app : NULL;
@@ -75,7 +75,7 @@ static void describe_end(int wait_status, char *text, size_t bytes) {
 }
 
 /** What faulthandler wrote. @return its length */
-static size_t read_stack(const struct process *process, char *text, size_t bytes) {
+static size_t read_stack(const struct worker_process *process, char *text, size_t bytes) {
     ssize_t size = pread(process->last_words_fd, text, bytes - 1, 0);
     size_t length = size > 0 ? (size_t)size : 0;
     while (length > 0 && text[length - 1] == '\n') {
@@ -86,7 +86,7 @@ static size_t read_stack(const struct process *process, char *text, size_t bytes
 }
 
 /** "; in hand: app GET /x (id), …" for an end that no thread of the worker saw coming. */
-static void list_requests(const struct process *process, char *text, size_t bytes) {
+static void list_requests(const struct worker_process *process, char *text, size_t bytes) {
     unsigned used = atomic_load(&process->board->used), count = 0;
     size_t length = 0;
     text[0] = '\0';
@@ -106,7 +106,8 @@ static void list_requests(const struct process *process, char *text, size_t byte
     }
 }
 
-void last_words_log(const struct process *process, int wait_status, char *why, size_t why_bytes) {
+void last_words_log(const struct worker_process *process, int wait_status, char *why,
+                    size_t why_bytes) {
     char end[64], stack[STACK_BYTES], requests[2048] = "";
     const struct scoreboard_slot *slot = fatal_slot(process);
     struct log_about about = {0};

@@ -29,7 +29,7 @@ static bool has_waiting_connections(const struct liveness *liveness) {
 }
 
 /** Whether the worker's threads have served since the last call, or do so. */
-static bool has_worked(struct process *process) {
+static bool has_worked(struct worker_process *process) {
     uint64_t work = 0;
     bool is_serving = false;
     unsigned used = atomic_load(&process->board->used);
@@ -46,18 +46,18 @@ static bool has_worked(struct process *process) {
 /* ---- Asking ---- */
 
 /** A worker that has said STOPPED may be in exit functions of applications: it has its deadline. */
-static bool is_asked(const struct process *process) {
+static bool is_asked(const struct worker_process *process) {
     return process->state == PROCESS_SERVING ||
            (process->state == PROCESS_DRAINING && !process->has_stopped);
 }
 
-static void ask(struct process *process) {
+static void ask(struct worker_process *process) {
     if (process->unanswered++ == 0) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PING});
     }
 }
 
-static bool is_traced(const struct process *process) {
+static bool is_traced(const struct worker_process *process) {
     char path[64], line[256];
     int tracer = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)process->pid);
@@ -74,7 +74,7 @@ static bool is_traced(const struct process *process) {
 }
 
 /** Kill it, and fill its seat at once: a process that waits for a disk may take its time to end. */
-static void end_stuck(struct process *process) {
+static void end_stuck(struct worker_process *process) {
     struct seat *seat = process->seat;
     unsigned timeout_s = seat->all->config->stuck_timeout_s;
     log_line(LOG_ERROR, "worker.stuck", NULL, "worker %d has not answered for %u s: killed",
@@ -90,7 +90,8 @@ static void end_stuck(struct process *process) {
  *  ask again */
 static bool take_turn(struct liveness *liveness) {
     bool has_reason = has_waiting_connections(liveness);
-    for (struct process *process = liveness->seats->processes; process; process = process->next) {
+    for (struct worker_process *process = liveness->seats->processes; process;
+         process = process->next) {
         if (!is_asked(process)) {
             continue;
         }
@@ -109,7 +110,7 @@ static bool take_turn(struct liveness *liveness) {
 
 static void ask_all(struct liveness *liveness) {
     struct seats *seats = liveness->seats;
-    for (struct process *process = seats->processes; process; process = process->next) {
+    for (struct worker_process *process = seats->processes; process; process = process->next) {
         if (is_asked(process) && process->unanswered < TURNS) {
             ask(process);
         }
@@ -149,7 +150,7 @@ void liveness_suspect(struct liveness *liveness) {
     }
 }
 
-void liveness_answered(struct process *process) {
+void liveness_answered(struct worker_process *process) {
     process->unanswered = 0;
 }
 

@@ -28,7 +28,7 @@ void liveness_free(struct liveness *liveness);
 /** Something waits for workers: see whether they answer. */
 void liveness_suspect(struct liveness *liveness);
 /** CHANNEL_PONG has come. */
-void liveness_answered(struct process *process);
+void liveness_answered(struct worker_process *process);
 /** The host stops: let go of the listening socket. Workers that are to end are still asked. */
 void liveness_close_listening(struct liveness *liveness);
 

@@ -147,7 +147,7 @@ static bool note_answer(struct reload_command *command, pid_t pid) {
     return was_asked && left == 0;
 }
 
-void reload_command_answered(struct reload_commands *all, const struct process *process,
+void reload_command_answered(struct reload_commands *all, const struct worker_process *process,
                              const struct channel_message *message) {
     for (struct reload_command *command = all->first; command; command = command->next) {
         if (command->number != message->number) {
@@ -167,7 +167,8 @@ void reload_command_answered(struct reload_commands *all, const struct process *
     }
 }
 
-void reload_command_process_gone(struct reload_commands *all, const struct process *process) {
+void reload_command_process_gone(struct reload_commands *all,
+                                 const struct worker_process *process) {
     for (struct reload_command *command = all->first; command;) {
         struct reload_command *next = command->next;
         if (note_answer(command, process->pid)) {
@@ -210,14 +211,14 @@ static bool ask_workers(struct reload_command *command, const struct string_list
         names[0] = '\0'; /* too long for a message: reload all applications */
     }
     unsigned count = 0;
-    for (struct process *each = fleet_processes(fleet); each; each = each->next) {
+    for (struct worker_process *each = fleet_processes(fleet); each; each = each->next) {
         count += each->state == PROCESS_SERVING;
     }
     command->asked = calloc(count ? count : 1, sizeof *command->asked);
     if (!command->asked) {
         return false;
     }
-    for (struct process *each = fleet_processes(fleet); each; each = each->next) {
+    for (struct worker_process *each = fleet_processes(fleet); each; each = each->next) {
         if (each->state == PROCESS_SERVING) {
             command->asked[command->asked_count++] = each->pid;
             channel_tell(&each->end, &(struct channel_outgoing){.type = CHANNEL_RELOAD,

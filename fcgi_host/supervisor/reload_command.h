@@ -25,10 +25,11 @@ void reload_commands_free(struct reload_commands *commands);
 void reload_command_run(struct reload_commands *commands, struct control_client *client,
                         const struct string_list *words);
 /** CHANNEL_RELOADED has come: a worker has reloaded what it was asked to, or cannot. */
-void reload_command_answered(struct reload_commands *commands, const struct process *process,
+void reload_command_answered(struct reload_commands *commands, const struct worker_process *process,
                              const struct channel_message *message);
 /** A worker has ended: its answer will not come. */
-void reload_command_process_gone(struct reload_commands *commands, const struct process *process);
+void reload_command_process_gone(struct reload_commands *commands,
+                                 const struct worker_process *process);
 /** A client has gone: its command goes on unanswered. */
 void reload_command_client_gone(struct reload_commands *commands,
                                 const struct control_client *client);

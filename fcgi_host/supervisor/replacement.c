@@ -206,7 +206,7 @@ static bool is_fulfilled(const struct replacement_queue *queue,
     if (replacement->started_ms || !replacement->worker || replacement->at >= seats->count) {
         return false;
     }
-    const struct process *current = seats->items[replacement->at].current;
+    const struct worker_process *current = seats->items[replacement->at].current;
     return !current || current->pid != replacement->worker;
 }
 

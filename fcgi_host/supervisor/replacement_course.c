@@ -30,7 +30,7 @@ static bool ends_first(const struct replacement_queue *queue) {
 
 /** Empty the seat; replacement_gone() goes on. */
 static void end_current(struct replacement_queue *queue, struct seat *seat) {
-    struct process *old = seat->current;
+    struct worker_process *old = seat->current;
     replacement_forget_predecessor(queue);
     seat->current = NULL;
     queue->ending = queue->predecessor = old->pid;
@@ -91,9 +91,10 @@ void replacement_next(struct replacement_queue *queue) {
 
 /** An application that serves or served in the old worker and did not load in the new one, or
  *  NULL. */
-static const char *lost_application(const struct process *old, const struct process *coming) {
+static const char *lost_application(const struct worker_process *old,
+                                    const struct worker_process *coming) {
     for (size_t i = 0; i < coming->failed.count; i++) {
-        if (!process_has_failed(old, coming->failed.items[i])) {
+        if (!worker_process_has_failed(old, coming->failed.items[i])) {
             return coming->failed.items[i];
         }
     }
@@ -127,7 +128,7 @@ void replacement_left(struct replacement_queue *queue, pid_t pid) {
 
 static void switch_over(struct replacement_queue *queue, struct seat *seat) {
     struct replacement *replacement = queue->first;
-    struct process *old = seat->current;
+    struct worker_process *old = seat->current;
     seat->current = seat->coming;
     seat->coming = NULL;
     queue->arriving = seat->current->pid;

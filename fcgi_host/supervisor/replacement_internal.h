@@ -37,11 +37,11 @@ struct replacement_queue {
     struct replacement *first; /* the one under way, once it has begun */
     /* The old worker was told to stop, and has not said yet that it begins nothing; 0: none. */
     pid_t leaving;
-    pid_t arriving;     /* the new worker, which waits for that; 0: none */
-    pid_t ending;       /* the old worker, which must have ended before another loads; 0: none */
-    pid_t predecessor;  /* of the worker that loads or serves in the seat; 0: none */
-    int bequest_fd;     /* where the idle connections of `ending` come from; -1: nowhere */
-    struct process had; /* what `ending` had not loaded: `failed` only */
+    pid_t arriving;    /* the new worker, which waits for that; 0: none */
+    pid_t ending;      /* the old worker, which must have ended before another loads; 0: none */
+    pid_t predecessor; /* of the worker that loads or serves in the seat; 0: none */
+    int bequest_fd;    /* where the idle connections of `ending` come from; -1: nowhere */
+    struct worker_process had; /* what `ending` had not loaded: `failed` only */
     struct loop_timer left;
 };
 

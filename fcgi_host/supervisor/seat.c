@@ -13,7 +13,7 @@ enum {
     GRACE_MS = 5000,
     /** The first worker waits no longer until all applications have loaded or are known to be slow,
      *  with connections in the backlog; then it accepts, so that those can be reached that have. */
-    PATIENCE_MS = 5000,
+    ACCEPT_ANYWAY_MS = 5000,
 };
 
 /* ---- All seats ---- */
@@ -74,13 +74,13 @@ static struct balance *balance_for(struct seats *seats, const struct config *con
 
 /* ---- Messages ---- */
 
-static void pass_on(struct process *process, const struct channel_message *message) {
+static void pass_on(struct worker_process *process, const struct channel_message *message) {
     const struct seats_options *options = &process->seat->all->options;
     options->message(options->ctx, process, message);
 }
 
 static void on_channel(void *ctx, uint32_t events) {
-    struct process *process = ctx;
+    struct worker_process *process = ctx;
     struct channel_message message;
     struct error err;
     (void)events;
@@ -92,7 +92,7 @@ static void on_channel(void *ctx, uint32_t events) {
     }
 }
 
-void seat_read_rest(struct process *process) {
+void seat_read_rest(struct worker_process *process) {
     struct channel_message message;
     while (channel_receive(process->channel.fd, &message, NULL) == 0) {
         if (message.type == CHANNEL_LOADED) {
@@ -106,24 +106,25 @@ void seat_read_rest(struct process *process) {
 /* ---- Starting ---- */
 
 static void load_deadline(void *ctx) {
-    struct process *process = ctx;
+    struct worker_process *process = ctx;
     log_line(LOG_ERROR, "worker.stuck", NULL, "worker %d did not load in time: killed",
              (int)process->pid);
     process->is_overdue = true;
     kill(process->pid, SIGKILL); /* its end is a crash: whatever was loading is to blame */
 }
 
-static void patience_ended(void *ctx) {
+static void accept_anyway(void *ctx) {
     seat_accept(ctx);
 }
 
-static void watch_process(struct seat *seat, struct process *process, const struct config *config) {
+static void watch_process(struct seat *seat, struct worker_process *process,
+                          const struct config *config) {
     struct seats *seats = seat->all;
     process->seat = seat;
     process->channel.ready = on_channel;
     process->channel.ctx = process;
     process->deadline = (struct loop_timer){.expired = load_deadline, .ctx = process};
-    process->patience = (struct loop_timer){.expired = patience_ended, .ctx = process};
+    process->accept_anyway = (struct loop_timer){.expired = accept_anyway, .ctx = process};
     process->next = seats->processes;
     seats->processes = process;
     uint64_t load_ms = (uint64_t)config->startup_timeout_s * 1000 +
@@ -134,10 +135,11 @@ static void watch_process(struct seat *seat, struct process *process, const stru
     }
 }
 
-struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
+struct worker_process *seat_launch(struct seat *seat, const struct config *config,
+                                   const char *cause) {
     struct seats *seats = seat->all;
     struct error err;
-    const struct process_start start = {
+    const struct worker_process_start start = {
         .config = config,
         .placement = seats->placement,
         .slowdown = seats->slowdown,
@@ -150,7 +152,7 @@ struct process *seat_launch(struct seat *seat, const struct config *config, cons
         .in_child = seats->options.in_child,
         .ctx = seats->options.in_child_ctx,
     };
-    struct process *process = process_start(&start, &err);
+    struct worker_process *process = worker_process_start(&start, &err);
     if (!process) {
         log_line(LOG_ERROR, "worker.failed", NULL, "cannot start a worker: %s", err.text);
         return NULL;
@@ -175,13 +177,13 @@ void seat_fill(void *ctx) {
     }
 }
 
-void seat_be_patient(struct process *process) {
-    loop_arm(process->seat->all->options.loop, &process->patience, PATIENCE_MS);
+void seat_be_patient(struct worker_process *process) {
+    loop_arm(process->seat->all->options.loop, &process->accept_anyway, ACCEPT_ANYWAY_MS);
 }
 
-void seat_accept(struct process *process) {
+void seat_accept(struct worker_process *process) {
     struct seats *seats = process->seat->all;
-    loop_disarm(seats->options.loop, &process->patience);
+    loop_disarm(seats->options.loop, &process->accept_anyway);
     if (process->state != PROCESS_LOADING) {
         return;
     }
@@ -197,7 +199,7 @@ void seat_accept(struct process *process) {
 /* ---- Ending ---- */
 
 static void drain_deadline(void *ctx) {
-    struct process *process = ctx;
+    struct worker_process *process = ctx;
     log_line(LOG_WARN, "worker.stuck", NULL, "worker %d did not end in time: killed",
              (int)process->pid);
     seat_kill(process);
@@ -205,7 +207,7 @@ static void drain_deadline(void *ctx) {
 
 /** Tell a worker to stop and where its idle connections go.  Without that they are closed, which
  * web servers survive. @return the other end for its successor; -1: none */
-static int tell_stop(struct process *process, uint64_t timeout_ms) {
+static int tell_stop(struct worker_process *process, uint64_t timeout_ms) {
     int ends[2] = {-1, -1};
     struct error err;
     if (channel_pair(ends, &err)) {
@@ -219,29 +221,30 @@ static int tell_stop(struct process *process, uint64_t timeout_ms) {
     return ends[1];
 }
 
-void seat_adopt(struct process *process, int fd) {
+void seat_adopt(struct worker_process *process, int fd) {
     channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_ADOPT, .fd = &fd});
 }
 
-void seat_suggest_restart(struct process *process, const char *app) {
+void seat_suggest_restart(struct worker_process *process, const char *app) {
     channel_tell(&process->end,
                  &(struct channel_outgoing){.type = CHANNEL_NEEDS_RESTART, .name = app});
 }
 
-static void begin_draining(struct process *process, uint64_t timeout_ms) {
+static void begin_draining(struct worker_process *process, uint64_t timeout_ms) {
     struct loop *loop = process->seat->all->options.loop;
-    loop_disarm(loop, &process->patience);
+    loop_disarm(loop, &process->accept_anyway);
     process->state = PROCESS_DRAINING;
     process->deadline.expired = drain_deadline;
     loop_arm(loop, &process->deadline, timeout_ms + GRACE_MS);
 }
 
-int seat_end(struct process *process, uint64_t timeout_ms) {
+int seat_end(struct worker_process *process, uint64_t timeout_ms) {
     begin_draining(process, timeout_ms);
     return tell_stop(process, timeout_ms);
 }
 
-void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+void seat_drain(struct worker_process *process, struct worker_process *successor,
+                uint64_t timeout_ms) {
     begin_draining(process, timeout_ms);
     if (!successor) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STOP,
@@ -274,14 +277,14 @@ uint64_t seat_drain_ms(const struct config *config) {
     return (uint64_t)longest_s * 1000;
 }
 
-void seat_kill(struct process *process) {
+void seat_kill(struct worker_process *process) {
     process->state = PROCESS_DOOMED;
     kill(process->pid, SIGKILL);
 }
 
-void seat_unwatch(struct process *process) {
+void seat_unwatch(struct worker_process *process) {
     struct loop *loop = process->seat->all->options.loop;
     loop_disarm(loop, &process->deadline);
-    loop_disarm(loop, &process->patience);
+    loop_disarm(loop, &process->accept_anyway);
     loop_remove(loop, &process->channel);
 }

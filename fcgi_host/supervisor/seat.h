@@ -24,8 +24,8 @@
 struct seat {
     struct seats *all;
     unsigned index;
-    struct process *current; /**< serves, or loads when there was none before it */
-    struct process *coming;  /**< loads, to take the place of `current` */
+    struct worker_process *current; /**< serves, or loads when there was none before it */
+    struct worker_process *coming;  /**< loads, to take the place of `current` */
     struct backoff backoff;
     struct loop_timer refill; /**< while the seat is empty: when seat_fill() is called */
     unsigned failed_starts;   /**< in a row, without an application to blame */
@@ -39,7 +39,8 @@ struct seats_options {
     void (*in_child)(void *ctx);
     void *in_child_ctx;
     /** A worker has sent a message. Its descriptor, if it has one, is to be closed. */
-    void (*message)(void *ctx, struct process *process, const struct channel_message *message);
+    void (*message)(void *ctx, struct worker_process *process,
+                    const struct channel_message *message);
     /** The first worker accepts. Called once. */
     void (*serving)(void *ctx);
     void *ctx;
@@ -50,7 +51,7 @@ struct seats {
     struct seats_options options;
     struct seat *items; /**< CONFIG_MAX_WORKERS of them */
     unsigned count;     /**< of those that are in use */
-    struct process *processes;
+    struct worker_process *processes;
     const struct config *config; /**< in effect */
     struct placement *placement;
     struct slowdown *slowdown;
@@ -71,41 +72,43 @@ void seats_free(struct seats *seats);
 /** Start a worker for a seat; the caller makes it `current` or `coming`.
  *  @param cause  for the log; NULL: none
  *  @return NULL: no worker could be started, which has been logged */
-struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause);
+struct worker_process *seat_launch(struct seat *seat, const struct config *config,
+                                   const char *cause);
 /** Start a worker for an empty seat, or try again later (a loop_timer's callback).
  *  @param ctx  struct seat * */
 void seat_fill(void *ctx);
 
 /** Let a worker accept connections. One that accepts already, or is to go, is left alone. */
-void seat_accept(struct process *process);
+void seat_accept(struct worker_process *process);
 /**
  * Tell a worker to finish what it has and go; it is killed when it takes too long.
  * @param successor  takes its idle connections; NULL: no other worker accepts after this one
  */
-void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms);
+void seat_drain(struct worker_process *process, struct worker_process *successor,
+                uint64_t timeout_ms);
 /**
  * The same before a successor is started: connections wait in the listening socket's backlog.
  * @return the socket that the worker's idle connections come from, for seat_adopt(); -1: none
  * @owns the caller: close()
  */
-int seat_end(struct process *process, uint64_t timeout_ms);
+int seat_end(struct worker_process *process, uint64_t timeout_ms);
 /** Give a worker what seat_end() returned. */
-void seat_adopt(struct process *process, int fd);
+void seat_adopt(struct worker_process *process, int fd);
 /** Tell a worker that the next generation of an application found a port or lock in use. */
-void seat_suggest_restart(struct process *process, const char *app);
+void seat_suggest_restart(struct worker_process *process, const char *app);
 /** Let a worker that loads in an empty seat accept in a while, though something still loads. */
-void seat_be_patient(struct process *process);
+void seat_be_patient(struct worker_process *process);
 /** Whether a worker must have ended before another one loads: an application has
  *  `reload = restart`. */
 bool seat_ends_first(const struct config *config);
 /** The longest drain_timeout_s of any application, in milliseconds. */
 uint64_t seat_drain_ms(const struct config *config);
 /** Kill a worker: its end is no crash. */
-void seat_kill(struct process *process);
+void seat_kill(struct worker_process *process);
 
 /** Handle what a worker sent before it ended. */
-void seat_read_rest(struct process *process);
+void seat_read_rest(struct worker_process *process);
 /** A worker has ended: its timers and its channel are watched no longer. */
-void seat_unwatch(struct process *process);
+void seat_unwatch(struct worker_process *process);
 
 #endif

@@ -22,7 +22,7 @@ struct asker {
 /** A worker's answer in this round. */
 struct part {
     struct part *next;
-    const struct process *process;
+    const struct worker_process *process;
     char *text; /* owned */
 };
 
@@ -69,7 +69,7 @@ static void parts_free(struct status_round *round) {
 }
 
 /** @return a worker's part, or NULL when it has not come */
-static const char *part_of(const struct status_round *round, const struct process *process) {
+static const char *part_of(const struct status_round *round, const struct worker_process *process) {
     for (const struct part *part = round->parts; part; part = part->next) {
         if (part->process == process) {
             return part->text;
@@ -99,7 +99,7 @@ void status_round_free(struct status_round *round) {
 /* ---- The document ---- */
 
 /** A worker that has not answered, as far as the supervisor knows it. */
-static void write_silent(struct json_writer *json, const struct process *process) {
+static void write_silent(struct json_writer *json, const struct worker_process *process) {
     json_begin_object(json, NULL);
     json_add_integer(json, "pid", process->pid);
     json_add_string(json, "state", process->state == PROCESS_LOADING ? "starting" : "stuck");
@@ -136,7 +136,7 @@ static void write_document(const struct status_round *round, struct json_writer 
     json_add_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, fleet_last(round->fleet));
     json_begin_array(json, "workers");
-    for (struct process *process = fleet_processes(round->fleet); process;
+    for (struct worker_process *process = fleet_processes(round->fleet); process;
          process = process->next) {
         const char *part = part_of(round, process);
         if (part) {
@@ -157,7 +157,7 @@ static void start_round(struct status_round *round) {
     parts_free(round);
     round->askers = round->waiting;
     round->waiting = NULL;
-    for (struct process *process = fleet_processes(round->fleet); process;
+    for (struct worker_process *process = fleet_processes(round->fleet); process;
          process = process->next) {
         if (process->state != PROCESS_DOOMED) {
             channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STATUS,
@@ -190,7 +190,7 @@ static void end_if_complete(struct status_round *round) {
     if (!round->is_running) {
         return;
     }
-    for (struct process *process = fleet_processes(round->fleet); process;
+    for (struct worker_process *process = fleet_processes(round->fleet); process;
          process = process->next) {
         if (process->state != PROCESS_DOOMED && !part_of(round, process)) {
             return;
@@ -232,7 +232,7 @@ void status_round_forget(struct status_round *round, void *ctx) {
     forget_in(&round->waiting, ctx);
 }
 
-void status_round_part(struct status_round *round, struct process *process, uint64_t number,
+void status_round_part(struct status_round *round, struct worker_process *process, uint64_t number,
                        char *text) {
     if (number != round->number || !round->is_running) {
         free(text); /* an answer to an earlier round */
@@ -248,7 +248,7 @@ void status_round_part(struct status_round *round, struct process *process, uint
     end_if_complete(round);
 }
 
-void status_round_gone(struct status_round *round, struct process *process) {
+void status_round_gone(struct status_round *round, struct worker_process *process) {
     status_round_forget(round, process);
     for (struct part **link = &round->parts; *link; link = &(*link)->next) {
         if ((*link)->process == process) {

@@ -33,9 +33,9 @@ void status_round_ask(struct status_round *round, status_answer *answer, void *c
 void status_round_forget(struct status_round *round, void *ctx);
 
 /** A worker's part has come. @param text  malloc'ed, taken over */
-void status_round_part(struct status_round *round, struct process *process, uint64_t number,
+void status_round_part(struct status_round *round, struct worker_process *process, uint64_t number,
                        char *text);
 /** A worker has ended, and is no longer in the fleet's list: its part will not come. */
-void status_round_gone(struct status_round *round, struct process *process);
+void status_round_gone(struct status_round *round, struct worker_process *process);
 
 #endif

@@ -64,7 +64,7 @@ static void stop_host(struct supervisor *supervisor, const struct signalfd_sigin
 }
 
 static void tell_all(struct supervisor *supervisor, enum channel_type type) {
-    for (struct process *process = fleet_processes(supervisor->fleet); process;
+    for (struct worker_process *process = fleet_processes(supervisor->fleet); process;
          process = process->next) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = type});
     }
@@ -140,7 +140,7 @@ static int watch_signals(struct supervisor *supervisor, struct error *err) {
 
 /** A worker's status page wants the whole document. */
 static void answer_worker(void *ctx, uint64_t number, const char *text, size_t bytes) {
-    struct process *process = ctx;
+    struct worker_process *process = ctx;
     struct error err;
     int fd = channel_make_file(text, bytes, &err);
     if (fd < 0) {
@@ -153,8 +153,8 @@ static void answer_worker(void *ctx, uint64_t number, const char *text, size_t b
     }
 }
 
-static void status_part(struct supervisor *supervisor, struct process *process,
-                        const struct channel_message *message) {
+static void take_status_part(struct supervisor *supervisor, struct worker_process *process,
+                             const struct channel_message *message) {
     struct error err;
     size_t bytes;
     char *text = message->fd >= 0 ? channel_take_file(message->fd, &bytes, &err) : NULL;
@@ -163,11 +163,12 @@ static void status_part(struct supervisor *supervisor, struct process *process,
     }
 }
 
-static void on_message(void *ctx, struct process *process, const struct channel_message *message) {
+static void on_message(void *ctx, struct worker_process *process,
+                       const struct channel_message *message) {
     struct supervisor *supervisor = ctx;
     switch (message->type) {
     case CHANNEL_STATUS_REPLY:
-        status_part(supervisor, process, message);
+        take_status_part(supervisor, process, message);
         return; /* the descriptor has been closed */
     case CHANNEL_STATUS_ASK:
         status_round_ask(supervisor->round, answer_worker, process, message->number);
@@ -183,7 +184,7 @@ static void on_message(void *ctx, struct process *process, const struct channel_
     }
 }
 
-static void on_gone(void *ctx, struct process *process) {
+static void on_gone(void *ctx, struct worker_process *process) {
     struct supervisor *supervisor = ctx;
     status_round_gone(supervisor->round, process);
     reload_command_process_gone(supervisor->reload_commands, process);
@@ -220,7 +221,8 @@ static void on_file_changed(void *ctx, const char *path) {
 static void in_child(void *ctx) {
     struct supervisor *supervisor = ctx;
     loop_close_in_child(supervisor->loop);
-    for (struct process *other = fleet_processes(supervisor->fleet); other; other = other->next) {
+    for (struct worker_process *other = fleet_processes(supervisor->fleet); other;
+         other = other->next) {
         close(other->last_words_fd);
         scoreboard_free(other->board);
     }

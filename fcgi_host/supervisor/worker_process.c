@@ -14,8 +14,8 @@
 #include "fcgi_host/link/worker_start.h"
 
 /** In the child. Never returns. */
-static void be_worker(const struct process_start *start, struct process *process, int channel_fd,
-                      pid_t supervisor) {
+static void be_worker(const struct worker_process_start *start, struct worker_process *process,
+                      int channel_fd, pid_t supervisor) {
     start->in_child(start->ctx);
     close(process->channel.fd);
     /* SIGKILL: a spawner that killed the supervisor expects its workers to be gone. */
@@ -41,10 +41,11 @@ static void be_worker(const struct process_start *start, struct process *process
     _exit(status);
 }
 
-struct process *process_start(const struct process_start *start, struct error *err) {
+struct worker_process *worker_process_start(const struct worker_process_start *start,
+                                            struct error *err) {
     int channel[2] = {-1, -1};
     pid_t supervisor = getpid();
-    struct process *process = calloc(1, sizeof *process);
+    struct worker_process *process = calloc(1, sizeof *process);
     if (!process) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
@@ -77,11 +78,11 @@ fail:
     if (channel[1] >= 0) {
         close(channel[1]);
     }
-    process_free(process);
+    worker_process_free(process);
     return NULL;
 }
 
-void process_free(struct process *process) {
+void worker_process_free(struct worker_process *process) {
     if (!process) {
         return;
     }
@@ -99,17 +100,17 @@ void process_free(struct process *process) {
     free(process);
 }
 
-void process_move_failed(struct process *from, struct process *to) {
+void process_move_failed(struct worker_process *from, struct worker_process *to) {
     string_list_clear(&to->failed);
     to->failed = from->failed;
     from->failed = (struct string_list){0};
 }
 
-void process_add_failed(struct process *process, const char *app) {
+void worker_process_add_failed(struct worker_process *process, const char *app) {
     /* Out of memory: the application counts as one that this worker has loaded. */
     (void)string_list_add(&process->failed, strdup(app));
 }
 
-bool process_has_failed(const struct process *process, const char *app) {
+bool worker_process_has_failed(const struct worker_process *process, const char *app) {
     return string_list_has(&process->failed, app);
 }

@@ -28,8 +28,8 @@ enum process_state {
     PROCESS_DOOMED,   /**< was killed by the supervisor: its end is no crash */
 };
 
-struct process {
-    struct process *next; /**< in the list of all */
+struct worker_process {
+    struct worker_process *next; /**< in the list of all */
     struct seat *seat;
     pid_t pid;
     enum process_state state;
@@ -43,16 +43,16 @@ struct process {
     bool found_in_use;         /**< one of them found a port or lock taken */
     uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
-    struct channel_end end;     /**< of the channel, for channel_tell() */
-    struct loop_timer deadline; /**< to load, or to drain */
-    struct loop_timer patience; /**< until it accepts though something still loads */
+    struct channel_end end;          /**< of the channel, for channel_tell() */
+    struct loop_timer deadline;      /**< to load, or to drain */
+    struct loop_timer accept_anyway; /**< until it accepts though something still loads */
     struct scoreboard *board;
     int last_words_fd;       /**< a memory file that faulthandler writes to */
     struct balance *balance; /**< that the process is a member of, or NULL */
     int balance_member;
 };
 
-struct process_start {
+struct worker_process_start {
     const struct config *config;
     const struct placement *placement;
     struct slowdown *slowdown;
@@ -68,14 +68,15 @@ struct process_start {
 };
 
 /** Fork. @return the process (its channel not watched yet), or NULL: ERR_SYSTEM, ERR_MEMORY
- *  @owns the caller: process_free(), after it has ended */
-struct process *process_start(const struct process_start *start, struct error *err);
-void process_free(struct process *process);
+ *  @owns the caller: worker_process_free(), after it has ended */
+struct worker_process *worker_process_start(const struct worker_process_start *start,
+                                            struct error *err);
+void worker_process_free(struct worker_process *process);
 
 /** Note that an application did not load. */
-void process_add_failed(struct process *process, const char *app);
+void worker_process_add_failed(struct worker_process *process, const char *app);
 /** Move the list of those to another process. */
-void process_move_failed(struct process *from, struct process *to);
-bool process_has_failed(const struct process *process, const char *app);
+void process_move_failed(struct worker_process *from, struct worker_process *to);
+bool worker_process_has_failed(const struct worker_process *process, const char *app);
 
 #endif

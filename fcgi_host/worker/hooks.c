@@ -22,16 +22,16 @@ static struct scoreboard_slot *begin_loading(const char *name) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
     crash_thread_start();
     if (slot) {
-        slot_set_text(slot->facts.app, sizeof slot->facts.app, name, strlen(name));
+        scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, name, strlen(name));
         slot->facts.line[0] = slot->facts.request_id[0] = '\0';
-        slot_begin(slot, SLOT_LOADING, clock_now_ns());
+        scoreboard_begin(slot, SLOT_LOADING, clock_now_ns());
     }
     return slot;
 }
 
 static void end_loading(struct scoreboard_slot *slot) {
     if (slot) {
-        slot_end(slot);
+        scoreboard_end(slot);
     }
 }
 

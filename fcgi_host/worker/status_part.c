@@ -141,7 +141,7 @@ static void write_running(struct json_writer *json, const struct status_part *pa
     json_begin_array(json, "running");
     for (unsigned i = 0; i < used && listed < LISTED_REQUESTS; i++) {
         struct slot_view view;
-        if (!slot_read(&board->slots[i], &view) || view.activity == SLOT_IDLE) {
+        if (!scoreboard_read(&board->slots[i], &view) || view.activity == SLOT_IDLE) {
             continue;
         }
         listed++;

@@ -64,7 +64,7 @@ static bool is_peer_gone(struct request *request) {
     return clock_now_ns() - request->accepted_ns > LONG_WAIT_NS && request_is_aborted(request);
 }
 
-static void serve_request(struct job *job, const struct lease *lease) {
+static void run_request_job(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     struct application *application = request->application;
     uint64_t accepted_ns = request->accepted_ns;
@@ -112,7 +112,7 @@ static void reply_slowed(struct request *request, const struct application *appl
 void submit_request(struct application *application, struct request *request) {
     struct error err;
     request->application = application;
-    request->job.run = serve_request;
+    request->job.run = run_request_job;
     request->job.abandon = abandon_request;
     if (is_slowed(application, request)) {
         reply_slowed(request, application);

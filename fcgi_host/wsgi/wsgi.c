@@ -6,11 +6,11 @@
 #include "embedded/application_setup_py.h"
 #include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/wsgi/answer.h"
 #include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/exchange.h"
 #include "fcgi_host/wsgi/loaded.h"
 #include "fcgi_host/wsgi/log.h"
-#include "fcgi_host/wsgi/serve.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
@@ -319,7 +319,7 @@ void wsgi_run(struct job *job, const struct lease *lease) {
         current->config = loaded->config;
         current->generation = loaded->generation;
         current->exchange = exchange;
-        end = serve_request(loaded, exchange, request);
+        end = answer_request(loaded, exchange, request);
         current->config = NULL;
         current->exchange = NULL;
         Py_DECREF((PyObject *)exchange);

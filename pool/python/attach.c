@@ -50,7 +50,7 @@ static void sleep_until_needed(void) {
     pthread_mutex_unlock(&s_lock);
 }
 
-static void *help(void *arg) {
+static void *pass_on_requests(void *arg) {
     (void)arg;
     unsigned idle_us = 0, interval_us = attach_switch_interval_us();
     for (;;) {
@@ -80,7 +80,7 @@ int attach_start_helper(struct error *err) {
     if (failure) {
         return error_set_errno(err, failure, "a condition variable");
     }
-    return thread_start(help, NULL, "gil", err);
+    return thread_start(pass_on_requests, NULL, "gil", err);
 }
 
 /** A thread of the host is about to attach: the helper wakes. */

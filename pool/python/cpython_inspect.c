@@ -34,7 +34,7 @@ static void each_in_list(PyGC_Head *head, py_object_function function, void *arg
     }
 }
 
-void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
+void inspect_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
     for (int i = 0; i < NUM_GENERATIONS; i++) {
         each_in_list(&interpreter->gc.generations[i].head, function, arg);
     }
@@ -44,7 +44,7 @@ void py_gc_each(PyInterpreterState *interpreter, py_object_function function, vo
 
 enum { GC_FLAGS = 3 }; /* pycore_gc.h: _PyGC_NEXT_MASK_…, _PyGC_PREV_MASK_… */
 
-uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]) {
+uintptr_t inspect_gc_link_back(const uintptr_t links[PY_GC_LINKS]) {
     _Static_assert(sizeof(PyGC_Head) == PY_GC_LINKS * sizeof *links, "CPython's struct");
     uintptr_t next = links[0] & ~(uintptr_t)GC_FLAGS;
     /* Debian's 3.13.5 has the head of the list in a structure that is not aligned to words. */
@@ -52,11 +52,11 @@ uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]) {
     return may_be ? next + offsetof(PyGC_Head, _gc_prev) : 0;
 }
 
-bool py_gc_leads_back(uintptr_t link, uintptr_t object) {
+bool inspect_gc_leads_back(uintptr_t link, uintptr_t object) {
     return (link & ~(uintptr_t)GC_FLAGS) == object - sizeof(PyGC_Head);
 }
 
-bool py_shares_gil(PyInterpreterState *interpreter) {
+bool inspect_shares_gil(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX >= 0x030C0000
     return interpreter == PyInterpreterState_Main() || !interpreter->ceval.own_gil;
 #else
@@ -100,14 +100,14 @@ static int add_interpreter(struct py_interpreters *list, PyInterpreterState *sta
     if (!items) {
         return -1;
     }
-    bool shares_gil = py_shares_gil(state);
+    bool shares_gil = inspect_shares_gil(state);
     list->items = items;
     items[list->count++] = (struct py_interpreter){state, shares_gil && !state->finalizing};
     list->has_own_gil |= !shares_gil;
     return 0;
 }
 
-int py_list_interpreters(struct py_interpreters *ret_list) {
+int inspect_list_interpreters(struct py_interpreters *ret_list) {
     *ret_list = (struct py_interpreters){0};
     int result = 0;
     lock_interpreters();
@@ -135,7 +135,7 @@ PyObject *py_modules(PyInterpreterState *interpreter) {
  * As import.c:_get_extension_kind() of 3.13 decides.  A module without a definition was copied from
  * the first one's dictionary: single-phase.
  */
-bool py_is_single_phase(PyObject *module) {
+bool inspect_is_single_phase(PyObject *module) {
     PyModuleDef *def = PyModule_GetDef(module);
     PyErr_Clear();
     if (!def) {
@@ -144,7 +144,7 @@ bool py_is_single_phase(PyObject *module) {
     return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
 }
 
-bool py_is_immortal(PyObject *object) {
+bool inspect_is_immortal(PyObject *object) {
 #if PY_VERSION_HEX >= 0x030C0000
     return _Py_IsImmortal(object);
 #else
@@ -164,13 +164,13 @@ enum { POOL_BYTES = 1 << 14, SIZE_CLASSES = 32, SIZE_CLASS_BYTES = 16 };
 _Static_assert(sizeof(struct small_object_pool) == sizeof(struct py_pool_header),
                "CPython's struct");
 
-uintptr_t py_pool_of(uintptr_t address) {
+uintptr_t inspect_pool_of(uintptr_t address) {
     return address & ~(uintptr_t)(POOL_BYTES - 1);
 }
 
-size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
+size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
     struct small_object_pool pool;
-    uintptr_t start = py_pool_of(address);
+    uintptr_t start = inspect_pool_of(address);
     memcpy(&pool, header, sizeof pool);
     if (address - start < sizeof pool || pool.size_class >= SIZE_CLASSES) {
         return 0;
@@ -183,7 +183,7 @@ size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t addres
     return is_pool && (address - start - sizeof pool) % bytes == 0 ? bytes : 0;
 }
 
-bool py_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {
+bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {
     const PySetObject *table = (const PySetObject *)set;
     while (*position <= table->mask) {
         const setentry *entry = &table->table[(*position)++];
@@ -195,7 +195,7 @@ bool py_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {
     return false;
 }
 
-bool py_str_is_ready(PyObject *str) {
+bool inspect_str_is_ready(PyObject *str) {
 #if PY_VERSION_HEX >= 0x030C0000
     (void)str;
     return true;
@@ -204,11 +204,11 @@ bool py_str_is_ready(PyObject *str) {
 #endif
 }
 
-size_t py_type_header_bytes(PyTypeObject *type) {
+size_t inspect_type_header_bytes(PyTypeObject *type) {
     return _PyType_PreHeaderSize(type);
 }
 
-size_t py_block_header_bytes(PyObject *object) {
+size_t inspect_block_header_bytes(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     if (!PyType_IS_GC(type) || !PyObject_IS_GC(object)) {
         return 0;
@@ -216,7 +216,7 @@ size_t py_block_header_bytes(PyObject *object) {
     return _PyType_PreHeaderSize(type);
 }
 
-void py_code_visit(PyObject *object, visitproc visit, void *arg) {
+void inspect_code_visit(PyObject *object, visitproc visit, void *arg) {
     PyCodeObject *code = (PyCodeObject *)object;
     PyObject *held[] = {
         code->co_consts,          code->co_names,    code->co_exceptiontable,
@@ -236,7 +236,7 @@ const size_t py_type_furniture[PY_TYPE_FURNITURE] = {
     offsetof(PyTypeObject, tp_subclasses), offsetof(PyTypeObject, tp_weaklist),
 };
 
-void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
+void inspect_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg) {
     for (size_t i = 0; i < PY_TYPE_FURNITURE; i++) {
         PyObject *held = *(PyObject **)((char *)type + py_type_furniture[i]);
         /* 3.12 keeps small numbers in tp_subclasses of its own static types. */

@@ -24,10 +24,10 @@ typedef void (*py_object_function)(PyObject *object, void *arg);
  * Call `function` for every object in the garbage collector's lists of an interpreter.
  * It must neither create nor destroy objects.
  */
-void py_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg);
+void inspect_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg);
 
 /** Whether an interpreter shares the process's GIL, so that holding that keeps it still. */
-bool py_shares_gil(PyInterpreterState *interpreter);
+bool inspect_shares_gil(PyInterpreterState *interpreter);
 
 struct py_interpreter {
     PyInterpreterState *state; /**< not to be followed unless is_still */
@@ -49,16 +49,16 @@ struct py_interpreters {
  * List all interpreters of the process.  May let go of the GIL for a moment.
  * @return 0, or -1 out of memory  @owns free(ret_list->items)
  */
-int py_list_interpreters(struct py_interpreters *ret_list);
+int inspect_list_interpreters(struct py_interpreters *ret_list);
 
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 
 /** PEP 489: whether the function PyInit_NAME made the module object itself. */
-bool py_is_single_phase(PyObject *module);
+bool inspect_is_single_phase(PyObject *module);
 
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
-bool py_is_immortal(PyObject *object);
+bool inspect_is_immortal(PyObject *object);
 
 /** The words that stand before an object which the garbage collector can track. */
 enum { PY_GC_LINKS = 2 };
@@ -68,36 +68,36 @@ enum { PY_GC_LINKS = 2 };
  * @param links  the words before the object
  * @return an address that need not be readable; 0: the object is in no list
  */
-uintptr_t py_gc_link_back(const uintptr_t links[PY_GC_LINKS]);
+uintptr_t inspect_gc_link_back(const uintptr_t links[PY_GC_LINKS]);
 /** Whether the word at that address points back at the object. */
-bool py_gc_leads_back(uintptr_t link, uintptr_t object);
+bool inspect_gc_leads_back(uintptr_t link, uintptr_t object);
 
 /** A copy of what CPython's small-object allocator keeps at the start of each of its pools. */
 struct py_pool_header {
     uintptr_t words[6];
 };
 /** Where the header stands of the pool that an address is in, if it is in one. */
-uintptr_t py_pool_of(uintptr_t address);
+uintptr_t inspect_pool_of(uintptr_t address);
 /**
  * The size of the small object's block that starts at an address.
- * @param header  copied from py_pool_of(address), whatever stands there
+ * @param header  copied from inspect_pool_of(address), whatever stands there
  * @return 0: it is no pool's header, or no block of it starts at the address
  */
-size_t py_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
+size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
 
 /** The next item of a set, as PyDict_Next() does it. @return false: there are no more */
-bool py_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);
+bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);
 
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
-bool py_str_is_ready(PyObject *str);
+bool inspect_str_is_ready(PyObject *str);
 
 /** How far before an object the memory block that holds it starts, by the object's type alone. */
-size_t py_type_header_bytes(PyTypeObject *type);
+size_t inspect_type_header_bytes(PyTypeObject *type);
 /** The same by the object: one of a type that can be tracked need not be. */
-size_t py_block_header_bytes(PyObject *object);
+size_t inspect_block_header_bytes(PyObject *object);
 
 /** Visit what a code object holds: it has no tp_traverse. */
-void py_code_visit(PyObject *code, visitproc visit, void *arg);
+void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
 
 /** Whether code of an interpreter is told to leave the fast path of its loops and calls, for a
  *  moment.  @tstate attached, to an interpreter with the same GIL */
@@ -108,7 +108,7 @@ enum { PY_TYPE_FURNITURE = 6 };
 /** Their offsets. */
 extern const size_t py_type_furniture[PY_TYPE_FURNITURE];
 /** Visit what these fields hold. */
-void py_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);
+void inspect_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg);
 
 /**
  * Whether an object is the dictionary in which a static type keeps weak references to its direct

@@ -15,7 +15,7 @@ enum { FILE_NAME_BYTES = 64 };
 enum { WITHOUT_DOCSTRINGS = 2 };
 
 /* Keep a code object for the next time, unless another thread was first. */
-static void keep(struct embedded_code *code, PyObject *object) {
+static void keep_code(struct embedded_code *code, PyObject *object) {
     PyObject *marshalled = PyMarshal_WriteObjectToString(object, Py_MARSHAL_VERSION);
     if (!marshalled) {
         PyErr_Clear(); /* compile it again, then */
@@ -43,7 +43,7 @@ static PyObject *get_code_object(struct embedded_code *code) {
     PyObject *object =
         Py_CompileStringExFlags(code->source, file_name, Py_file_input, NULL, WITHOUT_DOCSTRINGS);
     if (object) {
-        keep(code, object);
+        keep_code(code, object);
     }
     return object;
 }

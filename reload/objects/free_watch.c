@@ -18,7 +18,7 @@ static PyMemAllocatorEx s_before[DOMAINS];
 /** The watch that is on; read by the hooks, which run with the GIL held. */
 static struct free_watch *s_watch;
 
-static void note(void *block) {
+static void note_free(void *block) {
     struct address_entry *entry =
         s_watch ? address_set_find(&s_watch->blocks, (uintptr_t)block) : NULL;
     if (entry) {
@@ -40,7 +40,7 @@ static void *hook_realloc(void *ctx, void *block, size_t bytes) {
     PyMemAllocatorEx *before = ctx;
     void *moved = before->realloc(before->ctx, block, bytes);
     if (block && moved && moved != block) {
-        note(block);
+        note_free(block);
     }
     return moved;
 }
@@ -48,7 +48,7 @@ static void *hook_realloc(void *ctx, void *block, size_t bytes) {
 static void hook_free(void *ctx, void *block) {
     PyMemAllocatorEx *before = ctx;
     if (block) {
-        note(block);
+        note_free(block);
     }
     before->free(before->ctx, block);
 }
@@ -59,7 +59,7 @@ struct free_watch *free_watch_start(const uintptr_t *blocks, size_t count, struc
         return NULL;
     }
     struct py_interpreters interpreters;
-    if (py_list_interpreters(&interpreters) != 0) {
+    if (inspect_list_interpreters(&interpreters) != 0) {
         error_set(err, ERR_MEMORY, "out of memory listing interpreters");
         return NULL;
     }

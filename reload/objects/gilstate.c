@@ -48,7 +48,7 @@ static bool is_host_code(void *address) {
            (code.dli_fbase == host.dli_fbase || code.dli_fbase == python.dli_fbase);
 }
 
-static void forget(struct noted *noted) {
+static void forget_noted(struct noted *noted) {
     pthread_mutex_lock(&s_lock);
     *noted->link = noted->next;
     if (noted->next) {
@@ -60,7 +60,7 @@ static void forget(struct noted *noted) {
 
 static void forget_this_thread(void *noted) {
     tl_noted = NULL;
-    forget(noted);
+    forget_noted(noted);
 }
 
 static void remember(struct noted *noted) {
@@ -119,7 +119,7 @@ EXPORTED int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     remember(noted); /* before it runs: its interpreter must not end in between */
     int failure = next(thread, attributes, noted_main, noted);
     if (failure) {
-        forget(noted);
+        forget_noted(noted);
     }
     return failure;
 }

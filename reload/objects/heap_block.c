@@ -34,8 +34,8 @@ static size_t malloc_block_bytes(uintptr_t address) {
 
 static size_t pymalloc_block_bytes(uintptr_t address) {
     struct py_pool_header header;
-    return safe_read(py_pool_of(address), &header, sizeof header)
-               ? py_pool_block_bytes(&header, address)
+    return safe_read(inspect_pool_of(address), &header, sizeof header)
+               ? inspect_pool_block_bytes(&header, address)
                : 0;
 }
 

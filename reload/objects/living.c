@@ -80,7 +80,7 @@ void living_read(const uintptr_t *addresses, size_t count, struct living_head *r
     bool was_read[SAFE_READ_MAX];
     read_heads(addresses, count, heads, ret_heads);
     for (size_t i = 0; i < count; i++) {
-        uintptr_t place = ret_heads[i].is_readable ? py_gc_link_back(heads[i].links) : 0;
+        uintptr_t place = ret_heads[i].is_readable ? inspect_gc_link_back(heads[i].links) : 0;
         if (place) {
             of[place_count] = i;
             places[place_count++] = place;
@@ -88,7 +88,8 @@ void living_read(const uintptr_t *addresses, size_t count, struct living_head *r
     }
     safe_read_each(places, place_count, back, sizeof *back, was_read);
     for (size_t i = 0; i < place_count; i++) {
-        ret_heads[of[i]].is_tracked = was_read[i] && py_gc_leads_back(back[i], addresses[of[i]]);
+        ret_heads[of[i]].is_tracked =
+            was_read[i] && inspect_gc_leads_back(back[i], addresses[of[i]]);
     }
 }
 
@@ -113,14 +114,14 @@ enum living living_object(const struct object_map *map, const struct image_list 
         return LIVING_NOT;
     }
     *ret_type = type;
-    if (py_is_immortal((PyObject *)&head->object)) {
+    if (inspect_is_immortal((PyObject *)&head->object)) {
         return LIVING_IMMORTAL;
     }
     Py_ssize_t count = Py_REFCNT((PyObject *)&head->object);
     if (count < 1 || count > 1 << 24) {
         return LIVING_NOT;
     }
-    size_t header = py_type_header_bytes(type);
+    size_t header = inspect_type_header_bytes(type);
     size_t bytes = least_bytes(type);
     if (type == &PyTuple_Type) {
         if (head->items < 0 || head->items > 1 << 16) {

@@ -110,18 +110,18 @@ static void track_one(PyObject *object, void *arg) {
     }
 }
 
-static int track(struct object_map *map, const struct object_source *source,
-                 py_object_function each, struct error *err) {
+static int track_source(struct object_map *map, const struct object_source *source,
+                        py_object_function each, struct error *err) {
     map->owner = (uint8_t)source->owner;
     map->also = source->also;
     map->also_arg = source->also_arg;
-    py_gc_each(source->interpreter, each, map);
+    inspect_gc_each(source->interpreter, each, map);
     return result(map, err);
 }
 
 int object_map_track(struct object_map *map, const struct object_source *source,
                      struct error *err) {
-    return track(map, source, track_one, err);
+    return track_source(map, source, track_one, err);
 }
 
 static void add_edge(struct object_map *map, PyObject *to, uint8_t to_owner) {
@@ -172,7 +172,7 @@ static void meet_static_type(struct object_map *map, PyTypeObject *type) {
         map->out_of_memory = true;
         return;
     }
-    py_type_visit_furniture(type, mark_furniture, map);
+    inspect_type_visit_furniture(type, mark_furniture, map);
     if (type->tp_base && !(type->tp_base->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
         uint8_t *mark = mark_of(map, type->tp_base);
         if (mark && !(*mark & OBJECT_NOBODYS)) {
@@ -223,7 +223,7 @@ static int reach_one(PyObject *object, void *arg) {
     }
     if ((*mark & ~OBJECT_COUNTED) == 0) {
         bool is_static = image_list_find(map->images, (uintptr_t)object) != NULL;
-        if (is_static || py_is_immortal(object)) {
+        if (is_static || inspect_is_immortal(object)) {
             *mark = OBJECT_NOBODYS;
             if (is_static && PyType_Check(object)) {
                 meet_static_type(map, (PyTypeObject *)object);
@@ -238,12 +238,12 @@ static int reach_one(PyObject *object, void *arg) {
     return 0;
 }
 
-static void follow(PyObject *object, visitproc visit, void *arg) {
+static void follow_references(PyObject *object, visitproc visit, void *arg) {
     traverseproc traverse = Py_TYPE(object)->tp_traverse;
     if (traverse) {
         traverse(object, visit, arg);
     } else if (PyCode_Check(object)) {
-        py_code_visit(object, visit, arg);
+        inspect_code_visit(object, visit, arg);
     }
 }
 
@@ -263,10 +263,10 @@ static void reach_from(PyObject *object, void *arg) {
     if (py_is_subclass_list(object)) {
         return; /* weak references to the classes of all interpreters */
     }
-    follow(object, reach_one, map);
+    follow_references(object, reach_one, map);
     while (map->pending.count) {
         map->source = map->pending.items[--map->pending.count];
-        follow(map->source, reach_one, map);
+        follow_references(map->source, reach_one, map);
     }
 }
 
@@ -274,7 +274,7 @@ int object_map_reach(struct object_map *map, PyInterpreterState *interpreter,
                      enum object_owner owner, struct error *err) {
     map->owner = (uint8_t)owner;
     map->has_edges_only = false;
-    py_gc_each(interpreter, reach_from, map);
+    inspect_gc_each(interpreter, reach_from, map);
     return result(map, err);
 }
 
@@ -292,14 +292,14 @@ static void track_and_reach_from(PyObject *object, void *arg) {
 int object_map_track_last(struct object_map *map, const struct object_source *source,
                           struct error *err) {
     start_finding_edges(map, false);
-    return track(map, source, track_and_reach_from, err);
+    return track_source(map, source, track_and_reach_from, err);
 }
 
 int object_map_find_edges(struct object_map *map, PyInterpreterState *interpreter,
                           enum object_owner owner, bool with_strangers, struct error *err) {
     map->owner = (uint8_t)owner;
     start_finding_edges(map, with_strangers);
-    py_gc_each(interpreter, reach_from, map);
+    inspect_gc_each(interpreter, reach_from, map);
     return result(map, err);
 }
 

@@ -11,7 +11,7 @@ void object_str_text(PyObject *str, char *text, size_t text_bytes) {
         return;
     }
     text[0] = '\0';
-    if (!PyUnicode_Check(str) || !py_str_is_ready(str)) {
+    if (!PyUnicode_Check(str) || !inspect_str_is_ready(str)) {
         return;
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(str);
@@ -63,7 +63,7 @@ static void join_names(PyObject *module, PyObject *name, char *text, size_t text
 }
 
 bool object_str_ends_with(PyObject *str, const char *end) {
-    if (!PyUnicode_Check(str) || !py_str_is_ready(str)) {
+    if (!PyUnicode_Check(str) || !inspect_str_is_ready(str)) {
         return false;
     }
     Py_ssize_t length = PyUnicode_GET_LENGTH(str), count = (Py_ssize_t)strlen(end);
@@ -125,7 +125,7 @@ bool object_is_leaf(PyObject *object) {
     if (PyFrozenSet_CheckExact(object)) {
         PyObject *item;
         Py_ssize_t position = 0;
-        while (py_set_next(object, &position, &item)) {
+        while (inspect_set_next(object, &position, &item)) {
             if (!object_is_leaf(item)) {
                 return false;
             }

@@ -13,7 +13,7 @@ bool scan_types_has(const struct image_range *segment, uintptr_t start) {
            type->tp_basicsize < 1 << 20 && type->tp_itemsize >= 0 && type->tp_itemsize < 1 << 20;
 }
 
-static bool add(struct scan *scan, PyTypeObject *type) {
+static bool add_type(struct scan *scan, PyTypeObject *type) {
     PyTypeObject **types = realloc(scan->types, (scan->type_count + 1) * sizeof *types);
     if (!types) {
         return false;
@@ -39,7 +39,7 @@ static bool find_types(struct scan *scan, const struct image_list *images,
     for (size_t i = 0; i < count; i++) {
         uintptr_t start = (uintptr_t)&words[i] - offsetof(PyObject, ob_type);
         if (words[i] == (uintptr_t)meta && scan_types_has(segment, start) &&
-            has_code(images, (PyTypeObject *)start) && !add(scan, (PyTypeObject *)start)) {
+            has_code(images, (PyTypeObject *)start) && !add_type(scan, (PyTypeObject *)start)) {
             return false;
         }
     }

@@ -25,8 +25,8 @@ static struct scan_hit make_hit(const struct block *from, uintptr_t holder, uint
 }
 
 /** One more hit in a list that stays short. */
-static void append(struct scanner *scanner, struct scan_hit **list, size_t *count,
-                   struct scan_hit hit) {
+static void append_hit(struct scanner *scanner, struct scan_hit **list, size_t *count,
+                       struct scan_hit hit) {
     if ((*count & (*count - 1)) == 0) { /* 0, and the powers of two: it is full */
         struct scan_hit *items = realloc(*list, (*count ? 2 * *count : 1) * sizeof *items);
         if (!items) {
@@ -39,7 +39,7 @@ static void append(struct scanner *scanner, struct scan_hit **list, size_t *coun
 }
 
 static void add_hit(struct scanner *scanner, struct scan_hit hit) {
-    append(scanner, &scanner->scan->hits, &scanner->scan->count, hit);
+    append_hit(scanner, &scanner->scan->hits, &scanner->scan->count, hit);
 }
 
 /** Whether a word is the m_copy field of a PyModuleDef. */
@@ -51,8 +51,8 @@ static bool is_module_copy(const struct block *from, uintptr_t location) {
 
 static void add_copy(struct scanner *scanner, const struct block *from, uintptr_t holder,
                      uintptr_t word) {
-    append(scanner, &scanner->scan->copies, &scanner->scan->copy_count,
-           make_hit(from, holder, word, (PyObject *)word, NULL));
+    append_hit(scanner, &scanner->scan->copies, &scanner->scan->copy_count,
+               make_hit(from, holder, word, (PyObject *)word, NULL));
 }
 
 /** Whether CPython keeps this word: part of a static type's furniture. */
@@ -161,7 +161,7 @@ static void note_unclaimed(struct scanner *scanner, const struct block *from, ui
     if (from->depth == 0 || !is_leaf) {
         struct scan_hit hit = make_hit(from, holder, (uintptr_t)object, object, from->via);
         hit.is_leaf = is_leaf;
-        append(scanner, &scanner->scan->unclaimed, &scanner->scan->unclaimed_count, hit);
+        append_hit(scanner, &scanner->scan->unclaimed, &scanner->scan->unclaimed_count, hit);
     }
 }
 
@@ -219,8 +219,8 @@ static void follow_block(struct scanner *scanner, const struct block *from,
 }
 
 /** A word that points into no image and at no known object: a heap block, or an object of C's. */
-static void follow(struct scanner *scanner, const struct block *from,
-                   const struct candidate *candidate, const struct living_head *head) {
+static void follow_word(struct scanner *scanner, const struct block *from,
+                        const struct candidate *candidate, const struct living_head *head) {
     uintptr_t value = candidate->word & ~(uintptr_t)TAG_BITS;
     PyTypeObject *type;
     enum living living = living_object(scanner->map, scanner->images, value, head, &type);
@@ -251,7 +251,7 @@ static void follow_candidates(struct scanner *scanner, const struct block *from)
     }
     living_read(addresses, count, heads);
     for (size_t i = 0; i < count; i++) {
-        follow(scanner, from, &scanner->candidates[i], &heads[i]);
+        follow_word(scanner, from, &scanner->candidates[i], &heads[i]);
     }
     scanner->candidate_count = 0;
 }

@@ -59,7 +59,7 @@ static bool is_indirect(const struct scan_hit *hit) {
 
 static void remember_one(const struct scan_hit *hit, struct remembered *word) {
     word->hit = *hit;
-    word->block = (uintptr_t)hit->object - py_block_header_bytes(hit->object);
+    word->block = (uintptr_t)hit->object - inspect_block_header_bytes(hit->object);
     word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
     word->root = hit->word;
     if (is_indirect(hit) && !hit->is_tls &&
@@ -72,7 +72,7 @@ static void remember_unclaimed(const struct scan_hit *hit, struct remembered *wo
     word->hit = *hit;
     word->block = (uintptr_t)hit->object; /* not tracked, but its type may be one that can be */
     if (PyType_IS_GC(Py_TYPE(hit->object))) {
-        word->block -= py_type_header_bytes(Py_TYPE(hit->object));
+        word->block -= inspect_type_header_bytes(Py_TYPE(hit->object));
     }
     word->is_harmless_if_kept = true;
     object_text(hit->object, word->holds, sizeof word->holds);
@@ -273,7 +273,7 @@ static int count_instead(struct stale_check *check, void *old, void *new, struct
     return 0;
 }
 
-static int watch(struct stale_check *check, struct error *err) {
+static int watch_blocks(struct stale_check *check, struct error *err) {
     uintptr_t *blocks = calloc(check->before_end_count, sizeof *blocks);
     if (!blocks) {
         return error_set(err, ERR_MEMORY, "out of memory for the blocks to watch");
@@ -299,7 +299,7 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
         return result;
     }
     /* Without a `new` one the check after the end comes when one has loaded: too long to watch. */
-    if (new &&watch(check, err) == 0) {
+    if (new &&watch_blocks(check, err) == 0) {
         return result;
     }
     return count_instead(check, old, new, err);

@@ -134,7 +134,7 @@ static bool is_weak_set(PyObject *object) {
     }
     PyObject *item;
     Py_ssize_t position = 0;
-    while (py_set_next(object, &position, &item)) {
+    while (inspect_set_next(object, &position, &item)) {
         if (!PyWeakref_Check(item)) {
             return false;
         }

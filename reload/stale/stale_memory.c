@@ -1,7 +1,7 @@
 #include "reload/stale/stale_memory.h"
 
-static int note(struct address_set *set, const struct scan_hit *hit, uintptr_t key,
-                struct error *err) {
+static int note_word(struct address_set *set, const struct scan_hit *hit, uintptr_t key,
+                     struct error *err) {
     struct address_entry *entry = address_set_add(set, hit->holder);
     if (!entry) {
         return error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
@@ -25,7 +25,7 @@ int stale_memory_note_owners(struct stale_memory *memory, const struct scan_hit 
     if (owners & OWNER_OLD) {
         return 0;
     }
-    return note(owners & OWNER_NEW ? &memory->subjects : &memory->others, hit, hit->word, err);
+    return note_word(owners & OWNER_NEW ? &memory->subjects : &memory->others, hit, hit->word, err);
 }
 
 bool stale_memory_is_of_others(const struct stale_memory *memory, const struct scan_hit *hit) {
@@ -38,7 +38,7 @@ bool stale_memory_is_of_subject(const struct stale_memory *memory, const struct 
 
 int stale_memory_note_before(struct stale_memory *memory, const struct scan_hit *hit,
                              struct error *err) {
-    return note(&memory->before, hit, hit->word, err);
+    return note_word(&memory->before, hit, hit->word, err);
 }
 
 bool stale_memory_was_before(const struct stale_memory *memory, const struct scan_hit *hit) {
@@ -55,7 +55,7 @@ static uintptr_t key_of(const struct scan_hit *hit, bool is_leaf) {
 
 int stale_memory_note_harmless(struct stale_memory *memory, const struct scan_hit *hit,
                                bool is_leaf, struct error *err) {
-    return note(&memory->harmless, hit, key_of(hit, is_leaf), err);
+    return note_word(&memory->harmless, hit, key_of(hit, is_leaf), err);
 }
 
 bool stale_memory_is_harmless(const struct stale_memory *memory, const struct scan_hit *hit,

@@ -40,8 +40,8 @@ static bool has_others(const struct stale_view *view) {
     return false;
 }
 
-static int track(struct stale_view *view, PyInterpreterState *interpreter, enum object_owner owner,
-                 struct error *err) {
+static int track_interpreter(struct stale_view *view, PyInterpreterState *interpreter,
+                             enum object_owner owner, struct error *err) {
     const struct object_source source = {.interpreter = interpreter, .owner = owner};
     return object_map_track(view->map, &source, err);
 }
@@ -53,8 +53,9 @@ static int track(struct stale_view *view, PyInterpreterState *interpreter, enum 
 static int list_objects(struct stale_view *view, struct error *err) {
     PyInterpreterState *main = PyInterpreterState_Main();
     view->has_listed = true;
-    if ((!view->is_first && view->old != main && track(view, view->old, OWNER_OLD, err) != 0) ||
-        (view->subject != main && track(view, main, OWNER_MAIN, err) != 0)) {
+    if ((!view->is_first && view->old != main &&
+         track_interpreter(view, view->old, OWNER_OLD, err) != 0) ||
+        (view->subject != main && track_interpreter(view, main, OWNER_MAIN, err) != 0)) {
         return -1;
     }
     view->has_edges_of_new = !view->is_first && !has_others(view);
@@ -72,7 +73,7 @@ static void mark_use_of_old(struct stale_view *view, const struct stale_memory *
         image_use_add(&view->use, &memory->used);
         image_use_modules(&view->use, view->old);
     } else {
-        py_gc_each(view->old, image_use_look, &view->use);
+        inspect_gc_each(view->old, image_use_look, &view->use);
     }
 }
 
@@ -83,7 +84,7 @@ static void mark_use_of_old(struct stale_view *view, const struct stale_memory *
 static int find_use(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     struct address_set used = {0};
     if (view->extensions.count == 0) {
-        py_gc_each(view->subject, image_use_look, &view->use);
+        inspect_gc_each(view->subject, image_use_look, &view->use);
     } else if (list_objects(view, err) != 0) {
         return -1;
     }
@@ -103,7 +104,7 @@ static int find_use(struct stale_view *view, struct stale_memory *memory, struct
 static int track_others(struct stale_view *view, struct error *err) {
     for (size_t i = 0; i < view->interpreters.count; i++) {
         const struct py_interpreter *each = &view->interpreters.items[i];
-        if (is_other(view, each) && track(view, each->state, OWNER_OTHER, err) != 0) {
+        if (is_other(view, each) && track_interpreter(view, each->state, OWNER_OTHER, err) != 0) {
             return -1;
         }
     }
@@ -164,7 +165,7 @@ static bool has_open_question(const struct stale_view *view, const struct stale_
 }
 
 /** Count the references to what is held of `old`, to tell whether variables own one. */
-static int count(struct stale_view *view, bool *ret_any, struct error *err) {
+static int count_held(struct stale_view *view, bool *ret_any, struct error *err) {
     const struct scan *scan = &view->scan;
     *ret_any = false;
     for (size_t i = 0; i < scan->count; i++) {
@@ -183,8 +184,8 @@ static int count(struct stale_view *view, bool *ret_any, struct error *err) {
     return 0;
 }
 
-static int learn(struct stale_view *view, struct stale_memory *memory, const struct scan_hit *hit,
-                 bool is_leaf, struct error *err) {
+static int learn_harmless(struct stale_view *view, struct stale_memory *memory,
+                          const struct scan_hit *hit, bool is_leaf, struct error *err) {
     unsigned owners = stale_words_owners(view, hit);
     bool is_harmless = is_leaf ? !stale_words_is_borrowed(view, hit)
                                : (owners & OWNER_MAIN) ||
@@ -193,7 +194,7 @@ static int learn(struct stale_view *view, struct stale_memory *memory, const str
 }
 
 /** Follow all references of `old`, and of the main interpreter, where modules cache for all. */
-static int answer(struct stale_view *view, struct stale_memory *memory, struct error *err) {
+static int settle_open(struct stale_view *view, struct stale_memory *memory, struct error *err) {
     struct scan before = view->scan;
     view->scan = (struct scan){0};
     int result = -1;
@@ -206,14 +207,14 @@ static int answer(struct stale_view *view, struct stale_memory *memory, struct e
     }
     for (size_t i = 0; i < before.unclaimed_count; i++) {
         const struct scan_hit *hit = &before.unclaimed[i];
-        if (learn(view, memory, hit, hit->is_leaf, err) != 0) {
+        if (learn_harmless(view, memory, hit, hit->is_leaf, err) != 0) {
             goto out;
         }
     }
     for (size_t i = 0; i < before.count; i++) {
         const struct scan_hit *hit = &before.hits[i];
         if (object_is_leaf(hit->object) && stale_words_owners(view, hit) == OWNER_OLD &&
-            learn(view, memory, hit, true, err) != 0) {
+            learn_harmless(view, memory, hit, true, err) != 0) {
             goto out;
         }
     }
@@ -286,8 +287,8 @@ static int look_fully(struct stale_view *view, struct stale_memory *memory, stru
         return -1;
     }
     bool any;
-    if (count(view, &any, err) != 0 ||
-        (has_open_question(view, memory) ? answer(view, memory, err)
+    if (count_held(view, &any, err) != 0 ||
+        (has_open_question(view, memory) ? settle_open(view, memory, err)
                                          : find_edges(view, any || view->is_first, err)) != 0) {
         return -1;
     }
@@ -312,9 +313,9 @@ static int has_new_words(struct stale_view *view, const struct stale_memory *mem
     return result;
 }
 
-static int look(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
-                struct error *err) {
-    if (py_list_interpreters(&view->interpreters) != 0) { /* first: it may let go of the GIL */
+static int fill_view(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
+                     struct error *err) {
+    if (inspect_list_interpreters(&view->interpreters) != 0) { /* first: it may let go of the GIL */
         return error_set(err, ERR_MEMORY, "out of memory listing interpreters");
     }
     if (image_list_refresh(view->images, err) != 0 ||
@@ -348,11 +349,11 @@ int stale_view_open(struct stale_view *view, const struct stale_view_options *op
                                 .old = options->old,
                                 .subject = options->new ? options->new : options->old,
                                 .is_first = !options->new};
-    if (!py_shares_gil(view->old) || !py_shares_gil(view->subject)) {
+    if (!inspect_shares_gil(view->old) || !inspect_shares_gil(view->subject)) {
         return error_set(err, ERR_USAGE,
                          "an interpreter with a GIL of its own cannot be checked from outside");
     }
-    if (look(view, options->use, options->memory, err) != 0) {
+    if (fill_view(view, options->use, options->memory, err) != 0) {
         stale_view_close(view);
         return -1;
     }

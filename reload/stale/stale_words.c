@@ -48,8 +48,8 @@ static bool judge_main(const struct stale_view *view, const struct scan_hit *hit
     return true;
 }
 
-static bool judge(const struct stale_view *view, const struct scan_hit *hit, bool is_borrowed,
-                  struct stale_what *ret_what) {
+static bool judge_word(const struct stale_view *view, const struct scan_hit *hit, bool is_borrowed,
+                       struct stale_what *ret_what) {
     unsigned owners = stale_words_owners(view, hit);
     if (owners == OWNER_MAIN) {
         return judge_main(view, hit, ret_what);
@@ -84,7 +84,7 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
         const struct scan_hit *hit = &view->scan.hits[i];
         struct stale_what what;
         bool is_borrowed = stale_words_is_borrowed(view, hit);
-        if (!judge(view, hit, is_borrowed, &what)) {
+        if (!judge_word(view, hit, is_borrowed, &what)) {
             continue;
         }
         const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);

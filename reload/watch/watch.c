@@ -78,8 +78,8 @@ static int add_watch(struct watch *watch, const char *path, uint32_t mask, struc
 }
 
 /* The same, remembered in a role. @return 0, or -1: ERR_BUSY, ERR_MEMORY */
-static int add(struct watch *watch, const char *path, uint32_t mask, enum role role,
-               struct error *err) {
+static int add_path(struct watch *watch, const char *path, uint32_t mask, enum role role,
+                    struct error *err) {
     int wd = add_watch(watch, path, mask, err);
     const struct place place = {.wd = wd, .role = role};
     return wd < 0 ? (wd == -1 ? -1 : 0) : places_note(&watch->places, &place, path, err);
@@ -166,7 +166,7 @@ static int watch_folder(struct watch *watch, const char *wanted, bool is_hidden,
             break;
         }
         if (S_ISLNK(info.st_mode)) {
-            failed |= add(watch, prefix, LINK, ROLE_LINK, err);
+            failed |= add_path(watch, prefix, LINK, ROLE_LINK, err);
             if (++links > LINKS_MAX || follow_link(path, length, sizeof path) != 0) {
                 break;
             }
@@ -179,7 +179,7 @@ static int watch_folder(struct watch *watch, const char *wanted, bool is_hidden,
         if (S_ISDIR(info.st_mode)) {
             is_complete = length == 0;
             failed |= is_complete ? add_folder(watch, prefix, wanted, err)
-                                  : add(watch, prefix, SELF, role, err);
+                                  : add_path(watch, prefix, SELF, role, err);
         }
     }
     if (is_complete && !failed && !is_hidden) { /* out of memory: asked again the next time */
@@ -206,7 +206,7 @@ static int watch_link(struct watch *watch, const char *link, struct error *err) 
     struct stat info;
     snprintf(path, PATH_MAX, "%s", link);
     for (int links = 0; lstat(path, &info) == 0 && S_ISLNK(info.st_mode); links++) {
-        if (add(watch, path, LINK, ROLE_LINK, err) != 0) {
+        if (add_path(watch, path, LINK, ROLE_LINK, err) != 0) {
             return -1;
         }
         if (links == LINKS_MAX || follow_link(path, strlen(path), PATH_MAX) != 0) {
@@ -245,7 +245,7 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
 }
 
 void watch_touch(struct watch *watch, const char *path) {
-    add(watch, path, TOUCH, ROLE_FILE, NULL); /* out of watches: those of folders come first */
+    add_path(watch, path, TOUCH, ROLE_FILE, NULL); /* out of watches: those of folders come first */
 }
 
 /* ---- Reading ---- */
@@ -311,8 +311,8 @@ static void tell_inside(struct watch *watch, const struct place *place,
     }
 }
 
-static void tell(struct watch *watch, const struct inotify_event *raw,
-                 const struct listener *listener) {
+static void tell_event(struct watch *watch, const struct inotify_event *raw,
+                       const struct listener *listener) {
     for (const struct place *place = *places_at(&watch->places, raw->wd); place;
          place = place->next) {
         if (place->wd != raw->wd) {
@@ -348,7 +348,7 @@ void watch_read(struct watch *watch,
             if (raw->mask & IN_Q_OVERFLOW) {
                 tell_all(watch, NULL, &listener);
             } else {
-                tell(watch, raw, &listener);
+                tell_event(watch, raw, &listener);
             }
             at += sizeof *raw + raw->len;
         }

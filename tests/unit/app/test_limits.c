@@ -126,10 +126,10 @@ Test(limits, nothing_is_watched_while_no_request_has_a_deadline) {
 Test(limits, a_request_wakes_the_thread_only_if_its_deadline_is_the_nearest) {
     begin_request(0, 60);
     cr_assert_eq(wakes(), 1);
-    slot_end(scoreboard_my_slot());
+    scoreboard_end(scoreboard_my_slot());
     begin_request(0, 61);
     cr_assert_eq(wakes(), 0);
-    slot_end(scoreboard_my_slot());
+    scoreboard_end(scoreboard_my_slot());
     begin_request(30, 60);
     cr_assert_eq(wakes(), 1);
 }
@@ -214,7 +214,7 @@ Test(limits, an_event_of_a_client_that_stays_raises_nothing) {
 Test(limits, the_next_request_of_a_thread_has_its_own_time) {
     uint64_t began_ns = begin_request(0, 1);
     cr_assert_eq(limits_look(&s_limits, began_ns + SECONDS), began_ns + SECONDS + STUCK_NS);
-    slot_end(scoreboard_my_slot());
+    scoreboard_end(scoreboard_my_slot());
     uint64_t next_ns = begin_request(0, 1);
     cr_assert_eq(limits_look(&s_limits, next_ns), next_ns + SECONDS);
     cr_assert_eq(s_raised, 1);

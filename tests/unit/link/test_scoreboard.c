@@ -20,24 +20,24 @@ TestSuite(scoreboard, .init = set_up, .fini = tear_down);
 
 static void serve(const char *line) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
-    slot_set_text(slot->facts.app, sizeof slot->facts.app, "blog", 4);
-    slot_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
-    slot_begin(slot, SLOT_SERVING, 17);
+    scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, "blog", 4);
+    scoreboard_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
+    scoreboard_begin(slot, SLOT_SERVING, 17);
 }
 
 Test(scoreboard, a_slot_shows_what_its_thread_does_while_it_does_it) {
     struct slot_view view;
     struct scoreboard_slot *slot = scoreboard_my_slot();
-    cr_assert_not(slot_read(slot, &view));
+    cr_assert_not(scoreboard_read(slot, &view));
     serve("GET /");
-    cr_assert(slot_read(slot, &view));
+    cr_assert(scoreboard_read(slot, &view));
     cr_assert_str_eq(view.facts.app, "blog");
     cr_assert_str_eq(view.facts.line, "GET /");
     cr_assert_eq(view.activity, SLOT_SERVING);
     cr_assert_eq(view.started_ns, 17);
     cr_assert_eq(view.thread_id, gettid());
-    slot_end(slot);
-    cr_assert_not(slot_read(slot, &view));
+    scoreboard_end(slot);
+    cr_assert_not(scoreboard_read(slot, &view));
 }
 
 Test(scoreboard, a_thread_keeps_its_slot) {
@@ -76,14 +76,14 @@ Test(scoreboard, a_process_that_was_killed_leaves_its_last_words) {
         _exit(0);
     }
     waitpid(child, NULL, 0);
-    cr_assert(slot_read(&s_board->slots[0], &view));
+    cr_assert(scoreboard_read(&s_board->slots[0], &view));
     cr_assert_str_eq(view.facts.line, "GET /last");
 }
 
 Test(scoreboard, text_that_is_too_long_is_cut) {
     char field[8];
-    slot_set_text(field, sizeof field, "abcdefghijkl", 12);
+    scoreboard_set_text(field, sizeof field, "abcdefghijkl", 12);
     cr_assert_str_eq(field, "abcdefg");
-    slot_set_text(field, sizeof field, "abc", 3);
+    scoreboard_set_text(field, sizeof field, "abc", 3);
     cr_assert_str_eq(field, "abc");
 }

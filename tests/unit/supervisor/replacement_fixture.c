@@ -14,8 +14,8 @@ enum { SEATS = 3, FIRST_PID = 100, FIRST_NEW_PID = 200 };
 static struct seat s_items[SEATS];
 static struct seats s_seats = {.items = s_items};
 static struct replacement_queue *s_queue;
-static struct process *s_all;      /* that were made */
-static struct process *s_draining; /* the last that was told to stop */
+static struct worker_process *s_all;      /* that were made */
+static struct worker_process *s_draining; /* the last that was told to stop */
 static struct loop_timer *s_timer;
 static uint64_t s_now_ms;
 static int s_next_pid;
@@ -34,8 +34,8 @@ static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) 
 
 /* ---- Fakes ---- */
 
-static struct process *make_process(struct seat *seat, int pid) {
-    struct process *process = calloc(1, sizeof *process);
+static struct worker_process *make_process(struct seat *seat, int pid) {
+    struct worker_process *process = calloc(1, sizeof *process);
     process->seat = seat;
     process->pid = pid;
     process->channel.fd = process->last_words_fd = -1;
@@ -44,18 +44,19 @@ static struct process *make_process(struct seat *seat, int pid) {
     return process;
 }
 
-struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
+struct worker_process *seat_launch(struct seat *seat, const struct config *config,
+                                   const char *cause) {
     if (s_cannot_launch) {
         note("cannot launch");
         return NULL;
     }
-    struct process *process = make_process(seat, s_next_pid++);
+    struct worker_process *process = make_process(seat, s_next_pid++);
     note("launch %d in %u%s: %s", (int)process->pid, seat->index,
          config != seat->all->config ? " by the new configuration" : "", cause);
     return process;
 }
 
-void seat_accept(struct process *process) {
+void seat_accept(struct worker_process *process) {
     note("accept %d", (int)process->pid);
 }
 
@@ -64,24 +65,25 @@ uint64_t seat_drain_ms(const struct config *config) {
     return 30000;
 }
 
-void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+void seat_drain(struct worker_process *process, struct worker_process *successor,
+                uint64_t timeout_ms) {
     cr_assert_eq(timeout_ms, 30000);
     note("drain %d to %d", (int)process->pid, (int)successor->pid);
     s_draining = process;
 }
 
-int seat_end(struct process *process, uint64_t timeout_ms) {
+int seat_end(struct worker_process *process, uint64_t timeout_ms) {
     cr_assert_eq(timeout_ms, 30000);
     note("end %d", (int)process->pid);
     s_draining = process;
     return -1;
 }
 
-void seat_adopt(struct process *process, int fd) {
+void seat_adopt(struct worker_process *process, int fd) {
     (void)process, (void)fd;
 }
 
-void seat_be_patient(struct process *process) {
+void seat_be_patient(struct worker_process *process) {
     (void)process;
 }
 
@@ -90,12 +92,12 @@ bool seat_ends_first(const struct config *config) {
     return s_ends_first;
 }
 
-void seat_suggest_restart(struct process *process, const char *app) {
+void seat_suggest_restart(struct worker_process *process, const char *app) {
     (void)process;
     note("hint for %s", app);
 }
 
-void seat_kill(struct process *process) {
+void seat_kill(struct worker_process *process) {
     note("kill %d", (int)process->pid);
 }
 
@@ -164,9 +166,9 @@ static void tear_down(void) {
     replacement_cancel_all(s_queue, "the test is over");
     replacement_queue_free(s_queue);
     while (s_all) {
-        struct process *process = s_all;
+        struct worker_process *process = s_all;
         s_all = process->next;
-        process_free(process);
+        worker_process_free(process);
     }
     config_free((struct config *)s_seats.config);
 }
@@ -222,9 +224,9 @@ static void take_step(const char *verb, const char *object) {
     } else if (strcmp(verb, "config") == 0) {
         ask("SIGHUP", object, false, true);
     } else if (strcmp(verb, "loses") == 0) {
-        process_add_failed(loading_seat()->coming, object);
+        worker_process_add_failed(loading_seat()->coming, object);
     } else if (strcmp(verb, "lost") == 0) { /* the old worker has not got it either */
-        process_add_failed(loading_seat()->current, object);
+        worker_process_add_failed(loading_seat()->current, object);
     } else if (strcmp(verb, "in_use") == 0) {
         loading_seat()->coming->found_in_use = true;
     } else if (strcmp(verb, "restart") == 0) {

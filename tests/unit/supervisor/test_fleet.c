@@ -80,9 +80,9 @@ struct seats *seats_new(const struct seats_options *options, const struct config
 
 void seats_free(struct seats *seats) {
     while (seats->processes) {
-        struct process *process = seats->processes;
+        struct worker_process *process = seats->processes;
         seats->processes = process->next;
-        process_free(process);
+        worker_process_free(process);
     }
     placement_free(seats->placement);
     slowdown_free(seats->slowdown);
@@ -90,8 +90,9 @@ void seats_free(struct seats *seats) {
     free(seats);
 }
 
-struct process *seat_launch(struct seat *seat, const struct config *config, const char *cause) {
-    struct process *process = calloc(1, sizeof *process);
+struct worker_process *seat_launch(struct seat *seat, const struct config *config,
+                                   const char *cause) {
+    struct worker_process *process = calloc(1, sizeof *process);
     (void)config;
     process->seat = seat;
     process->pid = s_next_pid++;
@@ -109,7 +110,7 @@ void seat_fill(void *ctx) {
     }
 }
 
-void seat_accept(struct process *process) {
+void seat_accept(struct worker_process *process) {
     note("accept %d", (int)process->pid);
     process->state = PROCESS_SERVING;
     process->serving_ms = loop_now_ms();
@@ -121,26 +122,27 @@ uint64_t seat_drain_ms(const struct config *config) {
     return 30000;
 }
 
-void seat_drain(struct process *process, struct process *successor, uint64_t timeout_ms) {
+void seat_drain(struct worker_process *process, struct worker_process *successor,
+                uint64_t timeout_ms) {
     note("drain %d to %d in %u ms", (int)process->pid, successor ? (int)successor->pid : 0,
          (unsigned)timeout_ms);
     process->state = PROCESS_DRAINING;
 }
 
-int seat_end(struct process *process, uint64_t timeout_ms) {
+int seat_end(struct worker_process *process, uint64_t timeout_ms) {
     seat_drain(process, NULL, timeout_ms);
     return -1;
 }
 
-void seat_adopt(struct process *process, int fd) {
+void seat_adopt(struct worker_process *process, int fd) {
     (void)process, (void)fd;
 }
 
-void seat_be_patient(struct process *process) {
+void seat_be_patient(struct worker_process *process) {
     (void)process;
 }
 
-void seat_suggest_restart(struct process *process, const char *app) {
+void seat_suggest_restart(struct worker_process *process, const char *app) {
     (void)process, (void)app;
 }
 
@@ -149,22 +151,22 @@ bool seat_ends_first(const struct config *config) {
     return false;
 }
 
-void seat_kill(struct process *process) {
+void seat_kill(struct worker_process *process) {
     note("kill %d", (int)process->pid);
     process->state = PROCESS_DOOMED;
 }
 
-void seat_read_rest(struct process *process) {
+void seat_read_rest(struct worker_process *process) {
     (void)process;
 }
 
-void seat_unwatch(struct process *process) {
+void seat_unwatch(struct worker_process *process) {
     (void)process;
 }
 
 /* ---- Fixture ---- */
 
-static void on_gone(void *ctx, struct process *process) {
+static void on_gone(void *ctx, struct worker_process *process) {
     (void)ctx, (void)process;
 }
 
@@ -186,8 +188,8 @@ static void teardown(void) {
 
 TestSuite(fleet, .init = setup, .fini = teardown);
 
-static struct process *worker(int pid) {
-    struct process *process = s_seats->processes;
+static struct worker_process *worker(int pid) {
+    struct worker_process *process = s_seats->processes;
     while (process && process->pid != pid) {
         process = process->next;
     }
@@ -202,7 +204,7 @@ static void say(int pid, enum channel_type type) {
 
 /** @param wait_status  as of waitpid(): a signal, or an exit status << 8 */
 static void end(int pid, int wait_status) {
-    struct process *process = worker(pid), **link = &s_seats->processes;
+    struct worker_process *process = worker(pid), **link = &s_seats->processes;
     while (*link != process) {
         link = &(*link)->next;
     }
@@ -211,7 +213,7 @@ static void end(int pid, int wait_status) {
     if (s_crashing_app) { /* a thread of the worker was serving it when the signal came */
         struct scoreboard_slot *slot = &process->board->slots[0];
         snprintf(slot->facts.app, sizeof slot->facts.app, "%s", s_crashing_app);
-        slot_begin(slot, SLOT_SERVING, 1);
+        scoreboard_begin(slot, SLOT_SERVING, 1);
         atomic_store(&process->board->used, 1);
         atomic_store(&process->board->fatal_slot, 0);
     }

@@ -13,7 +13,7 @@
 static struct config s_config = {.stuck_timeout_s = 20};
 static struct seat s_seat;
 static struct seats s_seats = {.items = &s_seat, .count = 1, .config = &s_config};
-static struct process s_process;
+static struct worker_process s_process;
 static struct loop_timer *s_turn;
 static unsigned s_pings, s_watched;
 
@@ -145,14 +145,14 @@ Test(liveness, an_answer_is_never_too_late) {
 Test(liveness, requests_in_hand_are_a_reason_to_go_on) {
     struct scoreboard_slot *slot = &s_process.board->slots[0];
     atomic_store(&s_process.board->used, 1);
-    slot_begin(slot, SLOT_SERVING, 1);
+    scoreboard_begin(slot, SLOT_SERVING, 1);
     liveness_suspect(s_liveness);
     for (unsigned turn = 1; turn <= 20; turn++) {
         liveness_answered(&s_process);
         pass_turns(1);
         cr_assert_eq(s_pings, turn + 1);
     }
-    slot_end(slot);
+    scoreboard_end(slot);
     liveness_answered(&s_process);
     pass_turns(1); /* it has worked since */
     cr_assert(s_turn->is_armed);

@@ -7,7 +7,7 @@
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/supervisor/status_round.h"
 
-static struct process *s_processes;
+static struct worker_process *s_processes;
 static struct fleet_last s_last;
 static struct loop_timer *s_timer;
 static struct status_round *s_round;
@@ -17,7 +17,7 @@ static char s_text[4096];   /* the last document */
 
 /* ---- Fakes ---- */
 
-struct process *fleet_processes(const struct fleet *fleet) {
+struct worker_process *fleet_processes(const struct fleet *fleet) {
     (void)fleet;
     return s_processes;
 }
@@ -59,11 +59,11 @@ void channel_tell(const struct channel_end *end, const struct channel_outgoing *
 
 /* ---- Fixture ---- */
 
-static struct process *add_worker(int pid, enum process_state state) {
-    struct process *process = calloc(1, sizeof *process);
+static struct worker_process *add_worker(int pid, enum process_state state) {
+    struct worker_process *process = calloc(1, sizeof *process);
     process->pid = process->end.worker = pid;
     process->state = state;
-    struct process **last = &s_processes;
+    struct worker_process **last = &s_processes;
     while (*last) {
         last = &(*last)->next;
     }
@@ -71,8 +71,8 @@ static struct process *add_worker(int pid, enum process_state state) {
     return process;
 }
 
-static void remove_worker(struct process *process) {
-    struct process **link = &s_processes;
+static void remove_worker(struct worker_process *process) {
+    struct worker_process **link = &s_processes;
     while (*link != process) {
         link = &(*link)->next;
     }
@@ -89,7 +89,7 @@ static void setup(void) {
 static void teardown(void) {
     status_round_free(s_round);
     while (s_processes) {
-        struct process *process = s_processes;
+        struct worker_process *process = s_processes;
         s_processes = process->next;
         free(process);
     }
@@ -111,14 +111,15 @@ static void ask(char *who) {
     status_round_ask(s_round, on_answer, who, 7);
 }
 
-static void answer(struct process *process, const char *text) {
+static void answer(struct worker_process *process, const char *text) {
     status_round_part(s_round, process, s_number, strdup(text));
 }
 
 /* ---- Tests ---- */
 
 Test(status_round, the_document_has_every_workers_part) {
-    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING),
+                          *two = add_worker(2, PROCESS_SERVING);
     ask(s_a);
     cr_assert_str_eq(s_asked, "1 2");
     answer(two, "{\"pid\":2}");
@@ -162,7 +163,8 @@ Test(status_round, workers_that_were_killed_are_neither_asked_nor_shown) {
 }
 
 Test(status_round, a_worker_that_goes_is_not_waited_for) {
-    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING),
+                          *two = add_worker(2, PROCESS_SERVING);
     ask(s_a);
     answer(one, "{\"pid\":1}");
     remove_worker(two);
@@ -171,7 +173,8 @@ Test(status_round, a_worker_that_goes_is_not_waited_for) {
 }
 
 Test(status_round, the_part_of_a_worker_that_went_after_it_answered_is_not_shown) {
-    struct process *one = add_worker(1, PROCESS_SERVING), *two = add_worker(2, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING),
+                          *two = add_worker(2, PROCESS_SERVING);
     ask(s_a);
     answer(one, "{\"pid\":1}");
     remove_worker(one);
@@ -180,7 +183,7 @@ Test(status_round, the_part_of_a_worker_that_went_after_it_answered_is_not_shown
 }
 
 Test(status_round, those_that_ask_meanwhile_are_answered_by_the_next_round) {
-    struct process *one = add_worker(1, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING);
     ask(s_a);
     ask(s_b);
     ask(s_c);
@@ -196,7 +199,7 @@ Test(status_round, those_that_ask_meanwhile_are_answered_by_the_next_round) {
 }
 
 Test(status_round, those_that_have_gone_are_not_answered) {
-    struct process *one = add_worker(1, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING);
     ask(s_a);
     ask(s_b);
     ask(s_c);
@@ -209,7 +212,7 @@ Test(status_round, those_that_have_gone_are_not_answered) {
 }
 
 Test(status_round, a_worker_that_asked_and_went_is_not_answered) {
-    struct process *one = add_worker(1, PROCESS_SERVING);
+    struct worker_process *one = add_worker(1, PROCESS_SERVING);
     status_round_ask(s_round, on_answer, one, 7);
     remove_worker(one);
     cr_assert_str_eq(s_answered, "");

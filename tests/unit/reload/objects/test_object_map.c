@@ -157,8 +157,8 @@ Test(object_map, freed_blocks_are_seen_and_others_are_not) {
     run(s_sub, "class K: pass\nlisted = [K(), K()]");
     PyObject *list = eval(s_sub, "listed");
     PyObject *first = PyList_GET_ITEM(list, 0), *second = PyList_GET_ITEM(list, 1);
-    uintptr_t blocks[] = {(uintptr_t)first - py_block_header_bytes(first),
-                          (uintptr_t)second - py_block_header_bytes(second)};
+    uintptr_t blocks[] = {(uintptr_t)first - inspect_block_header_bytes(first),
+                          (uintptr_t)second - inspect_block_header_bytes(second)};
     struct free_watch *watch = free_watch_start(blocks, 2, &s_err);
     cr_assert_not_null(watch);
     cr_assert_null(free_watch_start(blocks, 2, &s_err), "only one at a time");

@@ -1,4 +1,4 @@
-#include "fcgi_host/wsgi/serve.h"
+#include "fcgi_host/wsgi/answer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -137,8 +137,8 @@ static enum request_end how_it_ends(const struct exchange *exchange) {
     return exchange->phase == EXCHANGE_HEAD ? REQUEST_OVERLOADED : REQUEST_CUT;
 }
 
-enum request_end serve_request(struct wsgi_loaded *loaded, struct exchange *exchange,
-                               struct request *request) {
+enum request_end answer_request(struct wsgi_loaded *loaded, struct exchange *exchange,
+                                struct request *request) {
     PyObject *input = wsgi_input_new(loaded->state, exchange);
     PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
     exchange_leave(exchange);

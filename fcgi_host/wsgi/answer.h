@@ -3,8 +3,8 @@
  *
  * @thread the serving thread  @tstate attached; runs the application
  */
-#ifndef FCGI_HOST_WSGI_SERVE_H
-#define FCGI_HOST_WSGI_SERVE_H
+#ifndef FCGI_HOST_WSGI_ANSWER_H
+#define FCGI_HOST_WSGI_ANSWER_H
 
 #include "fcgi_host/wsgi/exchange.h"
 #include "fcgi_host/wsgi/loaded.h"
@@ -13,7 +13,7 @@
  * Let an application answer a request; wsgi_current() must describe it.  Exceptions end here.
  * @return how the request is to be finished; the exchange is closed
  */
-enum request_end serve_request(struct wsgi_loaded *loaded, struct exchange *exchange,
-                               struct request *request);
+enum request_end answer_request(struct wsgi_loaded *loaded, struct exchange *exchange,
+                                struct request *request);
 
 #endif

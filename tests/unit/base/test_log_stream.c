@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +162,10 @@ Test(log_stream, a_line_is_written_before_log_line_returns_when_the_target_takes
     cr_expect_gt(read(ends[0], line, sizeof line), 0);
 }
 
+static sem_t s_reads;
+
 static void *read_all(void *arg) {
+    sem_post(&s_reads);
     read_until(arg, MANY);
     return NULL;
 }
@@ -172,7 +176,11 @@ static void check_end(int fd, int reader) {
     log_to(fd);
     close(fd);
     log_numbers(0, 5000); /* more than a pipe takes */
+    sem_init(&s_reads, 0, 0);
     cr_assert_eq(pthread_create(&thread, NULL, read_all, &reading), 0);
+    /* A sanitizer's lock that a thread holds while it starts would stay locked in the child. */
+    while (sem_wait(&s_reads) != 0) {
+    }
     pid_t pid = fork(); /* a process that logs and ends at once */
     if (pid == 0) {
         log_numbers(5000, 8000);

@@ -13,6 +13,7 @@
 #include "fcgi_host/base/control_protocol.h"
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/commands/usage.h"
+#include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/table.h"
 #include "fcgi_host/status/terminal.h"
 
@@ -176,7 +177,8 @@ static int print_status(const char *answer, const json_t *json, bool wants_json)
 static int print_reload(const json_t *json) {
     const char *outcome = json_get_string(json, "outcome");
     const char *why = json_get_string(json, "why");
-    bool is_done = strcmp(outcome, "replaced") == 0 || strcmp(outcome, "switched") == 0;
+    enum reload_outcome end = reload_outcome_parse(outcome);
+    bool is_done = end == RELOAD_OUTCOME_REPLACED || end == RELOAD_OUTCOME_SWITCHED;
     FILE *out = is_done ? stdout : stderr;
     terminal_put(out, *outcome ? outcome : "no answer", 0);
     fprintf(out, " in %.0f ms%s", json_get_number(json, "total_ms"), *why ? ": " : "");

@@ -9,6 +9,7 @@ static const char *const s_names[] = {
     [RELOAD_OUTCOME_KEPT] = "kept",
     [RELOAD_OUTCOME_REPLACED] = "replaced",
     [RELOAD_OUTCOME_NEEDS_WORKER] = "worker",
+    [RELOAD_OUTCOME_UNKNOWN] = "unknown",
 };
 enum { NAME_COUNT = sizeof s_names / sizeof s_names[0] };
 

@@ -12,6 +12,7 @@ enum reload_outcome {
     RELOAD_OUTCOME_KEPT,         /**< the new code failed: the old code serves on */
     RELOAD_OUTCOME_REPLACED,     /**< the new code serves, in a new worker process */
     RELOAD_OUTCOME_NEEDS_WORKER, /**< a worker's answer: only a new process can do it */
+    RELOAD_OUTCOME_UNKNOWN,      /**< the host's answer: it has no such command or application */
 };
 
 /** The name that stands in messages and in the status: "switched", "kept" … @return static text */

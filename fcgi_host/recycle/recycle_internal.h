@@ -60,7 +60,7 @@ struct recycle {
     _Atomic uint64_t rss_bytes;      /**< after the last retirement; 0: there was none */
 };
 
-/* ---- recycle.c ---- */
+/* ---- registry.c ---- */
 
 /** @return NULL: there is none for this interpreter, or no `recycle` */
 struct recyclable *recycle_find(struct recycle *recycle,

@@ -63,12 +63,11 @@ void reload_commands_free(struct reload_commands *all) {
     free(all);
 }
 
-/** @param outcome  a reload_outcome_name(), or "unknown" */
-static void answer_client(struct control_client *client, const char *outcome, const char *why,
-                          double total_ms) {
+static void answer_client(struct control_client *client, enum reload_outcome outcome,
+                          const char *why, double total_ms) {
     struct json_writer json = {0};
     json_begin_object(&json, NULL);
-    json_add_string(&json, "outcome", outcome);
+    json_add_string(&json, "outcome", reload_outcome_name(outcome));
     json_add_string(&json, "why", why);
     json_add_number(&json, "total_ms", total_ms);
     json_end_object(&json);
@@ -86,7 +85,7 @@ static void finish_command(struct reload_command *command, enum reload_outcome o
     double total_ms = (double)(loop_now_ms() - command->started_ms);
     command->client = NULL;
     if (client) {
-        answer_client(client, reload_outcome_name(outcome), why, total_ms);
+        answer_client(client, outcome, why, total_ms);
     }
     reload_command_free(command);
 }
@@ -238,7 +237,7 @@ void reload_command_run(struct reload_commands *all, struct control_client *clie
     if (!command) {
         snprintf(why, sizeof why,
                  unknown ? "no application is called \"%.1000s\"" : "out of memory", unknown);
-        answer_client(client, "unknown", why, 0);
+        answer_client(client, RELOAD_OUTCOME_UNKNOWN, why, 0);
         return;
     }
     command->all = all;

@@ -10,7 +10,7 @@ Test(reload_outcome, names_are_those_of_the_status) {
 }
 
 Test(reload_outcome, a_name_leads_back_to_its_outcome) {
-    for (int i = RELOAD_OUTCOME_NONE; i <= RELOAD_OUTCOME_NEEDS_WORKER; i++) {
+    for (int i = RELOAD_OUTCOME_NONE; i <= RELOAD_OUTCOME_UNKNOWN; i++) {
         enum reload_outcome outcome = (enum reload_outcome)i;
         cr_expect_eq(reload_outcome_parse(reload_outcome_name(outcome)), outcome);
     }

@@ -4,7 +4,7 @@ import os
 import signal
 import unittest
 
-from support.host import HostTestCase, run
+from support.host import HostTestCase, needs_recycling, run
 from support.waiting import await_
 
 STARVING = """
@@ -37,6 +37,7 @@ class ControlAnswers(HostTestCase):
     def command(self, *args):
         return run(*args, "-s", self.control)
 
+    @needs_recycling
     def test_a_reload_that_cannot_be_started_is_answered_with_the_reason(self):
         host = self.start(STARVING)
         self.assertEqual(host.fetch("/starve").body, b"done")

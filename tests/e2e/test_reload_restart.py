@@ -52,6 +52,7 @@ class Restart(HostTestCase):
             f"[fcgi_host]\nrecycle_budget_mb = 0\ncontrol = {self.control}\n{host_keys}\n"
             f"[app one]\nfile = {self.app}\n{keys}\n"))
         self.host.log.wait_for(r"\[app\.loaded\]")
+        self.host.fetch("/")  # a worker that does not serve yet is replaced, whatever is asked
 
     def save(self, text):
         with open(self.app + ".new~", "w") as f:

@@ -73,6 +73,8 @@ class UnreadLog(HostTestCase):
         self.write("quiet.py", QUIET.replace("quiet 1", "quiet 2"))
         await_(lambda: self.ask("/") == b"quiet 2", "the edit to be taken up")
 
+        # Where interpreters are not recycled, the edit has replaced the worker.
+        await_(lambda: len(children_of(self.host.pid)) == 1, "the old worker to end")
         worker, = children_of(self.host.pid)
         self.ask("/n/crash")
         await_(lambda: children_of(self.host.pid) not in ([], [worker]), "another worker")

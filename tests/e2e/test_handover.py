@@ -9,7 +9,7 @@ import time
 import unittest
 
 from support import fcgi
-from support.host import HostTestCase, needs_recycling, run
+from support.host import HostTestCase, run
 from support.waiting import DEADLINE_S, await_
 
 TIMES = 20
@@ -214,7 +214,8 @@ BAD_AFTER_THE_END = """
     """
 
 
-@needs_recycling
+# On 3.13 the check does not report this variable, and nothing is found.
+@unittest.skipUnless(os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11") == "3.11", "3.11's variable")
 class FoundBadAfterTheEnd(WithControl):
     """The gate of the application's interpreter stays closed: nothing waits for it in vain."""
 

@@ -54,6 +54,7 @@ class Debounce(Events):
         self.assertEqual(self.detected(), 1)
 
 
+@needs_recycling
 class FailedLoads(Events):
     """What may be the missing module, and nothing else, is a reason to try again."""
 

@@ -243,6 +243,7 @@ class ControlPath(HostTestCase):
     def test_one_that_a_killed_host_left_behind_is_replaced(self):
         control = self.path("control")
         host = self.start_host("--control", control, PERILOUS, exit_status=-signal.SIGKILL)
+        host.fetch()
         host.process.kill()
         host.wait()
         self.assertTrue(os.path.exists(control))

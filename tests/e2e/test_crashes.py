@@ -139,7 +139,9 @@ class Crashes(HostTestCase):
 
     def test_workers_die_with_the_supervisor(self):
         host = self.start_host(PERILOUS, exit_status=-signal.SIGKILL)
+        host.fetch()
         workers = host.children()
+        self.assertTrue(workers)
         host.process.kill()
         host.wait()
         for pid in workers:

@@ -17,17 +17,18 @@ TIMES = 20
 class WithControl(HostTestCase):
     def start(self, app, *args, more=""):
         """A host whose reloads are worker replacements."""
-        self.control = self.path("control")
-        return self.start_host("--control", self.control, "-c", self.config(f"""
+        return self.start_by(self.config(f"""
             [app app]
             file = {app}
             reload = worker
             {more}
             """), *args)
 
-    def start_by(self, config):
+    def start_by(self, config, *args):
         self.control = self.path("control")
-        return self.start_host("--control", self.control, "-c", config)
+        host = self.start_host("--control", self.control, "-c", config, *args)
+        await_(lambda: os.path.exists(self.control), "the control socket")
+        return host
 
     def reload(self, *names):
         status, out, err = run("reload", "-s", self.control, *names)

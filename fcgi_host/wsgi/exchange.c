@@ -108,18 +108,29 @@ static int flush_output(struct exchange *exchange, struct request *request, stru
     return result;
 }
 
+/* The lock is held. @return 1: the bytes may be sent, and exchange_leave() follows; 0: they come
+ * after the end and are left out; -1: `err` says why not */
+static int enter_to_send(struct exchange *exchange, unsigned flags, struct error *err) {
+    if (exchange->closed) {
+        return set_finished(err);
+    }
+    if (exchange->has_last) {
+        return 0;
+    }
+    if (!enter_open(exchange, err)) {
+        return -1;
+    }
+    exchange->has_last = flags & SEND_LAST;
+    return 1;
+}
+
 /* Another thread is within a call: wait for it.  Waiting threads get the lock in any order; bytes
  * that come after the end are left out, as after exchange_end(). */
 static int send_after_it(struct exchange *exchange, struct request *request,
                          const struct iovec *parts, int count, unsigned flags, struct error *err) {
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result = 0;
-    if (exchange->closed) {
-        result = set_finished(err);
-    } else if (!exchange->has_last && !enter_open(exchange, err)) {
-        result = -1;
-    } else if (!exchange->has_last) {
-        exchange->has_last = flags & SEND_LAST;
+    int result = enter_to_send(exchange, flags, err);
+    if (result == 1) {
         result = request_send(request, parts, count, flags, err);
         result = result == 1 ? request_flush(request, err) : result;
         exchange_leave(exchange);
@@ -297,15 +308,11 @@ int exchange_send_file(struct exchange *exchange, int fd, off_t offset, size_t s
         return set_finished(err);
     }
     bool cut = is_short(exchange);
+    unsigned flags = cut ? 0 : SEND_LAST;
     PyThreadState *tstate = detach_and_lock(exchange);
-    int result = 0;
-    if (exchange->closed) {
-        result = set_finished(err);
-    } else if (!exchange->has_last && !enter_open(exchange, err)) {
-        result = -1;
-    } else if (!exchange->has_last) {
-        exchange->has_last = !cut;
-        result = request_send_file(request, fd, offset, allowed, cut ? 0 : SEND_LAST, err);
+    int result = enter_to_send(exchange, flags, err);
+    if (result == 1) {
+        result = request_send_file(request, fd, offset, allowed, flags, err);
         exchange_leave(exchange);
     }
     unlock_and_attach(exchange, tstate);

@@ -1,15 +1,13 @@
 #include "fcgi_host/cgi/reply.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "fcgi_host/cgi/error_page.h"
 #include "fcgi_host/cgi/response.h"
 
 /** RFC 3875 §4.3.3: no body for HEAD. */
 static bool is_head(const struct request *request) {
-    const struct param *method = request_param(request, "REQUEST_METHOD");
-    return method && method->value_bytes == 4 && memcmp(method->value, "HEAD", 4) == 0;
+    return param_is(request_param(request, "REQUEST_METHOD"), "HEAD");
 }
 
 static void send_answer(struct request *request, struct response *response, const char *body,

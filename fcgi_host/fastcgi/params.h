@@ -8,6 +8,7 @@
 #ifndef FCGI_HOST_FASTCGI_PARAMS_H
 #define FCGI_HOST_FASTCGI_PARAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,6 +20,13 @@ struct param {
     uint32_t name_bytes;
     uint32_t value_bytes;
 };
+
+/** @param param  NULL: a parameter that was not sent, whose value is nothing
+ *  @param value  not empty */
+static inline bool param_is(const struct param *param, const char *value) {
+    return param && param->value_bytes == strlen(value) &&
+           memcmp(param->value, value, param->value_bytes) == 0;
+}
 
 /** A piece of a parameter, or of a static string. */
 struct slice {

@@ -1,7 +1,6 @@
 #include "fcgi_host/fastcgi/reader_params.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "fcgi_host/fastcgi/record.h"
 
@@ -54,8 +53,7 @@ static bool is_digit(char c) {
  * bodies): the end of FCGI_STDIN tells.  @return -1 for anything else */
 static int parse_content_length(const struct param *param, int64_t *ret) {
     *ret = -1;
-    if (!param || param->value_bytes == 0 ||
-        (param->value_bytes == 2 && memcmp(param->value, "-1", 2) == 0)) {
+    if (!param || param->value_bytes == 0 || param_is(param, "-1")) {
         return 0;
     }
     int64_t length = 0;

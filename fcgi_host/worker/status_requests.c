@@ -22,10 +22,10 @@ struct status_request {
 
 static enum format format_of(const struct request *request) {
     const struct param *query = request_param(request, "QUERY_STRING");
-    if (query && query->value_bytes == 4 && memcmp(query->value, "json", 4) == 0) {
+    if (param_is(query, "json")) {
         return FORMAT_JSON;
     }
-    if (query && query->value_bytes == 11 && memcmp(query->value, "openmetrics", 11) == 0) {
+    if (param_is(query, "openmetrics")) {
         return FORMAT_METRICS;
     }
     return FORMAT_PAGE;

@@ -1,7 +1,5 @@
 #include "fcgi_host/worker/takeover.h"
 
-#include <string.h>
-
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
 #include "fcgi_host/cgi/reply.h"
@@ -15,9 +13,8 @@ static struct request_hold s_holds[SCOREBOARD_SLOTS];
 static bool is_safe(const struct request *request) {
     static const char *const methods[] = {"GET", "HEAD", "OPTIONS"};
     const struct param *method = request_param(request, "REQUEST_METHOD");
-    for (size_t i = 0; method && i < sizeof methods / sizeof *methods; i++) {
-        if (method->value_bytes == strlen(methods[i]) &&
-            memcmp(method->value, methods[i], method->value_bytes) == 0) {
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (param_is(method, methods[i])) {
             return true;
         }
     }

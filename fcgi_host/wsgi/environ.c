@@ -176,14 +176,13 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
     case ENVIRON_LENGTH:
         return param->value_bytes == 0 || param->value[0] != '-';
     case ENVIRON_METHOD:
-        meaning->is_head = param->value_bytes == 4 && memcmp(param->value, "HEAD", 4) == 0;
+        meaning->is_head = param_is(param, "HEAD");
         return param->value_bytes > 0;
     case ENVIRON_HTTPS:
         meaning->is_https = environ_filter_is_https(param->value, param->value_bytes);
         return true;
     case ENVIRON_SCHEME:
-        meaning->has_https_scheme =
-            param->value_bytes == 5 && memcmp(param->value, "https", 5) == 0;
+        meaning->has_https_scheme = param_is(param, "https");
         return true;
     }
     return false;

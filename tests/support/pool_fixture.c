@@ -184,6 +184,13 @@ void fixture_job_wait(struct fixture_job *job) {
     }
 }
 
+void fixture_await_in_flight(struct pool_app *app, unsigned count) {
+    struct pool_app_stats stats;
+    do {
+        pool_app_stats(app, &stats);
+    } while (stats.in_flight != count);
+}
+
 const char *fixture_call(struct pool_app *app, const char *function) {
     static _Thread_local struct fixture_job tl_job;
     struct error err = {0};

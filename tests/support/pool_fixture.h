@@ -53,6 +53,8 @@ struct fixture_job {
 };
 void fixture_job_init(struct fixture_job *job, const char *function);
 void fixture_job_wait(struct fixture_job *job);
+/** Wait until so many jobs of an application have a thread. */
+void fixture_await_in_flight(struct pool_app *app, unsigned count);
 /** Submit a job and wait for it. @return its result, valid until the next call on this thread */
 const char *fixture_call(struct pool_app *app, const char *function);
 

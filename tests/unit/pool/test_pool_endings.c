@@ -264,10 +264,7 @@ Test(pool_endings, a_job_that_blocks_in_c_makes_a_zombie_and_is_finished_later) 
     struct error err = {0};
     fixture_job_init(&job, "f");
     cr_assert(eq(int, pool_submit(app, &job.job, &err), 0));
-    struct pool_app_stats stats;
-    do {
-        pool_app_stats(app, &stats);
-    } while (stats.in_flight == 0);
+    fixture_await_in_flight(app, 1);
     struct generation *first = pool_current(pool_app_interpreter(app));
     struct generation *second = fixture_build(app);
     cr_assert(eq(int, pool_publish(second, &err), 0));
@@ -296,10 +293,7 @@ Test(pool_endings, a_job_that_goes_on_after_the_drain_time_gets_systemexit) {
         fixture_job_init(&jobs[i], "f");
         cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
     }
-    struct pool_app_stats stats;
-    do {
-        pool_app_stats(app, &stats);
-    } while (stats.in_flight < 2);
+    fixture_await_in_flight(app, 2);
     cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
     for (int i = 0; i < 2; i++) {
         fixture_job_wait(&jobs[i]);
@@ -319,10 +313,7 @@ Test(pool_endings, a_job_within_the_drain_time_is_finished) {
     struct error err = {0};
     fixture_job_init(&job, "f");
     cr_assert(eq(int, pool_submit(app, &job.job, &err), 0));
-    struct pool_app_stats stats;
-    do {
-        pool_app_stats(app, &stats);
-    } while (stats.in_flight == 0);
+    fixture_await_in_flight(app, 1);
     cr_expect(eq(int, pool_retire(generation, 10000), GENERATION_RETIRED));
     fixture_job_wait(&job);
     cr_expect_str_eq(job.result, "finished");

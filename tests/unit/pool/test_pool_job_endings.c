@@ -60,10 +60,7 @@ Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .time
         fixture_job_init(&jobs[i], functions[i]);
         cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
     }
-    struct pool_app_stats stats;
-    do {
-        pool_app_stats(app, &stats);
-    } while (stats.in_flight < 3);
+    fixture_await_in_flight(app, 3);
     cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
     for (int i = 0; i < 3; i++) {
         fixture_job_wait(&jobs[i]);

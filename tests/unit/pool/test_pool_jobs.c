@@ -35,11 +35,6 @@ static struct pool_app_stats stats_of(struct pool_app *app) {
     return stats;
 }
 
-static void await_in_flight(struct pool_app *app, unsigned count) {
-    while (stats_of(app).in_flight != count) {
-    }
-}
-
 Test(pool_jobs, one_more_than_threads_and_queue_is_busy_and_others_do_not_notice) {
     struct pool *pool = fixture_start();
     struct pool_app *slow = fixture_app(pool, "slow", &s_source, 2, 1);
@@ -56,7 +51,7 @@ Test(pool_jobs, one_more_than_threads_and_queue_is_busy_and_others_do_not_notice
     cr_expect(eq(u64, stats_of(slow).rejected, 1));
     cr_expect(eq(u64, stats_of(other).rejected, 0));
     /* Both threads wait for what only the job behind them does. */
-    await_in_flight(slow, 2);
+    fixture_await_in_flight(slow, 2);
     cr_expect(eq(int,
                  fixture_exec(pool_current(pool_app_interpreter(slow)),
                               "import gc, threading\n"
@@ -98,7 +93,7 @@ Test(pool_jobs, the_same_thread_takes_one_job_after_the_other) {
     char first[64];
     strcpy(first, fixture_call(app, "who"));
     for (int i = 0; i < 5; i++) {
-        await_in_flight(app, 0);
+        fixture_await_in_flight(app, 0);
         cr_expect_str_eq(fixture_call(app, "who"), first);
     }
     cr_expect(eq(int, pool_stop(pool, 1000), 0));

@@ -29,12 +29,10 @@ Test(pool_waiting, what_no_thread_has_begun_with_is_taken_out_in_its_order) {
     struct pool *pool = fixture_start();
     struct pool_app *app = fixture_app(pool, "a", &s_source, 1, 10);
     struct pool_app *loading = fixture_app(pool, "l", &s_source, 1, 10);
-    struct pool_app_stats stats = {0};
+    struct pool_app_stats stats;
     fixture_reload(app);
     submit(app, 0, "wait");
-    while (stats.in_flight == 0) {
-        pool_app_stats(app, &stats);
-    }
+    fixture_await_in_flight(app, 1);
     submit(app, 1, "f");
     submit(app, 2, "f");
     submit(loading, 3, "f");

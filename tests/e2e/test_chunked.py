@@ -5,10 +5,11 @@ import subprocess
 import unittest
 
 from support import servers
+from support.behind_server import BehindServer
 from support.host import HostTestCase, clean_environ, needs_modules, needs_program
 
 
-class GitPush:
+class GitPush(BehindServer):
     """git sends what is larger than a megabyte chunked; dulwich (as klaus does) answers."""
 
     @classmethod
@@ -26,14 +27,7 @@ class GitPush:
                 assert "HTTP_TRANSFER_ENCODING" not in environ
                 return git(environ, start_response)
             """)
-        cls.address = cls.path("host.sock")
-        cls.host = cls.start_class_host("--listen", f"unix:{cls.address},mode=0666", app,
-                                        listen=cls.address)
-        folder = os.path.join(cls.folder, "server")
-        os.makedirs(folder)
-        cls.server = cls.start_server(folder)
-        cls.addClassCleanup(cls.server.stop)
-        cls._logs.append(("the web server", lambda: cls.server.log_text))
+        cls.start_behind_server(app)
 
     def git(self, *args):
         environ = clean_environ(HOME=self.folder, GIT_CONFIG_NOSYSTEM="1",
@@ -62,19 +56,16 @@ class GitPush:
 @needs_program("nginx", "git")
 @needs_modules("dulwich")
 class Nginx(GitPush, HostTestCase):
+    EXAMPLE = "nginx/keepalive.conf"
+
     @classmethod
     def start_server(cls, folder):
-        return servers.start_nginx(folder, servers.example("nginx/keepalive.conf", {
+        return servers.start_nginx(folder, servers.example(cls.EXAMPLE, {
             "/run/fcgi_host.sock": cls.address}))
 
 
-@needs_program("nginx", "git")
-@needs_modules("dulwich")
-class NginxUnbuffered(GitPush, HostTestCase):
-    @classmethod
-    def start_server(cls, folder):
-        return servers.start_nginx(folder, servers.example("nginx/unbuffered.conf", {
-            "/run/fcgi_host.sock": cls.address}))
+class NginxUnbuffered(Nginx):
+    EXAMPLE = "nginx/unbuffered.conf"
 
 
 @needs_program("apache2", "git")

@@ -4,12 +4,13 @@ import os
 import unittest
 
 from support import servers
+from support.behind_server import BehindServer
 from support.host import HostTestCase, needs_program
 
 CONTENT = b"0123456789" * 1000
 
 
-class Sendfile:
+class Sendfile(BehindServer):
     """With the file's Content-Length and without a body, as Flask's send_file() answers."""
 
     HEADER = "X-Sendfile"
@@ -31,14 +32,7 @@ class Sendfile:
                 start_response("200 OK", headers)
                 return [b"no file"]
             """)
-        cls.address = cls.path("host.sock")
-        cls.host = cls.start_class_host("--listen", f"unix:{cls.address},mode=0666", app,
-                                        listen=cls.address)
-        folder = os.path.join(cls.folder, "server")
-        os.makedirs(folder)
-        cls.server = cls.start_server(folder)
-        cls.addClassCleanup(cls.server.stop)
-        cls._logs.append(("the web server", lambda: cls.server.log_text))
+        cls.start_behind_server(app)
 
     @classmethod
     def name_of_file(cls):

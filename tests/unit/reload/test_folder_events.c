@@ -15,6 +15,8 @@
 
 #include "reload/reloader.h"
 #include "tests/support/pool_fixture.h"
+#include "tests/support/save_file.h"
+#include "tests/unit/reload/reload_fixture.h"
 
 enum { FOLDERS = 40, FILES_IN_EACH = 25, NEW_FOLDERS = 60 };
 
@@ -40,18 +42,6 @@ DIR *opendir(const char *path) {
         atomic_fetch_add(&s_folders_read, 1);
     }
     return call(path);
-}
-
-static enum reload_strategy strategy(void *ctx, struct reload_target *target,
-                                     const char **ret_why) {
-    (void)ctx, (void)target;
-    *ret_why = "the test says so";
-    return STRATEGY_WORKER;
-}
-
-static void replace(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
-                    const char *why) {
-    (void)ctx, (void)target, (void)is_barred, (void)cause, (void)why;
 }
 
 static void event(void *ctx, struct reload_target *target, const struct reload_event *event) {
@@ -80,19 +70,12 @@ __attribute__((format(printf, 1, 2))) static const char *below(const char *forma
     return path;
 }
 
-static void save(const char *path, const char *text) {
-    FILE *file = fopen(path, "w");
-    cr_assert(file != NULL, "%s", path);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void make_tree(const char *top) {
     cr_assert(eq(int, mkdir(below("%s", top), 0700), 0));
     for (int i = 0; i < FOLDERS; i++) {
         cr_assert(eq(int, mkdir(below("%s/%d", top, i), 0700), 0));
         for (int j = 0; j < FILES_IN_EACH; j++) {
-            save(below("%s/%d/%d.txt", top, i, j), "x");
+            save_file(below("%s/%d/%d.txt", top, i, j), "x");
         }
     }
 }
@@ -102,12 +85,13 @@ static void setup(void) {
     static char *s_files[1], *s_watched[] = {(char *)"static/**/*.txt"};
     cr_assert(mkdtemp(s_base) != NULL);
     s_files[0] = strdup(below("app.py"));
-    save(s_files[0], "1");
+    save_file(s_files[0], "1");
     make_tree("static");
     sem_init(&s_replaced, 0, 0);
     s_pool = fixture_start();
     struct pool_app *app = fixture_app(s_pool, "a", &s_source, 1, 10);
-    const struct reloader_hooks hooks = {.strategy = strategy, .replace = replace, .event = event};
+    const struct reloader_hooks hooks = {
+        .strategy = fixture_replaces_worker, .replace = fixture_no_replacement, .event = event};
     struct reload_target *target;
     const struct reload_target_options options = {.interpreter = pool_app_interpreter(app),
                                                   .base = s_base,
@@ -133,7 +117,7 @@ Test(folder_events, new_folders_cost_their_own_watches_only) {
     for (int i = 0; i < NEW_FOLDERS; i++) {
         cr_assert(eq(int, mkdir(below("static/new%d", i), 0700), 0));
     }
-    save(below("app.py"), "2");
+    save_file(below("app.py"), "2");
     await_reload("app.py");
     /* Each is watched, with the few that lead there, and read.  The reload looks at all once. */
     cr_expect(le(uint, atomic_load(&s_watches) - watches, 8 * NEW_FOLDERS));
@@ -144,9 +128,9 @@ Test(folder_events, new_folders_cost_their_own_watches_only) {
 Test(folder_events, a_file_in_a_new_folder_in_a_new_folder_is_seen) {
     cr_assert(eq(int, mkdir(below("static/a"), 0700), 0));
     cr_assert(eq(int, mkdir(below("static/a/b"), 0700), 0));
-    save(below("static/a/b/first.txt"), "x");
+    save_file(below("static/a/b/first.txt"), "x");
     await_reload("first.txt");
-    save(below("static/a/b/second.txt"), "x");
+    save_file(below("static/a/b/second.txt"), "x");
     await_reload("second.txt");
 }
 
@@ -155,7 +139,7 @@ Test(folder_events, a_tree_that_is_moved_away_and_back_is_seen_and_then_watched_
     await_reload("static/7/");
     rename(below("7"), below("static/7"));
     await_reload("static/7/");
-    save(below("static/7/3.txt"), "y");
+    save_file(below("static/7/3.txt"), "y");
     await_reload("static/7/3.txt");
 }
 
@@ -164,22 +148,22 @@ Test(folder_events, the_top_of_a_pattern_may_go_and_come_back) {
     await_reload("static/");
     rename(below("old"), below("static"));
     await_reload("static/");
-    save(below("static/7/3.txt"), "y");
+    save_file(below("static/7/3.txt"), "y");
     await_reload("static/7/3.txt");
 }
 
 Test(folder_events, a_link_to_a_folder_that_appears_is_followed_and_its_switch_seen) {
     cr_assert(eq(int, mkdir(below("release%d", 1), 0700), 0));
     cr_assert(eq(int, mkdir(below("release%d", 2), 0700), 0));
-    save(below("release%d/a.txt", 1), "1");
-    save(below("release%d/a.txt", 2), "2");
+    save_file(below("release%d/a.txt", 1), "1");
+    save_file(below("release%d/a.txt", 2), "2");
     cr_assert(eq(int, symlink(below("release%d", 1), below("static/current")), 0));
     await_reload("static/current/a.txt");
-    save(below("release%d/a.txt", 1), "3");
+    save_file(below("release%d/a.txt", 1), "3");
     await_reload("static/current/a.txt");
     cr_assert(eq(int, symlink(below("release%d", 2), below("next")), 0));
     cr_assert(eq(int, rename(below("next"), below("static/current")), 0));
     await_reload("static/current/a.txt");
-    save(below("release%d/a.txt", 2), "4");
+    save_file(below("release%d/a.txt", 2), "4");
     await_reload("static/current/a.txt");
 }

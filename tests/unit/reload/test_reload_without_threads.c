@@ -14,6 +14,8 @@
 #include "reload/reloader.h"
 #include "reload/reloader_internal.h"
 #include "tests/support/pool_fixture.h"
+#include "tests/support/save_file.h"
+#include "tests/unit/reload/reload_fixture.h"
 
 static atomic_bool s_has_no_threads;
 static sem_t s_kept, s_replaced;
@@ -29,18 +31,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     }
     *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
     return create(thread, attributes, function, arg);
-}
-
-static enum reload_strategy strategy(void *ctx, struct reload_target *target,
-                                     const char **ret_why) {
-    (void)ctx, (void)target;
-    *ret_why = "the test says so";
-    return STRATEGY_WORKER;
-}
-
-static void replace(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
-                    const char *why) {
-    (void)ctx, (void)target, (void)is_barred, (void)cause, (void)why;
 }
 
 static void event(void *ctx, struct reload_target *target, const struct reload_event *event) {
@@ -64,25 +54,19 @@ static void await(sem_t *semaphore) {
     }
 }
 
-static void save(const char *path, const char *text) {
-    FILE *file = fopen(path, "w");
-    cr_assert(file != NULL);
-    fputs(text, file);
-    fclose(file);
-}
-
 Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_next_one_reloads,
      .timeout = 60) {
     static const char *s_source = "def name(): return 'one'";
     char base[] = "/tmp/reloader.XXXXXX", path[100];
     cr_assert(mkdtemp(base) != NULL);
     snprintf(path, sizeof path, "%s/app.py", base);
-    save(path, "1");
+    save_file(path, "1");
     sem_init(&s_kept, 0, 0);
     sem_init(&s_replaced, 0, 0);
     struct pool *pool = fixture_start();
     struct pool_app *app = fixture_app(pool, "a", &s_source, 1, 10);
-    const struct reloader_hooks hooks = {.strategy = strategy, .replace = replace, .event = event};
+    const struct reloader_hooks hooks = {
+        .strategy = fixture_replaces_worker, .replace = fixture_no_replacement, .event = event};
     struct reloader *reloader = reloader_new(&hooks, NULL);
     struct reload_target *target;
     char *files[] = {path};
@@ -94,7 +78,7 @@ Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_nex
     reload_target_loaded(target, NULL);
 
     atomic_store(&s_has_no_threads, true);
-    save(path, "2");
+    save_file(path, "2");
     await(&s_kept);
     cr_expect(strstr(s_cause, "app.py") != NULL, "%s", s_cause);
     cr_expect(strstr(s_error, "cannot be started") != NULL, "%s", s_error);
@@ -104,7 +88,7 @@ Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_nex
     cr_expect(eq(str, s_cause, (char *)"asked"));
 
     atomic_store(&s_has_no_threads, false);
-    save(path, "3");
+    save_file(path, "3");
     await(&s_replaced);
     cr_expect(eq(int, atomic_load(&s_told), RELOAD_STEP_KEPT));
     reloader_free(reloader);

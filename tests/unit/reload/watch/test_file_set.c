@@ -8,20 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/save_file.h"
+
 static char s_base[] = "/tmp/file_set.XXXXXX";
 static char s_path[300];
-
-static void save(const char *path, const char *text) {
-    FILE *file = fopen(path, "w");
-    cr_assert(file);
-    fputs(text, file);
-    fclose(file);
-}
 
 static void setup(void) {
     cr_assert(mkdtemp(s_base));
     snprintf(s_path, sizeof s_path, "%s/a.py", s_base);
-    save(s_path, "one");
+    save_file(s_path, "one");
 }
 
 TestSuite(file_set, .init = setup);
@@ -32,7 +27,7 @@ Test(file_set, touch_and_rewriting_the_same_content_change_nothing) {
     cr_assert_eq(file_set_add(set, s_path, NULL, NULL), 0);
     utimensat(AT_FDCWD, s_path, NULL, 0);
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
-    save(s_path, "one");
+    save_file(s_path, "one");
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
     file_set_free(set);
 }
@@ -48,7 +43,7 @@ Test(file_set, a_touch_counts_where_it_is_told_of) {
     chmod(s_path, 0640);
     file_set_touched(set, s_path);
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
-    save(s_path, "one"); /* the time is another, but nobody tells of a touch */
+    save_file(s_path, "one"); /* the time is another, but nobody tells of a touch */
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
     file_set_touched(set, "/no/such/file");
     file_set_free(set);
@@ -60,11 +55,11 @@ Test(file_set, edits_of_one_size_and_one_mtime_both_count) {
     utimensat(AT_FDCWD, s_path, times, 0);
     file_set_add(set, s_path, NULL, NULL);
     char first[300] = "";
-    save(s_path, "two");
+    save_file(s_path, "two");
     utimensat(AT_FDCWD, s_path, times, 0);
     cr_expect_eq(file_set_changed(set, first, sizeof first), 1);
     cr_expect_str_eq(first, s_path);
-    save(s_path, "six");
+    save_file(s_path, "six");
     utimensat(AT_FDCWD, s_path, times, 0);
     cr_expect_eq(file_set_changed(set, NULL, 0), 1);
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
@@ -76,7 +71,7 @@ Test(file_set, files_that_go_and_come_are_changes) {
     file_set_add(set, s_path, NULL, NULL);
     unlink(s_path);
     cr_expect_eq(file_set_changed(set, NULL, 0), 1);
-    save(s_path, "one");
+    save_file(s_path, "one");
     cr_expect_eq(file_set_changed(set, NULL, 0), 1);
     file_set_free(set);
 }
@@ -89,9 +84,9 @@ Test(file_set, a_switched_symbolic_link_is_a_change_even_with_the_same_content) 
     mkdir(old_release, 0700);
     mkdir(new_release, 0700);
     snprintf(file, sizeof file, "%s/x.py", old_release);
-    save(file, "same");
+    save_file(file, "same");
     snprintf(file, sizeof file, "%s/x.py", new_release);
-    save(file, "same");
+    save_file(file, "same");
     cr_assert_eq(symlink("41", current), 0);
     snprintf(file, sizeof file, "%s/x.py", current);
     struct file_set *set = file_set_new(NULL);
@@ -147,7 +142,7 @@ Test(file_set, only_regular_files_are_read_and_the_others_never_change, .timeout
     cr_expect_not(strstr(unread, "a.py"), "%s", unread);
     char inside[330];
     snprintf(inside, sizeof inside, "%s/x", folder);
-    save(inside, "x"); /* the folder's times change */
+    save_file(inside, "x"); /* the folder's times change */
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
 
     unlink(s_path);
@@ -155,7 +150,7 @@ Test(file_set, only_regular_files_are_read_and_the_others_never_change, .timeout
     cr_expect_eq(file_set_changed(set, NULL, 0), 1); /* what it held has gone */
     cr_expect_eq(file_set_changed(set, NULL, 0), 0);
     unlink(zero);
-    save(zero, "a file after all");
+    save_file(zero, "a file after all");
     cr_expect_eq(file_set_changed(set, NULL, 0), 1);
     file_set_free(set);
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/save_file.h"
+
 static char s_base[] = "/tmp/watch.XXXXXX";
 
 static const char *below(const char *name) {
@@ -19,17 +21,10 @@ static const char *below(const char *name) {
     return path;
 }
 
-static void save(const char *path, const char *text) {
-    FILE *file = fopen(path, "w");
-    cr_assert(file, "%s", path);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void setup(void) {
     cr_assert(mkdtemp(s_base));
     mkdir(below("app"), 0700);
-    save(below("app/a.py"), "1");
+    save_file(below("app/a.py"), "1");
 }
 
 struct seen {
@@ -59,10 +54,10 @@ TestSuite(watch, .init = setup);
 Test(watch, tells_of_rename_over_and_of_truncate_and_write) {
     struct watch *watch = watch_new(NULL);
     cr_assert_eq(watch_path(watch, below("app/a.py"), false, NULL), 0);
-    save(below("app/.a.py.swp"), "2");
+    save_file(below("app/.a.py.swp"), "2");
     rename(below("app/.a.py.swp"), below("app/a.py"));
     cr_expect(strstr(take(watch).paths, "/app/a.py\n"));
-    save(below("app/a.py"), "3");
+    save_file(below("app/a.py"), "3");
     cr_expect(strstr(take(watch).paths, "/app/a.py\n"));
     watch_free(watch);
 }
@@ -76,7 +71,7 @@ Test(watch, tells_of_a_touch_and_of_writing_where_it_is_asked_to) {
     struct seen seen = take(watch);
     cr_expect(strstr(seen.paths, "/app/a.py\n"));
     cr_expect(seen.has_times && !seen.has_structure && !seen.has_writing);
-    save(below("app/a.py"), "1");
+    save_file(below("app/a.py"), "1");
     seen = take(watch);
     cr_expect(seen.has_writing && !seen.has_structure && !seen.has_times);
     watch_free(watch);
@@ -87,7 +82,7 @@ Test(watch, tells_of_a_switched_symbolic_link_and_of_what_happens_behind_it) {
     mkdir(below("next"), 0700);
     cr_assert_eq(symlink("app", below("current")), 0);
     cr_assert_eq(watch_path(watch, below("current/a.py"), false, NULL), 0);
-    save(below("app/a.py"), "2");
+    save_file(below("app/a.py"), "2");
     cr_expect(strstr(take(watch).paths, "/app/a.py\n"));
     cr_assert_eq(symlink("next", below("new-link")), 0);
     rename(below("new-link"), below("current"));
@@ -113,7 +108,7 @@ Test(watch, tells_of_a_directory_moved_away_and_of_a_path_that_appears) {
 Test(watch, says_nothing_while_nothing_happens) {
     struct watch *watch = watch_new(NULL);
     watch_path(watch, below("app/a.py"), false, NULL);
-    save(below("unrelated"), "x");
+    save_file(below("unrelated"), "x");
     struct pollfd waiting = {.fd = watch_fd(watch), .events = POLLIN};
     cr_expect_eq(poll(&waiting, 1, 50), 0);
     watch_free(watch);
@@ -122,12 +117,12 @@ Test(watch, says_nothing_while_nothing_happens) {
 Test(watch, tells_of_a_linked_file_by_the_name_of_the_link) {
     struct watch *watch = watch_new(NULL);
     mkdir(below("shared"), 0700);
-    save(below("shared/version-1.py"), "1");
+    save_file(below("shared/version-1.py"), "1");
     cr_assert_eq(symlink("../shared/version-1.py", below("app/b.py")), 0);
     cr_assert_eq(watch_path(watch, below("app/b.py"), false, NULL), 0);
-    save(below("shared/version-1.py"), "2");
+    save_file(below("shared/version-1.py"), "2");
     cr_expect(strstr(take(watch).paths, "/app/b.py\n"));
-    save(below("shared/other.py"), "2");
+    save_file(below("shared/other.py"), "2");
     struct seen seen = take(watch);
     cr_expect_not(strstr(seen.paths, "b.py"), "%s", seen.paths);
     rename(below("shared"), below("gone"));
@@ -138,7 +133,7 @@ Test(watch, tells_of_a_linked_file_by_the_name_of_the_link) {
 Test(watch, of_a_folder_where_a_path_ends_only_the_awaited_name_is_told) {
     struct watch *watch = watch_new(NULL);
     cr_assert_eq(watch_path(watch, below("to/come/a.py"), false, NULL), 0);
-    save(below("unrelated"), "x");
+    save_file(below("unrelated"), "x");
     mkdir(below("too"), 0700);
     mkdir(below("to"), 0700);
     struct seen seen = take(watch);

@@ -11,17 +11,14 @@
 #include <string.h>
 
 #include "fcgi_host/base/json_read.h"
-#include "fcgi_host/recycle/recycle_internal.h"
 #include "reload/stale/stale.h"
-#include "tests/support/pool_fixture.h"
+#include "tests/support/recycle_fixture.h"
 
 enum { ASKERS = 3, WRITERS = 2 };
 
 static unsigned s_rounds = 20000; /* of each thread */
 static atomic_uint s_reading = ASKERS + WRITERS;
-static struct recyclable s_recyclable;
-static struct recycle s_recycle;
-static struct application *s_application;
+static struct recycle_fixture s;
 
 /** A finding is one letter, many times; its length tells the letter. */
 static void make_finding(char finding[RECYCLE_WHY_BYTES], unsigned round) {
@@ -40,7 +37,7 @@ static void *ask_strategy(void *arg) {
     (void)arg;
     for (unsigned round = 0; round < s_rounds; round++) {
         char why[RECYCLE_WHY_BYTES];
-        assert(recycle_strategy(&s_recyclable, why, sizeof why) == STRATEGY_WORKER);
+        assert(recycle_strategy(&s.recyclable, why, sizeof why) == STRATEGY_WORKER);
         assert(is_whole(why));
     }
     atomic_fetch_sub(&s_reading, 1);
@@ -52,9 +49,9 @@ static void *write_status(void *arg) {
     for (unsigned round = 0; round < s_rounds; round++) {
         struct json_writer writer = {0};
         json_begin_object(&writer, NULL);
-        recycle_write_strategy(&s_recycle, s_application, &writer);
+        recycle_write_strategy(&s.recycle, s.applications[0], &writer);
         json_begin_array(&writer, "extensions");
-        recycle_write_extensions(&s_recycle, s_application, &writer);
+        recycle_write_extensions(&s.recycle, s.applications[0], &writer);
         json_end_array(&writer);
         json_end_object(&writer);
         assert(!writer.failed);
@@ -82,36 +79,13 @@ static struct stale_report *make_report(unsigned round) {
     return report;
 }
 
-/** One interpreter with one application, as recycle_add() makes it, without a reloader. */
-static void set_up(void) {
-    static struct app_config s_app_config;
-    static struct config s_config;
-    struct error err;
-    s_app_config.name = strdup("blog");
-    s_application = application_new(&s_app_config, NULL, false, 0);
-    assert(s_application);
-    struct pool *pool = fixture_start();
-    s_recycle.options.pool = pool;
-    s_recycle.options.config = &s_config;
-    pthread_mutex_init(&s_recycle.lock, NULL);
-    s_recycle.first = &s_recyclable;
-    s_recyclable.recycle = &s_recycle;
-    s_recyclable.interpreter = fixture_interpreter(pool, "blog", false, POOL_GIL_SHARED);
-    const struct pool_app_options app = {
-        .name = "blog", .threads = 1, .queue_limit = 1, .user = s_application};
-    assert(pool_add_app(s_recyclable.interpreter, &app, &s_application->pool_app, &err) == 0);
-    s_recyclable.check = stale_check_new(&err);
-    assert(s_recyclable.check);
-    pthread_mutex_init(&s_recyclable.lock, NULL);
-}
-
 int main(int argc, char **argv) {
     s_rounds = argc > 1 ? (unsigned)atoi(argv[1]) : s_rounds;
     char finding[RECYCLE_WHY_BYTES];
     pthread_t threads[ASKERS + WRITERS];
-    set_up();
+    recycle_fixture_start(&s, false, (const char *const[]){"blog"}, 1);
     make_finding(finding, 0);
-    recycle_keep_report(&s_recyclable, make_report(0), finding);
+    recycle_keep_report(&s.recyclable, make_report(0), finding);
     for (size_t i = 0; i < ASKERS + WRITERS; i++) {
         int problem =
             pthread_create(&threads[i], NULL, i < ASKERS ? ask_strategy : write_status, NULL);
@@ -119,12 +93,12 @@ int main(int argc, char **argv) {
     }
     for (unsigned round = 1; atomic_load(&s_reading) > 0; round++) {
         make_finding(finding, round);
-        recycle_keep_report(&s_recyclable, make_report(round), finding);
+        recycle_keep_report(&s.recyclable, make_report(round), finding);
     }
     for (size_t i = 0; i < ASKERS + WRITERS; i++) {
         pthread_join(threads[i], NULL);
     }
-    stale_check_free(s_recyclable.check);
-    stale_report_free(s_recyclable.report);
+    stale_check_free(s.recyclable.check);
+    stale_report_free(s.recyclable.report);
     return 0;
 }

@@ -3,45 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/recycle/recycle_internal.h"
 #include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
-#include "tests/support/pool_fixture.h"
+#include "tests/support/recycle_fixture.h"
 
 #define FINDING "extension blog._speedups cannot be recycled: dangling"
 #define MB UINT64_C(1048576)
 
-static struct config s_config;
-static struct app_config s_app_configs[2];
-static struct application *s_applications[2];
-static struct recycle s_recycle;
-static struct recyclable s_recyclable;
+static struct recycle_fixture s;
 static char s_why[RECYCLE_WHY_BYTES];
 
-/** Two applications of one interpreter, as recycle_add() makes it, without a reloader. */
 static void set_up_interpreter(bool is_main) {
-    struct error err;
-    struct pool *pool = fixture_start();
-    s_recycle.options.pool = pool;
-    s_recycle.options.config = &s_config;
-    pthread_mutex_init(&s_recycle.lock, NULL);
-    s_recycle.first = &s_recyclable;
-    s_recyclable.recycle = &s_recycle;
-    s_recyclable.interpreter = fixture_interpreter(pool, "site", is_main, POOL_GIL_SHARED);
-    pthread_mutex_init(&s_recyclable.lock, NULL);
-    s_recyclable.check = stale_check_new(&err);
-    cr_assert_not_null(s_recyclable.check);
-    for (size_t i = 0; i < 2; i++) {
-        s_app_configs[i].name = strdup(i ? "shop" : "blog");
-        s_applications[i] = application_new(&s_app_configs[i], NULL, false, 0);
-        cr_assert_not_null(s_applications[i]);
-        const struct pool_app_options app = {.name = s_app_configs[i].name,
-                                             .threads = 1,
-                                             .queue_limit = 1,
-                                             .user = s_applications[i]};
-        cr_assert_eq(
-            pool_add_app(s_recyclable.interpreter, &app, &s_applications[i]->pool_app, &err), 0);
-    }
+    recycle_fixture_start(&s, is_main, (const char *const[]){"blog", "shop"}, 2);
 }
 
 static void set_up(void) {
@@ -54,11 +27,11 @@ static void keep_finding(const char *worst) {
     struct stale_report *report = calloc(1, sizeof *report);
     cr_assert_not_null(report);
     report->verdict = worst ? VERDICT_DANGLING : VERDICT_CLEAN;
-    recycle_keep_report(&s_recyclable, report, worst);
+    recycle_keep_report(&s.recyclable, report, worst);
 }
 
 static bool is_in_process(void) {
-    return recycle_strategy(&s_recyclable, s_why, sizeof s_why) == STRATEGY_INTERPRETER;
+    return recycle_strategy(&s.recyclable, s_why, sizeof s_why) == STRATEGY_INTERPRETER;
 }
 
 static void assert_worker(const char *why) {
@@ -86,22 +59,22 @@ Test(strategy, a_finding_asks_for_a_worker_and_stays) {
     assert_worker(FINDING);
     keep_finding(NULL);
     assert_worker(FINDING);
-    cr_assert_str_eq(s_recyclable.verdict, stale_verdict_name(VERDICT_CLEAN));
+    cr_assert_str_eq(s.recyclable.verdict, stale_verdict_name(VERDICT_CLEAN));
 }
 
 Test(strategy, a_finding_is_cut_to_what_fits) {
     skip_where_never_recycled();
     char little[10];
     keep_finding(FINDING);
-    cr_assert_eq(recycle_strategy(&s_recyclable, little, sizeof little), STRATEGY_WORKER);
+    cr_assert_eq(recycle_strategy(&s.recyclable, little, sizeof little), STRATEGY_WORKER);
     cr_assert_str_eq(little, "extension");
 }
 
 Test(strategy, reload_restart_ends_the_old_generation_first_where_it_can_be_recycled) {
     skip_where_never_recycled();
-    s_app_configs[0].reload = RELOAD_MODE_INTERPRETER;
-    s_app_configs[1].reload = RELOAD_MODE_RESTART;
-    cr_assert_eq(recycle_strategy(&s_recyclable, s_why, sizeof s_why), STRATEGY_RESTART);
+    s.app_configs[0].reload = RELOAD_MODE_INTERPRETER;
+    s.app_configs[1].reload = RELOAD_MODE_RESTART;
+    cr_assert_eq(recycle_strategy(&s.recyclable, s_why, sizeof s_why), STRATEGY_RESTART);
     cr_assert_str_eq(s_why, "reload = restart: the old generation ends first");
     keep_finding(FINDING);
     assert_worker(FINDING);
@@ -109,43 +82,43 @@ Test(strategy, reload_restart_ends_the_old_generation_first_where_it_can_be_recy
 
 Test(strategy, reload_interpreter_of_one_application_overrides_findings) {
     keep_finding(FINDING);
-    s_app_configs[1].reload = RELOAD_MODE_INTERPRETER;
+    s.app_configs[1].reload = RELOAD_MODE_INTERPRETER;
     cr_assert(is_in_process());
     cr_assert_str_eq(s_why, "reload = interpreter");
 }
 
 Test(strategy, reload_worker_of_one_application_counts_for_all_and_comes_first) {
     keep_finding(FINDING);
-    s_app_configs[0].reload = RELOAD_MODE_INTERPRETER;
-    s_app_configs[1].reload = RELOAD_MODE_WORKER;
+    s.app_configs[0].reload = RELOAD_MODE_INTERPRETER;
+    s.app_configs[1].reload = RELOAD_MODE_WORKER;
     assert_worker("reload = worker");
 }
 
 Test(strategy, memory_over_the_budget_asks_for_a_worker_even_if_forced) {
-    s_config.recycle_budget_mb = 100;
-    s_app_configs[0].reload = RELOAD_MODE_INTERPRETER;
-    atomic_store(&s_recycle.rss_bytes, 900 * MB);
+    s.config.recycle_budget_mb = 100;
+    s.app_configs[0].reload = RELOAD_MODE_INTERPRETER;
+    atomic_store(&s.recycle.rss_bytes, 900 * MB);
     cr_assert(is_in_process(), "what was needed to load is not known yet");
-    atomic_store(&s_recycle.base_rss_bytes, 800 * MB);
+    atomic_store(&s.recycle.base_rss_bytes, 800 * MB);
     cr_assert(is_in_process());
-    atomic_store(&s_recycle.rss_bytes, 900 * MB + 1);
+    atomic_store(&s.recycle.rss_bytes, 900 * MB + 1);
     assert_worker("memory grown over recycles exceeds recycle_budget_mb");
-    s_config.recycle_budget_mb = 0;
+    s.config.recycle_budget_mb = 0;
     cr_assert(is_in_process(), "there is no budget");
-    s_config.recycle_budget_mb = 100;
-    atomic_store(&s_recycle.rss_bytes, 0);
+    s.config.recycle_budget_mb = 100;
+    atomic_store(&s.recycle.rss_bytes, 0);
     cr_assert(is_in_process(), "nothing was recycled yet");
 }
 
 Test(strategy, without_a_check_its_interpreter_has_its_own_gil) {
-    stale_check_free(s_recyclable.check);
-    s_recyclable.check = NULL;
+    stale_check_free(s.recyclable.check);
+    s.recyclable.check = NULL;
     assert_worker("its interpreter has a GIL of its own");
 }
 
 Test(strategy_main, the_main_interpreter_is_never_recycled) {
     set_up_interpreter(true);
-    s_app_configs[0].reload = RELOAD_MODE_INTERPRETER;
+    s.app_configs[0].reload = RELOAD_MODE_INTERPRETER;
     assert_worker("it runs in the main interpreter");
 }
 
@@ -154,9 +127,9 @@ Test(strategy_main, the_main_interpreter_is_never_recycled) {
 static void assert_status(struct recycle *recycle, const char *json_text) {
     struct json_writer json = {0};
     json_begin_object(&json, NULL);
-    recycle_write_strategy(recycle, s_applications[0], &json);
+    recycle_write_strategy(recycle, s.applications[0], &json);
     json_begin_array(&json, "extensions");
-    recycle_write_extensions(recycle, s_applications[0], &json);
+    recycle_write_extensions(recycle, s.applications[0], &json);
     json_end_array(&json);
     json_end_object(&json);
     cr_assert_str_eq(json.text, json_text);
@@ -166,18 +139,18 @@ static void assert_status(struct recycle *recycle, const char *json_text) {
 Test(strategy, the_status_shows_it) {
     skip_where_never_recycled();
     keep_finding(FINDING);
-    assert_status(&s_recycle,
+    assert_status(&s.recycle,
                   "{\"strategy\":\"worker\",\"why\":\"" FINDING "\",\"extensions\":[]}");
-    s_app_configs[0].reload = RELOAD_MODE_OFF;
-    assert_status(&s_recycle, "{\"strategy\":\"off\",\"why\":\"reload = off\",\"extensions\":[]}");
+    s.app_configs[0].reload = RELOAD_MODE_OFF;
+    assert_status(&s.recycle, "{\"strategy\":\"off\",\"why\":\"reload = off\",\"extensions\":[]}");
 }
 
 Test(strategy, the_status_says_why_nothing_is_reloaded_in_the_process) {
     assert_status(NULL, "{\"strategy\":\"worker\",\"why\":\"this worker has no reloader\","
                         "\"extensions\":[]}");
-    s_recycle.first = NULL;
-    assert_status(&s_recycle,
+    s.recycle.first = NULL;
+    assert_status(&s.recycle,
                   "{\"strategy\":\"worker\",\"why\":\"it is not loaded\",\"extensions\":[]}");
-    s_app_configs[0].reload = RELOAD_MODE_OFF;
+    s.app_configs[0].reload = RELOAD_MODE_OFF;
     assert_status(NULL, "{\"strategy\":\"off\",\"why\":\"reload = off\",\"extensions\":[]}");
 }

@@ -1,13 +1,13 @@
 #include "tests/unit/supervisor/replacement_fixture.h"
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/replacement.h"
+#include "tests/unit/supervisor/notes.h"
 
 enum { SEATS = 3, FIRST_PID = 100, FIRST_NEW_PID = 200 };
 
@@ -21,16 +21,6 @@ static uint64_t s_now_ms;
 static int s_next_pid;
 static bool s_cannot_launch, s_ends_first;
 static int s_requester;
-static char s_done[2048]; /* what the queue did */
-
-static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) {
-    size_t length = strlen(s_done);
-    va_list args;
-    va_start(args, format);
-    length += (size_t)snprintf(s_done + length, sizeof s_done - length, "%s", length ? "; " : "");
-    vsnprintf(s_done + length, sizeof s_done - length, format, args);
-    va_end(args);
-}
 
 /* ---- Fakes ---- */
 
@@ -146,7 +136,7 @@ static void on_config_proven(void *ctx, struct config *config) {
 static void set_up(unsigned seats) {
     static const struct replacement_hooks s_hooks = {.config_proven = on_config_proven,
                                                      .ended = on_ended};
-    s_done[0] = '\0';
+    notes[0] = '\0';
     s_now_ms = 1000;
     s_next_pid = FIRST_NEW_PID;
     s_timer = NULL;
@@ -273,6 +263,6 @@ void check_replacement(unsigned seats, const char *steps, const char *want) {
         }
         take_step(step, object);
     }
-    cr_assert_str_eq(s_done, want, "%s\n  did:  %s\n  want: %s", steps, s_done, want);
+    cr_assert_str_eq(notes, want, "%s\n  did:  %s\n  want: %s", steps, notes, want);
     tear_down();
 }

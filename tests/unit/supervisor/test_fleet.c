@@ -1,29 +1,18 @@
 /** What the fleet makes of messages, of workers that end and of a stop; its seats are not there. */
 #include <criterion/criterion.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/fleet_internal.h"
+#include "tests/unit/supervisor/notes.h"
 
 static struct seats *s_seats;
 static struct fleet *s_fleet;
 static struct config s_config = {.workers = 1};
 static int s_next_pid = 100;
-static char s_done[1024];
 static const char *s_crashing_app; /* NULL: no request is known to have killed the worker */
-
-static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) {
-    size_t length = strlen(s_done);
-    va_list args;
-    va_start(args, format);
-    length += (size_t)snprintf(s_done + length, sizeof s_done - length, "%s", length ? "; " : "");
-    vsnprintf(s_done + length, sizeof s_done - length, format, args);
-    va_end(args);
-}
 
 /* ---- Fakes: the loop, the log (which hears that no channel is there) ---- */
 
@@ -221,8 +210,8 @@ static void end(int pid, int wait_status) {
 }
 
 static void assert_done(const char *want) {
-    cr_assert_str_eq(s_done, want);
-    s_done[0] = '\0';
+    cr_assert_str_eq(notes, want);
+    notes[0] = '\0';
 }
 
 /* ---- Start ---- */
@@ -293,7 +282,7 @@ Test(fleet, an_application_that_crashes_its_workers_is_slowed_down_and_its_neigh
     s_crashing_app = "shop";
     for (int i = 0; i < 30; i++) {
         cr_assert_eq(crash_after_serving(100 + i, SIGSEGV), 0);
-        s_done[0] = '\0';
+        notes[0] = '\0';
     }
     cr_assert_gt(slowdown_until_ms(s_seats->slowdown, "shop"), 100000);
     cr_assert_eq(slowdown_until_ms(s_seats->slowdown, "blog"), 0);
@@ -302,7 +291,7 @@ Test(fleet, an_application_that_crashes_its_workers_is_slowed_down_and_its_neigh
 Test(fleet, a_worker_that_somebody_killed_is_started_again_at_once) {
     for (int i = 0; i < 30; i++) {
         cr_assert_eq(crash_after_serving(100 + i, SIGKILL), 0);
-        s_done[0] = '\0';
+        notes[0] = '\0';
     }
 }
 

@@ -33,14 +33,14 @@ def write(folder, name, text):
 
 # Each of these: (command, address).  An address is the path of a Unix socket, or a TCP port.
 
-def fcgi_host(folder, apps, threads, workers=1, keys=""):
+def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM):
     address = os.path.join(folder, "socket")
     conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n"
             "log_level = warn\n")
     for i, app in enumerate(apps):
         conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}"
         conf += f"mount = {app.mount}\n" if app.mount else ""
-    return [common.PROGRAM, "-c", write(folder, "fcgi_host.conf", conf)], address
+    return [program, "-c", write(folder, "fcgi_host.conf", conf)], address
 
 
 def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
@@ -161,6 +161,12 @@ class Peer:
 
     def command(self, folder, apps, workers=1):
         return self._make(folder, apps, self.threads, workers)
+
+
+def before(program):
+    """The peer that another build of the host is, for each of ours: {peer of ours: peer}."""
+    return {peer: Peer("before", functools.partial(fcgi_host, program=program), peer.threads,
+                       [program], keeps_open=True) for peer in FCGI_HOST}
 
 
 UWSGI_PROGRAM = "/usr/bin/uwsgi_python3"

@@ -83,10 +83,10 @@ class Speed:
                 ("per_second", "requests/s", self._wanted, True),
                 ("p999_us", "p99.9", self._p999_wanted, False),
                 ("cpu_us", "CPU/request", None, False)):
-            aim = compared(f"{self.title}: {what}", chosen, results, key, wanted, is_least)
-            if aim:
-                aims.append(aim)
-        return aims
+            name = f"{self.title}: {what}"
+            aims += [compared(name, chosen, results, key, wanted, is_least),
+                     with_before(name, chosen, results, key, is_least)]
+        return list(filter(None, aims))
 
     @staticmethod
     def print(outcome):
@@ -268,7 +268,7 @@ def ratio(mine, other, key):
 def compared(aim, chosen, results, key, wanted, is_least):
     """Each of ours to the best of the rivals; None when there is nothing to compare."""
     ours = [peer.name for peer in chosen if peer.is_ours]
-    rivals = [peer.name for peer in chosen if not peer.is_ours]
+    rivals = [peer.name for peer in chosen if not peer.is_ours and peer.family != "before"]
     if not ours or not rivals:
         return None
 
@@ -277,6 +277,16 @@ def compared(aim, chosen, results, key, wanted, is_least):
     best = (max if is_least else min)(rivals, key=median)
     return {"aim": aim, "against": best, "wanted": wanted, "is_least": is_least,
             "ratios": {name: ratio(results[name], results[best], key) for name in ours}}
+
+
+def with_before(aim, chosen, results, key, is_least):
+    """Each of ours to the other build with as many threads; None without another build."""
+    before = {peer.threads: peer.name for peer in chosen if peer.family == "before"}
+    if not before:
+        return None
+    return {"aim": aim, "against": "before", "wanted": None, "is_least": is_least,
+            "ratios": {peer.name: ratio(results[peer.name], results[before[peer.threads]], key)
+                       for peer in chosen if peer.is_ours and peer.threads in before}}
 
 
 def span(values, digits=0):
@@ -320,6 +330,8 @@ def arguments_of(argv):
                         metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--peers", nargs="+", metavar="PEER",
                         help="names such as uwsgi-t4, or without -tN for each number of threads")
+    parser.add_argument("--before", metavar="PROGRAM",
+                        help="another build of fcgi_host, a peer of the speed scenarios")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     return parser.parse_args(argv)
 
@@ -344,9 +356,12 @@ def main():
     print(f"{machine_is['processor']}, {machine_is['cores']} cores; {arguments.repeat} times "
           f"{arguments.seconds:g} s\n")
     outcomes = {}
+    before = peers.before(arguments.before)
     for name in arguments.only:
         scenario = SCENARIOS[name]
         chosen = choose(scenario.peers, arguments.peers)
+        if arguments.before and isinstance(scenario, Speed):
+            chosen += [before[peer] for peer in chosen if peer in before]
         if not chosen:
             continue
         print(f"{name}: {scenario.title}", flush=True)

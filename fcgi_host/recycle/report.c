@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "fcgi_host/status/document.h"
 #include "reload/stale/stale.h"
 
 static struct recyclable *find_of_locked(struct recycle *recycle,
@@ -31,27 +32,28 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
                             struct json_writer *json) {
     char why[RECYCLE_WHY_BYTES] = "this worker has no reloader";
     if (application->config->reload == RELOAD_MODE_OFF) {
-        json_add_string(json, "strategy", "off");
-        json_add_string(json, "why", "reload = off");
+        document_add_text(json, STATUS_APP_RELOAD_STRATEGY, "off");
+        document_add_text(json, STATUS_APP_RELOAD_WHY, "reload = off");
         return;
     }
     bool in_process = recycle && is_recycled(recycle, application, why, sizeof why);
-    json_add_string(json, "strategy", in_process ? "interpreter" : "worker");
+    document_add_text(json, STATUS_APP_RELOAD_STRATEGY, in_process ? "interpreter" : "worker");
     if (atomic_load(&application->needs_restart)) {
         size_t size = strlen(why);
         snprintf(why + size, sizeof why - size,
                  "; the last load found a port or lock in use: with " APPLICATION_RESTART_HINT);
     }
-    json_add_string(json, "why", why);
+    document_add_text(json, STATUS_APP_RELOAD_WHY, why);
 }
 
 static void write_extension(struct json_writer *json, const struct stale_extension *extension) {
     json_begin_object(json, NULL);
-    json_add_string(json, "module", extension->module);
-    json_add_string(json, "file", extension->file);
-    json_add_string(json, "init", extension->is_single_phase ? "single-phase" : "multi-phase");
-    json_add_string(json, "verdict", stale_verdict_name(extension->verdict));
-    json_add_integer(json, "findings", extension->findings);
+    document_add_text(json, STATUS_APP_EXTENSION_MODULE, extension->module);
+    document_add_text(json, STATUS_APP_EXTENSION_FILE, extension->file);
+    document_add_text(json, STATUS_APP_EXTENSION_INIT,
+                      extension->is_single_phase ? "single-phase" : "multi-phase");
+    document_add_text(json, STATUS_APP_EXTENSION_VERDICT, stale_verdict_name(extension->verdict));
+    document_add_integer(json, STATUS_APP_EXTENSION_FINDINGS, extension->findings);
     json_end_object(json);
 }
 

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 const struct status_field status_fields[STATUS_FIELD_COUNT] = {
-#define FIELD(owner, member, name, type_of_value, ...)                                             \
+#define FIELD(id, owner, member, name, type_of_value, ...)                                         \
     {.of = STATUS_##owner,                                                                         \
      .inside = (member),                                                                           \
      .key = (name),                                                                                \

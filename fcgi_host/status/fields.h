@@ -29,11 +29,12 @@ struct status_field {
     int width;           /**< in the terminal */
 };
 
-enum {
-#define FIELD(...) +1
-    STATUS_FIELD_COUNT =
+/** The members' names; each is its row's place in `status_fields`. */
+enum status_member {
+#define FIELD(name, ...) STATUS_##name,
 #include "fcgi_host/status/fields.def"
 #undef FIELD
+    STATUS_FIELD_COUNT
 };
 
 extern const struct status_field status_fields[STATUS_FIELD_COUNT];

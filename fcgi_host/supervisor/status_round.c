@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
+#include "fcgi_host/status/document.h"
 
 /** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
@@ -101,41 +101,41 @@ void status_round_free(struct status_round *round) {
 /** A worker that has not answered, as far as the supervisor knows it. */
 static void write_silent(struct json_writer *json, const struct worker_process *process) {
     json_begin_object(json, NULL);
-    json_add_integer(json, "pid", process->pid);
-    json_add_string(json, "state", process->state == PROCESS_LOADING ? "starting" : "stuck");
-    json_add_integer(json, "requests", 0);
-    json_add_integer(json, "rss_bytes", 0);
-    json_begin_array(json, "apps");
+    document_add_integer(json, STATUS_WORKER_PID, process->pid);
+    document_add_text(json, STATUS_WORKER_STATE,
+                      process->state == PROCESS_LOADING ? "starting" : "stuck");
+    document_add_integer(json, STATUS_WORKER_REQUESTS, 0);
+    document_add_integer(json, STATUS_WORKER_RSS_BYTES, 0);
+    document_begin_list(json, STATUS_WORKER_APPS);
     json_end_array(json);
     json_end_object(json);
 }
 
 static void write_last(struct json_writer *json, const struct fleet_last *last) {
     if (!last->cause[0]) {
-        json_add_null(json, "last_replacement");
+        document_add_null(json, STATUS_HOST_LAST_REPLACEMENT);
         return;
     }
-    char at[32];
-    json_time(last->at_s, at, sizeof at);
-    json_begin_object(json, "last_replacement");
-    json_add_string(json, "cause", last->cause);
-    json_add_string(
-        json, "outcome",
+    document_begin_object(json, STATUS_HOST_LAST_REPLACEMENT);
+    document_add_text(json, STATUS_HOST_REPLACEMENT_CAUSE, last->cause);
+    document_add_text(
+        json, STATUS_HOST_REPLACEMENT_OUTCOME,
         reload_outcome_name(last->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED));
-    json_add_string(json, "why", last->why);
-    json_add_number(json, "total_ms", last->total_ms);
-    json_add_string(json, "at", at);
+    document_add_text(json, STATUS_HOST_REPLACEMENT_WHY, last->why);
+    document_add_number(json, STATUS_HOST_REPLACEMENT_TOTAL_MS, last->total_ms);
+    document_add_time(json, STATUS_HOST_REPLACEMENT_AT, last->at_s);
     json_end_object(json);
 }
 
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
-    json_add_string(json, "version", FCGI_HOST_VERSION);
-    json_add_string(json, "python", round->python_version);
-    json_add_integer(json, "pid", getpid());
-    json_add_number(json, "uptime_s", (double)(loop_now_ms() - round->started_ms) / 1000);
+    document_add_text(json, STATUS_HOST_VERSION, FCGI_HOST_VERSION);
+    document_add_text(json, STATUS_HOST_PYTHON, round->python_version);
+    document_add_integer(json, STATUS_HOST_PID, getpid());
+    document_add_number(json, STATUS_HOST_UPTIME_S,
+                        (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, fleet_last(round->fleet));
-    json_begin_array(json, "workers");
+    document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = fleet_processes(round->fleet); process;
          process = process->next) {
         const char *part = part_of(round, process);

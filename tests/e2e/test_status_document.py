@@ -12,7 +12,7 @@ from support.host import HostTestCase, run
 from support.waiting import await_
 
 FIELDS = os.path.join(os.environ["FCGI_HOST_SOURCE_DIR"], "fcgi_host/status/fields.def")
-ROW = re.compile(r'^FIELD\((\w+), (?:NULL|"([^"]+)"), "([^"]+)", (\w+)', re.MULTILINE)
+ROW = re.compile(r'^FIELD\(\w+, (\w+), (?:NULL|"([^"]+)"), "([^"]+)", (\w+)', re.MULTILINE)
 #: Members that are null until there is something to tell.
 MAY_BE_NULL = {"TEXT", "OBJECT"}
 IS_KIND = {

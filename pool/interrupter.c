@@ -5,6 +5,7 @@
 #include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/interpreter.h"
+#include "pool/python/waits.h"
 
 /*
  * SystemExit for threads that go on for too long.  It is raised by a thread that is attached to
@@ -73,7 +74,7 @@ static void interrupt(struct generation *generation, PyThreadState *me) {
         interpreter_interrupt(idents[i]);
     }
     if (idents && count > 0) {
-        interpreter_wake(idents, count);
+        interpreter_wake(idents, count, WAITS_FOR_TIME_OR_DATA | WAITS_FOR_LOCKS);
     }
     attach_end();
     free(idents);

@@ -13,6 +13,7 @@
 #include "fcgi_host/wsgi/input.h"
 #include "fcgi_host/wsgi/log.h"
 #include "fcgi_host/wsgi/result.h"
+#include "pool/python/interpreter.h"
 
 /* What "GET /some/path" takes at most in a log line. */
 enum { SHOWN_REQUEST_BYTES = 512 };
@@ -69,6 +70,7 @@ static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *ex
     /* FastCGI 1.0 §6.3: only "200" lets pass.  An authorizer without an answer just refuses. */
     bool is_silent_authorizer = exchange->is_authorizer && exchange->gave_no_status;
     struct error failure;
+    interpreter_prefer_interrupt();
     exchange_is_peer_gone(exchange); /* ClientGone may have told the application alone */
     log_failure(loaded->state, exchange, request, &failure);
     if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {

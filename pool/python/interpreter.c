@@ -10,6 +10,7 @@
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"
+#include "pool/python/waits.h"
 
 /** SystemExit is repeated this often: code may catch it and go on. */
 enum { INTERRUPT_AGAIN_MS = 50 };
@@ -138,7 +139,19 @@ void interpreter_interrupt(unsigned long thread_ident) {
     PyThreadState_SetAsyncExc(thread_ident, PyExc_SystemExit);
 }
 
-void interpreter_wake(const unsigned long *thread_idents, size_t count) {
+bool interpreter_is_interrupted(unsigned long thread_ident) {
+    PyInterpreterState *interpreter = PyThreadState_GetInterpreter(PyThreadState_Get());
+    PyThreadState *tstate = PyInterpreterState_ThreadHead(interpreter);
+    while (tstate && tstate->thread_id != thread_ident) {
+        tstate = PyThreadState_Next(tstate);
+    }
+    return tstate && tstate->async_exc;
+}
+
+void interpreter_wake(const unsigned long *thread_idents, size_t count, unsigned kinds) {
+    for (size_t i = 0; i < count; i++) {
+        waits_end(thread_idents[i], kinds);
+    }
     PyObject *idents = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; idents && i < count; i++) {
         PyObject *ident = PyLong_FromUnsignedLong(thread_idents[i]);
@@ -154,6 +167,19 @@ void interpreter_wake(const unsigned long *thread_idents, size_t count) {
     Py_XDECREF(args);
     Py_XDECREF(idents);
     PyErr_Clear();
+}
+
+void interpreter_prefer_interrupt(void) {
+    if (!PyThreadState_Get()->async_exc) {
+        return;
+    }
+    PyObject *before = PyErr_GetRaisedException();
+    call_setup_plainly("take_interrupt");
+    PyObject *exception = PyErr_GetRaisedException();
+    if (exception) {
+        PyException_SetContext(exception, before);
+    }
+    PyErr_SetRaisedException(exception ? exception : before);
 }
 
 void interpreter_clear_interrupt(void) {
@@ -176,6 +202,7 @@ static PyObject *interrupt_others(PyObject *self, PyObject *args) {
     for (; other; other = PyThreadState_Next(other)) {
         if (other != me) {
             interpreter_interrupt(other->thread_id);
+            waits_end(other->thread_id, WAITS_FOR_TIME_OR_DATA | WAITS_FOR_LOCKS);
             count++;
         }
     }

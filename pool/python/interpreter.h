@@ -63,12 +63,23 @@ unsigned interpreter_other_threads(void);
 
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
+/** @return whether an exception that was raised in this thread is still to be taken @tstate
+ * attached */
+bool interpreter_is_interrupted(unsigned long thread_ident);
 /**
  * Wake threads of this interpreter that wait in a threading.Condition (Queue, Event, Semaphore …
- * are made of it), so that they see an exception that was raised in them.
+ * are made of it) or in the C library (waits.h), so that they see an exception that was raised in
+ * them.
+ * @param kinds  of waits in the C library
  * @tstate attached; runs Python code of the host
  */
-void interpreter_wake(const unsigned long *thread_idents, size_t count);
+void interpreter_wake(const unsigned long *thread_idents, size_t count, unsigned kinds);
+/**
+ * An exception that is pending for the calling thread takes the place of the one that is set, and
+ * names it as its context: the wait that the exception ended may have ended with an error (waits.h).
+ * @pre an exception is set  @tstate attached
+ */
+void interpreter_prefer_interrupt(void);
 /** Take back an exception that is pending for the calling thread (interpreter_interrupt(), or
  * another PyThreadState_SetAsyncExc()). @tstate attached */
 void interpreter_clear_interrupt(void);

@@ -10,6 +10,7 @@
 #include "pool/python/main_first.h"
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
+#include "pool/python/waits.h"
 
 /**
  * Imported by the main interpreter at the start, because nearly every application needs them and
@@ -65,7 +66,7 @@ static void import_known_extensions(void) {
 int runtime_start(const struct runtime_options *options, struct error *err) {
     const char *executable = options && options->python_executable ? options->python_executable
                                                                    : FCGI_HOST_PYTHON_EXECUTABLE;
-    if (register_builtins(options ? options->builtins : NULL, err) != 0 ||
+    if (register_builtins(options ? options->builtins : NULL, err) != 0 || waits_start(err) != 0 ||
         initialize(executable, err) != 0) {
         return -1;
     }

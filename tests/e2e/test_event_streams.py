@@ -7,21 +7,90 @@ from support.host import HostTestCase, free_port, needs_recycling
 from support.waiting import await_
 
 APPLICATION = """
-import os, queue, threading, time
+import ctypes, os, queue, select, socket, subprocess, sys, threading, time
 import fcgi_host
 
 events = queue.Queue()
 version = "1"
+lock = threading.Lock()
+lock.acquire()
+
+def polls():
+    poll = select.poll()
+    poll.register(os.pipe()[0], select.POLLIN)
+    poll.poll()
+
+def polls_an_epoll():
+    epoll = select.epoll()
+    epoll.register(os.pipe()[0], select.EPOLLIN)
+    epoll.poll()
+
+def waits_for_a_child():
+    child = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+    try:
+        child.wait()
+    finally:
+        child.kill()
+
+kept_open = []
+
+def open_socket():
+    ours, others = socket.socketpair()
+    kept_open.append(others)
+    return ours
+
+def sends():
+    ours = open_socket()
+    while True:
+        ours.send(b"x" * 65536)
+
+def receives_within_an_hour():
+    ours = open_socket()
+    ours.settimeout(3600)
+    ours.recv(1)
+
+def simply_gets():
+    queue.SimpleQueue().get()
+
+def joins():
+    thread = threading.Thread(target=lambda: time.sleep(3600), daemon=True)
+    thread.start()
+    thread.join()
+
+waits = {
+    "sleep": lambda: time.sleep(3600),
+    "select": lambda: select.select([os.pipe()[0]], [], []),
+    "poll": polls,
+    "epoll": polls_an_epoll,
+    "read": lambda: os.read(os.pipe()[0], 1),
+    "recv": lambda: open_socket().recv(1),
+    "recv_timeout": receives_within_an_hour,
+    "recvfrom": lambda: open_socket().recvfrom(1),
+    "send": sends,
+    "accept": lambda: socket.create_server(("127.0.0.1", 0)).accept(),
+    "child": waits_for_a_child,
+    "lock": lock.acquire,
+    "lock_timeout": lambda: lock.acquire(timeout=3600),
+    "event": lambda: threading.Event().wait(),
+    "queue": events.get,
+}
+if sys.version_info < (3, 13):  # later, these wait in a way that the host cannot tell from CPython's own
+    waits.update(simple_queue=simply_gets, join=joins)
 
 def gets():
     yield b"data: hello\\n\\n"
     while True:
         yield b"data: %s\\n\\n" % events.get()
 
-def reads():
+def waits_in_c():
     yield b"data: hello\\n\\n"
     while True:
-        yield os.read(os.pipe()[0], 1)
+        ctypes.CDLL(None).pause()
+
+def waits_in(name):
+    yield b"data: hello\\n\\n"
+    while True:
+        waits[name]()
 
 caught = []
 
@@ -41,11 +110,15 @@ def asks(gone):
 def application(environ, start_response):
     path = environ["PATH_INFO"]
     start_response("200 OK", [("Content-Type", "text/event-stream")])
+    if path == "/waits":
+        return [" ".join(waits).encode()]
+    if path.startswith("/wait/"):
+        return waits_in(path[6:])
     if path == "/asks":
         return asks(environ["fcgi_host.client_gone"])
     if path == "/caught":
         return [repr((caught, environ["fcgi_host.client_gone"]())).encode()]
-    streams = {"/gets": gets, "/reads": reads, "/catches": catches}
+    streams = {"/gets": gets, "/in-c": waits_in_c, "/catches": catches}
     return streams.get(path, lambda: [version.encode()])()
 """
 
@@ -89,14 +162,26 @@ class Drain(EventStreams):
         self.assertEqual(host.fetch().body, b"2")
         self.assertEqual(host.log.count(r"\[interpreter\.zombie\]"), 0)
 
+    def test_whatever_python_waits_in_ends_with_its_code(self):
+        host = self.start("drain_timeout_s = 1\nthreads = 24")
+        names = host.fetch("/waits").body.decode().split()
+        self.assertGreater(len(names), 10)
+        for name in names:
+            self.open_stream(host, "/wait/" + name)
+        self.edit()
+        host.log.wait_for(r"\[(reload\.retired|interpreter\.zombie)\]")
+        self.assertEqual(host.log.find(r"keeps its interpreter"), [])
+        self.assertEqual(host.log.find(r"\[interpreter\.zombie\]"), [])
+        self.assertEqual(host.fetch().body, b"2")
+
     def test_what_cannot_be_ended_is_named_with_its_stack(self):
         host = self.start("drain_timeout_s = 1")
-        self.open_stream(host, "/reads")
+        self.open_stream(host, "/in-c")
         self.edit()
         host.log.wait_for(r"\[interpreter\.zombie\]")
         line = host.log.wait_for(r"\[request\.stack\]")
-        self.assertRegex(line, r"warn .*app=streams .*keeps its interpreter alive: GET /reads")
-        host.log.wait_for(r"line \d+ in reads")
+        self.assertRegex(line, r"warn .*app=streams .*keeps its interpreter alive: GET /in-c")
+        host.log.wait_for(r"line \d+ in waits_in_c")
 
 
 class ClientGone(EventStreams):
@@ -108,6 +193,14 @@ class ClientGone(EventStreams):
             self.open_stream(host, "/gets")[0].close()
             self.assertEqual(host.fetch().body, b"1")
         self.assertEqual(host.log.find(r" (error|warn) .*\[(?!host\.root)"), [])
+
+    def test_whatever_it_waits_in(self):
+        host = self.start("threads = 1\non_client_gone = raise")
+        for name in ("sleep", "select", "poll", "epoll", "read", "recv", "accept", "child"):
+            with self.subTest(name):
+                self.open_stream(host, "/wait/" + name)[0].close()
+                self.assertEqual(host.fetch().body, b"1")
+        self.assertEqual(host.log.find(r" error "), [])
 
     def test_over_tcp(self):
         port = free_port()

@@ -13,7 +13,7 @@ import os, threading
 gate = os.open({gate!r}, os.O_RDWR)
 
 def wait():
-    os.read(gate, 1)  # in C: RequestTimeout waits as well
+    os.readv(gate, [bytearray(1)])  # in C: RequestTimeout waits as well
 
 class Closes(list):
     def __iter__(self):

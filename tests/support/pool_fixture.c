@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/python/interpreter.h"
 #include "pool/python/py_error.h"
 #include "pool/python/runtime.h"
 
@@ -142,6 +143,7 @@ static void copy_str(PyObject *object, char *to, size_t size) {
         snprintf(to, size, "%s", utf8);
     } else {
         struct error err;
+        interpreter_prefer_interrupt();
         py_error_take(&err);
         const char *last_line = strrchr(err.text, '\n');
         snprintf(to, size, "%s", last_line ? last_line + 1 : err.text);

@@ -217,10 +217,11 @@ Test(pool_endings, an_exit_function_that_starts_a_thread_is_harmless) {
 }
 
 Test(pool_endings, a_thread_blocked_in_c_makes_a_zombie_that_is_ended_when_it_returns) {
-    const char *source = "import os, threading\n"
-                         "r, w = os.pipe()\n"
-                         "os.dup2(w, 98); os.close(w)\n"
-                         "threading.Thread(target=os.read, args=(r, 1), daemon=True).start()\n";
+    const char *source =
+        "import os, threading\n"
+        "r, w = os.pipe()\n"
+        "os.dup2(w, 98); os.close(w)\n"
+        "threading.Thread(target=os.readv, args=(r, [bytearray(1)]), daemon=True).start()\n";
     cr_expect(eq(int, live_and_end(source), GENERATION_ZOMBIE));
     cr_expect(eq(u32, pool_zombies(s_pool), 1));
     cr_expect(eq(u32, fixture_states[GENERATION_ZOMBIE], 1));
@@ -241,11 +242,12 @@ Test(pool_endings, a_thread_blocked_in_c_makes_a_zombie_that_is_ended_when_it_re
 }
 
 Test(pool_endings, a_zombie_that_stays_is_reported_by_stop) {
-    cr_expect(eq(int,
-                 live_and_end("import os, threading\n"
-                              "r, w = os.pipe()\n"
-                              "threading.Thread(target=os.read, args=(r, 1)).start()\n"),
-                 GENERATION_ZOMBIE));
+    cr_expect(
+        eq(int,
+           live_and_end("import os, threading\n"
+                        "r, w = os.pipe()\n"
+                        "threading.Thread(target=os.readv, args=(r, [bytearray(1)])).start()\n"),
+           GENERATION_ZOMBIE));
     cr_expect(eq(int, pool_stop(s_pool, 100), 1));
     pool_free(s_pool);
 }
@@ -255,7 +257,7 @@ Test(pool_endings, a_job_that_blocks_in_c_makes_a_zombie_and_is_finished_later) 
                          "r, w = os.pipe()\n"
                          "try: os.fstat(98)\n"
                          "except OSError: os.dup2(w, 98)\n"
-                         "def f(): os.read(r, 1); return 'read'\n"
+                         "def f(): os.readv(r, [bytearray(1)]); return 'read'\n"
                          "def g(): return 'g'\n";
     s_pool = fixture_start();
     struct pool_app *app = fixture_app(s_pool, "a", &source, 1, 10);

@@ -160,7 +160,7 @@ Test(pool_generations, a_load_that_catches_systemexit_is_interrupted_again) {
 Test(pool_generations, a_load_that_blocks_for_ever_is_a_zombie) {
     const char *source = "import os\n"
                          "r, w = os.pipe()\n"
-                         "os.read(r, 1)\n";
+                         "os.readv(r, [bytearray(1)])\n";
     struct pool *pool = fixture_start();
     struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
     struct error err;

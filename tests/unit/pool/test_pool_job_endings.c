@@ -16,7 +16,7 @@ Test(pool_job_endings, a_job_that_was_given_up_is_not_waited_for, .timeout = 60)
                          "except OSError: os.dup2(w, 98)\n"
                          "def f():\n"
                          "    os.write(99, str(threading.get_ident()).encode())\n"
-                         "    os.read(r, 1)\n";
+                         "    os.readv(r, [bytearray(1)])\n";
     int told[2];
     char text[32] = "";
     cr_assert(eq(int, pipe(told), 0));
@@ -65,6 +65,77 @@ Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .time
     for (int i = 0; i < 3; i++) {
         fixture_job_wait(&jobs[i]);
         cr_expect_str_eq(jobs[i].result, "SystemExit");
+    }
+    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
+    pool_free(s_pool);
+}
+
+Test(pool_job_endings, jobs_that_wait_in_the_c_library_get_systemexit_too, .timeout = 60) {
+    const char *source = "import os, select, threading, time\n"
+                         "lock = threading.Lock()\n"
+                         "lock.acquire()\n"
+                         "def acquire(): lock.acquire()\n"
+                         "def acquire_for(): lock.acquire(timeout=3600)\n"
+                         "def sleep(): time.sleep(3600)\n"
+                         "def read(): os.read(os.pipe()[0], 1)\n"
+                         "def poll(): select.select([os.pipe()[0]], [], [])\n";
+    static const char *const functions[] = {"acquire", "acquire_for", "sleep", "read", "poll"};
+    enum { COUNT = sizeof functions / sizeof functions[0] };
+    s_pool = fixture_start();
+    struct pool_app *app = fixture_app(s_pool, "a", &source, COUNT, 10);
+    struct generation *generation = fixture_reload(app);
+    struct fixture_job jobs[COUNT];
+    struct error err = {0};
+    for (int i = 0; i < COUNT; i++) {
+        fixture_job_init(&jobs[i], functions[i]);
+        cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
+    }
+    fixture_await_in_flight(app, COUNT);
+    cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
+    for (int i = 0; i < COUNT; i++) {
+        fixture_job_wait(&jobs[i]);
+        cr_expect_str_eq(jobs[i].result, "SystemExit", "%s", functions[i]);
+    }
+    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
+    pool_free(s_pool);
+}
+
+/** A buffer's lock is CPython's own: who waits for it must have it before going on. */
+Test(pool_job_endings, locks_that_cpython_itself_needs_are_waited_for, .timeout = 60) {
+    const char *source = "import io, os\n"
+                         "r, w = os.pipe()\n"
+                         "try: os.fstat(98)\n"
+                         "except OSError: os.dup2(w, 98)\n"
+                         "class Raw(io.RawIOBase):\n"
+                         "    inside = 0\n"
+                         "    def readable(self): return True\n"
+                         "    def readinto(self, buffer):\n"
+                         "        assert not Raw.inside\n"
+                         "        Raw.inside = 1\n"
+                         "        try: return os.readv(r, [buffer])\n"
+                         "        finally: Raw.inside = 0\n"
+                         "buffered = io.BufferedReader(Raw())\n"
+                         "def f(): buffered.read(1)\n";
+    s_pool = fixture_start();
+    struct pool_app *app = fixture_app(s_pool, "a", &source, 2, 10);
+    struct generation *generation = fixture_reload(app);
+    struct fixture_job jobs[2];
+    struct error err = {0};
+    for (int i = 0; i < 2; i++) {
+        fixture_job_init(&jobs[i], "f");
+        cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
+    }
+    fixture_await_in_flight(app, 2);
+    cr_expect(eq(int, pool_retire(generation, 20), GENERATION_ZOMBIE));
+    usleep(200 * 1000); /* both are interrupted more than once */
+    cr_expect(not(jobs[0].has_run || jobs[1].has_run));
+    cr_assert(eq(sz, (size_t)write(98, "x", 1), 1));
+    for (int i = 0; i < 2; i++) {
+        fixture_job_wait(&jobs[i]);
+        cr_expect_str_eq(jobs[i].result, "SystemExit");
+    }
+    while (pool_zombies(s_pool) > 0) {
+        usleep(1000);
     }
     cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
     pool_free(s_pool);

@@ -76,7 +76,8 @@ bool interpreter_is_interrupted(unsigned long thread_ident);
 void interpreter_wake(const unsigned long *thread_idents, size_t count, unsigned kinds);
 /**
  * An exception that is pending for the calling thread takes the place of the one that is set, and
- * names it as its context: the wait that the exception ended may have ended with an error (waits.h).
+ * names it as its context: the wait that the exception ended may have ended with an error
+ * (waits.h).
  * @pre an exception is set  @tstate attached
  */
 void interpreter_prefer_interrupt(void);

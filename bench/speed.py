@@ -191,6 +191,8 @@ class Idle:
 
     title = "wake-ups while idle"
     peers = WITH_4_THREADS
+    #: What follows the last request has happened: the supervisor asks after 5 s whether workers live.
+    SETTLE_S = 12
 
     def run(self, chosen, arguments):
         with contextlib.ExitStack() as stack:
@@ -199,7 +201,7 @@ class Idle:
             for s in served:
                 for _ in range(20):
                     peers.fetch(s.address)
-            time.sleep(2)  # what follows the last request has happened
+            time.sleep(self.SETTLE_S)
             before = [machine.wake_ups(s.pids) for s in served]
             time.sleep(arguments.idle_seconds)
             results = {s.peer.name: {"wake_ups": machine.wake_ups(s.pids) - was}

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -54,7 +55,7 @@ static struct lifeline *map_pages(void) {
 /** Until the process ends: see start_last_thread(). */
 static void *outlast(void *arg) {
     const struct sched_param lowest = {0};
-    (void)arg;
+    sem_post(arg);
     sched_setscheduler(0, SCHED_IDLE, &lowest); /* if it fails, the end is as quick as before */
     for (;;) {
         pause();
@@ -69,10 +70,16 @@ static void *outlast(void *arg) {
  */
 static int start_last_thread(struct error *err) {
     sigset_t all, before;
+    sem_t runs;
+    sem_init(&runs, 0, 0);
     sigfillset(&all); /* signals are for the first thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = thread_start(outlast, NULL, "last", err);
+    int result = thread_start(outlast, &runs, "last", err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    /* Not while it starts: what it locks then would be locked for ever in a child of fork(). */
+    while (result == 0 && sem_wait(&runs) != 0) {
+    }
+    sem_destroy(&runs);
     return result;
 }
 

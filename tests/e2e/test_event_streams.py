@@ -69,13 +69,12 @@ waits = {
     "send": sends,
     "accept": lambda: socket.create_server(("127.0.0.1", 0)).accept(),
     "child": waits_for_a_child,
-    "lock": lock.acquire,
-    "lock_timeout": lambda: lock.acquire(timeout=3600),
     "event": lambda: threading.Event().wait(),
     "queue": events.get,
 }
 if sys.version_info < (3, 13):  # later, these wait in a way that the host cannot tell from CPython's own
-    waits.update(simple_queue=simply_gets, join=joins)
+    waits.update(simple_queue=simply_gets, join=joins, lock=lock.acquire,
+                 lock_timeout=lambda: lock.acquire(timeout=3600))
 
 def gets():
     yield b"data: hello\\n\\n"

@@ -367,7 +367,7 @@ fcgi_host.on_retire(lambda: note("on_retire"))"""))
         stuck = """
 import threading
 r, w = os.pipe()
-threading.Thread(target=os.read, args=(r, 1), daemon=True).start()"""
+threading.Thread(target=os.readv, args=(r, [bytearray(1)]), daemon=True).start()"""
         self.start_app(app("v1", stuck))
         for count in range(1, 4):
             self.save(app(f"v{count + 1}", stuck))

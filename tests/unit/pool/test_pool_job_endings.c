@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pool/python/runtime.h"
 #include "tests/support/pool_fixture.h"
 
 static struct pool *s_pool;
@@ -70,34 +71,53 @@ Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .time
     pool_free(s_pool);
 }
 
-Test(pool_job_endings, jobs_that_wait_in_the_c_library_get_systemexit_too, .timeout = 60) {
-    const char *source = "import os, select, threading, time\n"
-                         "lock = threading.Lock()\n"
-                         "lock.acquire()\n"
-                         "def acquire(): lock.acquire()\n"
-                         "def acquire_for(): lock.acquire(timeout=3600)\n"
-                         "def sleep(): time.sleep(3600)\n"
-                         "def read(): os.read(os.pipe()[0], 1)\n"
-                         "def poll(): select.select([os.pipe()[0]], [], [])\n";
-    static const char *const functions[] = {"acquire", "acquire_for", "sleep", "read", "poll"};
-    enum { COUNT = sizeof functions / sizeof functions[0] };
+static void expect_systemexit(const char *source, const char *const *functions, int count) {
+    enum { MOST = 8 };
     s_pool = fixture_start();
-    struct pool_app *app = fixture_app(s_pool, "a", &source, COUNT, 10);
+    struct pool_app *app = fixture_app(s_pool, "a", &source, MOST, 10);
     struct generation *generation = fixture_reload(app);
-    struct fixture_job jobs[COUNT];
+    struct fixture_job jobs[MOST];
     struct error err = {0};
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count; i++) {
         fixture_job_init(&jobs[i], functions[i]);
         cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
     }
-    fixture_await_in_flight(app, COUNT);
+    fixture_await_in_flight(app, (unsigned)count);
     cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count; i++) {
         fixture_job_wait(&jobs[i]);
         cr_expect_str_eq(jobs[i].result, "SystemExit", "%s", functions[i]);
     }
     cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
     pool_free(s_pool);
+}
+
+Test(pool_job_endings, jobs_that_wait_in_the_c_library_get_systemexit_too, .timeout = 60) {
+    static const char *const functions[] = {"sleep", "read", "poll", "choose"};
+    expect_systemexit("import os, select, time\n"
+                      "def sleep(): time.sleep(3600)\n"
+                      "def read(): os.read(os.pipe()[0], 1)\n"
+                      "def choose(): select.select([os.pipe()[0]], [], [])\n"
+                      "def poll():\n"
+                      "    poll = select.poll()\n"
+                      "    poll.register(os.pipe()[0], select.POLLIN)\n"
+                      "    poll.poll()\n",
+                      functions, 4);
+}
+
+/** Later versions wait for these locks as for their own: see waits.h. */
+Test(pool_job_endings, jobs_that_wait_for_a_lock_get_systemexit_too, .timeout = 60) {
+    static const char *const functions[] = {"acquire", "acquire_for"};
+    if (strncmp(runtime_python_version(), "3.11.", 5) != 0 &&
+        strncmp(runtime_python_version(), "3.12.", 5) != 0) {
+        cr_skip("of Python 3.11 and 3.12");
+    }
+    expect_systemexit("import threading\n"
+                      "lock = threading.Lock()\n"
+                      "lock.acquire()\n"
+                      "def acquire(): lock.acquire()\n"
+                      "def acquire_for(): lock.acquire(timeout=3600)\n",
+                      functions, 2);
 }
 
 /** A buffer's lock is CPython's own: who waits for it must have it before going on. */

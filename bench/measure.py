@@ -72,10 +72,12 @@ def merged(histograms):
 class FastCgi:
     """Requests straight to a peer's socket, by `load`."""
 
-    def __init__(self, connections=16, keep_open=False, post=0, text="Hello, World!", size=None):
+    def __init__(self, connections=16, keep_open=False, post=0, text="Hello, World!", size=None,
+                 url="/"):
         self.connections, self.keep_open = connections, keep_open
         self._answer = ["-p", str(post)] if post else ["-t", text]
         self._answer += ["-b", str(size)] if size is not None else []
+        self._answer += ["-u", url] if url != "/" else []
 
     def command(self, peer):
         keep = ["-k"] if self.keep_open and peer.keeps_open else []

@@ -18,10 +18,10 @@ AM_ROOT = os.geteuid() == 0
 
 
 class App:
-    """A WSGI file, and the URL path below which it answers ("" for all)."""
+    """A WSGI file, the URL path below which it answers ("" for all), and keys for fcgi_host."""
 
-    def __init__(self, file, mount=""):
-        self.file, self.mount = file, mount
+    def __init__(self, file, mount="", keys=""):
+        self.file, self.mount, self.keys = file, mount, keys
 
 
 def write(folder, name, text):
@@ -38,7 +38,7 @@ def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM)
     conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n"
             "log_level = warn\n")
     for i, app in enumerate(apps):
-        conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}"
+        conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}{app.keys}"
         conf += f"mount = {app.mount}\n" if app.mount else ""
     return [program, "-c", write(folder, "fcgi_host.conf", conf)], address
 
@@ -204,7 +204,7 @@ def fetch(address, url="/"):
 class Served:
     """A peer that serves, perhaps with nginx in front, until the end of a `with` block.
 
-    sources: {file name: (mount, text of the WSGI file)}.  Everything runs in `cores`.
+    sources: {file name: (mount, text of the WSGI file, and keys of its [app], if any)}.  Everything runs in `cores`.
     """
 
     STOP_S = 10
@@ -222,8 +222,8 @@ class Served:
             raise
 
     def _start(self, sources, cores, workers, behind_nginx):
-        apps = [App(write(self._folder, name, text), mount)
-                for name, (mount, text) in sources.items()]
+        apps = [App(write(self._folder, name, text), mount, *keys)
+                for name, (mount, text, *keys) in sources.items()]
         self.files = [app.file for app in apps]
         command, self.address = self.peer.command(self._folder, apps, workers)
         self._run(command, "host.log", cores)

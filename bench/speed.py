@@ -153,6 +153,31 @@ class Interpreters:
     print = staticmethod(Speed.print)
 
 
+class Passing:
+    """Hello in a process group of its own, whose connections another group accepts, against hello at
+    home there: over connections that stay open, which stay where they were passed, and over new
+    ones, each of which is passed."""
+
+    title = "hello in a process of its own"
+    peers = [peer for peer in peers.FCGI_HOST if peer.threads == 4]
+    _sources = {"home.py": ("/home", HELLO), "away.py": ("/away", HELLO, "process = own\n")}
+
+    def run(self, chosen, arguments):
+        [peer] = chosen
+        loads = {f"{where}, {how}": FastCgi(keep_open=how == "kept open", url=f"/{where}/")
+                 for how in ("kept open", "closed") for where in ("home", "away")}
+        with peers.Served(peer, self._sources, measure.SERVER_CORES) as served:
+            results = interleaved(dict.fromkeys(loads, served), loads, arguments)
+        return {"peers": results, "aims": [
+            {"aim": f"{self.title}, {how}: requests/s", "against": "at home", "wanted": wanted,
+             "is_least": True,
+             "ratios": {peer.name: ratio(results[f"away, {how}"], results[f"home, {how}"],
+                                         "per_second")}}
+            for how, wanted in (("kept open", 0.85), ("closed", None))]}
+
+    print = staticmethod(Speed.print)
+
+
 class Memory:
     """Memory (PSS of all processes) of one more hello application."""
 
@@ -229,6 +254,7 @@ SCENARIOS = {
     "flask": Speed("Flask hello", FLASK, FastCgi(), wanted=1.05),
     "nginx": Speed("hello through nginx", HELLO, Http(), BEHIND, wanted=1.1, p999_wanted=None,
                    behind_nginx=True),
+    "passing": Passing(),
     "memory": Memory(),
     "workers": Workers(),
     "interpreters": Interpreters(),

@@ -78,7 +78,7 @@ static int check_web_server_addresses(struct error *err) {
     return 0;
 }
 
-static int run_host(const struct config *config, int argc, char **argv) {
+static int run_host(struct config *config, int argc, char **argv) {
     struct error err;
     struct listener listener;
     sigset_t mask_before;
@@ -109,7 +109,7 @@ static int run_host(const struct config *config, int argc, char **argv) {
     return status;
 }
 
-static int run_command(const struct command_line *line, const struct config *config, int argc,
+static int run_command(const struct command_line *line, struct config *config, int argc,
                        char **argv) {
     switch (line->command) {
     case COMMAND_RUN:

@@ -28,7 +28,11 @@ static void note_refusal(void *ctx, const char *module, const char *message) {
     pthread_mutex_lock(&pool->lock);
     *generation->refusals_tail = refusal;
     generation->refusals_tail = &refusal->next;
+    bool serves = generation->interpreter->current == generation;
     pthread_mutex_unlock(&pool->lock);
+    if (serves && pool->hooks.refused) {
+        pool->hooks.refused(pool->hooks.ctx, generation, module, message);
+    }
 }
 
 static void generation_free(struct generation *generation) {

@@ -85,6 +85,10 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     void (*ending)(void *ctx, struct generation *generation);
+    /** An extension module has refused to be loaded into a generation that serves.  Optional.
+     *  @thread of the application  @tstate attached */
+    void (*refused)(void *ctx, struct generation *generation, const char *module,
+                    const char *message);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
                           const struct error *why);

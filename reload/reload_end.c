@@ -23,7 +23,7 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
     } else {
         /* The gate stays closed: what waits is for the next worker. */
         pool_bar(target->interpreter);
-        run->hooks->replace(run->hooks->ctx, target, true, run->cause, run->err.text);
+        run->hooks->replace(run->hooks->ctx, target, true, run->cause, &run->err);
         reload_run_tell(run, RELOAD_STEP_REPLACED, serving ? generation_number(serving) : 0,
                         &run->err);
     }

@@ -172,7 +172,7 @@ static void replace_worker(struct reload_run *run) {
     if (run->is_gated) { /* what waits is for the next worker */
         pool_bar(run->target->interpreter);
     }
-    run->hooks->replace(run->hooks->ctx, run->target, run->is_gated, run->cause, run->err.text);
+    run->hooks->replace(run->hooks->ctx, run->target, run->is_gated, run->cause, &run->err);
     reload_run_tell(run, RELOAD_STEP_REPLACED, 0, &run->err);
 }
 

@@ -90,10 +90,11 @@ struct reloader_hooks {
      */
     int (*after_end)(void *ctx, struct reload_target *target, struct generation *serving,
                      struct error *err);
-    /** Ask the supervisor for a new worker. @param is_barred  this process serves these
-     * applications no more (pool_bar()) */
+    /** Ask for these applications in another process.
+     * @param is_barred  this process serves them no more (pool_bar())
+     * @param why        ERR_REFUSED: an extension wants the main interpreter */
     void (*replace)(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
-                    const char *why);
+                    const struct error *why);
     /** `target` is NULL for RELOAD_STEP_WATCH_LIMIT, which concerns all. */
     void (*event)(void *ctx, struct reload_target *target, const struct reload_event *event);
 };

@@ -23,6 +23,7 @@ void config_builder_free(struct config_builder *builder) {
     if (builder) {
         config_free(builder->config);
         free(builder->apps);
+        free(builder->processes);
         free(builder);
     }
 }
@@ -62,17 +63,57 @@ int config_builder_add_app(struct config_builder *builder, const char *name, uns
     return app->name ? options_set_app_defaults(app, err) : out_of_memory(err);
 }
 
+int config_builder_add_process(struct config_builder *builder, const char *name, unsigned line,
+                               struct error *err) {
+    struct config *config = builder->config;
+    static const char *const s_reserved[] = {CONFIG_PROCESS_AUTO, CONFIG_PROCESS_OWN,
+                                             CONFIG_PROCESS_SHARED};
+    for (size_t i = 0; i < sizeof s_reserved / sizeof s_reserved[0]; i++) {
+        if (strcmp(name, s_reserved[i]) == 0) {
+            return error_set(err, ERR_USAGE, "\"%s\" has a meaning of its own", name);
+        }
+    }
+    if (!option_is_name(name, strlen(name))) {
+        return error_set(err, ERR_USAGE,
+                         "\"%s\" is not a process's name: letters, digits, \"_\", \"-\", \".\"",
+                         name);
+    }
+    if (config_find_process(config, name)) {
+        return error_set(err, ERR_USAGE, "there are two processes named %s", name);
+    }
+    size_t count = config->process_count + 1;
+    struct process_config *processes =
+        reallocarray(config->processes, count, sizeof *config->processes);
+    if (!processes) {
+        return out_of_memory(err);
+    }
+    config->processes = processes;
+    struct section_origin *origins =
+        reallocarray(builder->processes, count, sizeof *builder->processes);
+    if (!origins) {
+        return out_of_memory(err);
+    }
+    builder->processes = origins;
+    origins[count - 1] = (struct section_origin){.line = line};
+    struct process_config *process = &processes[count - 1];
+    *process = (struct process_config){.name = strdup(name)};
+    config->process_count = count;
+    return process->name ? options_set_process_defaults(process, err) : out_of_memory(err);
+}
+
 static struct section_origin *origin_of(struct config_builder *builder,
                                         const struct config_place *place) {
     return place->section == SECTION_HOST      ? &builder->host
            : place->section == SECTION_SCRIPTS ? &builder->scripts
-                                               : &builder->apps[place->app_index];
+           : place->section == SECTION_PROCESS ? &builder->processes[place->index]
+                                               : &builder->apps[place->index];
 }
 
 static const char *section_name(enum option_section section) {
-    return section == SECTION_HOST  ? "[fcgi_host]"
-           : section == SECTION_APP ? "[app NAME]"
-                                    : "[scripts]";
+    return section == SECTION_HOST      ? "[fcgi_host]"
+           : section == SECTION_APP     ? "[app NAME]"
+           : section == SECTION_PROCESS ? "[process NAME]"
+                                        : "[scripts]";
 }
 
 static int unknown_key(enum option_section section, const char *key, struct error *err) {
@@ -84,6 +125,21 @@ static int unknown_key(enum option_section section, const char *key, struct erro
         }
     }
     return error_set(err, ERR_USAGE, "%s: no such key in %s", key, section_name(section));
+}
+
+static struct option_target target_of(struct config *config, const struct config_place *place) {
+    switch (place->section) {
+    case SECTION_HOST:
+        break;
+    case SECTION_PROCESS:
+        return (struct option_target){.process = &config->processes[place->index]};
+    case SECTION_APP:
+        return (struct option_target){.app = &config->apps[place->index],
+                                      .process = &config->apps[place->index].own};
+    case SECTION_SCRIPTS:
+        return (struct option_target){.config = config, .app = &config->script_defaults};
+    }
+    return (struct option_target){.config = config};
 }
 
 int config_builder_set(struct config_builder *builder, const struct config_place *place,
@@ -100,10 +156,8 @@ int config_builder_set(struct config_builder *builder, const struct config_place
         return error_set(err, ERR_USAGE, "%s: given twice, first in line %u", key,
                          origin->key_lines[index]);
     }
-    struct config *config = builder->config;
-    struct app_config *app =
-        place->section == SECTION_APP ? &config->apps[place->app_index] : &config->script_defaults;
-    void *field = option_field(option, config, app);
+    const struct option_target target = target_of(builder->config, place);
+    void *field = option_field(option, &target);
     if (option->kind->is_list && !is_again) {
         option->kind->clear(field); /* the first one replaces the default */
     }

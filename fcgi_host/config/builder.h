@@ -27,14 +27,15 @@ struct section_origin {
 struct config_builder {
     struct config *config;
     struct section_origin host, scripts;
-    struct section_origin *apps; /**< one for each of config->apps */
+    struct section_origin *apps;      /**< one for each of config->apps */
+    struct section_origin *processes; /**< one for each of config->processes */
     bool has_scripts;
 };
 
 /** Where a key is set. */
 struct config_place {
     enum option_section section;
-    size_t app_index;      /**< of SECTION_APP */
+    size_t index;          /**< of SECTION_APP, SECTION_PROCESS */
     const char *directory; /**< relative paths start here */
     unsigned line;         /**< 0: the command line */
 };
@@ -49,6 +50,10 @@ struct config *config_builder_take(struct config_builder *builder);
 /** Add an application with all defaults. Errors: ERR_USAGE (bad or taken name), ERR_MEMORY */
 int config_builder_add_app(struct config_builder *builder, const char *name, unsigned line,
                            struct error *err);
+
+/** The same for a process group. */
+int config_builder_add_process(struct config_builder *builder, const char *name, unsigned line,
+                               struct error *err);
 
 /**
  * Set a key.  The command line may set again what the file has set.

@@ -42,6 +42,67 @@ static int check_file(const char *path, struct error *err) {
     return 0;
 }
 
+/** A name that an application's own process group has, or may get. */
+static int check_process_name(const struct config_builder *builder, size_t i, struct error *err) {
+    const char *name = builder->config->apps[i].name;
+    if (config_find_process(builder->config, name)) {
+        error_set(err, ERR_USAGE, "there is a [process %s], and the application is called so, too",
+                  name);
+        return at_app(builder, i, "process", err);
+    }
+    if (strcmp(name, CONFIG_PROCESS_SHARED) == 0) {
+        error_set(err, ERR_USAGE, "a process of its own cannot be called \"%s\"", name);
+        return at_app(builder, i, "process", err);
+    }
+    return 0;
+}
+
+static int check_process(const struct config_builder *builder, size_t i, struct error *err) {
+    static const char *const s_keys[] = {"workers", "max_rss_mb"};
+    const char *process = builder->config->apps[i].process;
+    if (strcmp(process, CONFIG_PROCESS_OWN) == 0) {
+        return check_process_name(builder, i, err);
+    }
+    if (strcmp(process, CONFIG_PROCESS_AUTO) == 0) {
+        return 0;
+    }
+    if (!config_find_process(builder->config, process)) {
+        error_set(err, ERR_USAGE, "there is no [process %s]", process);
+        return at_app(builder, i, "process", err);
+    }
+    for (size_t k = 0; k < sizeof s_keys / sizeof s_keys[0]; k++) {
+        if (builder->apps[i].is_set[option_index(s_keys[k])]) {
+            error_set(err, ERR_USAGE, "belongs in [process %s], where the application lives",
+                      process);
+            return at_app(builder, i, s_keys[k], err);
+        }
+    }
+    return 0;
+}
+
+/** A process group without applications is a mistake: nothing would ever be served by it. */
+static int check_processes(const struct config_builder *builder, struct error *err) {
+    const struct config *config = builder->config;
+    for (size_t i = 0; i < config->process_count; i++) {
+        size_t app = 0;
+        while (app < config->app_count &&
+               strcmp(config->apps[app].process, config->processes[i].name) != 0) {
+            app++;
+        }
+        if (app == config->app_count) {
+            return error_set(err, ERR_USAGE, "%s:%u: [process %s]: no application has process = %s",
+                             config->file, builder->processes[i].line, config->processes[i].name,
+                             config->processes[i].name);
+        }
+    }
+    return 0;
+}
+
+/** Whether two applications can be in one process group. */
+static bool may_share_process(const struct app_config *a, const struct app_config *b) {
+    return strcmp(a->process, b->process) == 0 && strcmp(a->process, CONFIG_PROCESS_OWN) != 0;
+}
+
 static int check_app(const struct config_builder *builder, size_t i, struct error *err) {
     struct app_config *app = &builder->config->apps[i];
     if (!app->file) {
@@ -51,7 +112,12 @@ static int check_app(const struct config_builder *builder, size_t i, struct erro
     if (check_file(app->file, err) != 0) {
         return at_app(builder, i, "file", err);
     }
-    if (!app->interpreter && !(app->interpreter = strdup(app->name))) {
+    if (check_process(builder, i, err) != 0) {
+        return -1;
+    }
+    bool is_own = strcmp(app->process, CONFIG_PROCESS_OWN) == 0;
+    if (!app->interpreter &&
+        !(app->interpreter = strdup(is_own ? CONFIG_MAIN_INTERPRETER : app->name))) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     app->has_debounce = builder->apps[i].is_set[option_index("debounce_ms")];
@@ -113,7 +179,7 @@ static int check_pair(const struct config_builder *builder, size_t i, size_t oth
                   *app->mount ? app->mount : "/", app->host ? app->host : "any");
         return at_app(builder, i, "mount", err);
     }
-    if (text_is_same(app->interpreter, first->interpreter)) {
+    if (may_share_process(app, first) && text_is_same(app->interpreter, first->interpreter)) {
         return check_shared_interpreter(builder, i, other, err);
     }
     return 0;
@@ -136,7 +202,11 @@ static int check_interpreter_count(const struct config_builder *builder, struct 
     unsigned count = 0;
     for (size_t i = 0; i < config->app_count; i++) {
         size_t first = 0;
-        while (!text_is_same(config->apps[first].interpreter, config->apps[i].interpreter)) {
+        if (strcmp(config->apps[i].process, CONFIG_PROCESS_AUTO) != 0) {
+            continue; /* in other processes */
+        }
+        while (strcmp(config->apps[first].process, CONFIG_PROCESS_AUTO) != 0 ||
+               !text_is_same(config->apps[first].interpreter, config->apps[i].interpreter)) {
             first++;
         }
         count += first == i;
@@ -163,6 +233,9 @@ int config_check(struct config_builder *builder, struct error *err) {
     if (config->app_count == 0 && !config->scripts_root) {
         return error_set(err, ERR_USAGE,
                          "no application: name a WSGI file, or a configuration file with --config");
+    }
+    if (check_processes(builder, err) != 0) {
+        return -1;
     }
     config->script_defaults.has_debounce = builder->scripts.is_set[option_index("debounce_ms")];
     for (size_t i = 0; i < config->app_count; i++) {

@@ -39,12 +39,27 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
  *  there when its extensions refuse every other interpreter. */
 #define CONFIG_MAIN_INTERPRETER "main"
 
+/** Values of `process`, beside the names of [process NAME] sections. */
+#define CONFIG_PROCESS_AUTO "auto"
+#define CONFIG_PROCESS_OWN "own"
+/** The process group of all applications that need none of their own, and of the scripts. */
+#define CONFIG_PROCESS_SHARED "shared"
+
+/** A process group: one [process NAME] section, or the keys of an [app] for a group of its own. */
+struct process_config {
+    char *name; /**< of the section; NULL in struct app_config */
+    unsigned workers;
+    unsigned max_rss_mb;
+};
+
 /** One [app NAME] section, or one APP of the command line. */
 struct app_config {
     char *name;
-    char *file;     /**< absolute */
-    char *callable; /**< NULL: "application", then "app" */
-    char *mount;    /**< "/blog", without a slash at its end; "" for everything else */
+    char *process;             /**< CONFIG_PROCESS_AUTO, CONFIG_PROCESS_OWN, or a section's name */
+    struct process_config own; /**< for the group of its own, when it has one */
+    char *file;                /**< absolute */
+    char *callable;            /**< NULL: "application", then "app" */
+    char *mount;               /**< "/blog", without a slash at its end; "" for everything else */
     bool has_mount; /**< it was given: with "/", SCRIPT_NAME is "" whatever the server says */
     char *host;     /**< lower case, without port; NULL: any */
     char *interpreter;
@@ -79,10 +94,17 @@ struct config {
 
     struct app_config *apps;
     size_t app_count;
+    struct process_config *processes;
+    size_t process_count;
 
     char *scripts_root; /**< real path; NULL: no [scripts] section */
     struct string_list scripts_suffix;
     struct app_config script_defaults; /**< for every script below the root */
+
+    /** The whole configuration that this is a process group's part of (view.h); NULL: it is whole.
+     */
+    struct config *site;
+    unsigned references; /**< of its parts, beside the owner's */
 };
 
 /** What the command line asked for. */
@@ -107,7 +129,10 @@ struct command_line {
 /** @return the configured application of this name; NULL: none (a script's is not configured) */
 const struct app_config *config_find_app(const struct config *config, const char *name);
 
-/** NULL is fine. */
+/** @return the [process] section of this name; NULL: none */
+struct process_config *config_find_process(const struct config *config, const char *name);
+
+/** Give a reference back, and free what nobody refers to.  NULL is fine. @thread one at a time */
 void config_free(struct config *config);
 
 /** Write the configuration in effect as an INI file (for -t). */

@@ -46,7 +46,23 @@ static void begin_app(struct reader *reader, const char *name) {
     if (config_builder_add_app(reader->builder, name, reader->place.line, reader->err) != 0) {
         fail(reader);
     }
-    reader->place.app_index = config->app_count - 1;
+    reader->place.index = config->app_count - 1;
+}
+
+static void begin_process(struct reader *reader, const char *name) {
+    struct config *config = reader->builder->config;
+    reader->place.section = SECTION_PROCESS;
+    if (config_builder_add_process(reader->builder, name, reader->place.line, reader->err) != 0) {
+        fail(reader);
+    }
+    reader->place.index = config->process_count - 1;
+}
+
+/** @return NAME of "KIND NAME"; NULL: the section is of another kind */
+static const char *name_after(char *section, const char *kind) {
+    size_t size = strlen(kind);
+    bool is_kind = strncmp(section, kind, size) == 0 && strchr(" \t", section[size]);
+    return is_kind ? skip_blank(section + size) : NULL;
 }
 
 /** [fcgi_host] or [scripts], which may stand there once. */
@@ -75,6 +91,7 @@ static void begin_section(struct reader *reader, char *line) {
     }
     *end = '\0';
     char *name = skip_blank(line + 1);
+    const char *own;
     for (char *last = end; last > name && strchr(" \t", last[-1]); *--last = '\0') {
     }
     reader->in_section = true;
@@ -83,11 +100,15 @@ static void begin_section(struct reader *reader, char *line) {
     } else if (strcmp(name, "scripts") == 0) {
         reader->builder->has_scripts = true;
         begin_single(reader, SECTION_SCRIPTS, &reader->builder->scripts);
-    } else if (strncmp(name, "app", 3) == 0 && strchr(" \t", name[3])) {
-        begin_app(reader, skip_blank(name + 3));
+    } else if ((own = name_after(name, "app"))) {
+        begin_app(reader, own);
+    } else if ((own = name_after(name, "process"))) {
+        begin_process(reader, own);
     } else {
         error_set(reader->err, ERR_USAGE,
-                  "unknown section [%s]: there are [fcgi_host], [app NAME] and [scripts]", name);
+                  "unknown section [%s]: there are [fcgi_host], [process NAME], [app NAME] and "
+                  "[scripts]",
+                  name);
         fail(reader);
     }
 }

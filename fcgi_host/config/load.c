@@ -42,7 +42,7 @@ static int apply_option(struct config_builder *builder, const char *directory, s
     }
     place.section = SECTION_APP;
     for (size_t i = 0; i < builder->config->app_count; i++) {
-        place.app_index = i;
+        place.index = i;
         if (!builder->apps[i].is_set[index] &&
             set_from_command_line(builder, &place, option, value, err) != 0) {
             return -1;
@@ -62,7 +62,7 @@ static int add_app(struct config_builder *builder, const char *directory, const 
         error_prefix(err, "%s", text);
     } else {
         struct config_place place = {.section = SECTION_APP,
-                                     .app_index = builder->config->app_count - 1,
+                                     .index = builder->config->app_count - 1,
                                      .directory = directory};
         rc = config_builder_set(builder, &place, "file", argument.file, err);
         if (rc == 0 && argument.callable) {

@@ -6,6 +6,7 @@
 #define STRUCT_APP struct app_config
 #define STRUCT_BOTH struct app_config
 #define STRUCT_SCRIPTS struct config
+#define STRUCT_PROCESS struct process_config
 
 #define KIND(name) &option_kind_##name
 #define NUMBER(low, high) KIND(number), .least = (low), .most = (high)
@@ -27,6 +28,8 @@ bool option_in_section(const struct config_option *option, enum option_section s
         return section == SECTION_APP || section == SECTION_SCRIPTS;
     case SCOPE_SCRIPTS:
         return section == SECTION_SCRIPTS;
+    case SCOPE_PROCESS:
+        return section == SECTION_PROCESS || section == SECTION_APP;
     }
     return false;
 }
@@ -55,22 +58,31 @@ const struct config_option *option_find(enum option_section section, const char 
     return NULL;
 }
 
-static bool is_of_app(const struct config_option *option) {
-    return option->scope == SCOPE_APP || option->scope == SCOPE_BOTH;
+void *option_field(const struct config_option *option, const struct option_target *target) {
+    void *base = NULL;
+    switch (option->scope) {
+    case SCOPE_HOST:
+    case SCOPE_SCRIPTS:
+        base = target->config;
+        break;
+    case SCOPE_APP:
+    case SCOPE_BOTH:
+        base = target->app;
+        break;
+    case SCOPE_PROCESS:
+        base = target->process;
+        break;
+    }
+    return base ? (char *)base + option->offset : NULL;
 }
 
-void *option_field(const struct config_option *option, struct config *config,
-                   struct app_config *app) {
-    return (is_of_app(option) ? (char *)app : (char *)config) + option->offset;
-}
-
-static int set_defaults(struct config *config, struct app_config *app, struct error *err) {
+static int set_defaults(const struct option_target *target, struct error *err) {
     const struct option_place place = {.directory = "/"};
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct config_option *option = &options[i];
-        if (option->default_text && is_of_app(option) == (app != NULL) &&
-            option->kind->set(option_field(option, config, app), option, &place,
-                              option->default_text, err) != 0) {
+        void *field = option_field(option, target);
+        if (field && option->default_text &&
+            option->kind->set(field, option, &place, option->default_text, err) != 0) {
             return error_prefix(err, "default of %s", option->key);
         }
     }
@@ -78,36 +90,44 @@ static int set_defaults(struct config *config, struct app_config *app, struct er
 }
 
 int options_set_app_defaults(struct app_config *app, struct error *err) {
-    return set_defaults(NULL, app, err);
+    return set_defaults(&(struct option_target){.app = app, .process = &app->own}, err);
+}
+
+int options_set_process_defaults(struct process_config *process, struct error *err) {
+    return set_defaults(&(struct option_target){.process = process}, err);
 }
 
 int options_set_defaults(struct config *config, struct error *err) {
-    return set_defaults(config, NULL, err);
+    return set_defaults(&(struct option_target){.config = config}, err);
 }
 
-static void clear(struct config *config, struct app_config *app) {
+static void clear(const struct option_target *target) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (is_of_app(&options[i]) == (app != NULL)) {
-            options[i].kind->clear(option_field(&options[i], config, app));
+        void *field = option_field(&options[i], target);
+        if (field) {
+            options[i].kind->clear(field);
         }
     }
 }
 
 void options_clear_app(struct app_config *app) {
-    clear(NULL, app);
+    clear(&(struct option_target){.app = app, .process = &app->own});
+}
+
+void options_clear_process(struct process_config *process) {
+    clear(&(struct option_target){.process = process});
 }
 
 void options_clear(struct config *config) {
-    clear(config, NULL);
+    clear(&(struct option_target){.config = config});
 }
 
-void options_print(enum option_section section, const struct config *config,
-                   const struct app_config *app, FILE *out) {
+void options_print(enum option_section section, const struct option_target *target, FILE *out) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct config_option *option = &options[i];
-        if (option_in_section(option, section)) {
-            const char *base = is_of_app(option) ? (const char *)app : (const char *)config;
-            option->kind->print(base + option->offset, option, out);
+        const void *field = option_field(option, target);
+        if (field && option_in_section(option, section)) {
+            option->kind->print(field, option, out);
         }
     }
 }

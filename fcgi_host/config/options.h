@@ -16,15 +16,16 @@
 #include "fcgi_host/config/option_kinds.h"
 #include "pool/base/error.h"
 
-enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS };
+enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS, SCOPE_PROCESS };
 
 /** The kinds of section in the file. */
-enum option_section { SECTION_HOST, SECTION_APP, SECTION_SCRIPTS };
+enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPTS };
 
 struct config_option {
     enum option_scope scope;
     const char *key;
-    size_t offset; /**< in struct app_config (SCOPE_APP, SCOPE_BOTH) or struct config */
+    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS) or config. */
+    size_t offset;
     const struct option_kind *kind;
     unsigned least, most;
     const char *default_text; /**< NULL: none */
@@ -52,19 +53,26 @@ bool option_in_section(const struct config_option *option, enum option_section s
 const struct config_option *option_find(enum option_section section, const char *key,
                                         const char **ret_name);
 
-/** Its field in a section's target: `app` for SCOPE_APP and SCOPE_BOTH, else `config`. */
-void *option_field(const struct config_option *option, struct config *config,
-                   struct app_config *app);
+/** What a section sets; NULL: no field of that kind of struct. */
+struct option_target {
+    struct config *config;
+    struct app_config *app;
+    struct process_config *process; /**< of an application, `own` */
+};
 
-/** Set every field of an application, or of the host and scripts, to its default. */
+/** Its field in a section's target; NULL when the target has none. */
+void *option_field(const struct config_option *option, const struct option_target *target);
+
+/** Set every field of an application, a process group, or the host and scripts, to its default. */
 int options_set_app_defaults(struct app_config *app, struct error *err);
+int options_set_process_defaults(struct process_config *process, struct error *err);
 int options_set_defaults(struct config *config, struct error *err);
 
 void options_clear_app(struct app_config *app);
+void options_clear_process(struct process_config *process);
 void options_clear(struct config *config);
 
 /** Write the keys of one section. */
-void options_print(enum option_section section, const struct config *config,
-                   const struct app_config *app, FILE *out);
+void options_print(enum option_section section, const struct option_target *target, FILE *out);
 
 #endif

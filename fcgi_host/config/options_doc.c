@@ -149,6 +149,7 @@ static const struct format s_markdown = {markdown_begin, markdown_option, markdo
 static void write_options(FILE *out, const struct format *format, const char *subject) {
     static const char *const s_sections[] = {
         [SECTION_HOST] = "[fcgi_host]",
+        [SECTION_PROCESS] = "[process NAME]",
         [SECTION_APP] = "[app NAME]",
         [SECTION_SCRIPTS] = "[scripts]",
     };
@@ -156,8 +157,10 @@ static void write_options(FILE *out, const struct format *format, const char *su
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         bool is_wanted = is_command_line && options[i].flag;
         for (int section = SECTION_HOST; section <= SECTION_SCRIPTS; section++) {
-            /* What scripts have in common with applications is said there. */
-            bool is_said = section == SECTION_SCRIPTS && options[i].scope == SCOPE_BOTH;
+            /* What scripts have in common with applications is said there, and what applications
+             * have in common with processes here. */
+            bool is_said = (section == SECTION_SCRIPTS && options[i].scope == SCOPE_BOTH) ||
+                           (section == SECTION_APP && options[i].scope == SCOPE_PROCESS);
             is_wanted |= strcmp(subject, s_sections[section]) == 0 && !is_said &&
                          option_in_section(&options[i], (enum option_section)section);
         }

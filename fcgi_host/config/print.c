@@ -10,15 +10,28 @@ enum {
 
 void config_print(const struct config *config, void *stdio_file) {
     FILE *out = stdio_file;
+    /* Nothing is written to: options_print() takes the target that options are set by. */
+    const struct option_target host = {.config = (struct config *)config};
     fputs("[fcgi_host]\n", out);
-    options_print(SECTION_HOST, config, NULL, out);
+    options_print(SECTION_HOST, &host, out);
+    for (size_t i = 0; i < config->process_count; i++) {
+        struct process_config *process = &config->processes[i];
+        fprintf(out, "\n[process %s]\n", process->name);
+        options_print(SECTION_PROCESS, &(struct option_target){.process = process}, out);
+    }
     for (size_t i = 0; i < config->app_count; i++) {
-        fprintf(out, "\n[app %s]\n", config->apps[i].name);
-        options_print(SECTION_APP, config, &config->apps[i], out);
+        struct app_config *app = &config->apps[i];
+        bool has_section = config_find_process(config, app->process);
+        fprintf(out, "\n[app %s]\n", app->name);
+        options_print(
+            SECTION_APP,
+            &(struct option_target){.app = app, .process = has_section ? NULL : &app->own}, out);
     }
     if (config->scripts_root) {
+        const struct option_target scripts = {.config = host.config,
+                                              .app = &host.config->script_defaults};
         fputs("\n[scripts]\n", out);
-        options_print(SECTION_SCRIPTS, config, &config->script_defaults, out);
+        options_print(SECTION_SCRIPTS, &scripts, out);
     }
 }
 

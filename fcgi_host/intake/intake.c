@@ -50,6 +50,7 @@ static void init_listening(struct intake_listening *listening,
     listening->balance = options->balance;
     listening->balance_member = options->balance_member;
     listening->max_connections = options->max_connections;
+    listening->is_held = options->is_paused;
 }
 
 static void init_connections(struct intake_connections *connections,
@@ -207,13 +208,25 @@ static void between_rounds(struct intake *intake) {
     }
 }
 
+/* Tell, once, that every connection that is left is being served. */
+static void tell_dry(struct intake *intake) {
+    void (*dry)(void *ctx) = intake->dry;
+    if (dry && atomic_load(&intake->returns.is_stopping) &&
+        atomic_load(&intake->connections.open_count) <=
+            atomic_load(intake->returns.deference.in_hand)) {
+        intake->dry = NULL;
+        dry(intake->dry_ctx);
+    }
+}
+
 int intake_run(struct intake *intake, struct error *err) {
     struct epoll_event events[INTAKE_EVENTS];
     intake->returns.thread = pthread_self();
     deference_start(&intake->returns.deference);
     while (!atomic_load(&intake->is_told_to_leave)) {
         between_rounds(intake);
-        if (atomic_load(&intake->returns.is_stopping) &&
+        tell_dry(intake);
+        if (atomic_load(&intake->returns.is_stopping) && !intake->is_held &&
             atomic_load(&intake->connections.open_count) == 0) {
             break;
         }
@@ -237,6 +250,17 @@ void intake_stop_accepting(struct intake *intake) {
     atomic_store(&intake->returns.wakes_on_close, true);
     intake_let_go(intake);
     returns_wake(&intake->returns);
+}
+
+void intake_hold(struct intake *intake, void (*dry)(void *ctx), void *ctx) {
+    intake->is_held = true;
+    intake->dry = dry;
+    intake->dry_ctx = ctx;
+}
+
+void intake_release(struct intake *intake) {
+    intake->is_held = false;
+    intake->dry = NULL;
 }
 
 void intake_stop(struct intake *intake) {

@@ -22,6 +22,14 @@ enum bequeath_result {
     BEQUEATH_REFUSED, /**< no other worker takes it */
 };
 
+/** Another process that requests can be passed to, beside the one that takes over (hooks.bequeath);
+ *  the first member of a struct of the caller's. */
+struct intake_heir {
+    /** As hooks.bequeath. @thread intake */
+    enum bequeath_result (*give)(struct intake_heir *heir,
+                                 const struct passed_connection *connection);
+};
+
 struct intake_hooks {
     void *ctx;
     /**
@@ -66,6 +74,7 @@ struct intake_options {
     /** The rest of FCGI_STDIN that the application did not read must be there by then; otherwise
      *  the request is ended and the connection closed. 0: 30,000. */
     unsigned drain_timeout_ms;
+    bool is_paused; /**< as after intake_pause_accepting() */
 };
 
 /** @return the intake, or NULL: ERR_USAGE (addresses), ERR_SYSTEM, ERR_MEMORY */
@@ -77,6 +86,13 @@ void intake_free(struct intake *intake);
 int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
                   struct error *err);
 void intake_remove_fd(struct intake *intake, int fd);
+/** As intake_add_fd(), for a descriptor that other processes wait for as well: not all are woken.
+ */
+int intake_add_shared_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
+                         struct error *err);
+
+/** Go to the end of the line of those that wait for a shared descriptor. */
+void intake_requeue_fd(struct intake *intake, int fd);
 
 /** Loop until intake_stop() and, after it, until every connection is closed or the deadline. */
 int intake_run(struct intake *intake, struct error *err);
@@ -101,13 +117,31 @@ void intake_accept_waiting(struct intake *intake);
  * @thread intake (from a hook or fd callback)
  */
 bool intake_bequeath_request(struct intake *intake, struct request *request);
+/** The same to another process; also from `request`, before the request is handed over.
+ *  @param heir  valid until intake_pass_rest() returns false after a BEQUEATH_LATER */
+bool intake_pass_request(struct intake *intake, struct request *request, struct intake_heir *heir);
 /** Offer again what the hook has put off. @return whether some connections still wait
  *  @thread intake (from a hook or fd callback) */
 bool intake_bequeath_rest(struct intake *intake);
+/** The same for what the heir has put off; what it refuses goes to the hook `request` again. */
+bool intake_pass_rest(struct intake *intake, struct intake_heir *heir);
+/** @return how many connections wait for the heir; at most `most` are counted */
+unsigned intake_count_waiting(const struct intake *intake, const struct intake_heir *heir,
+                              unsigned most);
 /** Take on a connection of another intake (its bequeath hook), and go on with what was read there.
  *  @param connection  its descriptor, non-blocking, is taken over; its bytes are copied
  *  @thread intake (from a hook or fd callback) */
 void intake_adopt(struct intake *intake, const struct passed_connection *connection);
+/**
+ * After intake_stop_accepting(): do not leave intake_run() for want of connections until
+ * intake_release(), since others may still be taken on.
+ * @param dry  called once, when every connection that is left is being served: no more requests
+ * come
+ *             over connections that were accepted here
+ * @thread intake (from a hook or fd callback)
+ */
+void intake_hold(struct intake *intake, void (*dry)(void *ctx), void *ctx);
+void intake_release(struct intake *intake);
 /** Leave intake_run() now. @thread any; async-signal-safe */
 void intake_stop(struct intake *intake);
 

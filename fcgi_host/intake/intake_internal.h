@@ -68,7 +68,8 @@ struct intake_connection {
     bool is_ready;          /**< in the list of those to go on with */
     bool is_leaving;        /**< in the list of those that another worker is to take */
     bool has_request;       /**< leaving: its header is complete, and no thread has begun with it */
-    uint64_t drained_bytes; /**< received since the request was handed over or refused */
+    struct intake_heir *heir; /**< leaving: who is to take it; NULL: the one of hooks.bequeath */
+    uint64_t drained_bytes;   /**< received since the request was handed over or refused */
     struct deadline deadline;
     TAILQ_ENTRY(intake_connection) ready_link;
     TAILQ_ENTRY(intake_connection) leaving_link;
@@ -134,6 +135,9 @@ struct intake {
     struct returns returns;
     struct source wake_source;
     atomic_bool is_told_to_leave;
+    bool is_held;           /**< intake_hold() */
+    void (*dry)(void *ctx); /**< NULL: was called, or is not wanted */
+    void *dry_ctx;
     atomic_uint own_in_hand; /**< for `returns`, without a balance */
 };
 

@@ -36,9 +36,27 @@ int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd
     return add_watcher(intake, fd, EPOLLIN, ready, ctx, err);
 }
 
+int intake_add_shared_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
+                         struct error *err) {
+    return add_watcher(intake, fd, EPOLLIN | EPOLLEXCLUSIVE, ready, ctx, err);
+}
+
 int intake_add_writable_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd),
                            void *ctx, struct error *err) {
     return add_watcher(intake, fd, EPOLLOUT, ready, ctx, err);
+}
+
+void intake_requeue_fd(struct intake *intake, int fd) {
+    struct watcher *watcher;
+    SLIST_FOREACH(watcher, &intake->watchers.all, link) {
+        if (watcher->fd == fd) {
+            struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
+                                        .data.ptr = &watcher->source};
+            epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+            epoll_ctl(intake->returns.epoll_fd, EPOLL_CTL_ADD, fd, &event);
+            return;
+        }
+    }
 }
 
 void intake_remove_fd(struct intake *intake, int fd) {

@@ -33,11 +33,15 @@ enum channel_type {
     CHANNEL_SLOW_LEFT,  /**< everything has loaded or failed but what is slow */
     CHANNEL_LOADED,     /**< everything has loaded or failed */
     CHANNEL_STOPPED,    /**< it begins no request any more, but those that wait for it alone */
-    CHANNEL_PONG,       /**< the answer to CHANNEL_PING */
+    CHANNEL_DRY,  /**< the host stops: no request comes over a connection that was accepted here */
+    CHANNEL_PONG, /**< the answer to CHANNEL_PING */
     /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "":
      * none
      */
     CHANNEL_REPLACE_ME,
+    /** `name`: an interpreter that needs a process of its own, or another worker; `text`: why;
+     *  `number`: enum channel_move */
+    CHANNEL_MOVE_ME,
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
@@ -56,6 +60,12 @@ enum channel_type {
     /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
      *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
+    /** `name`: an application ("": the scripts); `text`: the process group that it is at home in
+     * from
+     *  now on; descriptor: that group's mailbox (homes.h), none: the worker's own group */
+    CHANNEL_HOME,
+    CHANNEL_LISTEN,  /**< `number`: 1: accept connections; 0: leave them to another process group */
+    CHANNEL_NO_MORE, /**< the host stops, and every worker is DRY: no group passes more */
     CHANNEL_NEEDS_RESTART, /**< `name`: an application whose replacement found a port in use */
     CHANNEL_LOG_REOPEN,
     CHANNEL_PING,      /**< does the intake thread run? */
@@ -68,6 +78,13 @@ enum channel_urgency {
     CHANNEL_MAY_GO_ON,    /**< the replacement is kept if an application is lost */
     CHANNEL_CANNOT_GO_ON, /**< whatever is lost */
     CHANNEL_IS_BARRED,    /**< the same, and some application is not served any more */
+};
+
+/** Why an interpreter needs another process. */
+enum channel_move {
+    CHANNEL_MOVE_TO_RELOAD, /**< it cannot be reloaded here; the code before serves */
+    CHANNEL_MOVE_BARRED,    /**< the same, and its applications are not served here any more */
+    CHANNEL_MOVE_REFUSED,   /**< an extension has refused, and its applications serve without it */
 };
 
 #define CHANNEL_STOP_LAST "last"

@@ -136,6 +136,14 @@ const char *placement_failed_reason(const struct placement *placement, const cha
     return entry && entry->is_failed ? entry->why : NULL;
 }
 
+bool placement_has_failed(const struct placement *placement) {
+    const struct entry *entry = placement->crashed;
+    while (entry && !entry->is_failed) {
+        entry = entry->next;
+    }
+    return entry != NULL;
+}
+
 static void remove_crashed(struct placement *placement, const char *app) {
     for (struct entry **link = &placement->crashed; *link; link = &(*link)->next) {
         if (strcmp((*link)->name, app) == 0) {

@@ -48,6 +48,8 @@ enum placement_verdict placement_crashed(struct placement *placement, const char
                                          bool was_killed);
 /** Why this application is not to be loaded, or NULL. */
 const char *placement_failed_reason(const struct placement *placement, const char *app);
+/** @return whether any application is not to be loaded */
+bool placement_has_failed(const struct placement *placement);
 /** An application has loaded: its earlier crashes are forgotten. */
 void placement_loaded(struct placement *placement, const char *app);
 /**

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "fcgi_host/link/homes.h"
+
 struct balance;
 struct config;
 struct lifeline;
@@ -23,7 +25,8 @@ enum {
 };
 
 struct worker_start {
-    const struct config *config;
+    const struct config *config; /**< the group's part (config/view.h) */
+    struct neighbourhood neighbourhood;
     const struct placement *placement; /**< which interpreters are main, what not to load */
     struct slowdown *slowdown;         /**< which applications are not served for a time */
     bool opens_log; /**< the supervisor does not log by `config` yet: the worker opens its log */

@@ -38,6 +38,9 @@ struct recycle_options {
      *  @param is_barred  this process serves some application no more (pool_bar())
      *  @thread any  @tstate none */
     void (*replace)(void *ctx, const char *interpreter, bool is_barred, const char *why);
+    /** The same, where it is these applications that cannot be reloaded, or live, in this process:
+     *  one of their own is as good. */
+    void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);

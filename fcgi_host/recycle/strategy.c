@@ -84,16 +84,19 @@ static enum reload_strategy answer_strategy(void *ctx, struct reload_target *tar
 }
 
 static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,
-                            const char *cause, const char *why) {
+                            const char *cause, const struct error *why) {
     const struct recycle *recycle = ctx;
+    char unused[RECYCLE_WHY_BYTES];
     struct recyclable *recyclable = reload_target_user(target);
     /* A reload by hand is answered before the old interpreter ends; of what led to its answer the
      * supervisor, which asked, makes a replacement. */
     if (is_barred || atomic_load(&recyclable->asked) == 0) {
         char text[1024];
-        snprintf(text, sizeof text, "%s: %.600s", cause, why);
-        recycle->options.replace(recycle->options.ctx,
-                                 pool_interpreter_name(recyclable->interpreter), is_barred, text);
+        bool is_their_own = is_barred || why->code == ERR_REFUSED ||
+                            is_unrecyclable(recyclable, unused, sizeof unused);
+        snprintf(text, sizeof text, "%s: %.600s", cause, why->text);
+        (is_their_own ? recycle->options.move : recycle->options.replace)(
+            recycle->options.ctx, pool_interpreter_name(recyclable->interpreter), is_barred, text);
     }
 }
 

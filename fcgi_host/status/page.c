@@ -129,6 +129,8 @@ static void put_extensions(FILE *out, const json_t *app) {
 
 static void put_application(FILE *out, const json_t *app) {
     const char *error = json_get_string(app, "error");
+    const json_t *placement = json_object_get(app, "placement");
+    const char *why = json_get_string(placement, "why");
     fputs("<tr><td><b>", out);
     put_string(out, app, "name");
     fputs("</b><br><span class=\"soft small path\">", out);
@@ -138,6 +140,13 @@ static void put_application(FILE *out, const json_t *app) {
         fputs("<details class=\"small bad\"><summary>why it failed</summary><pre>", out);
         put_text(out, error);
         fputs("</pre></details>", out);
+    }
+    if (*why) {
+        fputs("<br><span class=\"soft small\">in a process of its own since ", out);
+        put_string(out, placement, "since");
+        fputs(": ", out);
+        put_text(out, why);
+        fputs("</span>", out);
     }
     put_extensions(out, app);
     fputs("</td><td>", out);
@@ -176,12 +185,15 @@ static void put_worker(FILE *out, const json_t *worker) {
     const json_t *app, *connections = json_object_get(worker, "connections");
     fprintf(out, "<h2>Worker %.0f ", json_get_number(worker, "pid"));
     put_word(out, json_get_string(worker, "state"));
-    fprintf(out,
-            "</h2><p class=\"soft small\">%.0f requests · %.0f MB resident · %.0f connections, "
-            "%.0f of them idle · %.0f zombies</p>\n",
-            json_get_number(worker, "requests"), json_get_number(worker, "rss_bytes") / (1 << 20),
-            json_get_number(connections, "open"), json_get_number(connections, "idle"),
-            json_get_number(worker, "zombies"));
+    fputs(" <span class=\"soft small\">process ", out);
+    put_string(out, worker, "process");
+    fprintf(
+        out,
+        "</span></h2><p class=\"soft small\">%.0f requests · %.0f MB resident · %.0f connections, "
+        "%.0f of them idle · %.0f zombies</p>\n",
+        json_get_number(worker, "requests"), json_get_number(worker, "rss_bytes") / (1 << 20),
+        json_get_number(connections, "open"), json_get_number(connections, "idle"),
+        json_get_number(worker, "zombies"));
     fputs("<div class=\"scroll\"><table><tr><th>Application</th><th>State</th><th>Interpreter</th>",
           out);
     put_headings(out);
@@ -193,25 +205,38 @@ static void put_worker(FILE *out, const json_t *worker) {
     put_running(out, json_object_get(worker, "running"));
 }
 
+/** @return whether a worker before this one has the application: workers of one process group have
+ *  the same, those of different groups do not */
+static bool is_known(const json_t *workers, size_t worker_count, const char *name) {
+    size_t j;
+    const json_t *app;
+    for (size_t i = 0; i < worker_count; i++) {
+        json_array_foreach(json_object_get(json_array_get(workers, i), "apps"), j, app) {
+            if (strcmp(json_get_string(app, "name"), name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void put_tiles(FILE *out, const json_t *workers) {
-    double worker_count = 0, apps = 0, failed = 0, requests = 0, running = 0, queued = 0;
+    double apps = 0, failed = 0, requests = 0, running = 0, queued = 0;
     size_t i, j;
     const json_t *worker, *app;
     json_array_foreach(workers, i, worker) {
-        double here = 0, failed_here = 0;
-        worker_count++;
         requests += json_get_number(worker, "requests");
         json_array_foreach(json_object_get(worker, "apps"), j, app) {
-            here++;
-            failed_here += strcmp(json_get_string(app, "state"), "failed") == 0;
+            if (!is_known(workers, i, json_get_string(app, "name"))) {
+                apps++;
+                failed += strcmp(json_get_string(app, "state"), "failed") == 0;
+            }
             running += json_get_number(app, "in_flight");
             queued += json_get_number(app, "queued");
         }
-        apps = here > apps ? here : apps;
-        failed = failed_here > failed ? failed_here : failed;
     }
     fputs("<div class=\"tiles\">", out);
-    put_tile(out, "workers", worker_count);
+    put_tile(out, "workers", (double)json_array_size(workers));
     put_tile(out, "applications", apps);
     put_tile(out, "requests", requests);
     put_tile(out, "running", running);

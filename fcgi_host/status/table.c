@@ -77,6 +77,12 @@ static void put_application(FILE *out, const json_t *app, int name_width) {
         terminal_put(out, json_get_string(app, "interpreter"), 0);
         fputs("\n", out);
     }
+    const char *moved = json_get_string(json_object_get(app, "placement"), "why");
+    if (*moved) {
+        fputs("      process: ", out);
+        terminal_put(out, moved, 0);
+        fputs("\n", out);
+    }
     const char *why = json_get_string(reload, "why");
     if (*why) {
         fputs("      reload: ", out);
@@ -91,6 +97,8 @@ static void put_worker(FILE *out, const json_t *worker, int name_width) {
     const struct status_field *field;
     fprintf(out, "\nworker %.0f  ", json_get_number(worker, "pid"));
     terminal_put(out, json_get_string(worker, "state"), 0);
+    fputs("  process ", out);
+    terminal_put(out, json_get_string(worker, "process"), 0);
     fprintf(out, "  %.0f requests  %.0f MB\n", json_get_number(worker, "requests"),
             json_get_number(worker, "rss_bytes") / (1 << 20));
     fprintf(out, "  %-*s  %-9s", name_width, "application", "state");

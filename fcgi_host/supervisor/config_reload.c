@@ -23,11 +23,11 @@ static void on_replaced(void *ctx, const struct replacement_result *result) {
     }
 }
 
-void config_reload(struct fleet *fleet, int argc, char **argv) {
+void config_reload(struct groups *groups, int argc, char **argv) {
     struct command_line line;
     struct config *config = NULL;
     struct error err;
-    if (fleet_is_stopping(fleet)) {
+    if (groups_are_stopping(groups)) {
         return;
     }
     notify_reloading();
@@ -37,9 +37,5 @@ void config_reload(struct fleet *fleet, int argc, char **argv) {
         return;
     }
     log_line(LOG_INFO, "host.config", NULL, "configuration read again, applications are recycled");
-    placement_clear(fleet_placement(fleet));
-    fleet_replace(fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
-                                                    .config = config,
-                                                    .seat = -1,
-                                                    .done = on_replaced});
+    groups_reconfigure(groups, config, on_replaced, NULL);
 }

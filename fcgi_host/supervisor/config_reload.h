@@ -6,13 +6,13 @@
 #ifndef FCGI_HOST_SUPERVISOR_CONFIG_RELOAD_H
 #define FCGI_HOST_SUPERVISOR_CONFIG_RELOAD_H
 
-#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/groups.h"
 
 /**
  * Read the configuration and queue the replacement; systemd is told when it begins and ends.  A
  * configuration that cannot be read, or under which a worker does not load, is logged and dropped.
  * @param argc, argv  as given to main()
  */
-void config_reload(struct fleet *fleet, int argc, char **argv);
+void config_reload(struct groups *groups, int argc, char **argv);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "fcgi_host/base/log.h"
@@ -12,172 +11,6 @@
 
 /** After stop_timeout_s: to run what an application does at its end. */
 enum { STOP_GRACE_MS = 1000 };
-
-/* ---- Messages ---- */
-
-/** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
- *  main interpreter of the same process too. */
-static void replace_refused(struct fleet *fleet) {
-    fleet_replace(fleet, &(struct replacement_wish){
-                             .cause = "an application must live in the main interpreter",
-                             .seat = -1,
-                             .is_forced = true});
-}
-
-static void learn_refusal(struct fleet *fleet, struct worker_process *process,
-                          const struct channel_message *message) {
-    if (placement_move_to_main(fleet->seats->placement, message->name, message->text, NULL) == 1) {
-        const struct log_about about = {.app = message->name};
-        log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s",
-                 message->text);
-        if (process->is_loaded) { /* a script, on the first request for it */
-            replace_refused(fleet);
-        }
-    }
-    process->is_refused = process->is_refused || !process->is_loaded;
-}
-
-/** As many seats in use as the configuration says. */
-static void resize(struct fleet *fleet) {
-    struct seats *seats = fleet->seats;
-    unsigned wanted = seats->config->workers;
-    if (replacement_is_under_way(fleet->replacements)) {
-        return; /* a replacement under way counts on the seats: resized when it has ended */
-    }
-    while (seats->count < wanted) {
-        seat_fill(&seats->items[seats->count++]);
-    }
-    while (seats->count > wanted) {
-        struct seat *seat = &seats->items[--seats->count];
-        loop_disarm(fleet->loop, &seat->refill);
-        if (seat->current) {
-            seat_drain(seat->current, seats->items[0].current, seat_drain_ms(seats->config));
-            seat->current = NULL;
-        }
-    }
-}
-
-/** The host stops, and this worker was allowed to load for the connections that wait. */
-static void serve_what_waits(struct fleet *fleet, struct worker_process *process) {
-    uint64_t now_ms = loop_now_ms();
-    seat_accept(process);
-    seat_drain(process, NULL, fleet->stop_at_ms > now_ms ? fleet->stop_at_ms - now_ms : 0);
-}
-
-/** The first worker need not wait for slow applications: the others can be reached, and requests
- * for the slow ones wait in their queues.  One that was refused an interpreter is not to serve. */
-static void on_slow_left(const struct fleet *fleet, struct worker_process *process) {
-    if (process == process->seat->current && !process->is_refused && !fleet->seats->is_closed) {
-        seat_accept(process);
-    }
-}
-
-/** Log how long the start has taken, once every worker has loaded. */
-static void announce_ready(struct fleet *fleet) {
-    const struct seats *seats = fleet->seats;
-    size_t failed = 0;
-    if (!fleet->started_ms || seats->count < seats->config->workers) {
-        return;
-    }
-    for (unsigned i = 0; i < seats->count; i++) {
-        const struct worker_process *process = seats->items[i].current;
-        if (!process || !process->is_loaded || process->is_refused) {
-            return;
-        }
-        failed = process->failed.count > failed ? process->failed.count : failed;
-    }
-    char rest[64] = "";
-    if (failed > 0) {
-        snprintf(rest, sizeof rest, "; %zu did not load", failed);
-    }
-    size_t count = seats->config->app_count;
-    size_t loaded = count > failed ? count - failed : 0;
-    log_line(LOG_INFO, "host.ready", NULL, "%zu application%s in %.1f s%s", loaded,
-             loaded == 1 ? "" : "s", (double)(loop_now_ms() - fleet->started_ms) / 1000, rest);
-    fleet->started_ms = 0;
-}
-
-/** A worker has nothing left to load. */
-static void on_loaded(struct fleet *fleet, struct worker_process *process) {
-    struct seat *seat = process->seat;
-    loop_disarm(fleet->loop, &process->deadline);
-    process->is_loaded = true;
-    seat->failed_starts = 0;
-    if (process->is_refused && process->state == PROCESS_LOADING) {
-        seat_kill(process); /* another takes its place when it has ended */
-    } else if (process != seat->coming && process != seat->current) {
-        return; /* its seat was given up, or another has it */
-    } else if (fleet->seats->is_closed) {
-        serve_what_waits(fleet, process);
-    } else if (process == seat->coming) {
-        replacement_loaded(fleet->replacements, seat);
-        if (process->is_refused) { /* it accepted before it knew */
-            replace_refused(fleet);
-        }
-    } else {
-        seat_accept(process);
-        resize(fleet);
-        if (process->is_refused) { /* it accepted before it knew */
-            replace_refused(fleet);
-        }
-    }
-    announce_ready(fleet);
-}
-
-static void replace_as_asked(struct fleet *fleet, struct worker_process *process,
-                             const struct channel_message *message) {
-    bool serves = process->state == PROCESS_SERVING ||
-                  (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
-    if (process != process->seat->current || !serves) {
-        return;
-    }
-    if (message->number == CHANNEL_IS_BARRED) {
-        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
-    }
-    if (strcmp(message->name, CONFIG_MAIN_INTERPRETER) == 0) { /* its files have changed */
-        placement_forget_guesses(fleet->seats->placement, NULL);
-    }
-    fleet_replace(fleet,
-                  &(struct replacement_wish){.cause = message->text,
-                                             .seat = (int)process->seat->index,
-                                             .worker = process->pid,
-                                             .is_forced = message->number != CHANNEL_MAY_GO_ON});
-}
-
-static void on_message(void *ctx, struct worker_process *process,
-                       const struct channel_message *message) {
-    struct fleet *fleet = ctx;
-    switch (message->type) {
-    case CHANNEL_REFUSED:
-        learn_refusal(fleet, process, message);
-        break;
-    case CHANNEL_FAILED:
-        worker_process_add_failed(process, message->name);
-        process->found_in_use |= message->number != 0;
-        break;
-    case CHANNEL_APP_LOADED:
-        placement_loaded(fleet->seats->placement, message->name);
-        break;
-    case CHANNEL_SLOW_LEFT:
-        on_slow_left(fleet, process);
-        break;
-    case CHANNEL_LOADED:
-        on_loaded(fleet, process);
-        break;
-    case CHANNEL_PONG:
-        liveness_answered(process);
-        break;
-    case CHANNEL_STOPPED:
-        process->has_stopped = true;
-        replacement_left(fleet->replacements, process->pid);
-        break;
-    case CHANNEL_REPLACE_ME:
-        replace_as_asked(fleet, process, message);
-        break;
-    default:
-        fleet->hooks.message(fleet->hooks.ctx, process, message);
-    }
-}
 
 /* ---- Replacements ---- */
 
@@ -202,11 +35,13 @@ static void tell_workers(struct fleet *fleet, const struct replacement_result *r
         .text = result->cause,
     };
     for (unsigned i = 0; i < seats->count; i++) {
-        const struct worker_process *process = seats->items[i].current;
+        struct worker_process *process = seats->items[i].current;
         if (process && (result->seat < 0 || (unsigned)result->seat == i)) {
             channel_tell(&process->end, &message);
+            process->is_paused = process->is_paused && !result->is_kept;
         }
     }
+    fleet_accepting_changed(fleet);
 }
 
 /** A seat whose worker died while its replacement did not come up would stay empty. */
@@ -229,9 +64,15 @@ static void on_replacement_ended(void *ctx, const struct replacement_result *res
     last->total_ms = result->total_ms;
     last->at_s = time(NULL);
     tell_workers(fleet, result);
-    resize(fleet);
+    fleet_resize(fleet);
     replacement_next(fleet->replacements);
     fill_seats(fleet);
+}
+
+void fleet_set_config(struct fleet *fleet, struct config *config) {
+    struct config *before = fleet->owned_config;
+    fleet->seats->config = fleet->owned_config = config;
+    config_free(before);
 }
 
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
@@ -254,6 +95,12 @@ static void on_serving(void *ctx) {
     fleet->hooks.serving(fleet->hooks.ctx);
 }
 
+static void get_neighbourhood(void *ctx, const struct config *config,
+                              struct neighbourhood *ret_neighbourhood) {
+    struct fleet *fleet = ctx;
+    fleet->hooks.neighbourhood(fleet->hooks.ctx, config, ret_neighbourhood);
+}
+
 static void stop_deadline(void *ctx) {
     struct fleet *fleet = ctx;
     log_line(LOG_WARN, "host.stopping", NULL, "stop_timeout_s has passed: killing the workers");
@@ -273,8 +120,11 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
         .run_worker = hooks->run_worker,
         .in_child = hooks->in_child,
         .in_child_ctx = hooks->ctx,
-        .message = on_message,
+        .lifeline = hooks->lifeline,
+        .message = fleet_message,
         .serving = on_serving,
+        .accepting = fleet_accepting_changed,
+        .neighbourhood = hooks->neighbourhood ? get_neighbourhood : NULL,
         .ctx = fleet,
     };
     const struct replacement_hooks replacement_hooks = {
@@ -306,7 +156,6 @@ void fleet_free(struct fleet *fleet) {
 void fleet_start(struct fleet *fleet) {
     /* The others follow when the first has loaded, and need not find out again what it has. */
     fleet->seats->count = 1;
-    fleet->started_ms = loop_now_ms();
     seat_fill(&fleet->seats->items[0]);
 }
 
@@ -323,18 +172,17 @@ static struct worker_process *take_out(struct fleet *fleet, pid_t pid) {
     return process;
 }
 
-void fleet_reap(struct fleet *fleet) {
-    int wait_status;
-    pid_t pid;
-    /* Any child: process 1 of a container, and a child subreaper, get the orphans of the programs
-     * that applications started, and nobody else reaps them. */
-    while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
-        struct worker_process *process = take_out(fleet, pid);
-        if (process) {
-            fleet_end_process(fleet, process, wait_status);
-        }
+bool fleet_reap(struct fleet *fleet, pid_t pid, int wait_status) {
+    struct worker_process *process = take_out(fleet, pid);
+    if (process) {
+        fleet_end_process(fleet, process, wait_status);
     }
-    if (fleet->seats->is_closed && !fleet->seats->processes) {
+    return process != NULL;
+}
+
+void fleet_end_if_empty(struct fleet *fleet) {
+    if (fleet->seats->is_closed && !fleet->seats->processes && !fleet->has_ended) {
+        fleet->has_ended = true;
         loop_disarm(fleet->loop, &fleet->stop_deadline);
         fleet->hooks.ended(fleet->hooks.ctx, 0);
     }
@@ -367,7 +215,7 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
         }
     }
     loop_arm(fleet->loop, &fleet->stop_deadline, (uint64_t)timeout_s * 1000 + STOP_GRACE_MS);
-    fleet_reap(fleet);
+    fleet_end_if_empty(fleet);
 }
 
 void fleet_kill(struct fleet *fleet) {
@@ -376,11 +224,41 @@ void fleet_kill(struct fleet *fleet) {
          process = process->next) {
         seat_kill(process);
     }
-    fleet_reap(fleet);
+    fleet_end_if_empty(fleet);
 }
 
 bool fleet_is_stopping(const struct fleet *fleet) {
     return fleet->seats->is_closed;
+}
+
+bool fleet_has(const struct fleet *fleet, const struct worker_process *process) {
+    return process->seat->all == fleet->seats;
+}
+
+bool fleet_has_failed(const struct fleet *fleet) {
+    const struct worker_process *process = fleet->seats->processes;
+    while (process && process->failed.count == 0) {
+        process = process->next;
+    }
+    return process != NULL;
+}
+
+void fleet_let_dry_go(struct fleet *fleet) {
+    for (struct worker_process *process = fleet->seats->processes; process;
+         process = process->next) {
+        if (process->is_dry && !process->is_let_go) {
+            process->is_let_go = true;
+            channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_NO_MORE});
+        }
+    }
+}
+
+bool fleet_accepts(const struct fleet *fleet) {
+    const struct worker_process *process = fleet->seats->processes;
+    while (process && (process->state != PROCESS_SERVING || process->is_paused)) {
+        process = process->next;
+    }
+    return process != NULL;
 }
 
 struct worker_process *fleet_processes(const struct fleet *fleet) {

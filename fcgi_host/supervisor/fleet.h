@@ -37,6 +37,31 @@ struct fleet_hooks {
     void (*ended)(void *ctx, int exit_status);
     /** In a new child: close what is the supervisor's. */
     void (*in_child)(void *ctx);
+
+    struct lifeline *lifeline; /**< of this process, for all workers; NULL: none */
+
+    /* Of a fleet beside others; NULL: it is alone. */
+    /** What a worker that is started with this configuration knows of the other groups. */
+    void (*neighbourhood)(void *ctx, const struct config *config,
+                          struct neighbourhood *ret_neighbourhood);
+    /** An interpreter was refused.  @return whether its applications are another group's now */
+    bool (*refused)(void *ctx, const char *interpreter, const char *why);
+    /** The same, of an application that has crashed a worker while it was loaded. */
+    bool (*crashed)(void *ctx, const char *app, const char *interpreter, const char *why);
+    /** An interpreter that serves cannot be reloaded beside others. @return whether its
+     * applications get
+     *  a group of their own @param is_barred  they are not served any more meanwhile */
+    bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
+    /** @return whether an application is another group's */
+    bool (*is_elsewhere)(void *ctx, const char *app);
+    /** A worker accepts connections from now on, or begins no request any more. */
+    void (*accepting_changed)(void *ctx);
+    /** No worker could start, three times. @return whether to call `ended` with status 1; else it
+     * is
+     *  tried again */
+    bool (*gives_up)(void *ctx);
+    /** Every worker has loaded for the first time, but for so many applications. */
+    void (*ready)(void *ctx, size_t failed);
 };
 
 /** @param config  the caller's, valid as long as the fleet
@@ -48,9 +73,15 @@ void fleet_free(struct fleet *fleet);
 
 /** Start all workers. */
 void fleet_start(struct fleet *fleet);
-/** SIGCHLD: workers may have ended, and orphans that this process has inherited. */
-void fleet_reap(struct fleet *fleet);
+/** A process has ended. @return whether it was one of the fleet's */
+bool fleet_reap(struct fleet *fleet, pid_t pid, int wait_status);
+/** Call `ended` if the fleet is stopping and its last worker has ended. */
+void fleet_end_if_empty(struct fleet *fleet);
 
+/** Workers that are started from now on have this configuration; those that run go on. @param
+ * config
+ *  taken over */
+void fleet_set_config(struct fleet *fleet, struct config *config);
 /** Queue a replacement: replacement_add(). */
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish);
 /** A command waits for workers: see whether they answer (liveness.h). */
@@ -68,6 +99,14 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
 void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);
 
+/** @return whether it is a process of this fleet */
+bool fleet_has(const struct fleet *fleet, const struct worker_process *process);
+/** @return whether a worker that has loaded lacks an application that did not load */
+bool fleet_has_failed(const struct fleet *fleet);
+/** Workers that were told to end without a successor, and are dry, wait for nothing more. */
+void fleet_let_dry_go(struct fleet *fleet);
+/** @return whether a worker accepts connections */
+bool fleet_accepts(const struct fleet *fleet);
 /** The list of all worker processes. */
 struct worker_process *fleet_processes(const struct fleet *fleet);
 struct placement *fleet_placement(const struct fleet *fleet);

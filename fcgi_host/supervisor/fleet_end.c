@@ -29,6 +29,10 @@ static void blame_application(struct fleet *fleet, const char *app, const char *
     switch (
         placement_crashed(fleet->seats->placement, app, interpreter, is_main, why, was_killed)) {
     case PLACEMENT_MOVED:
+        if (fleet->hooks.crashed && fleet->hooks.crashed(fleet->hooks.ctx, app, interpreter, why)) {
+            placement_retry(fleet->seats->placement, app); /* it is no longer this group's */
+            break;
+        }
         log_line(LOG_WARN, "app.placed", &about, "tried again in the main interpreter: %s", why);
         break;
     case PLACEMENT_FAILED:
@@ -89,11 +93,12 @@ static bool had_served(const struct worker_process *process, int wait_status, bo
 /** @param has_culprit  an application is to blame, so the next start will be another one */
 static void refill_later(struct fleet *fleet, struct seat *seat,
                          const struct worker_process *process, int wait_status, bool has_culprit) {
-    if (seat->coming) {
-        return; /* it takes the place when it has loaded */
+    if (seat->coming || fleet->seats->is_closed) {
+        return; /* the one that comes takes the place when it has loaded */
     }
     if (!process->is_loaded && !has_culprit && !fleet->seats->has_served &&
-        ++seat->failed_starts >= MAX_FAILED_STARTS) {
+        ++seat->failed_starts >= MAX_FAILED_STARTS &&
+        (!fleet->hooks.gives_up || fleet->hooks.gives_up(fleet->hooks.ctx))) {
         log_line(LOG_ERROR, "host.failed", NULL, "no worker can start: giving up");
         fleet->hooks.ended(fleet->hooks.ctx, 1);
         return;

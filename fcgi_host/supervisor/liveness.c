@@ -82,7 +82,9 @@ static void end_stuck(struct worker_process *process) {
     kill(process->pid, SIGKILL);
     if (process == seat->current) {
         seat->current = NULL;
-        loop_arm(seat->all->options.loop, &seat->refill, 0);
+        if (!seat->all->is_closed) {
+            loop_arm(seat->all->options.loop, &seat->refill, 0);
+        }
     }
 }
 

@@ -10,15 +10,15 @@
 #define FCGI_HOST_SUPERVISOR_RELOAD_COMMAND_H
 
 #include "fcgi_host/supervisor/control.h"
-#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/groups.h"
 
 /** All commands that are not answered yet. */
 struct reload_commands;
 
-/** @param fleet  the caller's, valid as long as the commands  @return NULL: ERR_MEMORY */
-struct reload_commands *reload_commands_new(struct loop *loop, struct fleet *fleet,
+/** @param groups  the caller's, valid as long as the commands  @return NULL: ERR_MEMORY */
+struct reload_commands *reload_commands_new(struct loop *loop, struct groups *groups,
                                             struct error *err);
-/** Before the fleet goes. NULL is fine. */
+/** Before the groups go. NULL is fine. */
 void reload_commands_free(struct reload_commands *commands);
 
 /** Run a command. @param words  "reload", then names of applications or scripts; none: all */
@@ -30,6 +30,8 @@ void reload_command_answered(struct reload_commands *commands, const struct work
 /** A worker has ended: its answer will not come. */
 void reload_command_process_gone(struct reload_commands *commands,
                                  const struct worker_process *process);
+/** A fleet is about to be freed: its workers have ended. */
+void reload_commands_forget(struct reload_commands *commands, const struct fleet *fleet);
 /** A client has gone: its command goes on unanswered. */
 void reload_command_client_gone(struct reload_commands *commands,
                                 const struct control_client *client);

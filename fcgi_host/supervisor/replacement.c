@@ -110,6 +110,7 @@ static void join_wish(struct replacement *replacement, const struct replacement_
     }
     replacement->worker = replacement->seat < 0 ? 0 : wish->worker;
     replacement->is_forced |= wish->is_forced;
+    replacement->is_in_effect |= wish->is_in_effect;
     while (*last) {
         last = &(*last)->next;
     }

@@ -43,6 +43,10 @@ struct replacement_wish {
     pid_t worker;          /**< that asks, for its own seat; 0: none */
     /** Also when applications that served do not load: the old worker cannot go on. */
     bool is_forced;
+    /** `config` is in effect already, proved by another process group: applications that are new in
+     * it
+     *  may fail. */
+    bool is_in_effect;
     /** Told once how it ended. Optional. */
     void (*done)(void *ctx, const struct replacement_result *result);
     void *ctx;

@@ -91,11 +91,14 @@ void replacement_next(struct replacement_queue *queue) {
 
 /** An application that serves or served in the old worker and did not load in the new one, or
  *  NULL. */
-static const char *lost_application(const struct worker_process *old,
+static const char *lost_application(const struct replacement_queue *queue,
+                                    const struct worker_process *old,
                                     const struct worker_process *coming) {
     for (size_t i = 0; i < coming->failed.count; i++) {
-        if (!worker_process_has_failed(old, coming->failed.items[i])) {
-            return coming->failed.items[i];
+        const char *app = coming->failed.items[i];
+        bool is_new = queue->first->is_in_effect && !config_find_app(queue->seats->config, app);
+        if (!is_new && !worker_process_has_failed(old, app)) {
+            return app;
         }
     }
     return NULL;
@@ -170,7 +173,7 @@ static void keep_old(struct replacement_queue *queue, struct seat *seat, const c
 /** The old worker has ended: the new one serves, except under a configuration that is worse. */
 static void make_do(struct replacement_queue *queue, struct seat *seat) {
     struct replacement *replacement = queue->first;
-    const char *lost = lost_application(&queue->had, seat->coming);
+    const char *lost = lost_application(queue, &queue->had, seat->coming);
     if (lost && !replacement->is_kept) {
         snprintf(replacement->why, sizeof replacement->why, "%s does not load in the new worker",
                  lost);
@@ -187,7 +190,7 @@ static void make_do(struct replacement_queue *queue, struct seat *seat) {
 
 void replacement_loaded(struct replacement_queue *queue, struct seat *seat) {
     const char *lost = seat->current && !queue->first->is_forced
-                           ? lost_application(seat->current, seat->coming)
+                           ? lost_application(queue, seat->current, seat->coming)
                            : NULL;
     if (lost) {
         keep_old(queue, seat, lost);

@@ -24,7 +24,7 @@ struct replacement {
     pid_t worker;          /* that wants to be replaced; 0: `seat` is meant whoever has it */
     unsigned at;           /* the seat that is being replaced */
     unsigned attempts;     /* workers that died while loading for it */
-    bool is_forced;
+    bool is_forced, is_in_effect;
     bool is_kept;        /* a new configuration lost something and was given up */
     char why[512];       /* "": nothing to say */
     uint64_t started_ms; /* 0: waits in the queue */

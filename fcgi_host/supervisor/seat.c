@@ -2,11 +2,11 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/link/lifeline.h"
 
 enum {
     /** What a worker may take on top of the deadlines that it keeps itself. */
@@ -31,7 +31,6 @@ struct seats *seats_new(const struct seats_options *options, const struct config
         seats_free(seats);
         return NULL;
     }
-    seats->lifeline = lifeline_new(NULL);
     seats->options = *options;
     seats->config = config;
     for (unsigned i = 0; i < CONFIG_MAX_WORKERS; i++) {
@@ -45,6 +44,9 @@ struct seats *seats_new(const struct seats_options *options, const struct config
 
 void seats_free(struct seats *seats) {
     if (seats) {
+        for (unsigned i = 0; seats->items && i < CONFIG_MAX_WORKERS; i++) {
+            loop_disarm(seats->options.loop, &seats->items[i].refill);
+        }
         placement_free(seats->placement);
         slowdown_free(seats->slowdown);
         balance_release(seats->balance);
@@ -139,11 +141,12 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
                                    const char *cause) {
     struct seats *seats = seat->all;
     struct error err;
-    const struct worker_process_start start = {
+    struct worker_process_start start = {
         .config = config,
+        .neighbourhood = {.process = "", .mailbox_fd = -1},
         .placement = seats->placement,
         .slowdown = seats->slowdown,
-        .lifeline = seats->lifeline,
+        .lifeline = seats->options.lifeline,
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
         .is_one_of_many = config->workers > 1,
@@ -152,14 +155,21 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
         .in_child = seats->options.in_child,
         .ctx = seats->options.in_child_ctx,
     };
+    if (seats->options.neighbourhood) {
+        seats->options.neighbourhood(seats->options.ctx, config, &start.neighbourhood);
+    }
     struct worker_process *process = worker_process_start(&start, &err);
+    free((void *)start.neighbourhood.homes); /* the worker has its copy */
     if (!process) {
         log_line(LOG_ERROR, "worker.failed", NULL, "cannot start a worker: %s", err.text);
         return NULL;
     }
     watch_process(seat, process, config);
-    log_line(LOG_INFO, "worker.started", NULL, "worker %d started%s%s", (int)process->pid,
-             cause ? ": " : "", cause ? cause : "");
+    const char *group = start.neighbourhood.process;
+    bool is_named = *group && strcmp(group, CONFIG_PROCESS_SHARED) != 0;
+    log_line(LOG_INFO, "worker.started", NULL, "worker %d started%s%s%s%s", (int)process->pid,
+             is_named ? " for process " : "", is_named ? group : "", cause ? ": " : "",
+             cause ? cause : "");
     return process;
 }
 
@@ -194,6 +204,7 @@ void seat_accept(struct worker_process *process) {
         seats->has_served = true;
         seats->options.serving(seats->options.ctx);
     }
+    seats->options.accepting(seats->options.ctx);
 }
 
 /* ---- Ending ---- */

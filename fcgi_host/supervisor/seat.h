@@ -43,6 +43,14 @@ struct seats_options {
                     const struct channel_message *message);
     /** The first worker accepts. Called once. */
     void (*serving)(void *ctx);
+    /** A worker accepts. */
+    void (*accepting)(void *ctx);
+    struct lifeline *lifeline; /**< NULL: workers learn of this process's end by SIGKILL */
+    /** What a worker with this configuration knows of other groups; its homes are to be freed.
+     * NULL:
+     *  there are none. */
+    void (*neighbourhood)(void *ctx, const struct config *config,
+                          struct neighbourhood *ret_neighbourhood);
     void *ctx;
 };
 
@@ -55,8 +63,6 @@ struct seats {
     const struct config *config; /**< in effect */
     struct placement *placement;
     struct slowdown *slowdown;
-    struct lifeline
-        *lifeline; /**< NULL: workers learn of this process's end by the kernel's SIGKILL */
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
     bool is_closed;          /**< the host stops: no worker is started any more */
     bool has_served;

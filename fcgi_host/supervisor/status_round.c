@@ -29,7 +29,7 @@ struct part {
 struct status_round {
     struct loop *loop;
     const char *python_version;
-    struct fleet *fleet;
+    struct groups *groups;
     struct loop_timer timeout;
     uint64_t started_ms; /* of the host */
     uint64_t number;     /* of the round */
@@ -55,8 +55,8 @@ struct status_round *status_round_new(struct loop *loop, const char *python_vers
     return round;
 }
 
-void status_round_set_fleet(struct status_round *round, struct fleet *fleet) {
-    round->fleet = fleet;
+void status_round_set_groups(struct status_round *round, struct groups *groups) {
+    round->groups = groups;
 }
 
 static void parts_free(struct status_round *round) {
@@ -99,9 +99,11 @@ void status_round_free(struct status_round *round) {
 /* ---- The document ---- */
 
 /** A worker that has not answered, as far as the supervisor knows it. */
-static void write_silent(struct json_writer *json, const struct worker_process *process) {
+static void write_silent(const struct status_round *round, struct json_writer *json,
+                         const struct worker_process *process) {
     json_begin_object(json, NULL);
     document_add_integer(json, STATUS_WORKER_PID, process->pid);
+    document_add_text(json, STATUS_WORKER_PROCESS, groups_name_with(round->groups, process));
     document_add_text(json, STATUS_WORKER_STATE,
                       process->state == PROCESS_LOADING ? "starting" : "stuck");
     document_add_integer(json, STATUS_WORKER_REQUESTS, 0);
@@ -134,15 +136,15 @@ static void write_document(const struct status_round *round, struct json_writer 
     document_add_integer(json, STATUS_HOST_PID, getpid());
     document_add_number(json, STATUS_HOST_UPTIME_S,
                         (double)(loop_now_ms() - round->started_ms) / 1000);
-    write_last(json, fleet_last(round->fleet));
+    write_last(json, groups_last(round->groups));
     document_begin_list(json, STATUS_HOST_WORKERS);
-    for (struct worker_process *process = fleet_processes(round->fleet); process;
-         process = process->next) {
+    for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
+         process = groups_next_process(round->groups, process)) {
         const char *part = part_of(round, process);
         if (part) {
             json_add_raw(json, NULL, part, strlen(part));
         } else if (process->state != PROCESS_DOOMED) {
-            write_silent(json, process);
+            write_silent(round, json, process);
         }
     }
     json_end_array(json);
@@ -157,8 +159,8 @@ static void start_round(struct status_round *round) {
     parts_free(round);
     round->askers = round->waiting;
     round->waiting = NULL;
-    for (struct worker_process *process = fleet_processes(round->fleet); process;
-         process = process->next) {
+    for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
+         process = groups_next_process(round->groups, process)) {
         if (process->state != PROCESS_DOOMED) {
             channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STATUS,
                                                                    .number = round->number});
@@ -190,8 +192,8 @@ static void end_if_complete(struct status_round *round) {
     if (!round->is_running) {
         return;
     }
-    for (struct worker_process *process = fleet_processes(round->fleet); process;
-         process = process->next) {
+    for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
+         process = groups_next_process(round->groups, process)) {
         if (process->state != PROCESS_DOOMED && !part_of(round, process)) {
             return;
         }
@@ -209,7 +211,7 @@ void status_round_ask(struct status_round *round, status_answer *answer, void *c
     *asker = (struct asker){.next = round->waiting, .answer = answer, .ctx = ctx, .number = number};
     round->waiting = asker;
     if (!round->is_running) {
-        fleet_suspect(round->fleet);
+        groups_suspect(round->groups);
         start_round(round);
         end_if_complete(round);
     }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/groups.h"
 #include "fcgi_host/supervisor/loop.h"
 #include "pool/base/error.h"
 
@@ -23,8 +23,8 @@ typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t 
  *  @return NULL with ERR_MEMORY */
 struct status_round *status_round_new(struct loop *loop, const char *python_version,
                                       struct error *err);
-/** The fleet to ask, made after it. */
-void status_round_set_fleet(struct status_round *round, struct fleet *fleet);
+/** The groups to ask, made after it. */
+void status_round_set_groups(struct status_round *round, struct groups *groups);
 void status_round_free(struct status_round *round);
 
 /** `answer` is called once, later, unless status_round_forget(ctx) comes before. */

@@ -15,7 +15,7 @@
 #include "fcgi_host/base/text.h"
 #include "fcgi_host/supervisor/config_reload.h"
 #include "fcgi_host/supervisor/control.h"
-#include "fcgi_host/supervisor/fleet.h"
+#include "fcgi_host/supervisor/groups.h"
 #include "fcgi_host/supervisor/notify.h"
 #include "fcgi_host/supervisor/reload_command.h"
 #include "fcgi_host/supervisor/retry_watch.h"
@@ -26,7 +26,7 @@ struct supervisor {
     const struct supervisor_options *options;
     struct loop *loop;
     struct listener *listener;
-    struct fleet *fleet;
+    struct groups *groups;
     struct status_round *round;
     struct control *control;
     struct reload_commands *reload_commands;
@@ -50,13 +50,14 @@ static void stop_host(struct supervisor *supervisor, const struct signalfd_sigin
         bool are_waiting = listener_has_waiting(supervisor->listener);
         /* New connections are refused from here on; those that wait are accepted. */
         listener_refuse(supervisor->listener);
-        fleet_stop(supervisor->fleet, fleet_config(supervisor->fleet)->stop_timeout_s, are_waiting);
+        groups_stop(supervisor->groups, groups_config(supervisor->groups)->stop_timeout_s,
+                    are_waiting);
         listener_close(supervisor->listener);
         break;
     }
     case STOP_NOW:
         log_line(LOG_WARN, "host.stopping", NULL, "signal %u again: stopping now", info->ssi_signo);
-        fleet_kill(supervisor->fleet);
+        groups_kill(supervisor->groups);
         break;
     case STOP_REPEATED:
         break;
@@ -64,8 +65,8 @@ static void stop_host(struct supervisor *supervisor, const struct signalfd_sigin
 }
 
 static void tell_all(struct supervisor *supervisor, enum channel_type type) {
-    for (struct worker_process *process = fleet_processes(supervisor->fleet); process;
-         process = process->next) {
+    for (struct worker_process *process = groups_next_process(supervisor->groups, NULL); process;
+         process = groups_next_process(supervisor->groups, process)) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = type});
     }
 }
@@ -91,7 +92,7 @@ static void signal_ready(void *ctx, uint32_t events) {
         stop_host(supervisor, &info);
         break;
     case SIGHUP:
-        config_reload(supervisor->fleet, supervisor->options->argc, supervisor->options->argv);
+        config_reload(supervisor->groups, supervisor->options->argc, supervisor->options->argv);
         break;
     case SIGUSR1:
         reopen_log(supervisor);
@@ -100,7 +101,7 @@ static void signal_ready(void *ctx, uint32_t events) {
         tell_all(supervisor, CHANNEL_STACKS);
         break;
     case SIGCHLD:
-        fleet_reap(supervisor->fleet);
+        groups_reap(supervisor->groups);
         break;
     default:
         break;
@@ -136,7 +137,7 @@ static int watch_signals(struct supervisor *supervisor, struct error *err) {
     return loop_add(supervisor->loop, &supervisor->signals, EPOLLIN, err);
 }
 
-/* ---- The fleet's hooks ---- */
+/* ---- The groups' hooks ---- */
 
 /** A worker's status page wants the whole document. */
 static void answer_worker(void *ctx, uint64_t number, const char *text, size_t bytes) {
@@ -190,6 +191,11 @@ static void on_gone(void *ctx, struct worker_process *process) {
     reload_command_process_gone(supervisor->reload_commands, process);
 }
 
+static void on_fleet_gone(void *ctx, const struct fleet *fleet) {
+    struct supervisor *supervisor = ctx;
+    reload_commands_forget(supervisor->reload_commands, fleet);
+}
+
 static void on_serving(void *ctx) {
     (void)ctx;
     notify_send("READY=1");
@@ -214,15 +220,14 @@ static void on_file_changed(void *ctx, const char *path) {
     struct supervisor *supervisor = ctx;
     char cause[PATH_MAX + 16];
     snprintf(cause, sizeof cause, "changed: %s", path);
-    placement_retry(fleet_placement(supervisor->fleet), NULL);
-    fleet_replace(supervisor->fleet, &(struct replacement_wish){.cause = cause, .seat = -1});
+    groups_replace_failed(supervisor->groups, cause);
 }
 
 static void in_child(void *ctx) {
     struct supervisor *supervisor = ctx;
     loop_close_in_child(supervisor->loop);
-    for (struct worker_process *other = fleet_processes(supervisor->fleet); other;
-         other = other->next) {
+    for (struct worker_process *other = groups_next_process(supervisor->groups, NULL); other;
+         other = groups_next_process(supervisor->groups, other)) {
         close(other->last_words_fd);
         scoreboard_free(other->board);
     }
@@ -303,14 +308,15 @@ static void ping_watchdog(void *ctx) {
     loop_arm(supervisor->loop, &supervisor->watchdog, notify_watchdog_ms());
 }
 
-static int set_up(struct supervisor *supervisor, const struct config *config, int listen_fd,
+static int set_up(struct supervisor *supervisor, struct config *config, int listen_fd,
                   struct error *err) {
-    const struct fleet_hooks hooks = {
+    const struct groups_hooks hooks = {
         .ctx = supervisor,
         .run_worker = supervisor->options->run_worker,
         .message = on_message,
         .gone = on_gone,
         .serving = on_serving,
+        .fleet_gone = on_fleet_gone,
         .config_changed = on_config_changed,
         .given_up = on_given_up,
         .ended = on_ended,
@@ -322,14 +328,14 @@ static int set_up(struct supervisor *supervisor, const struct config *config, in
     }
     supervisor->round =
         status_round_new(supervisor->loop, supervisor->options->python_version, err);
-    supervisor->fleet =
-        supervisor->round ? fleet_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
+    supervisor->groups =
+        supervisor->round ? groups_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
     supervisor->reload_commands =
-        supervisor->fleet ? reload_commands_new(supervisor->loop, supervisor->fleet, err) : NULL;
+        supervisor->groups ? reload_commands_new(supervisor->loop, supervisor->groups, err) : NULL;
     if (!supervisor->reload_commands) {
         return -1;
     }
-    status_round_set_fleet(supervisor->round, supervisor->fleet);
+    status_round_set_groups(supervisor->round, supervisor->groups);
     supervisor->retry_watch = retry_watch_new(supervisor->loop, on_file_changed, supervisor, err);
     if (!supervisor->retry_watch) {
         return -1;
@@ -346,7 +352,7 @@ static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
     retry_watch_free(supervisor->retry_watch);
     reload_commands_free(supervisor->reload_commands);
-    fleet_free(supervisor->fleet);
+    groups_free(supervisor->groups);
     status_round_free(supervisor->round);
     if (supervisor->loop && supervisor->signals.fd > 0) {
         loop_remove(supervisor->loop, &supervisor->signals);
@@ -368,7 +374,7 @@ int supervisor_run(const struct supervisor_options *options) {
     if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {
-        fleet_start(supervisor.fleet);
+        groups_start(supervisor.groups);
         if (loop_run(supervisor.loop, &err)) {
             log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
         }

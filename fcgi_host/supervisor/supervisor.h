@@ -27,7 +27,7 @@
 
 /** All is the caller's, valid until supervisor_run() returns. */
 struct supervisor_options {
-    const struct config *config;
+    struct config *config;
     struct listener *listener; /**< closed (listener_close()) when the host begins to stop */
     int argc;                  /**< as given to main(): SIGHUP reads the configuration again */
     char **argv;

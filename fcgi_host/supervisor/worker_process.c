@@ -24,6 +24,7 @@ static void be_worker(const struct worker_process_start *start, struct worker_pr
     }
     const struct worker_start worker = {
         .config = start->config,
+        .neighbourhood = start->neighbourhood,
         .placement = start->placement,
         .slowdown = start->slowdown,
         .lifeline = start->lifeline,

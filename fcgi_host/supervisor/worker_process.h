@@ -13,6 +13,7 @@
 
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/channel.h"
+#include "fcgi_host/link/homes.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/link/worker_start.h"
@@ -37,6 +38,9 @@ struct worker_process {
     bool is_refused;           /**< REFUSED has come: the worker was a probe */
     bool is_overdue;           /**< killed because it did not load in time */
     bool has_stopped;          /**< STOPPED has come: it begins no request any more */
+    bool is_dry;               /**< DRY has come: it passes nothing to other groups any more */
+    bool is_let_go;            /**< NO_MORE was sent, without the host or the group ending */
+    bool is_paused;            /**< PAUSE was sent: it accepts no connections */
     unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
     uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
     struct string_list failed; /**< applications that did not load */
@@ -54,6 +58,7 @@ struct worker_process {
 
 struct worker_process_start {
     const struct config *config;
+    struct neighbourhood neighbourhood;
     const struct placement *placement;
     struct slowdown *slowdown;
     struct lifeline *lifeline; /**< NULL: none */

@@ -7,7 +7,7 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/cgi/route.h"
-#include "fcgi_host/config/config.h"
+#include "fcgi_host/config/view.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/worker/loader.h"
@@ -138,30 +138,57 @@ static int add_scripts(struct adding *adding, struct error *err) {
     return 0;
 }
 
+static void note_place(struct applications *applications, struct application *application) {
+    for (size_t i = 0; i < applications->site->app_count; i++) {
+        if (strcmp(applications->site->apps[i].name, application->config->name) == 0) {
+            applications->by_place[i] = application;
+        }
+    }
+}
+
 int applications_add(struct applications *applications, const struct applications_options *options,
                      struct error *err) {
     const struct config *config = options->config;
     struct adding adding = {applications, options};
-    applications->config = config;
+    applications->site = config_site(config);
     applications->apps = calloc(config->app_count + 1, sizeof(struct application *));
-    if (!applications->apps) {
+    applications->by_place =
+        calloc(applications->site->app_count + 1, sizeof(struct application *));
+    if (!applications->apps || !applications->by_place) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < config->app_count; i++) {
         if (add_application(&adding, &config->apps[i], i, err)) {
             return error_prefix(err, "application %s", config->apps[i].name);
         }
+        note_place(applications, applications->apps[i]);
     }
     if (config->scripts_root && add_scripts(&adding, err)) {
         return -1;
     }
-    applications->router = router_new(config, err);
+    applications->router = router_new(applications->site, err);
     return applications->router ? 0 : -1;
 }
 
-struct application *applications_of(const struct applications *applications,
-                                    const struct app_config *app) {
-    return applications->apps[app - applications->config->apps];
+size_t applications_place(const struct applications *applications, const struct app_config *app) {
+    return app ? (size_t)(app - applications->site->apps) : applications->site->app_count;
+}
+
+size_t applications_place_of(const struct applications *applications,
+                             const struct application *application) {
+    size_t place = 0;
+    while (place < applications->site->app_count && applications->by_place[place] != application) {
+        place++;
+    }
+    return place;
+}
+
+void applications_forget(struct applications *applications, size_t place) {
+    applications->by_place[place] = NULL;
+}
+
+struct application *applications_at(const struct applications *applications, size_t place) {
+    return applications->by_place[place];
 }
 
 struct slowed {

@@ -25,10 +25,11 @@ struct scripts;
 struct slowdown;
 
 struct applications {
-    const struct config *config;
-    /** One for each [app], in the configuration's order. */
+    const struct config *site; /**< the whole configuration, for the routes */
+    /** One for each [app] of the worker's process group, in the configuration's order. */
     struct application **apps;
     size_t app_count;
+    struct application **by_place; /**< for each of site->apps; NULL: of another group */
     /** Built at start-up; "main" holds all applications that were moved there. */
     struct pool_interpreter **interpreters;
     size_t interpreter_count;
@@ -60,8 +61,14 @@ int applications_add(struct applications *applications, const struct application
 void applications_slow_down(const struct applications *applications, const char *name,
                             uint64_t until_ms);
 
-/** The application of one of the configuration's [app] sections. */
-struct application *applications_of(const struct applications *applications,
-                                    const struct app_config *app);
+/** @return where an application stands in site->apps; for NULL, scripts, behind the last one */
+size_t applications_place(const struct applications *applications, const struct app_config *app);
+/** The same of an application that was made here; of a script, behind the last one. */
+size_t applications_place_of(const struct applications *applications,
+                             const struct application *application);
+/** It is another process group's from now on: applications_at() is NULL. */
+void applications_forget(struct applications *applications, size_t place);
+/** @return the application; NULL: it belongs to another process group */
+struct application *applications_at(const struct applications *applications, size_t place);
 
 #endif

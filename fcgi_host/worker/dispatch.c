@@ -6,9 +6,30 @@
 #include "fcgi_host/cgi/route.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/worker/applications.h"
+#include "fcgi_host/worker/away.h"
+#include "fcgi_host/worker/handover.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/status_requests.h"
 #include "fcgi_host/worker/submit.h"
+
+static void hand_over(const struct dispatch *dispatch, const struct route *route,
+                      struct request *request) {
+    bool is_script = route->kind == ROUTE_SCRIPT;
+    size_t place = applications_place(dispatch->applications, is_script ? NULL : route->app);
+    if (away_is(dispatch->away, place)) {
+        away_pass(dispatch->away, place, request);
+    } else if (is_script ? !dispatch->applications->scripts
+                         : !applications_at(dispatch->applications, place)) {
+        /* Of a configuration that is not this worker's: the next one serves it. */
+        if (!intake_bequeath_request(dispatch->handover->intake, request)) {
+            reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
+        }
+    } else if (is_script) {
+        scripts_submit(dispatch->applications->scripts, route->script, request);
+    } else {
+        submit_request(applications_at(dispatch->applications, place), request);
+    }
+}
 
 void dispatch_request(const struct dispatch *dispatch, struct request *request) {
     struct route route;
@@ -18,10 +39,8 @@ void dispatch_request(const struct dispatch *dispatch, struct request *request) 
     request->path_storage = route.path_storage;
     switch (route.kind) {
     case ROUTE_APPLICATION:
-        submit_request(applications_of(dispatch->applications, route.app), request);
-        break;
     case ROUTE_SCRIPT:
-        scripts_submit(dispatch->applications->scripts, route.script, request);
+        hand_over(dispatch, &route, request);
         break;
     case ROUTE_STATUS:
         status_requests_ask(dispatch->status_requests, request);

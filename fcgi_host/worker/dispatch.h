@@ -5,12 +5,16 @@
 #define FCGI_HOST_WORKER_DISPATCH_H
 
 struct applications;
+struct away;
+struct handover;
 struct request;
 struct status_requests;
 
 /** Where requests can go. */
 struct dispatch {
     const struct applications *applications;
+    struct away *away;         /**< applications of other process groups */
+    struct handover *handover; /**< to the worker that takes this one's place */
     struct status_requests *status_requests;
 };
 

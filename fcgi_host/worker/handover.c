@@ -35,8 +35,16 @@ void handover_set_successor(struct handover *handover, int fd) {
         forget_successor(handover);
     }
     handover->successor_fd = fd;
+    handover->awaits_successor = false;
     if (handover->intake) {
         intake_bequeath_rest(handover->intake); /* what the successor before has not taken */
+    }
+}
+
+void handover_give_up(struct handover *handover) {
+    if (handover->awaits_successor) {
+        handover->awaits_successor = false;
+        intake_bequeath_rest(handover->intake);
     }
 }
 
@@ -62,7 +70,7 @@ enum bequeath_result handover_give(struct handover *handover,
                                    const struct passed_connection *connection) {
     struct error err;
     if (handover->successor_fd < 0) {
-        return BEQUEATH_REFUSED;
+        return handover->awaits_successor ? BEQUEATH_LATER : BEQUEATH_REFUSED;
     }
     if (passing_send(handover->successor_fd, connection, &err) == 0) {
         return BEQUEATH_PASSED;

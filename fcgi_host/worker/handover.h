@@ -20,7 +20,9 @@ struct pool;
 struct handover {
     struct intake *intake; /**< NULL until handover_attach() */
     int successor_fd;      /**< where our connections go, once stopping; -1: nowhere */
-    bool is_put_off;       /**< some connections wait until the successor reads */
+    bool
+        awaits_successor; /**< requests of applications that only the next worker has wait for it */
+    bool is_put_off;      /**< some connections wait until the successor reads */
     SLIST_HEAD(, predecessor) predecessors;
 };
 
@@ -28,6 +30,9 @@ void handover_init(struct handover *handover);
 
 /** This worker serves from now on: connections come from and go to `intake`. */
 void handover_attach(struct handover *handover, struct intake *intake);
+
+/** There is no successor after all: what waits for it is dispatched again. */
+void handover_give_up(struct handover *handover);
 
 /** Our connections go to the worker at the other end of this socket. @owns `fd` */
 void handover_set_successor(struct handover *handover, int fd);

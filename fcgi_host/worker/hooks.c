@@ -117,6 +117,11 @@ static bool may_end_interpreter(void *ctx, struct generation *generation) {
     return gilstate_may_end(PyInterpreterState_Get(), never_called, NULL);
 }
 
+static void tell_refused(void *ctx, struct generation *generation, const char *module,
+                         const char *message) {
+    loader_tell_refused(ctx, generation_interpreter(generation), module, message);
+}
+
 static void check_ending(void *ctx, struct generation *generation) {
     const struct loader *loader = ctx;
     recycle_ending(loader->recycle, generation);
@@ -131,6 +136,7 @@ void hooks_fill(struct loader *loader, struct pool_hooks *hooks) {
         .retiring = retire_interpreter,
         .may_end = may_end_interpreter,
         .ending = check_ending,
+        .refused = tell_refused,
         .state_changed = log_zombie,
     };
 }

@@ -27,6 +27,28 @@ static void tell_outcome(const struct loader *loader, struct pool_interpreter *i
     }
 }
 
+void loader_tell_refused(const struct loader *loader, const struct pool_interpreter *interpreter,
+                         const char *module, const char *message) {
+    struct error why;
+    if (pool_interpreter_is_main(interpreter)) {
+        return; /* it is no refusal of sub-interpreters */
+    }
+    error_set(&why, ERR_REFUSED, "%s refuses sub-interpreters (%s)", module, message);
+    channel_tell(loader->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
+                                            .number = CHANNEL_MOVE_REFUSED,
+                                            .name = pool_interpreter_name(interpreter),
+                                            .text = why.text});
+}
+
+void loader_tell_met_refusal(const struct loader *loader, struct pool_interpreter *interpreter) {
+    const char *module, *message;
+    struct generation *generation = pool_current(interpreter);
+    if (generation && generation_refusal(generation, 0, &module, &message)) {
+        loader_tell_refused(loader, interpreter, module, message);
+    }
+}
+
 void loader_load(const struct loader *loader, struct pool_interpreter *interpreter) {
     struct generation *generation = NULL;
     struct error err;

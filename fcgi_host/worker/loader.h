@@ -23,4 +23,11 @@ struct loader {
  */
 void loader_load(const struct loader *loader, struct pool_interpreter *interpreter);
 
+/** An extension module has refused to be loaded into an interpreter that serves: its applications
+ *  need another process.  @thread any */
+void loader_tell_refused(const struct loader *loader, const struct pool_interpreter *interpreter,
+                         const char *module, const char *message);
+/** The same, if one refused while the generation that serves was loaded, and it loaded without. */
+void loader_tell_met_refusal(const struct loader *loader, struct pool_interpreter *interpreter);
+
 #endif

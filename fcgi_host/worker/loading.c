@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "fcgi_host/app/application.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
 #include "pool/base/clock.h"
 #include "pool/base/thread.h"
+#include "pool/pool.h"
 
 /* ---- The order ---- */
 
@@ -113,6 +115,13 @@ static void tell_slow_left(void *ctx) {
                  &(struct channel_outgoing){.type = CHANNEL_SLOW_LEFT});
 }
 
+/** An interpreter that was refused is for another process: edits are not its business here. */
+static bool was_refused(struct pool_interpreter *interpreter) {
+    const struct application *application = pool_app_user(pool_interpreter_app(interpreter, 0));
+    const struct error *failure = atomic_load(&application->failure);
+    return failure && failure->code == ERR_REFUSED;
+}
+
 static void *load_all(void *arg) {
     struct loading *loading = arg;
     const struct loading_plan plan = {
@@ -125,7 +134,10 @@ static void *load_all(void *arg) {
     loading_run(&plan);
     channel_tell(loading->loader->supervisor, &(struct channel_outgoing){.type = CHANNEL_LOADED});
     for (size_t i = 0; i < loading->count; i++) {
-        recycle_loaded(loading->loader->recycle, loading->interpreters[i]);
+        if (!was_refused(loading->interpreters[i])) {
+            recycle_loaded(loading->loader->recycle, loading->interpreters[i]);
+            loader_tell_met_refusal(loading->loader, loading->interpreters[i]);
+        }
     }
     free(loading);
     return NULL;

@@ -15,7 +15,10 @@
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/status_part.h"
+#include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/worker_internal.h"
+#include "pool/base/thread.h"
+#include "pool/pool.h"
 
 static void send_status_part(struct worker *worker, uint64_t number) {
     struct error err;
@@ -23,6 +26,7 @@ static void send_status_part(struct worker *worker, uint64_t number) {
         .board = worker->start->board,
         .pool = worker->pool,
         .applications = &worker->applications,
+        .away = &worker->away,
         .recycle = worker->loader.recycle,
         .intake = worker->intake,
         .is_stopping = worker->stopping.is_begun,
@@ -58,12 +62,21 @@ static void reload_by_hand(struct worker *worker, const struct channel_message *
     }
 }
 
+/** Accept connections, unless another worker or another process group does. */
+static void update_accepting(const struct worker *worker) {
+    if (worker->intake && !worker->stopping.is_begun) {
+        intake_pause_accepting(worker->intake, worker->is_paused || worker->leaves_accepting);
+    }
+}
+
 /** There is no other worker after all: what waits for one is answered. */
 static void resume_accepting(struct worker *worker) {
+    handover_give_up(&worker->handover);
     if (worker->intake && !worker->stopping.is_begun) {
         handover_give_requests(&worker->handover, worker->pool);
-        intake_pause_accepting(worker->intake, false);
     }
+    worker->is_paused = false;
+    update_accepting(worker);
 }
 
 static void stop(struct worker *worker, const struct channel_message *message) {
@@ -75,8 +88,13 @@ static void stop(struct worker *worker, const struct channel_message *message) {
         recycle_dismiss(worker->loader.recycle);
         handover_give_requests(&worker->handover, worker->pool);
     }
-    stopping_begin(&worker->stopping, message->number,
-                   strcmp(message->name, CHANNEL_STOP_LAST) == 0);
+    bool is_last = strcmp(message->name, CHANNEL_STOP_LAST) == 0;
+    if (is_last) {
+        away_hold(&worker->away);
+    } else {
+        away_leave(&worker->away);
+    }
+    stopping_begin(&worker->stopping, message->number, is_last);
 }
 
 /** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
@@ -93,6 +111,96 @@ static void note_replacement(struct worker *worker, const struct channel_message
     if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
         limits_replacement_kept(worker->limits);
         resume_accepting(worker);
+    }
+}
+
+struct leaving {
+    struct worker *worker;
+    struct pool_interpreter *interpreter;
+    unsigned drain_ms;
+};
+
+/** End an interpreter whose applications are another group's, when its requests have ended. */
+static void *end_interpreter(void *arg) {
+    struct leaving leaving = *(struct leaving *)arg;
+    struct error err;
+    char name[CHANNEL_NAME_BYTES];
+    free(arg);
+    snprintf(name, sizeof name, "%s", pool_interpreter_name(leaving.interpreter));
+    const struct log_about about = {.app = name};
+    recycle_remove(leaving.worker->loader.recycle, leaving.interpreter);
+    if (pool_remove_interpreter(leaving.interpreter, leaving.drain_ms, &err)) {
+        log_line(LOG_WARN, "interpreter.zombie", &about, "%s", err.text);
+    } else {
+        log_line(LOG_INFO, "reload.retired", &about, "its applications have another process");
+    }
+    return NULL;
+}
+
+/** Requests that no thread has begun to serve go where their applications are. */
+static void give_away_waiting(struct worker *worker) {
+    struct job *next, *jobs = pool_take_waiting(worker->pool, false);
+    for (; jobs; jobs = next) {
+        struct request *request = request_of(jobs);
+        size_t place = applications_place_of(&worker->applications, request->application);
+        next = jobs->next;
+        if (away_is(&worker->away, place)) {
+            away_pass(&worker->away, place, request);
+        } else {
+            submit_request(request->application, request);
+        }
+    }
+}
+
+static void end_interpreter_later(struct worker *worker, struct pool_interpreter *interpreter,
+                                  unsigned drain_ms) {
+    struct leaving *leaving = malloc(sizeof *leaving);
+    if (!leaving) {
+        return; /* out of memory: it stays, and serves nothing */
+    }
+    *leaving = (struct leaving){worker, interpreter, drain_ms};
+    if (thread_start(end_interpreter, leaving, "leaving", NULL)) {
+        free(leaving);
+    }
+}
+
+/** An application is at home in a group from now on. */
+static void move_home(struct worker *worker, const struct channel_message *message) {
+    const struct config *site = worker->applications.site;
+    size_t place = 0;
+    while (place < site->app_count && strcmp(site->apps[place].name, message->name) != 0) {
+        place++;
+    }
+    bool was_here = place < site->app_count && !away_is(&worker->away, place);
+    bool is_served = place < site->app_count ? applications_at(&worker->applications, place) != NULL
+                                             : worker->applications.scripts != NULL;
+    bool is_own = strcmp(message->text, worker->away.process) == 0;
+    away_set_home(&worker->away, message->name, message->text, message->fd);
+    if (is_own && !is_served && !worker->stopping.is_begun) {
+        worker->handover.awaits_successor = true; /* a worker that has it replaces this one */
+    }
+    struct application *application = was_here && away_is(&worker->away, place)
+                                          ? applications_at(&worker->applications, place)
+                                          : NULL;
+    /* One that was refused here has nothing to end (loading.c). */
+    if (application && atomic_load(&application->generation) > 0) {
+        struct pool_interpreter *interpreter = pool_app_interpreter(application->pool_app);
+        for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
+            const struct application *other = pool_app_user(pool_interpreter_app(interpreter, i));
+            size_t at = applications_place_of(&worker->applications, other);
+            if (!away_is(&worker->away, at)) {
+                return; /* the message that says so comes next: the last one ends the interpreter */
+            }
+        }
+        unsigned drain_ms = application->config->drain_timeout_s * 1000;
+        give_away_waiting(worker);
+        for (size_t i = 0; i < site->app_count; i++) {
+            const struct application *other = applications_at(&worker->applications, i);
+            if (other && other->pool_app && pool_app_interpreter(other->pool_app) == interpreter) {
+                applications_forget(&worker->applications, i);
+            }
+        }
+        end_interpreter_later(worker, interpreter, drain_ms);
     }
 }
 
@@ -124,9 +232,12 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         handover_adopt(&worker->handover, message->fd);
         return; /* the descriptor is kept */
     case CHANNEL_PAUSE:
-        if (worker->intake) {
-            intake_pause_accepting(worker->intake, true);
-        }
+        worker->is_paused = true;
+        update_accepting(worker);
+        break;
+    case CHANNEL_LISTEN:
+        worker->leaves_accepting = message->number == 0;
+        update_accepting(worker);
         break;
     case CHANNEL_STATUS:
         send_status_part(worker, message->number);
@@ -146,6 +257,12 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_SLOW_DOWN:
         slowdown_set(worker->start->slowdown, message->name, message->number);
         applications_slow_down(&worker->applications, message->name, message->number);
+        break;
+    case CHANNEL_HOME:
+        move_home(worker, message);
+        return; /* the descriptor is kept */
+    case CHANNEL_NO_MORE:
+        away_close(&worker->away);
         break;
     case CHANNEL_NEEDS_RESTART:
         note_needs_restart(worker, message->name);

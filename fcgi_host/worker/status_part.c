@@ -6,11 +6,13 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/latency.h"
 #include "fcgi_host/base/memory.h"
+#include "fcgi_host/config/config.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/status/document.h"
 #include "fcgi_host/worker/applications.h"
+#include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/scripts.h"
 #include "pool/base/clock.h"
 
@@ -75,8 +77,21 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     json_end_object(json);
 }
 
+/** Why it is in this process group, if it was moved here. */
+static void write_placement(struct json_writer *json, const struct home *home) {
+    if (!home || !home->why) {
+        document_add_null(json, STATUS_APP_PLACEMENT);
+        return;
+    }
+    document_begin_object(json, STATUS_APP_PLACEMENT);
+    document_add_text(json, STATUS_APP_PLACEMENT_WHY, home->why);
+    document_add_time(json, STATUS_APP_PLACEMENT_SINCE, home->since_s);
+    json_end_object(json);
+}
+
+/** @param home  NULL: of a script */
 static void write_application(struct json_writer *json, const struct status_part *part,
-                              struct application *application) {
+                              struct application *application, const struct home *home) {
     const struct pool_interpreter *interpreter =
         application->pool_app ? pool_app_interpreter(application->pool_app) : NULL;
     const struct error *failure = atomic_load(&application->failure);
@@ -86,6 +101,7 @@ static void write_application(struct json_writer *json, const struct status_part
     document_add_text(json, STATUS_APP_INTERPRETER,
                       interpreter ? pool_interpreter_name(interpreter)
                                   : application_interpreter(application->config));
+    write_placement(json, home);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
                          (int64_t)atomic_load(&application->generation));
@@ -105,7 +121,7 @@ struct writing {
 
 static void write_script(void *ctx, struct application *application) {
     const struct writing *writing = ctx;
-    write_application(writing->json, writing->part, application);
+    write_application(writing->json, writing->part, application, NULL);
 }
 
 static const char *worker_state(const struct status_part *part) {
@@ -158,12 +174,16 @@ char *status_part_write(const struct status_part *part) {
     struct writing writing = {&json, part};
     json_begin_object(&json, NULL);
     document_add_integer(&json, STATUS_WORKER_PID, getpid());
+    document_add_text(&json, STATUS_WORKER_PROCESS, part->away->process);
     document_add_text(&json, STATUS_WORKER_STATE, worker_state(part));
     write_connections(&json, part);
     write_running(&json, part);
     document_begin_list(&json, STATUS_WORKER_APPS);
-    for (size_t i = 0; i < part->applications->app_count; i++) {
-        write_application(&json, part, part->applications->apps[i]);
+    for (size_t i = 0; i < part->applications->site->app_count; i++) {
+        struct application *application = applications_at(part->applications, i);
+        if (application && !away_is(part->away, i)) {
+            write_application(&json, part, application, away_home(part->away, i));
+        }
     }
     scripts_each(part->applications->scripts, write_script, &writing);
     json_end_array(&json);

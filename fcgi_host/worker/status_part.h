@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct applications;
+struct away;
 struct intake;
 struct pool;
 struct recycle;
@@ -20,6 +21,7 @@ struct status_part {
     const struct scoreboard *board;
     struct pool *pool;
     const struct applications *applications;
+    const struct away *away; /**< which of them are at home elsewhere */
     struct recycle *recycle; /**< NULL: no reloading in this process */
     struct intake *intake;   /**< NULL until the worker accepts */
     bool is_stopping;

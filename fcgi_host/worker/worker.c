@@ -73,6 +73,16 @@ static void ask_reload_replacement(void *ctx, const char *interpreter, bool is_b
     tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, interpreter, why);
 }
 
+static void ask_move(void *ctx, const char *interpreter, bool is_barred, const char *why) {
+    const struct worker *worker = ctx;
+    channel_tell(&worker->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
+                                            .number = is_barred ? CHANNEL_MOVE_BARRED
+                                                                : CHANNEL_MOVE_TO_RELOAD,
+                                            .name = interpreter,
+                                            .text = why});
+}
+
 static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,
                           const char *why) {
     const struct worker *worker = ctx;
@@ -166,6 +176,7 @@ static void start_recycle(struct worker *worker) {
         .config = worker->start->config,
         .ctx = worker,
         .replace = ask_reload_replacement,
+        .move = ask_move,
         .reloaded = tell_reloaded,
         .loaded = tell_loaded,
     };
@@ -223,7 +234,9 @@ static int set_up(struct worker *worker, struct error *err) {
         .loader = &worker->loader,
         .limits = worker->limits,
     };
-    if (applications_add(&worker->applications, &options, err)) {
+    if (applications_add(&worker->applications, &options, err) ||
+        away_init(&worker->away, worker->applications.site, &worker->start->neighbourhood,
+                  &worker->supervisor, err)) {
         return -1;
     }
     start_recycle(worker);
@@ -300,6 +313,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .max_header_bytes = MAX_HEADER_BYTES,
         .web_server_addrs = getenv("FCGI_WEB_SERVER_ADDRS"),
+        .is_paused = worker->is_paused || worker->leaves_accepting,
     };
     worker->intake = intake_new(&options, &hooks, err);
     if (!worker->intake ||
@@ -307,6 +321,14 @@ static int serve_requests(struct worker *worker, struct error *err) {
         return -1;
     }
     handover_attach(&worker->handover, worker->intake);
+    bool is_replaced = worker->stopping.is_begun && !worker->stopping.is_last;
+    worker->away.is_one_of_many = worker->start->is_one_of_many;
+    if (!is_replaced && away_attach(&worker->away, worker->intake, err)) {
+        return -1;
+    }
+    if (worker->stopping.is_begun && worker->stopping.is_last) {
+        away_hold(&worker->away);
+    }
     if (stopping_attach(&worker->stopping, worker->intake, err)) {
         return -1;
     }
@@ -317,13 +339,17 @@ static int serve_requests(struct worker *worker, struct error *err) {
 
 static void init_worker(struct worker *worker, const struct worker_start *start) {
     worker->start = start;
+    worker->leaves_accepting = start->neighbourhood.leaves_accepting;
     worker->supervisor = (struct channel_end){.fd = start->channel_fd};
     worker->loader = (struct loader){
         .supervisor = &worker->supervisor,
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
     };
     worker->status_requests.supervisor = &worker->supervisor;
-    worker->dispatch = (struct dispatch){&worker->applications, &worker->status_requests};
+    worker->dispatch = (struct dispatch){.applications = &worker->applications,
+                                         .away = &worker->away,
+                                         .handover = &worker->handover,
+                                         .status_requests = &worker->status_requests};
     handover_init(&worker->handover);
 }
 

@@ -12,6 +12,7 @@
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/worker/applications.h"
+#include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/dispatch.h"
 #include "fcgi_host/worker/handover.h"
 #include "fcgi_host/worker/loader.h"
@@ -28,10 +29,13 @@ struct worker {
     struct pool *pool;
     struct limits *limits;
     struct intake *intake; /**< NULL until the worker accepts */
+    bool leaves_accepting; /**< another process group accepts */
+    bool is_paused;        /**< CHANNEL_PAUSE */
     bool has_accept;       /**< CHANNEL_ACCEPT has come */
 
     struct loader loader; /**< with the struct recycle */
     struct applications applications;
+    struct away away;
     struct dispatch dispatch;
     struct status_requests status_requests;
     struct handover handover;

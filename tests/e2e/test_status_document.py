@@ -5,10 +5,11 @@ import json
 import os
 import re
 import signal
+import textwrap
 import threading
 import unittest
 
-from support.host import HostTestCase, run
+from support.host import HostTestCase, needs_modules, run
 from support.waiting import await_
 
 FIELDS = os.path.join(os.environ["FCGI_HOST_SOURCE_DIR"], "fcgi_host/status/fields.def")
@@ -52,14 +53,17 @@ def members(document):
     return walk("HOST", "", document)
 
 
+@needs_modules("lxml.etree")  # refuses sub-interpreters: its application is moved
 class Document(HostTestCase):
     def test_members_and_kinds_are_those_of_the_table(self):
         with open(FIELDS, encoding="utf-8") as file:
             rows = {row[:3]: row[3] for row in ROW.findall(file.read())}
         good, bad = self.write("good.py", APPLICATION), self.write("bad.py", "1 / 0\n")
+        moved = self.write("moved.py", "import lxml.etree\n" + textwrap.dedent(APPLICATION))
         control = self.path("control")
         host = self.start_host("--control", control, "-c", self.config(
-            f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"))
+            f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"
+            f"[app moved]\nfile = {moved}\nmount = /moved\n"))
         host.log.wait_for(r"\[app\.loaded\]")
         host.signal(signal.SIGHUP)
         host.log.wait_for(r"\[worker\.replaced\]")

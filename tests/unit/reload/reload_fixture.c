@@ -8,6 +8,6 @@ enum reload_strategy fixture_replaces_worker(void *ctx, struct reload_target *ta
 }
 
 void fixture_no_replacement(void *ctx, struct reload_target *target, bool is_barred,
-                            const char *cause, const char *why) {
+                            const char *cause, const struct error *why) {
     (void)ctx, (void)target, (void)is_barred, (void)cause, (void)why;
 }

@@ -7,6 +7,6 @@
 enum reload_strategy fixture_replaces_worker(void *ctx, struct reload_target *target,
                                              const char **ret_why);
 void fixture_no_replacement(void *ctx, struct reload_target *target, bool is_barred,
-                            const char *cause, const char *why);
+                            const char *cause, const struct error *why);
 
 #endif

@@ -66,7 +66,7 @@ static int after_end(void *ctx, struct reload_target *target, struct generation 
 }
 
 static void replace(void *ctx, struct reload_target *target, bool is_barred, const char *cause,
-                    const char *why) {
+                    const struct error *why) {
     (void)ctx;
     (void)target;
     (void)cause;

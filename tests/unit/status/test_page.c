@@ -42,9 +42,11 @@ Test(page, tiles_add_up_the_workers) {
 }
 
 Test(page, a_worker_has_a_line_and_a_table) {
-    assert_has("<h2>Worker 4712 <span class=\"good\">serving</span></h2><p class=\"soft small\">"
+    assert_has("<h2>Worker 4712 <span class=\"good\">serving</span> "
+               "<span class=\"soft small\">process shared</span></h2><p class=\"soft small\">"
                "1234567 requests · 45 MB resident · 9 connections, 4 of them idle · 1 zombies</p>");
-    assert_has("<h2>Worker 4713 <span class=\"busy\">starting</span></h2>");
+    assert_has("<h2>Worker 4713 <span class=\"busy\">starting</span> "
+               "<span class=\"soft small\">process blog</span></h2>");
     assert_has(
         "<tr><th>Application</th><th>State</th><th>Interpreter</th>"
         "<th class=\"n\">Generation</th><th class=\"n\">Requests</th><th class=\"n\">Running</th>"
@@ -63,6 +65,8 @@ Test(page, an_application_has_a_row) {
     assert_has("<span class=\"good\">switched</span> in 432 ms, <span class=\"good\">clean</span>");
     assert_has("<summary>2 extension modules</summary>_decimal <span class=\"good\">clean</span>");
     assert_has("<td>main<br>own GIL</td>");
+    assert_has("in a process of its own since 2026-11-24T13:49:00Z: lxml.etree refuses "
+               "&lt;sub&gt;</span>");
 }
 
 Test(page, what_applications_chose_is_escaped) {

@@ -17,17 +17,23 @@ static char s_text[4096];   /* the last document */
 
 /* ---- Fakes ---- */
 
-struct worker_process *fleet_processes(const struct fleet *fleet) {
-    (void)fleet;
-    return s_processes;
+struct worker_process *groups_next_process(const struct groups *groups,
+                                           const struct worker_process *process) {
+    (void)groups;
+    return process ? process->next : s_processes;
 }
 
-void fleet_suspect(struct fleet *fleet) {
-    (void)fleet;
+const char *groups_name_with(const struct groups *groups, const struct worker_process *process) {
+    (void)groups, (void)process;
+    return "shared";
 }
 
-const struct fleet_last *fleet_last(const struct fleet *fleet) {
-    (void)fleet;
+void groups_suspect(struct groups *groups) {
+    (void)groups;
+}
+
+const struct fleet_last *groups_last(const struct groups *groups) {
+    (void)groups;
     return &s_last;
 }
 
@@ -83,7 +89,7 @@ static void remove_worker(struct worker_process *process) {
 
 static void setup(void) {
     s_round = status_round_new(NULL, "3.11.2", NULL);
-    status_round_set_fleet(s_round, NULL);
+    status_round_set_groups(s_round, NULL);
 }
 
 static void teardown(void) {

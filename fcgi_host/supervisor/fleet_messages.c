@@ -1,0 +1,214 @@
+/* What the workers of a fleet say, and what follows from it. */
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/fleet_internal.h"
+
+void fleet_accepting_changed(void *ctx) {
+    const struct fleet *fleet = ctx;
+    if (fleet->hooks.accepting_changed) {
+        fleet->hooks.accepting_changed(fleet->hooks.ctx);
+    }
+}
+
+/** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
+ *  main interpreter of the same process too. */
+static void replace_refused(struct fleet *fleet) {
+    fleet_replace(fleet, &(struct replacement_wish){
+                             .cause = "an application must live in the main interpreter",
+                             .seat = -1,
+                             .is_forced = true});
+}
+
+static void learn_refusal(struct fleet *fleet, struct worker_process *process,
+                          const struct channel_message *message) {
+    if (fleet->hooks.refused &&
+        fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text)) {
+        return;
+    }
+    if (placement_move_to_main(fleet->seats->placement, message->name, message->text, NULL) == 1) {
+        const struct log_about about = {.app = message->name};
+        log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s",
+                 message->text);
+        if (process->is_loaded) { /* a script, on the first request for it */
+            replace_refused(fleet);
+        }
+    }
+    process->is_refused = process->is_refused || !process->is_loaded;
+}
+
+/** As many seats in use as the configuration says. */
+void fleet_resize(struct fleet *fleet) {
+    struct seats *seats = fleet->seats;
+    unsigned wanted = seats->config->workers;
+    if (replacement_is_under_way(fleet->replacements)) {
+        return; /* a replacement under way counts on the seats: resized when it has ended */
+    }
+    while (seats->count < wanted) {
+        seat_fill(&seats->items[seats->count++]);
+    }
+    while (seats->count > wanted) {
+        struct seat *seat = &seats->items[--seats->count];
+        loop_disarm(fleet->loop, &seat->refill);
+        if (seat->current) {
+            seat_drain(seat->current, seats->items[0].current, seat_drain_ms(seats->config));
+            seat->current = NULL;
+        }
+    }
+}
+
+/** The host stops, and this worker was allowed to load for the connections that wait. */
+static void serve_what_waits(struct fleet *fleet, struct worker_process *process) {
+    uint64_t now_ms = loop_now_ms();
+    seat_accept(process);
+    seat_drain(process, NULL, fleet->stop_at_ms > now_ms ? fleet->stop_at_ms - now_ms : 0);
+}
+
+/** The first worker need not wait for slow applications: the others can be reached, and requests
+ * for the slow ones wait in their queues.  One that was refused an interpreter is not to serve. */
+static void on_slow_left(const struct fleet *fleet, struct worker_process *process) {
+    if (process == process->seat->current && !process->is_refused && !fleet->seats->is_closed) {
+        seat_accept(process);
+    }
+}
+
+/** Tell that every worker has loaded, once. */
+static void announce_ready(struct fleet *fleet) {
+    const struct seats *seats = fleet->seats;
+    size_t failed = 0;
+    if (fleet->is_ready || seats->count < seats->config->workers) {
+        return;
+    }
+    for (unsigned i = 0; i < seats->count; i++) {
+        const struct worker_process *process = seats->items[i].current;
+        if (!process || !process->is_loaded || process->is_refused) {
+            return;
+        }
+        failed = process->failed.count > failed ? process->failed.count : failed;
+    }
+    fleet->is_ready = true;
+    if (fleet->hooks.ready) {
+        fleet->hooks.ready(fleet->hooks.ctx, failed);
+    }
+}
+
+/** A worker has nothing left to load. */
+static void on_loaded(struct fleet *fleet, struct worker_process *process) {
+    struct seat *seat = process->seat;
+    loop_disarm(fleet->loop, &process->deadline);
+    process->is_loaded = true;
+    seat->failed_starts = 0;
+    if (process->is_refused && process->state == PROCESS_LOADING) {
+        seat_kill(process); /* another takes its place when it has ended */
+    } else if (process != seat->coming && process != seat->current) {
+        return; /* its seat was given up, or another has it */
+    } else if (fleet->seats->is_closed) {
+        serve_what_waits(fleet, process);
+    } else if (process == seat->coming) {
+        replacement_loaded(fleet->replacements, seat);
+        if (process->is_refused) { /* it accepted before it knew */
+            replace_refused(fleet);
+        }
+    } else {
+        seat_accept(process);
+        fleet_resize(fleet);
+        if (process->is_refused) { /* it accepted before it knew */
+            replace_refused(fleet);
+        }
+    }
+    announce_ready(fleet);
+}
+
+/** @return whether the worker is the one of its seat, and serves or soon does */
+static bool may_ask(const struct worker_process *process) {
+    bool serves = process->state == PROCESS_SERVING ||
+                  (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
+    return process == process->seat->current && serves;
+}
+
+static void replace_as_asked(struct fleet *fleet, struct worker_process *process,
+                             const struct channel_message *message) {
+    if (!may_ask(process)) {
+        return;
+    }
+    if (message->number == CHANNEL_IS_BARRED) {
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
+        process->is_paused = true;
+        fleet_accepting_changed(fleet);
+    }
+    if (strcmp(message->name, CONFIG_MAIN_INTERPRETER) == 0) { /* its files have changed */
+        placement_forget_guesses(fleet->seats->placement, NULL);
+    }
+    fleet_replace(fleet,
+                  &(struct replacement_wish){.cause = message->text,
+                                             .seat = (int)process->seat->index,
+                                             .worker = process->pid,
+                                             .is_forced = message->number != CHANNEL_MAY_GO_ON});
+}
+
+static void move_as_asked(struct fleet *fleet, struct worker_process *process,
+                          struct channel_message message) {
+    bool is_barred = message.number == CHANNEL_MOVE_BARRED;
+    if (!may_ask(process) || (fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message.name,
+                                                                     is_barred, message.text))) {
+        return;
+    }
+    if (message.number == CHANNEL_MOVE_REFUSED) { /* no other interpreter is here: main is free */
+        if (placement_move_to_main(fleet->seats->placement, message.name, message.text, NULL) ==
+            1) {
+            const struct log_about about = {.app = message.name};
+            log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s",
+                     message.text);
+            replace_refused(fleet);
+        }
+        return;
+    }
+    message.number = is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON;
+    replace_as_asked(fleet, process, &message);
+}
+
+void fleet_message(void *ctx, struct worker_process *process,
+                   const struct channel_message *message) {
+    struct fleet *fleet = ctx;
+    switch (message->type) {
+    case CHANNEL_REFUSED:
+        learn_refusal(fleet, process, message);
+        break;
+    case CHANNEL_FAILED:
+        if (!fleet->hooks.is_elsewhere ||
+            !fleet->hooks.is_elsewhere(fleet->hooks.ctx, message->name)) {
+            worker_process_add_failed(process, message->name);
+            process->found_in_use |= message->number != 0;
+        }
+        break;
+    case CHANNEL_APP_LOADED:
+        placement_loaded(fleet->seats->placement, message->name);
+        break;
+    case CHANNEL_SLOW_LEFT:
+        on_slow_left(fleet, process);
+        break;
+    case CHANNEL_LOADED:
+        on_loaded(fleet, process);
+        break;
+    case CHANNEL_DRY:
+        process->is_dry = true;
+        fleet_accepting_changed(fleet);
+        break;
+    case CHANNEL_PONG:
+        liveness_answered(process);
+        break;
+    case CHANNEL_STOPPED:
+        process->has_stopped = true;
+        replacement_left(fleet->replacements, process->pid);
+        fleet_accepting_changed(fleet);
+        break;
+    case CHANNEL_MOVE_ME:
+        move_as_asked(fleet, process, *message);
+        break;
+    case CHANNEL_REPLACE_ME:
+        replace_as_asked(fleet, process, message);
+        break;
+    default:
+        fleet->hooks.message(fleet->hooks.ctx, process, message);
+    }
+}

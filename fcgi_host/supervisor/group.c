@@ -1,0 +1,333 @@
+/* One process group: its mailbox, its fleet, and what the fleet tells. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/config/view.h"
+#include "fcgi_host/supervisor/groups_internal.h"
+
+struct group *group_find(const struct groups *groups, const char *name) {
+    struct group *group = groups->first;
+    while (group && (group->is_leaving || strcmp(group->name, name) != 0)) {
+        group = group->next;
+    }
+    return group;
+}
+
+void group_free(struct group *group) {
+    fleet_free(group->fleet);
+    config_free(group->config);
+    for (int i = 0; i < 2; i++) {
+        if (group->mailbox[i] >= 0) {
+            close(group->mailbox[i]);
+        }
+    }
+    free(group->name);
+    free(group);
+}
+
+/** A group with a mailbox, whose fleet is yet to be started; appended. */
+struct group *group_add(struct groups *groups, const char *name, struct error *err) {
+    struct group *group = calloc(1, sizeof *group);
+    struct group **last = &groups->first;
+    if (!group) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    group->all = groups;
+    group->mailbox[0] = group->mailbox[1] = -1;
+    group->name = strdup(name);
+    if (!group->name) {
+        error_set(err, ERR_MEMORY, "out of memory");
+    }
+    if (!group->name || channel_pair(group->mailbox, err)) {
+        group_free(group);
+        return NULL;
+    }
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = group;
+    return group;
+}
+
+const struct group *group_with(const struct groups *groups, const struct worker_process *process) {
+    const struct group *group = groups->first;
+    while (!group->fleet || !fleet_has(group->fleet, process)) {
+        group = group->next;
+    }
+    return group;
+}
+
+/* ---- The fleets' hooks ---- */
+
+static void on_message(void *ctx, struct worker_process *process,
+                       const struct channel_message *message) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    groups->hooks.message(groups->hooks.ctx, process, message);
+}
+
+static void on_gone(void *ctx, struct worker_process *process) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    groups->hooks.gone(groups->hooks.ctx, process);
+}
+
+static void on_given_up(void *ctx, const char *file) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    groups->hooks.given_up(groups->hooks.ctx, file);
+}
+
+/** Log how long the start has taken, once every worker of every group has loaded. */
+static void announce_ready(struct groups *groups) {
+    size_t failed = 0;
+    if (groups->started_ms == 0) {
+        return;
+    }
+    for (const struct group *group = groups->first; group; group = group->next) {
+        if (!group->is_ready && !group->is_leaving) {
+            return;
+        }
+        failed += group->failed;
+    }
+    size_t count = groups->site->app_count;
+    size_t loaded = count > failed ? count - failed : 0;
+    char rest[64] = "";
+    if (failed > 0) {
+        snprintf(rest, sizeof rest, "; %zu did not load", failed);
+    }
+    log_line(LOG_INFO, "host.ready", NULL, "%zu application%s in %.1f s%s", loaded,
+             loaded == 1 ? "" : "s", (double)(loop_now_ms() - groups->started_ms) / 1000, rest);
+    groups->started_ms = 0;
+}
+
+/** What was moved is at home in its group from now on. */
+static void publish_move(struct groups *groups, struct moved *moved) {
+    struct group *shared = group_find(groups, CONFIG_PROCESS_SHARED);
+    struct error err;
+    struct config *part =
+        shared ? grouping_part(groups, groups->site, CONFIG_PROCESS_SHARED, &err) : NULL;
+    moved->is_pending = false;
+    if (part) { /* else the next shared worker is refused once more */
+        fleet_set_config(shared->fleet, part);
+    }
+    groups_tell_homes(groups, moved->group);
+}
+
+/** The group of what was moved has its first worker, which has not loaded all of it. */
+static void take_back_move(struct group *group) {
+    const struct log_about about = {.app = group->name};
+    log_line(LOG_ERROR, "worker.kept", &about,
+             "does not load in a process of its own either; the code before goes on");
+    grouping_unmove(group->all, group->name);
+    group->is_leaving = true;
+    fleet_stop(group->fleet, group->all->site->stop_timeout_s, false);
+}
+
+static void on_ready(void *ctx, size_t failed) {
+    struct group *group = ctx;
+    struct moved *moved = grouping_find_move(group->all, group->name);
+    group->is_ready = true;
+    group->failed = failed;
+    if (moved && moved->is_pending && failed > 0) {
+        take_back_move(group);
+    } else if (moved && moved->is_pending) {
+        publish_move(group->all, moved);
+    }
+    announce_ready(group->all);
+}
+
+static void on_accepting_changed(void *ctx) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    groups_share_accepting(groups);
+    groups_tell_no_more(groups);
+}
+
+/** The host ends when no group can start a worker, and none has served. */
+static bool gives_up(void *ctx) {
+    struct group *group = ctx;
+    bool can_any = group->all->is_serving;
+    group->cannot_start = true;
+    for (const struct group *each = group->all->first; each; each = each->next) {
+        can_any |= each->fleet && !each->cannot_start;
+    }
+    return !can_any;
+}
+
+static void on_ended(void *ctx, int exit_status) {
+    struct group *group = ctx;
+    struct groups *groups = group->all;
+    group->has_ended = true;
+    if (exit_status != 0) {
+        groups->has_ended = true;
+        groups->hooks.ended(groups->hooks.ctx, exit_status);
+    }
+}
+
+static void in_child(void *ctx) {
+    const struct group *own = ctx;
+    const struct groups *groups = own->all;
+    /* What other groups are sent is not for this one. */
+    for (const struct group *group = groups->first; group; group = group->next) {
+        if (group != own && group->mailbox[1] >= 0) {
+            close(group->mailbox[1]);
+        }
+    }
+    groups->hooks.in_child(groups->hooks.ctx);
+}
+
+/** What was moved to this group is at home here, for its own workers, before it is for all. */
+static void note_move(const struct group *group, const struct config *site, struct home *homes) {
+    const struct moved *moved = grouping_find_move(group->all, group->name);
+    for (size_t i = 0; homes && moved && i < site->app_count; i++) {
+        if (strcmp(site->apps[i].interpreter, moved->interpreter) == 0 &&
+            grouping_loads(group->all, group->name, &site->apps[i])) {
+            homes[i].process = group->name;
+            homes[i].why = moved->why;
+            homes[i].since_s = moved->since_s;
+        }
+    }
+}
+
+static void get_neighbourhood(void *ctx, const struct config *config,
+                              struct neighbourhood *ret_neighbourhood) {
+    const struct group *group = ctx;
+    const struct config *site = config_site(config);
+    struct home *homes = grouping_homes(group->all, site);
+    note_move(group, site, homes);
+    *ret_neighbourhood = (struct neighbourhood){
+        .process = group->name,
+        .mailbox_fd = group->mailbox[1],
+        .homes = homes,
+        .leaves_accepting = group->leaves_accepting,
+    };
+}
+
+static void on_serving(void *ctx) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    if (!groups->is_serving) {
+        groups->is_serving = true;
+        groups->hooks.serving(groups->hooks.ctx);
+    }
+}
+
+static struct moved *moved_interpreter(const struct groups *groups, const char *interpreter) {
+    struct moved *moved = groups->moved;
+    while (moved && strcmp(moved->interpreter, interpreter) != 0) {
+        moved = moved->next;
+    }
+    return moved;
+}
+
+/**
+ * Give an interpreter of the shared group a group of its own.
+ * @param is_pending  the shared group serves its applications until the new group does
+ * @return whether they have one
+ */
+static bool move(struct group *from, const char *interpreter, const char *why, bool is_pending) {
+    struct groups *groups = from->all;
+    struct moved *moved = moved_interpreter(groups, interpreter);
+    struct error err;
+    if (strcmp(from->name, CONFIG_PROCESS_SHARED) != 0 || groups->is_stopping) {
+        return false;
+    }
+    if (moved) { /* another worker has met the same */
+        if (moved->is_pending && !is_pending) {
+            publish_move(groups, moved);
+        }
+        return true;
+    }
+    const char *name = grouping_move(groups, interpreter, why);
+    struct group *own = name ? group_add(groups, name, &err) : NULL;
+    if (!own) {
+        if (name) {
+            grouping_unmove(groups, name);
+        }
+        return false;
+    }
+    moved = grouping_find_move(groups, name);
+    moved->is_pending = is_pending;
+    const struct log_about about = {.app = interpreter};
+    log_line(LOG_WARN, "app.placed", &about, "gets a process of its own, \"%s\": %s", name, why);
+    if (!is_pending) {
+        publish_move(groups, moved);
+    } else {
+    }
+    if (!groups->next) {
+        group_start(own);
+    }
+    return true;
+}
+
+static bool on_refused(void *ctx, const char *interpreter, const char *why) {
+    return move(ctx, interpreter, why, false);
+}
+
+static bool on_crashed(void *ctx, const char *app, const char *interpreter, const char *why) {
+    struct group *group = ctx;
+    const struct groups *groups = group->all;
+    if (!move(group, interpreter, why, false)) {
+        return false;
+    }
+    const struct group *own = group_find(groups, moved_interpreter(groups, interpreter)->group);
+    if (own && own->fleet) { /* there the next crash is the second */
+        placement_crashed(fleet_placement(own->fleet), app, CONFIG_MAIN_INTERPRETER, true, why,
+                          false);
+    }
+    return true;
+}
+
+static bool on_move(void *ctx, const char *interpreter, bool is_barred, const char *why) {
+    return move(ctx, interpreter, why, !is_barred);
+}
+
+static bool is_elsewhere(void *ctx, const char *app) {
+    const struct group *group = ctx;
+    const struct groups *groups = group->all;
+    const struct app_config *config = config_find_app(groups->site, app);
+    if (!config && groups->next) {
+        config = config_find_app(groups->next, app);
+    }
+    return config && !grouping_loads(groups, group->name, config);
+}
+
+void group_start(struct group *group) {
+    struct groups *groups = group->all;
+    const struct fleet_hooks hooks = {
+        .ctx = group,
+        .run_worker = groups->hooks.run_worker,
+        .message = on_message,
+        .gone = on_gone,
+        .serving = on_serving,
+        .config_changed = groups_config_proven,
+        .given_up = on_given_up,
+        .ended = on_ended,
+        .in_child = in_child,
+        .neighbourhood = get_neighbourhood,
+        .refused = on_refused,
+        .crashed = on_crashed,
+        .move = on_move,
+        .is_elsewhere = is_elsewhere,
+        .lifeline = groups->lifeline,
+        .gives_up = gives_up,
+        .accepting_changed = on_accepting_changed,
+        .ready = on_ready,
+    };
+    struct error err;
+    group->config = grouping_part(groups, groups->site, group->name, &err);
+    group->fleet = group->config
+                       ? fleet_new(groups->loop, group->config, groups->listen_fd, &hooks, &err)
+                       : NULL;
+    if (!group->fleet) {
+        group->is_broken = true;
+        log_line(LOG_ERROR, "process.failed", NULL, "process %s: %s", group->name, err.text);
+        return;
+    }
+    if (strcmp(group->name, CONFIG_PROCESS_SHARED) != 0) {
+        log_line(LOG_INFO, "process.started", NULL, "process %s: %zu application%s", group->name,
+                 group->config->app_count, group->config->app_count == 1 ? "" : "s");
+    }
+    group->leaves_accepting = group_leaves_accepting(group);
+    fleet_start(group->fleet);
+}

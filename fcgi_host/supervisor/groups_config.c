@@ -1,0 +1,172 @@
+/* Another configuration: SIGHUP. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/config/view.h"
+#include "fcgi_host/supervisor/groups_internal.h"
+
+/** Groups that serve something under `site` and have no group yet. */
+int groups_add_missing(struct groups *groups, const struct config *site, struct error *err) {
+    for (size_t i = 0; i <= site->app_count; i++) {
+        const char *name = i < site->app_count ? grouping_name(groups, &site->apps[i])
+                                               : grouping_scripts_name(site);
+        if (name && !group_find(groups, name) && !group_add(groups, name, err)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void groups_start_new(struct groups *groups) {
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (!group->fleet && !group->is_leaving) {
+            group_start(group);
+        }
+    }
+}
+
+/** Groups that serve nothing any more finish what they have. */
+static void leave_empty_groups(struct groups *groups) {
+    for (struct group *group = groups->first; group; group = group->next) {
+        bool is_front = strcmp(group->name, CONFIG_PROCESS_SHARED) == 0 && group->fleet;
+        if (!group->is_leaving && !is_front && !grouping_has(groups, groups->site, group->name)) {
+            group->is_leaving = true;
+            if (group->fleet) {
+                fleet_stop(group->fleet, groups->site->stop_timeout_s, false);
+            } else {
+                group->has_ended = true;
+            }
+        }
+    }
+}
+
+static void replace_group(struct groups *groups, struct group *group) {
+    struct error err;
+    struct config *part = grouping_part(groups, groups->site, group->name, &err);
+    if (!part) {
+        log_line(LOG_ERROR, "process.failed", NULL, "process %s: %s", group->name, err.text);
+        return;
+    }
+    fleet_replace(group->fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
+                                                           .config = part,
+                                                           .seat = -1,
+                                                           .is_in_effect = true});
+}
+
+/** The new configuration is in effect. @param proof  the group that has loaded under it; or NULL */
+static void put_in_effect(struct groups *groups, const struct group *proof) {
+    struct config *before = groups->site;
+    struct home *homes = grouping_homes(groups, before);
+    groups->site = groups->next;
+    groups->next = NULL;
+    for (struct moved *moved = groups->moved; moved; moved = moved->next) {
+        moved->is_pending = false; /* the shared group's new workers do not load it */
+    }
+    leave_empty_groups(groups);
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (group != proof && group->fleet && !group->is_leaving) {
+            replace_group(groups, group);
+        }
+    }
+    groups_start_new(groups);
+    groups_tell_changed_homes(groups, before, homes);
+    free(homes);
+    groups->hooks.config_changed(groups->hooks.ctx, before, groups->site);
+    config_free(before);
+}
+
+void groups_config_proven(void *ctx, const struct config *before, const struct config *config) {
+    struct group *group = ctx;
+    struct groups *groups = group->all;
+    (void)before;
+    if (groups->next && config_site(config) == groups->next) {
+        put_in_effect(groups, group);
+    }
+}
+
+/** What the replacement of the first group is for. */
+struct proof {
+    struct groups *groups;
+    const struct config *site;
+};
+
+/** The first group has, or has not, loaded under the new configuration. */
+static void proof_ended(void *ctx, const struct replacement_result *result) {
+    struct proof proof = *(struct proof *)ctx;
+    struct groups *groups = proof.groups;
+    free(ctx);
+    if (groups->next && groups->next == proof.site && result->is_kept) {
+        config_free(groups->next);
+        groups->next = NULL;
+        leave_empty_groups(groups);
+        groups_start_new(groups); /* what was refused meanwhile */
+    }
+    groups->done(groups->done_ctx, result);
+    if (groups->waiting && !groups->next) {
+        struct config *waiting = groups->waiting;
+        groups->waiting = NULL;
+        groups_reconfigure(groups, waiting, groups->done, groups->done_ctx);
+    }
+}
+
+void groups_reconfigure(struct groups *groups, struct config *site,
+                        void (*done)(void *ctx, const struct replacement_result *result),
+                        void *ctx) {
+    const char *why = "out of memory";
+    struct replacement_result result = {.cause = "asked for: SIGHUP", .is_kept = true, .seat = -1};
+    struct config *part = NULL;
+    struct proof *proof_of = malloc(sizeof *proof_of);
+    struct group *proof;
+    struct error err;
+    if (groups->next) { /* the one that is read last counts */
+        free(proof_of);
+        config_free(groups->waiting);
+        groups->waiting = site;
+        return;
+    }
+    groups->next = site;
+    if (!proof_of || groups_add_missing(groups, site, &err)) {
+        goto refuse;
+    }
+    *proof_of = (struct proof){groups, site};
+    groups->done = done;
+    groups->done_ctx = ctx;
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet) {
+            placement_clear(fleet_placement(group->fleet));
+        }
+    }
+    for (proof = groups->first; proof; proof = proof->next) {
+        if (proof->fleet && !proof->is_leaving && grouping_has(groups, site, proof->name)) {
+            break;
+        }
+    }
+    if (!proof) {
+        free(proof_of);
+        put_in_effect(groups, NULL);
+        result.is_kept = false;
+        result.why = "";
+        done(ctx, &result);
+        return;
+    }
+    part = grouping_part(groups, site, proof->name, &err);
+    if (!part) {
+        goto refuse;
+    }
+    fleet_replace(proof->fleet, &(struct replacement_wish){.cause = result.cause,
+                                                           .config = part,
+                                                           .seat = -1,
+                                                           .done = proof_ended,
+                                                           .ctx = proof_of});
+    return;
+refuse:
+    if (groups->next == site) {
+        groups->next = NULL;
+        leave_empty_groups(groups);
+    }
+    free(proof_of);
+    config_free(site);
+    result.why = why;
+    done(ctx, &result);
+}

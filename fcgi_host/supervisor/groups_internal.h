@@ -1,0 +1,122 @@
+/**
+ * What the parts share: grouping.c (which application is in which group), group.c (one group),
+ * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP), groups.c
+ * (life).
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_GROUPS_INTERNAL_H
+#define FCGI_HOST_SUPERVISOR_GROUPS_INTERNAL_H
+
+#include "fcgi_host/link/homes.h"
+#include "fcgi_host/supervisor/groups.h"
+
+struct group {
+    struct group *next;
+    struct groups *all;
+    char *name;
+    struct config *config; /**< the part that it was started with */
+    struct fleet *fleet;
+    int mailbox[2];        /**< others send to [0], its workers receive from [1] */
+    bool leaves_accepting; /**< as its workers were told: CHANNEL_LISTEN */
+    bool has_told_no_more; /**< CHANNEL_NO_MORE */
+    bool is_leaving;       /**< no application is at home here any more */
+    bool has_ended;        /**< the last worker of a fleet that was told to stop has ended */
+    bool is_broken;        /**< its fleet could not be made */
+    bool cannot_start;     /**< no worker of it could start; it is tried again */
+    bool is_ready;         /**< every worker has loaded once */
+    size_t failed;         /**< applications that did not load then */
+};
+
+/** An interpreter of the shared group that has a group of its own, since it was refused there. */
+struct moved {
+    struct moved *next;
+    char *interpreter, *group, *why;
+    int64_t since_s;
+    bool is_pending; /**< the shared group serves on until the new group does */
+};
+
+struct groups {
+    struct loop *loop;
+    struct groups_hooks hooks;
+    int listen_fd;
+    struct config *site; /**< in effect */
+    struct config *next; /**< the first group is being replaced under it; NULL: none */
+    struct group *first;
+    struct moved *moved;
+    struct lifeline *lifeline; /**< NULL: none could be made */
+    uint64_t started_ms;       /**< CLOCK_MONOTONIC; 0: host.ready was logged */
+    bool is_serving, is_stopping, has_ended;
+    struct config *waiting; /**< read while `next` is being proved; the last one counts */
+    /** groups_reconfigure() */
+    void (*done)(void *ctx, const struct replacement_result *result);
+    void *done_ctx;
+};
+
+/* ---- grouping.c ---- */
+
+/** @return the name of the group that an application of a site is at home in */
+const char *grouping_name(const struct groups *groups, const struct app_config *app);
+/** @return whether a group of this name loads an application: it is at home there, or will be */
+bool grouping_loads(const struct groups *groups, const char *name, const struct app_config *app);
+/** The group that scripts belong to; NULL: the site has no scripts. */
+const char *grouping_scripts_name(const struct config *site);
+/** @return the part of a site that a group of this name serves; NULL: ERR_MEMORY */
+struct config *grouping_part(const struct groups *groups, struct config *site, const char *name,
+                             struct error *err);
+/** @return whether a group of this name has something to serve */
+bool grouping_has(const struct groups *groups, const struct config *site, const char *name);
+/** @return one home for each application of a site, and one for scripts; NULL: out of memory */
+struct home *grouping_homes(const struct groups *groups, const struct config *site);
+/**
+ * An interpreter of the shared group gets a group of its own.
+ * @return the group's name; NULL: it stays, since it is the only one there, or no memory is left
+ */
+const char *grouping_move(struct groups *groups, const char *interpreter, const char *why);
+/** @return what was moved to a group; NULL: the group is not there by a move */
+struct moved *grouping_find_move(const struct groups *groups, const char *group);
+/** Take a move back. */
+void grouping_unmove(struct groups *groups, const char *group);
+void grouping_free(struct groups *groups);
+
+/* ---- group.c ---- */
+
+/** @return the group of this name that does not leave, or NULL */
+struct group *group_find(const struct groups *groups, const char *name);
+/** A group with a mailbox, whose fleet is yet to be started; appended. @return NULL: ERR_SYSTEM,
+ *  ERR_MEMORY */
+struct group *group_add(struct groups *groups, const char *name, struct error *err);
+/** Start its fleet; that it cannot be started is logged. */
+void group_start(struct group *group);
+/** Every process must have ended. */
+void group_free(struct group *group);
+/** @return the group of a process */
+const struct group *group_with(const struct groups *groups, const struct worker_process *process);
+
+/* ---- groups_messages.c ---- */
+
+/** Tell every worker which applications are at home in a group. */
+void groups_tell_homes(struct groups *groups, const char *name);
+/** Tell every worker what has another home than under a configuration before.
+ *  @param homes  of its applications then */
+void groups_tell_changed_homes(struct groups *groups, const struct config *before,
+                               const struct home *homes);
+/** Whether another group accepts connections for this one. */
+bool group_leaves_accepting(const struct group *group);
+/** Other groups accept while no worker of the front does: tell those that do not know. */
+void groups_share_accepting(struct groups *groups);
+/** Tell workers that nothing is passed any more, if that is so. */
+void groups_tell_no_more(struct groups *groups);
+/** What was passed to a group that has ended goes to another one, which knows where it belongs. */
+void group_rescue_passed(const struct group *ended);
+
+/* ---- groups_config.c ---- */
+
+/** Add groups that have something to serve under a site and are not there yet. */
+int groups_add_missing(struct groups *groups, const struct config *site, struct error *err);
+/** Start the fleets of groups that have none. */
+void groups_start_new(struct groups *groups);
+/** fleet_hooks.config_changed @param ctx  struct group * */
+void groups_config_proven(void *ctx, const struct config *before, const struct config *config);
+
+#endif

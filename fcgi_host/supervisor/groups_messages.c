@@ -1,0 +1,142 @@
+/* What the workers of all groups are told of each other: homes, who accepts, the end. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/link/passing.h"
+#include "fcgi_host/supervisor/groups_internal.h"
+
+static void tell_home(struct groups *groups, const char *app, const struct home *home) {
+    struct worker_process *process = NULL;
+    while ((process = groups_next_process(groups, process))) {
+        bool is_own = strcmp(home->process, group_with(groups, process)->name) == 0;
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_HOME,
+                                                               .name = app,
+                                                               .text = home->process,
+                                                               .fd = is_own || home->mailbox_fd < 0
+                                                                         ? NULL
+                                                                         : &home->mailbox_fd});
+    }
+}
+
+static const char *name_at(const struct config *site, size_t place) {
+    return place < site->app_count ? site->apps[place].name : "";
+}
+
+void groups_tell_homes(struct groups *groups, const char *name) {
+    struct home *homes = grouping_homes(groups, groups->site);
+    for (size_t i = 0; homes && i <= groups->site->app_count; i++) {
+        if (strcmp(homes[i].process, name) == 0) {
+            tell_home(groups, name_at(groups->site, i), &homes[i]);
+        }
+    }
+    free(homes);
+}
+
+/** @return the home of an application (""; the scripts), or NULL */
+static const struct home *find_home(const struct config *site, const struct home *homes,
+                                    const char *app) {
+    for (size_t i = 0; homes && i <= site->app_count; i++) {
+        if (strcmp(name_at(site, i), app) == 0) {
+            return &homes[i];
+        }
+    }
+    return NULL;
+}
+
+void groups_tell_changed_homes(struct groups *groups, const struct config *before,
+                               const struct home *homes_before) {
+    struct home *homes = grouping_homes(groups, groups->site);
+    for (size_t i = 0; homes && i <= groups->site->app_count; i++) {
+        const char *app = name_at(groups->site, i);
+        const struct home *known = find_home(before, homes_before, app);
+        bool is_known = known && strcmp(known->process, homes[i].process) == 0;
+        if (*homes[i].process && !is_known) {
+            tell_home(groups, app, &homes[i]);
+        }
+    }
+    free(homes);
+}
+
+static bool is_dry(const struct group *group) {
+    const struct worker_process *process = group->fleet ? fleet_processes(group->fleet) : NULL;
+    while (process && (process->is_dry || process->state == PROCESS_DOOMED)) {
+        process = process->next;
+    }
+    return !process;
+}
+
+static void tell_group_no_more(struct group *group) {
+    if (group->fleet && !group->has_told_no_more) {
+        group->has_told_no_more = true;
+        for (struct worker_process *process = fleet_processes(group->fleet); process;
+             process = process->next) {
+            channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_NO_MORE});
+        }
+    }
+}
+
+/** When the host stops and every worker is dry, nothing is passed between groups any more; a group
+ *  that leaves has no applications.  What comes all the same: group_rescue_passed(). */
+void groups_tell_no_more(struct groups *groups) {
+    bool are_dry = groups->is_stopping;
+    for (struct group *group = groups->first; group; group = group->next) {
+        are_dry = are_dry && is_dry(group);
+        if (group->is_leaving && is_dry(group)) {
+            tell_group_no_more(group);
+        }
+        if (!groups->is_stopping && !group->is_leaving && group->fleet) {
+            fleet_let_dry_go(group->fleet); /* others of the group take what is passed */
+        }
+    }
+    for (struct group *group = groups->first; are_dry && group; group = group->next) {
+        tell_group_no_more(group);
+    }
+}
+
+/** What was passed to a group that has ended goes to another one, which knows where it belongs. */
+void group_rescue_passed(const struct group *ended) {
+    const struct groups *groups = ended->all;
+    struct passed_connection connection;
+    const struct group *other = groups->first;
+    while (other && (other == ended || other->is_leaving)) {
+        other = other->next;
+    }
+    while (passing_receive(ended->mailbox[1], &connection, NULL) == 0) {
+        if (!other || passing_send(other->mailbox[0], &connection, NULL) != 0) {
+            log_line(LOG_WARN, "worker.channel", NULL, "a passed connection is lost");
+        }
+        close(connection.fd);
+        free(connection.bytes);
+    }
+}
+
+/** The group whose workers accept for all: a crash of another group then costs its own requests
+ * only.
+ *  NULL: every group accepts. */
+static const struct group *find_front(const struct groups *groups) {
+    const struct group *front = group_find(groups, CONFIG_PROCESS_SHARED);
+    return front && front->fleet ? front : NULL;
+}
+
+bool group_leaves_accepting(const struct group *group) {
+    const struct group *front = find_front(group->all);
+    return front && front != group && fleet_accepts(front->fleet);
+}
+
+/** Other groups accept while no worker of the front does. */
+void groups_share_accepting(struct groups *groups) {
+    for (struct group *group = groups->first; group; group = group->next) {
+        bool leaves = group_leaves_accepting(group);
+        if (!group->fleet || group->leaves_accepting == leaves || groups->is_stopping) {
+            continue;
+        }
+        group->leaves_accepting = leaves;
+        for (struct worker_process *process = fleet_processes(group->fleet); process;
+             process = process->next) {
+            channel_tell(&process->end,
+                         &(struct channel_outgoing){.type = CHANNEL_LISTEN, .number = !leaves});
+        }
+    }
+}

@@ -1,0 +1,262 @@
+#include "fcgi_host/worker/away.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/cgi/reply.h"
+#include "fcgi_host/config/config.h"
+#include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/channel.h"
+#include "fcgi_host/worker/submit.h"
+
+enum {
+    /** Connections that wait for a group beside those in its mailbox, which holds a hundred and
+     * more:
+     *  one that does not take them must not use up the descriptors of all. */
+    MOST_WAITING = 128,
+};
+
+/** Another process group. */
+struct away_group {
+    struct intake_heir heir; /* first: intake's */
+    struct away *away;
+    struct away_group *next;
+    char *name;
+    int mailbox_fd;  /* -1: it has none yet */
+    bool is_put_off; /* connections wait until the mailbox has room */
+};
+
+/* ---- To other groups ---- */
+
+/** The mailbox has room. */
+static void give_rest(void *ctx, int fd) {
+    struct away_group *group = ctx;
+    if (!intake_pass_rest(group->away->intake, &group->heir) && group->is_put_off) {
+        group->is_put_off = false;
+        intake_remove_fd(group->away->intake, fd);
+    }
+}
+
+/** @return whether give_rest() will be called */
+static bool put_off(struct away_group *group) {
+    if (!group->is_put_off) {
+        group->is_put_off = intake_add_writable_fd(group->away->intake, group->mailbox_fd,
+                                                   give_rest, group, NULL) == 0;
+    }
+    return group->is_put_off;
+}
+
+static enum bequeath_result give(struct intake_heir *heir,
+                                 const struct passed_connection *connection) {
+    struct away_group *group = (struct away_group *)heir;
+    struct error err;
+    if (group->mailbox_fd < 0) {
+        return BEQUEATH_REFUSED;
+    }
+    if (passing_send(group->mailbox_fd, connection, &err) == 0) {
+        return BEQUEATH_PASSED;
+    }
+    if (err.code == ERR_BUSY && put_off(group)) {
+        return BEQUEATH_LATER;
+    }
+    log_line(LOG_WARN, "worker.channel", NULL, "a request cannot be passed to process %s: %s",
+             group->name, err.text);
+    return BEQUEATH_REFUSED;
+}
+
+const struct home *away_home(const struct away *away, size_t place) {
+    return away->homes ? &away->homes[place] : NULL;
+}
+
+bool away_is(const struct away *away, size_t place) {
+    return away->places[place] != NULL;
+}
+
+/** Its mailbox is full, and as many connections as may wait here as well. */
+static bool is_full(const struct away_group *group) {
+    return group->is_put_off &&
+           intake_count_waiting(group->away->intake, &group->heir, MOST_WAITING) == MOST_WAITING;
+}
+
+void away_pass(struct away *away, size_t place, struct request *request) {
+    struct away_group *group = away->places[place];
+    if (away->is_closed || is_full(group) ||
+        !intake_pass_request(away->intake, request, &group->heir)) {
+        reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
+    }
+}
+
+/* ---- From other groups ---- */
+
+/** @return whether there was one */
+static bool take_one(struct away *away) {
+    struct passed_connection connection;
+    struct error err;
+    if (passing_receive(away->mailbox_fd, &connection, &err) == 0) {
+        intake_adopt(away->intake, &connection);
+        free(connection.bytes);
+        return true;
+    }
+    if (err.code == ERR_BUSY) {
+        return false;
+    }
+    log_line(LOG_WARN, "worker.channel", NULL, "a passed connection is lost: %s", err.text);
+    return err.code != ERR_CLOSED;
+}
+
+static void take_passed(void *ctx, int fd) {
+    struct away *away = ctx;
+    /* One at a time, then this worker goes to the end of the line: others wait for the next one. */
+    take_one(away);
+    if (away->is_one_of_many) {
+        intake_requeue_fd(away->intake, fd);
+    }
+}
+
+int away_attach(struct away *away, struct intake *intake, struct error *err) {
+    away->intake = intake;
+    return away->mailbox_fd < 0
+               ? 0
+               : intake_add_shared_fd(intake, away->mailbox_fd, take_passed, away, err);
+}
+
+void away_leave(struct away *away) {
+    if (away->intake && away->mailbox_fd >= 0) {
+        intake_remove_fd(away->intake, away->mailbox_fd);
+        away->mailbox_fd = -1;
+    }
+}
+
+static void tell_dry(void *ctx) {
+    const struct away *away = ctx;
+    channel_tell(away->supervisor, &(struct channel_outgoing){.type = CHANNEL_DRY});
+}
+
+void away_hold(struct away *away) {
+    if (away->intake && away->mailbox_fd >= 0) {
+        intake_hold(away->intake, tell_dry, away);
+    }
+}
+
+void away_close(struct away *away) {
+    while (away->intake && away->mailbox_fd >= 0 && take_one(away)) {
+    }
+    away_leave(away);
+    away->is_closed = true;
+    if (away->intake) {
+        intake_release(away->intake);
+    }
+}
+
+/* ---- Homes ---- */
+
+static struct away_group *find_group(const struct away *away, const char *name) {
+    struct away_group *group = away->groups;
+    while (group && strcmp(group->name, name) != 0) {
+        group = group->next;
+    }
+    return group;
+}
+
+static struct away_group *add_group(struct away *away, const char *name) {
+    struct away_group *group = calloc(1, sizeof *group);
+    char *copy = strdup(name);
+    if (!group || !copy) {
+        free(group);
+        free(copy);
+        return NULL;
+    }
+    *group = (struct away_group){
+        .heir = {.give = give}, .away = away, .next = away->groups, .name = copy, .mailbox_fd = -1};
+    away->groups = group;
+    return group;
+}
+
+static bool is_same_socket(int a, int b) {
+    struct stat a_status, b_status;
+    return fstat(a, &a_status) == 0 && fstat(b, &b_status) == 0 &&
+           a_status.st_ino == b_status.st_ino;
+}
+
+/** @param fd  taken over; -1: it has no mailbox yet */
+static void set_mailbox(struct away_group *group, int fd) {
+    int before = group->mailbox_fd;
+    if (fd < 0 || fd == before) { /* two applications of one group, as the worker was started */
+        return;
+    }
+    if (before >= 0 && is_same_socket(before, fd)) {
+        close(fd);
+        return;
+    }
+    group->mailbox_fd = fd; /* the first, or of a new group with the name of one that is gone */
+    if (group->is_put_off) {
+        group->is_put_off = false;
+        intake_remove_fd(group->away->intake, before);
+        intake_pass_rest(group->away->intake, &group->heir);
+    }
+    if (before >= 0) {
+        close(before);
+    }
+}
+
+static struct away_group *group_of(struct away *away, const char *name, int fd) {
+    struct away_group *group = find_group(away, name);
+    if (!group) {
+        group = add_group(away, name);
+    }
+    if (group) {
+        set_mailbox(group, fd);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return group;
+}
+
+int away_init(struct away *away, const struct config *site,
+              const struct neighbourhood *neighbourhood, const struct channel_end *supervisor,
+              struct error *err) {
+    *away = (struct away){.site = site,
+                          .supervisor = supervisor,
+                          .process = neighbourhood->process,
+                          .homes = neighbourhood->homes,
+                          .mailbox_fd = neighbourhood->mailbox_fd};
+    away->places = calloc(site->app_count + 1, sizeof(struct away_group *));
+    if (!away->places) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; neighbourhood->homes && i <= site->app_count; i++) {
+        const struct home *home = &neighbourhood->homes[i];
+        if (*home->process && strcmp(home->process, away->process) != 0) {
+            away->places[i] = group_of(away, home->process, home->mailbox_fd);
+            if (!away->places[i]) {
+                return error_set(err, ERR_MEMORY, "out of memory");
+            }
+        }
+    }
+    return 0;
+}
+
+void away_set_home(struct away *away, const char *app, const char *process, int fd) {
+    size_t place = 0;
+    while (place < away->site->app_count && strcmp(away->site->apps[place].name, app) != 0) {
+        place++;
+    }
+    bool is_known = (place < away->site->app_count || !*app) && *process;
+    bool is_home = strcmp(process, away->process) == 0;
+    if (!is_known || is_home) {
+        if (is_known) {
+            away->places[place] = NULL;
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    struct away_group *group = group_of(away, process, fd);
+    if (group) { /* out of memory: it stays where it was */
+        away->places[place] = group;
+    }
+}

@@ -255,7 +255,8 @@ void fleet_let_dry_go(struct fleet *fleet) {
 
 bool fleet_accepts(const struct fleet *fleet) {
     const struct worker_process *process = fleet->seats->processes;
-    while (process && (process->state != PROCESS_SERVING || process->is_paused)) {
+    while (process && (process->state != PROCESS_SERVING || process->is_paused ||
+                       process->unanswered >= PROCESS_SILENT_TURNS)) {
         process = process->next;
     }
     return process != NULL;

@@ -252,7 +252,6 @@ static bool move(struct group *from, const char *interpreter, const char *why, b
     log_line(LOG_WARN, "app.placed", &about, "gets a process of its own, \"%s\": %s", name, why);
     if (!is_pending) {
         publish_move(groups, moved);
-    } else {
     }
     if (!groups->next) {
         group_start(own);

@@ -51,8 +51,19 @@ static bool is_asked(const struct worker_process *process) {
            (process->state == PROCESS_DRAINING && !process->has_stopped);
 }
 
+/** Another process group may have to accept connections, or need not any more. */
+static void tell_silence(const struct worker_process *process) {
+    const struct seats_options *options = &process->seat->all->options;
+    if (options->accepting) {
+        options->accepting(options->ctx);
+    }
+}
+
 static void ask(struct worker_process *process) {
-    if (process->unanswered++ == 0) {
+    if (process->unanswered + 1 == PROCESS_SILENT_TURNS) {
+        process->unanswered++;
+        tell_silence(process);
+    } else if (process->unanswered++ == 0) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PING});
     }
 }
@@ -153,7 +164,11 @@ void liveness_suspect(struct liveness *liveness) {
 }
 
 void liveness_answered(struct worker_process *process) {
+    bool was_silent = process->unanswered >= PROCESS_SILENT_TURNS;
     process->unanswered = 0;
+    if (was_silent) {
+        tell_silence(process);
+    }
 }
 
 /* ---- Life ---- */

@@ -29,6 +29,9 @@ enum process_state {
     PROCESS_DOOMED,   /**< was killed by the supervisor: its end is no crash */
 };
 
+/** One that has not answered for so many turns (liveness.c) does not count as accepting. */
+enum { PROCESS_SILENT_TURNS = 2 };
+
 struct worker_process {
     struct worker_process *next; /**< in the list of all */
     struct seat *seat;

@@ -11,7 +11,7 @@
  * - read(), recv(), recvfrom(), send(), accept4(): -1, ETIMEDOUT (TimeoutError), so that no data seem
  *   to have ended;
  * - sem_wait() and its like, in lock.acquire() and SimpleQueue.get(): as if the time were over.  CPython's
- *   internal locks are waited for to the end, and with them, from 3.13 on, those of Python code, which
+ *   internal locks are waited for to the end, and with them, from 3.12 on, those of Python code, which
  *   wait in the same way.
  *
  * The calls of the program itself, and of threads that nobody ends, are the C library's.

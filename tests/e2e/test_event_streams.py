@@ -72,7 +72,7 @@ waits = {
     "event": lambda: threading.Event().wait(),
     "queue": events.get,
 }
-if sys.version_info < (3, 13):  # later, these wait in a way that the host cannot tell from CPython's own
+if sys.version_info < (3, 12):  # later, these wait in a way that the host cannot tell from CPython's own
     waits.update(simple_queue=simply_gets, join=joins, lock=lock.acquire,
                  lock_timeout=lambda: lock.acquire(timeout=3600))
 

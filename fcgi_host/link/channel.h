@@ -48,7 +48,8 @@ enum channel_type {
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
-     *  after this one.  Descriptor: where to pass connections (passing.h); none: there is no
+     *  after this one; CHANNEL_STOP_LEAVING: other process groups do.  Descriptor: where to pass
+     * connections (passing.h); none: there is no
      *  successor. */
     CHANNEL_STOP,
     CHANNEL_ADOPT, /**< descriptor: connections of a worker that stops come from there */
@@ -88,6 +89,7 @@ enum channel_move {
 };
 
 #define CHANNEL_STOP_LAST "last"
+#define CHANNEL_STOP_LEAVING "leaving"
 
 enum {
     CHANNEL_NAME_BYTES = 1024, /**< a script's path may be the name */

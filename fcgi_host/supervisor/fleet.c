@@ -218,6 +218,11 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
     fleet_end_if_empty(fleet);
 }
 
+void fleet_leave(struct fleet *fleet, unsigned timeout_s) {
+    fleet->seats->is_leaving = true;
+    fleet_stop(fleet, timeout_s, false);
+}
+
 void fleet_kill(struct fleet *fleet) {
     close_seats(fleet);
     for (struct worker_process *process = fleet->seats->processes; process;

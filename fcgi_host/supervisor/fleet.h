@@ -95,6 +95,8 @@ void fleet_forget(struct fleet *fleet, const void *ctx);
  *                                 loads may finish loading when no other can answer them
  */
 void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_waiting);
+/** The same of one process group, beside others that serve on. */
+void fleet_leave(struct fleet *fleet, unsigned timeout_s);
 /** Kill every worker; `ended` is called. */
 void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);

@@ -122,7 +122,7 @@ static void take_back_move(struct group *group) {
              "does not load in a process of its own either; the code before goes on");
     grouping_unmove(group->all, group->name);
     group->is_leaving = true;
-    fleet_stop(group->fleet, group->all->site->stop_timeout_s, false);
+    fleet_leave(group->fleet, group->all->site->stop_timeout_s);
 }
 
 static void on_ready(void *ctx, size_t failed) {

@@ -33,7 +33,7 @@ static void leave_empty_groups(struct groups *groups) {
         if (!group->is_leaving && !is_front && !grouping_has(groups, groups->site, group->name)) {
             group->is_leaving = true;
             if (group->fleet) {
-                fleet_stop(group->fleet, groups->site->stop_timeout_s, false);
+                fleet_leave(group->fleet, groups->site->stop_timeout_s);
             } else {
                 group->has_ended = true;
             }

@@ -258,9 +258,12 @@ void seat_drain(struct worker_process *process, struct worker_process *successor
                 uint64_t timeout_ms) {
     begin_draining(process, timeout_ms);
     if (!successor) {
-        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STOP,
-                                                               .number = timeout_ms,
-                                                               .name = CHANNEL_STOP_LAST});
+        channel_tell(&process->end,
+                     &(struct channel_outgoing){.type = CHANNEL_STOP,
+                                                .number = timeout_ms,
+                                                .name = process->seat->all->is_leaving
+                                                            ? CHANNEL_STOP_LEAVING
+                                                            : CHANNEL_STOP_LAST});
         return;
     }
     int fd = tell_stop(process, timeout_ms);

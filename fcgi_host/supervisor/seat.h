@@ -64,6 +64,7 @@ struct seats {
     struct placement *placement;
     struct slowdown *slowdown;
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
+    bool is_leaving;         /**< only this process group ends: others accept what waits */
     bool is_closed;          /**< the host stops: no worker is started any more */
     bool has_served;
 };

@@ -89,7 +89,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
         handover_give_requests(&worker->handover, worker->pool);
     }
     bool is_last = strcmp(message->name, CHANNEL_STOP_LAST) == 0;
-    if (is_last) {
+    if (is_last || strcmp(message->name, CHANNEL_STOP_LEAVING) == 0) {
         away_hold(&worker->away);
     } else {
         away_leave(&worker->away);

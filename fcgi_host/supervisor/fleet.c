@@ -240,14 +240,6 @@ bool fleet_has(const struct fleet *fleet, const struct worker_process *process) 
     return process->seat->all == fleet->seats;
 }
 
-bool fleet_has_failed(const struct fleet *fleet) {
-    const struct worker_process *process = fleet->seats->processes;
-    while (process && process->failed.count == 0) {
-        process = process->next;
-    }
-    return process != NULL;
-}
-
 void fleet_let_dry_go(struct fleet *fleet) {
     for (struct worker_process *process = fleet->seats->processes; process;
          process = process->next) {
@@ -273,10 +265,6 @@ struct worker_process *fleet_processes(const struct fleet *fleet) {
 
 struct placement *fleet_placement(const struct fleet *fleet) {
     return fleet->seats->placement;
-}
-
-const struct config *fleet_config(const struct fleet *fleet) {
-    return fleet->seats->config;
 }
 
 const struct fleet_last *fleet_last(const struct fleet *fleet) {

@@ -103,8 +103,6 @@ bool fleet_is_stopping(const struct fleet *fleet);
 
 /** @return whether it is a process of this fleet */
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);
-/** @return whether a worker that has loaded lacks an application that did not load */
-bool fleet_has_failed(const struct fleet *fleet);
 /** Workers that were told to end without a successor, and are dry, wait for nothing more. */
 void fleet_let_dry_go(struct fleet *fleet);
 /** @return whether a worker accepts connections */
@@ -112,7 +110,6 @@ bool fleet_accepts(const struct fleet *fleet);
 /** The list of all worker processes. */
 struct worker_process *fleet_processes(const struct fleet *fleet);
 struct placement *fleet_placement(const struct fleet *fleet);
-const struct config *fleet_config(const struct fleet *fleet);
 
 /** The last replacement, for the status; its `cause` is "" when there was none. */
 struct fleet_last {

@@ -155,10 +155,6 @@ struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet 
     return group ? group->fleet : NULL;
 }
 
-struct fleet *groups_fleet_with(const struct groups *groups, const struct worker_process *process) {
-    return group_with(groups, process)->fleet;
-}
-
 const char *groups_name_with(const struct groups *groups, const struct worker_process *process) {
     return group_with(groups, process)->name;
 }
@@ -177,7 +173,7 @@ struct worker_process *groups_next_process(const struct groups *groups,
     if (next) {
         return next;
     }
-    fleet = groups_next_fleet(groups, process ? groups_fleet_with(groups, process) : NULL);
+    fleet = groups_next_fleet(groups, process ? group_with(groups, process)->fleet : NULL);
     while (fleet && !fleet_processes(fleet)) {
         fleet = groups_next_fleet(groups, fleet);
     }

@@ -75,8 +75,6 @@ void groups_replace_failed(struct groups *groups, const char *cause);
 
 /** @return the fleet that an application of the site, or a script ("/…"), is served by */
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app);
-/** @return the fleet of a process */
-struct fleet *groups_fleet_with(const struct groups *groups, const struct worker_process *process);
 /** @return the name of the group of a process */
 const char *groups_name_with(const struct groups *groups, const struct worker_process *process);
 /** @return the fleet after this one (NULL: the first); NULL: no more */

@@ -103,7 +103,7 @@ bool fleet_is_stopping(const struct fleet *fleet);
 
 /** @return whether it is a process of this fleet */
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);
-/** Workers that were told to end without a successor, and are dry, wait for nothing more. */
+/** Tell workers that are dry, once, that nothing is passed any more: CHANNEL_NO_MORE. */
 void fleet_let_dry_go(struct fleet *fleet);
 /** @return whether a worker accepts connections */
 bool fleet_accepts(const struct fleet *fleet);

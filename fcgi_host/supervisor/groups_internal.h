@@ -19,7 +19,6 @@ struct group {
     struct fleet *fleet;
     int mailbox[2];        /**< others send to [0], its workers receive from [1] */
     bool leaves_accepting; /**< as its workers were told: CHANNEL_LISTEN */
-    bool has_told_no_more; /**< CHANNEL_NO_MORE */
     bool is_leaving;       /**< no application is at home here any more */
     bool has_ended;        /**< the last worker of a fleet that was told to stop has ended */
     bool is_broken;        /**< its fleet could not be made */

@@ -67,31 +67,28 @@ static bool is_dry(const struct group *group) {
     return !process;
 }
 
-static void tell_group_no_more(struct group *group) {
-    if (group->fleet && !group->has_told_no_more) {
-        group->has_told_no_more = true;
-        for (struct worker_process *process = fleet_processes(group->fleet); process;
-             process = process->next) {
-            channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_NO_MORE});
-        }
+static bool are_all_dry(const struct groups *groups) {
+    const struct group *group = groups->first;
+    while (group && is_dry(group)) {
+        group = group->next;
     }
+    return !group;
 }
 
-/** When the host stops and every worker is dry, nothing is passed between groups any more; a group
- *  that leaves has no applications.  What comes all the same: group_rescue_passed(). */
-void groups_tell_no_more(struct groups *groups) {
-    bool are_dry = groups->is_stopping;
-    for (struct group *group = groups->first; group; group = group->next) {
-        are_dry = are_dry && is_dry(group);
-        if (group->is_leaving && is_dry(group)) {
-            tell_group_no_more(group);
-        }
-        if (!groups->is_stopping && !group->is_leaving && group->fleet) {
-            fleet_let_dry_go(group->fleet); /* others of the group take what is passed */
-        }
+/** @return whether a worker of the group that is dry need not wait for what is passed to it */
+static bool may_dry_go(const struct group *group) {
+    if (group->is_leaving) { /* no application is here; what comes yet: group_rescue_passed() */
+        return is_dry(group);
     }
-    for (struct group *group = groups->first; are_dry && group; group = group->next) {
-        tell_group_no_more(group);
+    return !group->all->is_stopping; /* others of the group take it */
+}
+
+void groups_tell_no_more(struct groups *groups) {
+    bool is_end = groups->is_stopping && are_all_dry(groups); /* nothing is passed any more */
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet && (is_end || may_dry_go(group))) {
+            fleet_let_dry_go(group->fleet);
+        }
     }
 }
 
@@ -112,9 +109,8 @@ void group_rescue_passed(const struct group *ended) {
     }
 }
 
-/** The group whose workers accept for all: a crash of another group then costs its own requests
- * only.
- *  NULL: every group accepts. */
+/** The group whose workers accept for all: then a crash of another group costs its own requests
+ *  only.  NULL: every group accepts. */
 static const struct group *find_front(const struct groups *groups) {
     const struct group *front = group_find(groups, CONFIG_PROCESS_SHARED);
     return front && front->fleet ? front : NULL;

@@ -42,7 +42,7 @@ struct worker_process {
     bool is_overdue;           /**< killed because it did not load in time */
     bool has_stopped;          /**< STOPPED has come: it begins no request any more */
     bool is_dry;               /**< DRY has come: it passes nothing to other groups any more */
-    bool is_let_go;            /**< NO_MORE was sent, without the host or the group ending */
+    bool is_let_go;            /**< NO_MORE was sent */
     bool is_paused;            /**< PAUSE was sent: it accepts no connections */
     unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
     uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */

@@ -212,14 +212,6 @@ static void on_serving(void *ctx) {
     }
 }
 
-static struct moved *moved_interpreter(const struct groups *groups, const char *interpreter) {
-    struct moved *moved = groups->moved;
-    while (moved && strcmp(moved->interpreter, interpreter) != 0) {
-        moved = moved->next;
-    }
-    return moved;
-}
-
 /**
  * Give an interpreter of the shared group a group of its own.
  * @param is_pending  the shared group serves its applications until the new group does
@@ -227,7 +219,7 @@ static struct moved *moved_interpreter(const struct groups *groups, const char *
  */
 static bool move(struct group *from, const char *interpreter, const char *why, bool is_pending) {
     struct groups *groups = from->all;
-    struct moved *moved = moved_interpreter(groups, interpreter);
+    struct moved *moved = grouping_moved(groups, interpreter);
     struct error err;
     if (strcmp(from->name, CONFIG_PROCESS_SHARED) != 0 || groups->is_stopping) {
         return false;
@@ -269,7 +261,7 @@ static bool on_crashed(void *ctx, const char *app, const char *interpreter, cons
     if (!move(group, interpreter, why, false)) {
         return false;
     }
-    const struct group *own = group_find(groups, moved_interpreter(groups, interpreter)->group);
+    const struct group *own = group_find(groups, grouping_moved(groups, interpreter)->group);
     if (own && own->fleet) { /* there the next crash is the second */
         placement_crashed(fleet_placement(own->fleet), app, CONFIG_MAIN_INTERPRETER, true, why,
                           false);

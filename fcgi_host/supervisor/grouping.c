@@ -7,8 +7,8 @@
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 
-static const struct moved *find_moved(const struct groups *groups, const char *interpreter) {
-    const struct moved *moved = groups->moved;
+struct moved *grouping_moved(const struct groups *groups, const char *interpreter) {
+    struct moved *moved = groups->moved;
     while (moved && strcmp(moved->interpreter, interpreter) != 0) {
         moved = moved->next;
     }
@@ -23,12 +23,12 @@ const char *grouping_name(const struct groups *groups, const struct app_config *
     if (!is_auto(app)) {
         return strcmp(app->process, CONFIG_PROCESS_OWN) == 0 ? app->name : app->process;
     }
-    const struct moved *moved = find_moved(groups, app->interpreter);
+    const struct moved *moved = grouping_moved(groups, app->interpreter);
     return moved && !moved->is_pending ? moved->group : CONFIG_PROCESS_SHARED;
 }
 
 bool grouping_loads(const struct groups *groups, const char *name, const struct app_config *app) {
-    const struct moved *moved = is_auto(app) ? find_moved(groups, app->interpreter) : NULL;
+    const struct moved *moved = is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
     return strcmp(grouping_name(groups, app), name) == 0 ||
            (moved && strcmp(moved->group, name) == 0);
 }
@@ -76,10 +76,7 @@ struct config *grouping_part(const struct groups *groups, struct config *site, c
 }
 
 static int mailbox_of(const struct groups *groups, const char *name) {
-    const struct group *group = groups->first;
-    while (group && (group->is_leaving || strcmp(group->name, name) != 0)) {
-        group = group->next;
-    }
+    const struct group *group = group_find(groups, name);
     return group && !group->is_broken ? group->mailbox[0] : -1;
 }
 
@@ -100,7 +97,7 @@ struct home *grouping_homes(const struct groups *groups, const struct config *si
         homes[i].process = name ? name : "";
         homes[i].mailbox_fd = mailbox_of(groups, homes[i].process);
         const struct moved *moved =
-            app && is_auto(app) ? find_moved(groups, app->interpreter) : NULL;
+            app && is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
         if (moved && !moved->is_pending) {
             homes[i].why = moved->why;
             homes[i].since_s = moved->since_s;
@@ -178,7 +175,7 @@ static const struct config *site_with(const struct groups *groups, const char *i
 
 const char *grouping_move(struct groups *groups, const char *interpreter, const char *why) {
     const struct config *site = site_with(groups, interpreter);
-    if (!site || find_moved(groups, interpreter) || is_alone(groups, site, interpreter)) {
+    if (!site || grouping_moved(groups, interpreter) || is_alone(groups, site, interpreter)) {
         return NULL;
     }
     struct moved *moved = calloc(1, sizeof *moved);

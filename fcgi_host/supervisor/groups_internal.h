@@ -72,6 +72,8 @@ struct home *grouping_homes(const struct groups *groups, const struct config *si
  * @return the group's name; NULL: it stays, since it is the only one there, or no memory is left
  */
 const char *grouping_move(struct groups *groups, const char *interpreter, const char *why);
+/** @return the move of an interpreter; NULL: it has not been moved */
+struct moved *grouping_moved(const struct groups *groups, const char *interpreter);
 /** @return what was moved to a group; NULL: the group is not there by a move */
 struct moved *grouping_find_move(const struct groups *groups, const char *group);
 /** Take a move back. */

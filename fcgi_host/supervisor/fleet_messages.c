@@ -20,19 +20,24 @@ static void replace_refused(struct fleet *fleet) {
                              .is_forced = true});
 }
 
+/** Let an interpreter's applications live in the main one. @return whether they did not yet */
+static bool move_to_main(const struct fleet *fleet, const struct channel_message *message) {
+    const struct log_about about = {.app = message->name};
+    if (placement_move_to_main(fleet->seats->placement, message->name, message->text, NULL) != 1) {
+        return false;
+    }
+    log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s", message->text);
+    return true;
+}
+
 static void learn_refusal(struct fleet *fleet, struct worker_process *process,
                           const struct channel_message *message) {
     if (fleet->hooks.refused &&
         fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text)) {
         return;
     }
-    if (placement_move_to_main(fleet->seats->placement, message->name, message->text, NULL) == 1) {
-        const struct log_about about = {.app = message->name};
-        log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s",
-                 message->text);
-        if (process->is_loaded) { /* a script, on the first request for it */
-            replace_refused(fleet);
-        }
+    if (move_to_main(fleet, message) && process->is_loaded) { /* a script, on its first request */
+        replace_refused(fleet);
     }
     process->is_refused = process->is_refused || !process->is_loaded;
 }
@@ -154,11 +159,7 @@ static void move_as_asked(struct fleet *fleet, struct worker_process *process,
         return;
     }
     if (message.number == CHANNEL_MOVE_REFUSED) { /* no other interpreter is here: main is free */
-        if (placement_move_to_main(fleet->seats->placement, message.name, message.text, NULL) ==
-            1) {
-            const struct log_about about = {.app = message.name};
-            log_line(LOG_WARN, "app.placed", &about, "moved to the main interpreter: %s",
-                     message.text);
+        if (move_to_main(fleet, &message)) {
             replace_refused(fleet);
         }
         return;

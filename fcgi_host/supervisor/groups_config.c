@@ -6,6 +6,8 @@
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 
+#define CAUSE "asked for: SIGHUP"
+
 /** Groups that serve something under `site` and have no group yet. */
 int groups_add_missing(struct groups *groups, const struct config *site, struct error *err) {
     for (size_t i = 0; i <= site->app_count; i++) {
@@ -48,10 +50,9 @@ static void replace_group(struct groups *groups, struct group *group) {
         log_line(LOG_ERROR, "process.failed", NULL, "process %s: %s", group->name, err.text);
         return;
     }
-    fleet_replace(group->fleet, &(struct replacement_wish){.cause = "asked for: SIGHUP",
-                                                           .config = part,
-                                                           .seat = -1,
-                                                           .is_in_effect = true});
+    fleet_replace(group->fleet,
+                  &(struct replacement_wish){
+                      .cause = CAUSE, .config = part, .seat = -1, .is_in_effect = true});
 }
 
 /** The new configuration is in effect. @param proof  the group that has loaded under it; or NULL */
@@ -91,15 +92,20 @@ struct proof {
     const struct config *site;
 };
 
+/** The next configuration does not come into effect. */
+static void drop_next(struct groups *groups) {
+    config_free(groups->next);
+    groups->next = NULL;
+    leave_empty_groups(groups); /* those that were added for it */
+}
+
 /** The first group has, or has not, loaded under the new configuration. */
 static void proof_ended(void *ctx, const struct replacement_result *result) {
     struct proof proof = *(struct proof *)ctx;
     struct groups *groups = proof.groups;
     free(ctx);
     if (groups->next && groups->next == proof.site && result->is_kept) {
-        config_free(groups->next);
-        groups->next = NULL;
-        leave_empty_groups(groups);
+        drop_next(groups);
         groups_start_new(groups); /* what was refused meanwhile */
     }
     groups->done(groups->done_ctx, result);
@@ -110,63 +116,69 @@ static void proof_ended(void *ctx, const struct replacement_result *result) {
     }
 }
 
+/** What workers have told of applications is not known of the new ones. */
+static void clear_placements(const struct groups *groups) {
+    for (const struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet) {
+            placement_clear(fleet_placement(group->fleet));
+        }
+    }
+}
+
+/** @return the first group that serves, and has something to serve next; NULL: none */
+static struct group *find_proof(const struct groups *groups) {
+    struct group *group = groups->first;
+    while (group && (!group->fleet || group->is_leaving ||
+                     !grouping_has(groups, groups->next, group->name))) {
+        group = group->next;
+    }
+    return group;
+}
+
+/** Replace a group under the next configuration: proof_ended(). @return 0, or -1: ERR_MEMORY */
+static int prove(struct groups *groups, struct group *group, struct error *err) {
+    struct proof *proof = malloc(sizeof *proof);
+    struct config *part = proof ? grouping_part(groups, groups->next, group->name, err) : NULL;
+    if (!part) {
+        free(proof);
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    *proof = (struct proof){groups, groups->next};
+    fleet_replace(
+        group->fleet,
+        &(struct replacement_wish){
+            .cause = CAUSE, .config = part, .seat = -1, .done = proof_ended, .ctx = proof});
+    return 0;
+}
+
+static void refuse_next(struct groups *groups, const char *why) {
+    drop_next(groups);
+    groups->done(groups->done_ctx, &(struct replacement_result){
+                                       .cause = CAUSE, .why = why, .is_kept = true, .seat = -1});
+}
+
 void groups_reconfigure(struct groups *groups, struct config *site,
                         void (*done)(void *ctx, const struct replacement_result *result),
                         void *ctx) {
-    const char *why = "out of memory";
-    struct replacement_result result = {.cause = "asked for: SIGHUP", .is_kept = true, .seat = -1};
-    struct config *part = NULL;
-    struct proof *proof_of = malloc(sizeof *proof_of);
-    struct group *proof;
     struct error err;
     if (groups->next) { /* the one that is read last counts */
-        free(proof_of);
         config_free(groups->waiting);
         groups->waiting = site;
         return;
     }
     groups->next = site;
-    if (!proof_of || groups_add_missing(groups, site, &err)) {
-        goto refuse;
-    }
-    *proof_of = (struct proof){groups, site};
     groups->done = done;
     groups->done_ctx = ctx;
-    for (struct group *group = groups->first; group; group = group->next) {
-        if (group->fleet) {
-            placement_clear(fleet_placement(group->fleet));
-        }
-    }
-    for (proof = groups->first; proof; proof = proof->next) {
-        if (proof->fleet && !proof->is_leaving && grouping_has(groups, site, proof->name)) {
-            break;
-        }
-    }
-    if (!proof) {
-        free(proof_of);
-        put_in_effect(groups, NULL);
-        result.is_kept = false;
-        result.why = "";
-        done(ctx, &result);
+    if (groups_add_missing(groups, site, &err)) {
+        refuse_next(groups, err.text);
         return;
     }
-    part = grouping_part(groups, site, proof->name, &err);
-    if (!part) {
-        goto refuse;
+    clear_placements(groups);
+    struct group *group = find_proof(groups);
+    if (!group) {
+        put_in_effect(groups, NULL);
+        done(ctx, &(struct replacement_result){.cause = CAUSE, .why = "", .seat = -1});
+    } else if (prove(groups, group, &err)) {
+        refuse_next(groups, err.text);
     }
-    fleet_replace(proof->fleet, &(struct replacement_wish){.cause = result.cause,
-                                                           .config = part,
-                                                           .seat = -1,
-                                                           .done = proof_ended,
-                                                           .ctx = proof_of});
-    return;
-refuse:
-    if (groups->next == site) {
-        groups->next = NULL;
-        leave_empty_groups(groups);
-    }
-    free(proof_of);
-    config_free(site);
-    result.why = why;
-    done(ctx, &result);
 }

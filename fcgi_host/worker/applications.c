@@ -139,10 +139,9 @@ static int add_scripts(struct adding *adding, struct error *err) {
 }
 
 static void note_place(struct applications *applications, struct application *application) {
-    for (size_t i = 0; i < applications->site->app_count; i++) {
-        if (strcmp(applications->site->apps[i].name, application->config->name) == 0) {
-            applications->by_place[i] = application;
-        }
+    const struct app_config *app = config_find_app(applications->site, application->config->name);
+    if (app) {
+        applications->by_place[applications_place(applications, app)] = application;
     }
 }
 

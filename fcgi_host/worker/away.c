@@ -13,9 +13,8 @@
 #include "fcgi_host/worker/submit.h"
 
 enum {
-    /** Connections that wait for a group beside those in its mailbox, which holds a hundred and
-     * more:
-     *  one that does not take them must not use up the descriptors of all. */
+    /** Connections that wait for a group, beside a hundred and more in its mailbox: one that does
+     *  not take them must not use up the descriptors of all. */
     MOST_WAITING = 128,
 };
 
@@ -240,11 +239,9 @@ int away_init(struct away *away, const struct config *site,
 }
 
 void away_set_home(struct away *away, const char *app, const char *process, int fd) {
-    size_t place = 0;
-    while (place < away->site->app_count && strcmp(away->site->apps[place].name, app) != 0) {
-        place++;
-    }
-    bool is_known = (place < away->site->app_count || !*app) && *process;
+    const struct app_config *config = config_find_app(away->site, app);
+    size_t place = config ? (size_t)(config - away->site->apps) : away->site->app_count;
+    bool is_known = (config || !*app) && *process;
     bool is_home = strcmp(process, away->process) == 0;
     if (!is_known || is_home) {
         if (is_known) {

@@ -86,16 +86,14 @@ enum bequeath_result handover_give(struct handover *handover,
     return BEQUEATH_REFUSED;
 }
 
+static bool bequeath(void *ctx, struct request *request) {
+    const struct handover *handover = ctx;
+    return handover->intake && intake_bequeath_request(handover->intake, request);
+}
+
 void handover_give_requests(struct handover *handover, struct pool *pool) {
     bool has_successor = handover->successor_fd >= 0;
-    struct job *next, *jobs = pool_take_waiting(pool, !has_successor);
-    for (; jobs; jobs = next) {
-        struct request *request = request_of(jobs);
-        next = jobs->next;
-        if (!handover->intake || !intake_bequeath_request(handover->intake, request)) {
-            submit_request(request->application, request);
-        }
-    }
+    submit_again(pool_take_waiting(pool, !has_successor), bequeath, handover);
 }
 
 /* ---- From predecessors ---- */

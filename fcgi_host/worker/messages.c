@@ -137,21 +137,6 @@ static void *end_interpreter(void *arg) {
     return NULL;
 }
 
-/** Requests that no thread has begun to serve go where their applications are. */
-static void give_away_waiting(struct worker *worker) {
-    struct job *next, *jobs = pool_take_waiting(worker->pool, false);
-    for (; jobs; jobs = next) {
-        struct request *request = request_of(jobs);
-        size_t place = applications_place_of(&worker->applications, request->application);
-        next = jobs->next;
-        if (away_is(&worker->away, place)) {
-            away_pass(&worker->away, place, request);
-        } else {
-            submit_request(request->application, request);
-        }
-    }
-}
-
 static void end_interpreter_later(struct worker *worker, struct pool_interpreter *interpreter,
                                   unsigned drain_ms) {
     struct leaving *leaving = malloc(sizeof *leaving);
@@ -164,43 +149,55 @@ static void end_interpreter_later(struct worker *worker, struct pool_interpreter
     }
 }
 
+/** Pass a request on, if its application has another home. */
+static bool give_away(void *ctx, struct request *request) {
+    struct worker *worker = ctx;
+    size_t place = applications_place_of(&worker->applications, request->application);
+    bool is_away = away_is(&worker->away, place);
+    if (is_away) {
+        away_pass(&worker->away, place, request);
+    }
+    return is_away;
+}
+
+static size_t place_in(const struct worker *worker, const struct pool_interpreter *interpreter,
+                       size_t i) {
+    return applications_place_of(&worker->applications,
+                                 pool_app_user(pool_interpreter_app(interpreter, i)));
+}
+
+/** End the interpreter of an application that has another home, with its last application. */
+static void leave_interpreter(struct worker *worker, const struct application *application) {
+    struct pool_interpreter *interpreter = pool_app_interpreter(application->pool_app);
+    size_t count = pool_interpreter_app_count(interpreter);
+    for (size_t i = 0; i < count; i++) {
+        if (!away_is(&worker->away, place_in(worker, interpreter, i))) {
+            return; /* the message that says so comes next */
+        }
+    }
+    submit_again(pool_take_waiting(worker->pool, false), give_away, worker);
+    for (size_t i = 0; i < count; i++) {
+        applications_forget(&worker->applications, place_in(worker, interpreter, i));
+    }
+    end_interpreter_later(worker, interpreter, application->config->drain_timeout_s * 1000);
+}
+
 /** An application is at home in a group from now on. */
 static void move_home(struct worker *worker, const struct channel_message *message) {
-    const struct config *site = worker->applications.site;
-    size_t place = 0;
-    while (place < site->app_count && strcmp(site->apps[place].name, message->name) != 0) {
-        place++;
-    }
-    bool was_here = place < site->app_count && !away_is(&worker->away, place);
-    bool is_served = place < site->app_count ? applications_at(&worker->applications, place) != NULL
-                                             : worker->applications.scripts != NULL;
+    const struct applications *applications = &worker->applications;
+    const struct app_config *config = config_find_app(applications->site, message->name);
+    size_t place = applications_place(applications, config);
+    const struct application *application = applications_at(applications, place);
+    bool is_served = config ? application != NULL : applications->scripts != NULL;
     bool is_own = strcmp(message->text, worker->away.process) == 0;
+    bool was_away = away_is(&worker->away, place);
     away_set_home(&worker->away, message->name, message->text, message->fd);
     if (is_own && !is_served && !worker->stopping.is_begun) {
         worker->handover.awaits_successor = true; /* a worker that has it replaces this one */
     }
-    struct application *application = was_here && away_is(&worker->away, place)
-                                          ? applications_at(&worker->applications, place)
-                                          : NULL;
-    /* One that was refused here has nothing to end (loading.c). */
-    if (application && atomic_load(&application->generation) > 0) {
-        struct pool_interpreter *interpreter = pool_app_interpreter(application->pool_app);
-        for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
-            const struct application *other = pool_app_user(pool_interpreter_app(interpreter, i));
-            size_t at = applications_place_of(&worker->applications, other);
-            if (!away_is(&worker->away, at)) {
-                return; /* the message that says so comes next: the last one ends the interpreter */
-            }
-        }
-        unsigned drain_ms = application->config->drain_timeout_s * 1000;
-        give_away_waiting(worker);
-        for (size_t i = 0; i < site->app_count; i++) {
-            const struct application *other = applications_at(&worker->applications, i);
-            if (other && other->pool_app && pool_app_interpreter(other->pool_app) == interpreter) {
-                applications_forget(&worker->applications, i);
-            }
-        }
-        end_interpreter_later(worker, interpreter, drain_ms);
+    bool leaves = application && !was_away && away_is(&worker->away, place);
+    if (leaves && atomic_load(&application->generation) > 0) { /* else it was refused: loading.c */
+        leave_interpreter(worker, application);
     }
 }
 

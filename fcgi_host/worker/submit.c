@@ -126,3 +126,14 @@ void submit_request(struct application *application, struct request *request) {
         }
     }
 }
+
+void submit_again(struct job *jobs, bool (*give)(void *ctx, struct request *request), void *ctx) {
+    struct job *next;
+    for (; jobs; jobs = next) {
+        struct request *request = request_of(jobs);
+        next = jobs->next;
+        if (!give(ctx, request)) {
+            submit_request(request->application, request);
+        }
+    }
+}

@@ -4,7 +4,10 @@
 #ifndef FCGI_HOST_WORKER_SUBMIT_H
 #define FCGI_HOST_WORKER_SUBMIT_H
 
+#include <stdbool.h>
+
 struct application;
+struct job;
 struct request;
 
 /** The Retry-After of a 503: a full queue empties within a second, or not for long. */
@@ -17,5 +20,13 @@ struct request;
  * @thread intake  @tstate none
  */
 void submit_request(struct application *application, struct request *request);
+
+/**
+ * Give requests that were taken out of their queues to another process; or submit them again.
+ * @param jobs  pool_take_waiting()
+ * @param give  @return whether it has taken the request over
+ * @thread intake  @tstate none
+ */
+void submit_again(struct job *jobs, bool (*give)(void *ctx, struct request *request), void *ctx);
 
 #endif

@@ -34,6 +34,17 @@ struct config *config_builder_take(struct config_builder *builder) {
     return config;
 }
 
+/** The last of `count` sections of a kind is in this line. @return 0, or -1: out of memory */
+static int add_origin(struct section_origin **origins, size_t count, unsigned line) {
+    struct section_origin *grown = reallocarray(*origins, count, sizeof *grown);
+    if (!grown) {
+        return -1;
+    }
+    grown[count - 1] = (struct section_origin){.line = line};
+    *origins = grown;
+    return 0;
+}
+
 int config_builder_add_app(struct config_builder *builder, const char *name, unsigned line,
                            struct error *err) {
     struct config *config = builder->config;
@@ -51,12 +62,9 @@ int config_builder_add_app(struct config_builder *builder, const char *name, uns
         return out_of_memory(err);
     }
     config->apps = apps;
-    struct section_origin *origins = reallocarray(builder->apps, count, sizeof *origins);
-    if (!origins) {
+    if (add_origin(&builder->apps, count, line)) {
         return out_of_memory(err);
     }
-    builder->apps = origins;
-    origins[count - 1] = (struct section_origin){.line = line};
     struct app_config *app = &apps[count - 1];
     *app = (struct app_config){.name = strdup(name)};
     config->app_count = count;
@@ -88,13 +96,9 @@ int config_builder_add_process(struct config_builder *builder, const char *name,
         return out_of_memory(err);
     }
     config->processes = processes;
-    struct section_origin *origins =
-        reallocarray(builder->processes, count, sizeof *builder->processes);
-    if (!origins) {
+    if (add_origin(&builder->processes, count, line)) {
         return out_of_memory(err);
     }
-    builder->processes = origins;
-    origins[count - 1] = (struct section_origin){.line = line};
     struct process_config *process = &processes[count - 1];
     *process = (struct process_config){.name = strdup(name)};
     config->process_count = count;

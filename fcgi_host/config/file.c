@@ -40,22 +40,18 @@ static void fail_syntax(struct reader *reader, const char *what) {
     }
 }
 
-static void begin_app(struct reader *reader, const char *name) {
-    struct config *config = reader->builder->config;
-    reader->place.section = SECTION_APP;
-    if (config_builder_add_app(reader->builder, name, reader->place.line, reader->err) != 0) {
-        fail(reader);
-    }
-    reader->place.index = config->app_count - 1;
-}
+typedef int add_section_function(struct config_builder *builder, const char *name, unsigned line,
+                                 struct error *err);
 
-static void begin_process(struct reader *reader, const char *name) {
-    struct config *config = reader->builder->config;
-    reader->place.section = SECTION_PROCESS;
-    if (config_builder_add_process(reader->builder, name, reader->place.line, reader->err) != 0) {
+/** A section of a kind that may stand there more than once.
+ *  @param count  of this kind, which `add` counts */
+static void begin_named(struct reader *reader, enum option_section section, const char *name,
+                        add_section_function *add, const size_t *count) {
+    reader->place.section = section;
+    if (add(reader->builder, name, reader->place.line, reader->err) != 0) {
         fail(reader);
     }
-    reader->place.index = config->process_count - 1;
+    reader->place.index = *count - 1;
 }
 
 /** @return NAME of "KIND NAME"; NULL: the section is of another kind */
@@ -90,6 +86,7 @@ static void begin_section(struct reader *reader, char *line) {
         return;
     }
     *end = '\0';
+    const struct config *config = reader->builder->config;
     char *name = skip_blank(line + 1);
     const char *own;
     for (char *last = end; last > name && strchr(" \t", last[-1]); *--last = '\0') {
@@ -101,9 +98,10 @@ static void begin_section(struct reader *reader, char *line) {
         reader->builder->has_scripts = true;
         begin_single(reader, SECTION_SCRIPTS, &reader->builder->scripts);
     } else if ((own = name_after(name, "app"))) {
-        begin_app(reader, own);
+        begin_named(reader, SECTION_APP, own, config_builder_add_app, &config->app_count);
     } else if ((own = name_after(name, "process"))) {
-        begin_process(reader, own);
+        begin_named(reader, SECTION_PROCESS, own, config_builder_add_process,
+                    &config->process_count);
     } else {
         error_set(reader->err, ERR_USAGE,
                   "unknown section [%s]: there are [fcgi_host], [process NAME], [app NAME] and "

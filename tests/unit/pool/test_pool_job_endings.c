@@ -44,33 +44,6 @@ Test(pool_job_endings, a_job_that_was_given_up_is_not_waited_for, .timeout = 60)
     pool_free(s_pool);
 }
 
-Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .timeout = 60) {
-    const char *source = "import queue, threading\n"
-                         "q, e, c = queue.Queue(), threading.Event(), threading.Condition()\n"
-                         "def get(): q.get()\n"
-                         "def wait(): e.wait(3600)\n"
-                         "def notified():\n"
-                         "    with c: c.wait()\n";
-    static const char *const functions[] = {"get", "wait", "notified"};
-    s_pool = fixture_start();
-    struct pool_app *app = fixture_app(s_pool, "a", &source, 3, 10);
-    struct generation *generation = fixture_reload(app);
-    struct fixture_job jobs[3];
-    struct error err = {0};
-    for (int i = 0; i < 3; i++) {
-        fixture_job_init(&jobs[i], functions[i]);
-        cr_assert(eq(int, pool_submit(app, &jobs[i].job, &err), 0));
-    }
-    fixture_await_in_flight(app, 3);
-    cr_expect(eq(int, pool_retire(generation, 50), GENERATION_RETIRED));
-    for (int i = 0; i < 3; i++) {
-        fixture_job_wait(&jobs[i]);
-        cr_expect_str_eq(jobs[i].result, "SystemExit");
-    }
-    cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
-    pool_free(s_pool);
-}
-
 static void expect_systemexit(const char *source, const char *const *functions, int count) {
     enum { MOST = 8 };
     s_pool = fixture_start();
@@ -90,6 +63,17 @@ static void expect_systemexit(const char *source, const char *const *functions, 
     }
     cr_expect(eq(int, pool_stop(s_pool, 1000), 0));
     pool_free(s_pool);
+}
+
+Test(pool_job_endings, jobs_that_wait_for_an_event_get_systemexit_at_once, .timeout = 60) {
+    static const char *const functions[] = {"get", "wait", "notified"};
+    expect_systemexit("import queue, threading\n"
+                      "q, e, c = queue.Queue(), threading.Event(), threading.Condition()\n"
+                      "def get(): q.get()\n"
+                      "def wait(): e.wait(3600)\n"
+                      "def notified():\n"
+                      "    with c: c.wait()\n",
+                      functions, 3);
 }
 
 Test(pool_job_endings, jobs_that_wait_in_the_c_library_get_systemexit_too, .timeout = 60) {

@@ -136,8 +136,7 @@ void intake_adopt(struct intake *intake, const struct passed_connection *connect
  * After intake_stop_accepting(): do not leave intake_run() for want of connections until
  * intake_release(), since others may still be taken on.
  * @param dry  called once, when every connection that is left is being served: no more requests
- * come
- *             over connections that were accepted here
+ *             come over connections that were accepted here
  * @thread intake (from a hook or fd callback)
  */
 void intake_hold(struct intake *intake, void (*dry)(void *ctx), void *ctx);

@@ -48,17 +48,16 @@ struct fleet_hooks {
     bool (*refused)(void *ctx, const char *interpreter, const char *why);
     /** The same, of an application that has crashed a worker while it was loaded. */
     bool (*crashed)(void *ctx, const char *app, const char *interpreter, const char *why);
-    /** An interpreter that serves cannot be reloaded beside others. @return whether its
-     * applications get
-     *  a group of their own @param is_barred  they are not served any more meanwhile */
+    /** An interpreter that serves cannot be reloaded beside others.
+     *  @param is_barred  its applications are not served any more meanwhile
+     *  @return whether they get a group of their own */
     bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
     /** @return whether an application is another group's */
     bool (*is_elsewhere)(void *ctx, const char *app);
     /** A worker accepts connections from now on, or begins no request any more. */
     void (*accepting_changed)(void *ctx);
-    /** No worker could start, three times. @return whether to call `ended` with status 1; else it
-     * is
-     *  tried again */
+    /** No worker could start, three times.
+     *  @return whether to call `ended` with status 1; else it is tried again */
     bool (*gives_up)(void *ctx);
     /** Every worker has loaded for the first time, but for so many applications. */
     void (*ready)(void *ctx, size_t failed);
@@ -78,9 +77,8 @@ bool fleet_reap(struct fleet *fleet, pid_t pid, int wait_status);
 /** Call `ended` if the fleet is stopping and its last worker has ended. */
 void fleet_end_if_empty(struct fleet *fleet);
 
-/** Workers that are started from now on have this configuration; those that run go on. @param
- * config
- *  taken over */
+/** Workers that are started from now on have this configuration; those that run go on.
+ *  @param config  taken over */
 void fleet_set_config(struct fleet *fleet, struct config *config);
 /** Queue a replacement: replacement_add(). */
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish);

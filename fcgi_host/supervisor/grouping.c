@@ -157,9 +157,8 @@ static char *short_reason(const char *why) {
     return strndup(why, traceback ? (size_t)(traceback - why) : strcspn(why, "\n"));
 }
 
-/** @return the configuration that has the interpreter in the shared group: the one in effect, or
- * the
- *  one that is being proved; NULL: neither (of a script, perhaps) */
+/** @return the configuration that has the interpreter in the shared group, in effect or being
+ *  proved; NULL: neither (of a script, perhaps) */
 static const struct config *site_with(const struct groups *groups, const char *interpreter) {
     const struct config *const sites[] = {groups->site, groups->next};
     for (size_t k = 0; k < sizeof sites / sizeof sites[0]; k++) {

@@ -29,8 +29,8 @@ struct away {
     bool is_one_of_many;       /**< other workers of the group take what is passed, too */
     bool is_closed;            /**< away_close() */
     struct away_group *groups; /**< the others that have been named */
-    struct away_group *
-        *places; /**< for each application of the site, and the scripts; NULL: home */
+    /** For each application of the site, and the scripts; NULL: it is at home. */
+    struct away_group **places;
 };
 
 /** @param site  the whole configuration  @return 0, or -1: ERR_MEMORY */

@@ -20,9 +20,9 @@ struct pool;
 struct handover {
     struct intake *intake; /**< NULL until handover_attach() */
     int successor_fd;      /**< where our connections go, once stopping; -1: nowhere */
-    bool
-        awaits_successor; /**< requests of applications that only the next worker has wait for it */
-    bool is_put_off;      /**< some connections wait until the successor reads */
+    bool is_put_off;       /**< some connections wait until the successor reads */
+    /** Requests of applications that only the next worker has wait for it. */
+    bool awaits_successor;
     SLIST_HEAD(, predecessor) predecessors;
 };
 

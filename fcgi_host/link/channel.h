@@ -71,6 +71,8 @@ enum channel_type {
     CHANNEL_LOG_REOPEN,
     CHANNEL_PING,      /**< does the intake thread run? */
     CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */
+    CHANNEL_MODULES,   /**< descriptor: where to write what applications have imported, for a worker
+                        *   that is to replace this one */
     CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
 };
 

@@ -33,6 +33,8 @@ struct worker_start {
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;
+    int modules_fd; /**< the worker that this one replaces writes there what its applications have
+                     *   imported; -1: there is none */
     int last_words_fd;         /**< a memory file for faulthandler's text */
     struct lifeline *lifeline; /**< NULL: none could be made */
     bool is_one_of_many;       /**< wsgi.multiprocess */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/recycle/late_modules.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/python/runtime.h"
@@ -126,28 +127,14 @@ static int check_pages(const struct recyclable *recyclable, struct generation *n
     return 0;
 }
 
-static int describe_modules(void *arg, struct error *err) {
-    return wsgi_modules_describe(arg, err);
-}
-
 /** What requests have imported until now.  Without it the next generation is not asked for more
  *  than its applications. */
 static void note_modules(struct recyclable *recyclable, struct generation *serving) {
     struct wsgi_modules modules;
-    if (pool_run(serving, describe_modules, &modules, NULL) == 0) {
+    if (late_modules_describe(serving, &modules, NULL) == 0) {
         free(recyclable->modules.bytes);
         recyclable->modules = modules;
     }
-}
-
-/** On the heap: a call that does not end goes on using it. */
-struct module_import {
-    struct wsgi_modules modules;
-};
-
-static int import_modules(void *arg, struct error *err) {
-    struct module_import *import = arg;
-    return wsgi_modules_import(&import->modules, err);
 }
 
 /** Import what the generation before had imported and has changed. @return 0, or -1 with `err` */
@@ -155,22 +142,7 @@ static int check_modules(const struct recyclable *recyclable, struct generation 
                          struct error *err) {
     const struct wsgi_modules *modules = &recyclable->modules;
     unsigned timeout_ms = recyclable->recycle->options.config->startup_timeout_s * 1000;
-    struct module_import *import = modules->bytes ? malloc(sizeof *import + modules->size) : NULL;
-    if (!import) {
-        return 0;
-    }
-    import->modules = (struct wsgi_modules){(char *)(import + 1), modules->size};
-    memcpy(import + 1, modules->bytes, modules->size);
-    int outcome = pool_run_timed(next, timeout_ms, import_modules, import, err);
-    if (outcome != 0) {
-        bool may_run = err->code == ERR_TIMEOUT;
-        error_prefix(err, "a module that requests to the generation before had imported");
-        if (may_run) {
-            return -1; /* `import` stays: its thread may still read it */
-        }
-    }
-    free(import);
-    return outcome;
+    return modules->bytes ? late_modules_import(next, modules, timeout_ms, err) : 0;
 }
 
 static void check_before_load(void *ctx, struct reload_target *target, struct generation *serving) {

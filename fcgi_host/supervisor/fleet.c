@@ -153,10 +153,19 @@ void fleet_free(struct fleet *fleet) {
     }
 }
 
-void fleet_start(struct fleet *fleet) {
+/** @return a worker that serves, or NULL */
+static struct worker_process *find_serving(const struct fleet *fleet) {
+    struct worker_process *process = fleet ? fleet->seats->processes : NULL;
+    while (process && process->state != PROCESS_SERVING) {
+        process = process->next;
+    }
+    return process;
+}
+
+void fleet_start(struct fleet *fleet, const struct fleet *before) {
     /* The others follow when the first has loaded, and need not find out again what it has. */
     fleet->seats->count = 1;
-    seat_fill(&fleet->seats->items[0]);
+    seat_fill_after(&fleet->seats->items[0], find_serving(before));
 }
 
 /** @return the worker with this process id, no longer in the list; NULL: it is none */

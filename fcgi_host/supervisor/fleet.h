@@ -70,8 +70,9 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
 /** Every process must have ended. */
 void fleet_free(struct fleet *fleet);
 
-/** Start all workers. */
-void fleet_start(struct fleet *fleet);
+/** Start all workers.
+ *  @param before  another fleet, which serves what this one is to take over; NULL: none */
+void fleet_start(struct fleet *fleet, const struct fleet *before);
 /** A process has ended. @return whether it was one of the fleet's */
 bool fleet_reap(struct fleet *fleet, pid_t pid, int wait_status);
 /** Call `ended` if the fleet is stopping and its last worker has ended. */

@@ -246,7 +246,7 @@ static bool move(struct group *from, const char *interpreter, const char *why, b
         publish_move(groups, moved);
     }
     if (!groups->next) {
-        group_start(own);
+        group_start(own, is_pending ? from : NULL);
     }
     return true;
 }
@@ -283,7 +283,7 @@ static bool is_elsewhere(void *ctx, const char *app) {
     return config && !grouping_loads(groups, group->name, config);
 }
 
-void group_start(struct group *group) {
+void group_start(struct group *group, const struct group *before) {
     struct groups *groups = group->all;
     const struct fleet_hooks hooks = {
         .ctx = group,
@@ -320,5 +320,5 @@ void group_start(struct group *group) {
                  group->config->app_count, group->config->app_count == 1 ? "" : "s");
     }
     group->leaves_accepting = group_leaves_accepting(group);
-    fleet_start(group->fleet);
+    fleet_start(group->fleet, before ? before->fleet : NULL);
 }

@@ -23,7 +23,7 @@ int groups_add_missing(struct groups *groups, const struct config *site, struct 
 void groups_start_new(struct groups *groups) {
     for (struct group *group = groups->first; group; group = group->next) {
         if (!group->fleet && !group->is_leaving) {
-            group_start(group);
+            group_start(group, NULL);
         }
     }
 }

@@ -87,8 +87,9 @@ struct group *group_find(const struct groups *groups, const char *name);
 /** A group with a mailbox, whose fleet is yet to be started; appended. @return NULL: ERR_SYSTEM,
  *  ERR_MEMORY */
 struct group *group_add(struct groups *groups, const char *name, struct error *err);
-/** Start its fleet; that it cannot be started is logged. */
-void group_start(struct group *group);
+/** Start its fleet; that it cannot be started is logged.
+ *  @param before  the group that serves its applications until then; NULL: none */
+void group_start(struct group *group, const struct group *before);
 /** Every process must have ended. */
 void group_free(struct group *group);
 /** @return the group of a process */

@@ -43,7 +43,7 @@ static void launch(struct replacement_queue *queue, struct seat *seat) {
     struct replacement *replacement = queue->first;
     struct seats *seats = queue->seats;
     seat->coming = seat_launch(seat, replacement->config ? replacement->config : seats->config,
-                               replacement->cause);
+                               replacement->is_forced ? NULL : seat->current, replacement->cause);
     if (!seat->coming) {
         replacement_finish(queue, true, "no process could be started");
         return;

@@ -1,5 +1,6 @@
 #include "fcgi_host/supervisor/seat.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,8 +138,21 @@ static void watch_process(struct seat *seat, struct worker_process *process,
     }
 }
 
+/** @return where a new worker reads what the applications of another one have imported; -1: without
+ *  that it serves what loads */
+static int ask_modules(struct worker_process *predecessor) {
+    int ends[2];
+    if (!predecessor || pipe2(ends, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    channel_tell(&predecessor->end,
+                 &(struct channel_outgoing){.type = CHANNEL_MODULES, .fd = &ends[1]});
+    close(ends[1]);
+    return ends[0];
+}
+
 struct worker_process *seat_launch(struct seat *seat, const struct config *config,
-                                   const char *cause) {
+                                   struct worker_process *predecessor, const char *cause) {
     struct seats *seats = seat->all;
     struct error err;
     struct worker_process_start start = {
@@ -149,6 +163,7 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
         .lifeline = seats->options.lifeline,
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
+        .modules_fd = ask_modules(predecessor),
         .is_one_of_many = config->workers > 1,
         .balance = balance_for(seats, config),
         .run_worker = seats->options.run_worker,
@@ -160,6 +175,9 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
     }
     struct worker_process *process = worker_process_start(&start, &err);
     free((void *)start.neighbourhood.homes); /* the worker has its copy */
+    if (start.modules_fd >= 0) {
+        close(start.modules_fd);
+    }
     if (!process) {
         log_line(LOG_ERROR, "worker.failed", NULL, "cannot start a worker: %s", err.text);
         return NULL;
@@ -173,18 +191,21 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
     return process;
 }
 
-void seat_fill(void *ctx) {
-    struct seat *seat = ctx;
+void seat_fill_after(struct seat *seat, struct worker_process *predecessor) {
     struct loop *loop = seat->all->options.loop;
     if (seat->current || seat->coming || seat->all->is_closed) {
         return;
     }
-    seat->current = seat_launch(seat, seat->all->config, NULL);
+    seat->current = seat_launch(seat, seat->all->config, predecessor, NULL);
     if (seat->current) {
         seat_be_patient(seat->current);
     } else {
         loop_arm(loop, &seat->refill, backoff_next_ms(&seat->backoff, loop_now_ms(), 0));
     }
+}
+
+void seat_fill(void *ctx) {
+    seat_fill_after(ctx, NULL);
 }
 
 void seat_be_patient(struct worker_process *process) {

@@ -64,8 +64,9 @@ struct seats {
     struct placement *placement;
     struct slowdown *slowdown;
     struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
-    bool is_leaving;         /**< only this process group ends: others accept what waits */
-    bool is_closed;          /**< the host stops: no worker is started any more */
+
+    bool is_leaving; /**< only this process group ends: others accept what waits */
+    bool is_closed;  /**< the host stops: no worker is started any more */
     bool has_served;
 };
 
@@ -77,12 +78,16 @@ struct seats *seats_new(const struct seats_options *options, const struct config
 void seats_free(struct seats *seats);
 
 /** Start a worker for a seat; the caller makes it `current` or `coming`.
- *  @param cause  for the log; NULL: none
+ *  @param predecessor  a worker that serves what this one loads: the new one asks for no less than
+ *                      what requests have imported there (CHANNEL_MODULES); NULL: none
+ *  @param cause        for the log; NULL: none
  *  @return NULL: no worker could be started, which has been logged */
 struct worker_process *seat_launch(struct seat *seat, const struct config *config,
-                                   const char *cause);
-/** Start a worker for an empty seat, or try again later (a loop_timer's callback).
- *  @param ctx  struct seat * */
+                                   struct worker_process *predecessor, const char *cause);
+/** Start a worker for an empty seat, or try again later.
+ *  @param predecessor  of another fleet: as for seat_launch() */
+void seat_fill_after(struct seat *seat, struct worker_process *predecessor);
+/** The same without a predecessor (a loop_timer's callback). @param ctx  struct seat * */
 void seat_fill(void *ctx);
 
 /** Let a worker accept connections. One that accepts already, or is to go, is left alone. */

@@ -31,6 +31,7 @@ static void be_worker(const struct worker_process_start *start, struct worker_pr
         .opens_log = start->is_candidate,
         .listen_fd = start->listen_fd,
         .channel_fd = channel_fd,
+        .modules_fd = start->modules_fd,
         .board = process->board,
         .last_words_fd = process->last_words_fd,
         .is_one_of_many = start->is_one_of_many,

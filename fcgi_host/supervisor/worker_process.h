@@ -67,6 +67,7 @@ struct worker_process_start {
     struct lifeline *lifeline; /**< NULL: none */
     bool is_candidate;         /**< `config` is not in effect yet */
     int listen_fd;
+    int modules_fd;          /**< as in struct worker_start */
     bool is_one_of_many;     /**< wsgi.multiprocess */
     struct balance *balance; /**< NULL: none */
     worker_run_function *run_worker;

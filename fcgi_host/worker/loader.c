@@ -4,6 +4,7 @@
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/outcome.h"
+#include "fcgi_host/worker/predecessor.h"
 #include "pool/pool.h"
 
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
@@ -56,7 +57,9 @@ void loader_load(const struct loader *loader, struct pool_interpreter *interpret
     if (is_built) {
         recycle_built(loader->recycle, generation);
     }
-    if (is_built && pool_publish(generation, &err)) {
+    if (is_built && (predecessor_check(loader->predecessor, generation, loader->startup_timeout_ms,
+                                       &err) != 0 ||
+                     pool_publish(generation, &err) != 0)) {
         pool_discard(generation);
         generation = NULL;
     }

@@ -6,12 +6,14 @@
 
 struct channel_end;
 struct pool_interpreter;
+struct predecessor;
 struct recycle;
 
 /** What a load needs; constant once loading has begun. */
 struct loader {
     const struct channel_end *supervisor;
-    struct recycle *recycle; /**< NULL: no reloading in this process */
+    struct recycle *recycle;         /**< NULL: no reloading in this process */
+    struct predecessor *predecessor; /**< the worker that this one replaces (predecessor.h) */
     unsigned startup_timeout_ms;
 };
 

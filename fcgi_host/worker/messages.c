@@ -217,17 +217,37 @@ static void reopen_log(void) {
     }
 }
 
+/** Do what a message asks, of those that bring a descriptor along. @return whether it was one */
+static bool take_descriptor(struct worker *worker, const struct channel_message *message) {
+    switch (message->type) {
+    case CHANNEL_STOP:
+        stop(worker, message);
+        return true;
+    case CHANNEL_ADOPT:
+        handover_adopt(&worker->handover, message->fd);
+        return true;
+    case CHANNEL_STATUS_WHOLE:
+        take_whole_status(worker, message);
+        return true;
+    case CHANNEL_HOME:
+        move_home(worker, message);
+        return true;
+    case CHANNEL_MODULES:
+        predecessor_tell(&worker->applications, message->fd);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void obey_message(struct worker *worker, const struct channel_message *message) {
+    if (take_descriptor(worker, message)) {
+        return;
+    }
     switch (message->type) {
     case CHANNEL_ACCEPT:
         worker->has_accept = true;
         break;
-    case CHANNEL_STOP:
-        stop(worker, message);
-        return; /* the descriptor is kept */
-    case CHANNEL_ADOPT:
-        handover_adopt(&worker->handover, message->fd);
-        return; /* the descriptor is kept */
     case CHANNEL_PAUSE:
         worker->is_paused = true;
         update_accepting(worker);
@@ -239,9 +259,6 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_STATUS:
         send_status_part(worker, message->number);
         break;
-    case CHANNEL_STATUS_WHOLE:
-        take_whole_status(worker, message);
-        return; /* the descriptor has been closed */
     case CHANNEL_RELOAD:
         reload_by_hand(worker, message);
         break;
@@ -255,9 +272,6 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         slowdown_set(worker->start->slowdown, message->name, message->number);
         applications_slow_down(&worker->applications, message->name, message->number);
         break;
-    case CHANNEL_HOME:
-        move_home(worker, message);
-        return; /* the descriptor is kept */
     case CHANNEL_NO_MORE:
         away_close(&worker->away);
         break;

@@ -343,8 +343,10 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
     worker->supervisor = (struct channel_end){.fd = start->channel_fd};
     worker->loader = (struct loader){
         .supervisor = &worker->supervisor,
+        .predecessor = &worker->predecessor,
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
     };
+    predecessor_init(&worker->predecessor, start->modules_fd);
     worker->status_requests.supervisor = &worker->supervisor;
     worker->dispatch = (struct dispatch){.applications = &worker->applications,
                                          .away = &worker->away,

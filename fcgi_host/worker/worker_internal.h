@@ -16,6 +16,7 @@
 #include "fcgi_host/worker/dispatch.h"
 #include "fcgi_host/worker/handover.h"
 #include "fcgi_host/worker/loader.h"
+#include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/worker/status_requests.h"
 #include "fcgi_host/worker/stopping.h"
 
@@ -33,6 +34,7 @@ struct worker {
     bool is_paused;        /**< CHANNEL_PAUSE */
     bool has_accept;       /**< CHANNEL_ACCEPT has come */
 
+    struct predecessor predecessor;
     struct loader loader; /**< with the struct recycle */
     struct applications applications;
     struct away away;

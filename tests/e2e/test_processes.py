@@ -458,6 +458,21 @@ class Moved(Processes):
         self.assertEqual(b.failures, [])
         self.assertEqual(self.ask("b")["interpreter"], "main")
 
+    def test_an_edit_that_makes_it_refuse_and_breaks_what_a_request_had_imported(self):
+        late = self.write("late_of_b.py", "")
+        self.start({"a": "", "b": ""})
+        with open(self.files["b"], encoding="utf-8") as f:
+            text = f.read().replace('    path = environ', '    import late_of_b\n    path = environ')
+        self.save("b", text + "version = 2\n")
+        await_(lambda: self.ask("b")["version"] == 2, "the module to be imported")
+        before = self.ask("b")
+        with open(late, "w", encoding="utf-8") as f:
+            f.write("1 / 0\n")
+        self.host.log.wait_for(r"app=b .*\[reload\.kept\]")
+        self.save("b", "import lxml.etree\n" + text)
+        self.host.log.wait_for(r"app=b .*\[worker\.kept\]")
+        self.assertEqual(self.ask("b")["pid"], before["pid"])
+
     def start_late(self, *names):
         """Applications that import lxml in a request, as Django does with its URLconf."""
         self.start({name: "" for name in names})

@@ -1,9 +1,11 @@
 """Broken edits of modules that requests had imported: kept before anybody is answered by them."""
 
 import os
+import signal
 import subprocess
 
-from support.host import PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling
+from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling,
+                          run)
 
 APP = """
 def application(environ, start_response):
@@ -13,16 +15,18 @@ def application(environ, start_response):
 """
 
 
-@needs_recycling
 class LaterModules(HostTestCase):
-    def start_app(self, keys="", folder="", **files):
+    KEYS, KEPT, SWITCHED = "", "", ""
+
+    def start_app(self, keys="", host="", **files):
         """Files below the folder; one request has imported them."""
         self.at = os.path.join(self.folder, self._testMethodName)
         for name, text in {"package/__init__": "", **files}.items():
             self.save(name, text)
         app = self.save("app", APP)
         self.host = self.start_host("-c", self.config(
-            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {app}\n{keys}\n"))
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n{host}\n"
+            f"[app one]\nfile = {app}\n{self.KEYS}\n{keys}\n"))
         self.host.log.wait_for(r"\[app\.loaded\]")
         self.assertEqual(self.answer(), "v1")
 
@@ -36,12 +40,16 @@ class LaterModules(HostTestCase):
         return self.host.fetch("/").body.decode()
 
     def wait_kept(self, says, count=1):
-        self.host.log.wait_for(r"\[reload\.kept\]", count)
+        self.host.log.wait_for(self.KEPT, count)
         self.host.log.wait_for(says)
         self.assertEqual(self.answer(), "v1")
 
     def wait_switched(self, count=1):
-        self.host.log.wait_for(r"\[reload\.switched\]", count)
+        self.host.log.wait_for(self.SWITCHED, count)
+
+
+class BrokenEdits:
+    """With LaterModules: what holds however an application is reloaded."""
 
     def test_a_syntax_error_and_its_repair(self):
         self.start_app(**{"package/views": "def answer(): return 'v1'\n"})
@@ -81,13 +89,6 @@ class LaterModules(HostTestCase):
         self.wait_switched(2)
         self.assertEqual(self.answer(), "v3")
 
-    def test_a_module_that_is_gone_but_still_imported(self):
-        self.start_app(**{
-            "package/old": "",
-            "package/views": "from . import old\ndef answer(): return 'v1'\n"})
-        os.remove(os.path.join(self.at, "package/old.py"))
-        self.wait_kept("cannot import name 'old'")
-
     def test_modules_that_have_not_changed_are_left_to_requests(self):
         marker = self.path("imports")
         self.start_app(**{
@@ -98,6 +99,19 @@ class LaterModules(HostTestCase):
         self.assertEqual(self.answer(), "v2")
         with open(marker) as f:
             self.assertEqual(f.read(), "x")
+
+
+@needs_recycling
+class InTheProcess(BrokenEdits, LaterModules):
+    KEPT = r"\[reload\.kept\]"
+    SWITCHED = r"\[reload\.switched\]"
+
+    def test_a_module_that_is_gone_but_still_imported(self):
+        self.start_app(**{
+            "package/old": "",
+            "package/views": "from . import old\ndef answer(): return 'v1'\n"})
+        os.remove(os.path.join(self.at, "package/old.py"))
+        self.wait_kept("cannot import name 'old'")
 
     def test_an_endless_loop(self):
         self.start_app(**{"package/views": "def answer(): return 'v1'\n"})
@@ -118,6 +132,50 @@ class LaterModules(HostTestCase):
         self.save("package/views", "def answer(): return 'v3'\n")
         self.wait_switched()
         self.assertEqual(self.answer(), "v3")
+
+
+class InAnotherWorker(BrokenEdits, LaterModules):
+    KEYS = "reload = worker"
+    KEPT = r"\[worker\.kept\]"
+    SWITCHED = r"\[worker\.replaced\]"
+
+    def test_of_two_workers(self):
+        self.start_app(host="workers = 2", **{"package/views": "def answer(): return 'v1'\n"})
+        for _ in range(20):
+            self.answer()
+        self.save("package/views", "def answer( return 'v2'\n")
+        self.wait_kept("SyntaxError")
+
+    def test_in_the_main_interpreter(self):
+        self.start_app("interpreter = main", **{"package/views": "def answer(): return 'v1'\n"})
+        self.save("package/views", "1 / 0\n")
+        self.wait_kept("ZeroDivisionError")
+        self.save("package/views", "def answer(): return 'v3'\n")
+        self.wait_switched()
+        self.assertEqual(self.answer(), "v3")
+
+    def test_an_endless_loop(self):
+        self.start_app(**{"package/views": "def answer(): return 'v1'\n"})
+        self.host.stop()
+        app = os.path.join(self.at, "app.py")
+        self.host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nstartup_timeout_s = 1\n[app one]\nfile = {app}\nreload = worker\n"))
+        self.host.log.wait_for(r"\[app\.loaded\]")
+        self.assertEqual(self.answer(), "v1")
+        self.save("package/views", "while True: pass\n")
+        self.wait_kept("took longer than")
+
+    def test_a_reload_by_hand_and_a_new_configuration(self):
+        control = self.path("control")
+        self.start_app(host=f"control = {control}", **{"package/views": "def answer(): return 'v1'\n"})
+        self.save("package/views", "def answer( return 'v2'\n")
+        self.wait_kept("SyntaxError")
+        code, _, err = run("reload", "-s", control)
+        self.assertEqual(code, 1, err)
+        self.assertIn("kept", err)
+        self.assertEqual(self.answer(), "v1")
+        self.host.signal(signal.SIGHUP)
+        self.wait_kept("SyntaxError", 3)
 
 
 @needs_recycling

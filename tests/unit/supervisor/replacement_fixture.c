@@ -35,14 +35,15 @@ static struct worker_process *make_process(struct seat *seat, int pid) {
 }
 
 struct worker_process *seat_launch(struct seat *seat, const struct config *config,
-                                   const char *cause) {
+                                   struct worker_process *predecessor, const char *cause) {
     if (s_cannot_launch) {
         note("cannot launch");
         return NULL;
     }
     struct worker_process *process = make_process(seat, s_next_pid++);
-    note("launch %d in %u%s: %s", (int)process->pid, seat->index,
-         config != seat->all->config ? " by the new configuration" : "", cause);
+    note("launch %d in %u%s%s: %s", (int)process->pid, seat->index,
+         config != seat->all->config ? " by the new configuration" : "",
+         seat->current && seat->current != predecessor ? ", not asking the old one" : "", cause);
     return process;
 }
 

@@ -10,16 +10,18 @@
  *
  * @param seats  how many are in use, at most 3
  * @param steps  what happens, "verb object; verb; …":
- *                 restart         from now on an application has `reload = restart`
- *                 in_use          the loading worker found a port in use
- *                 gone [PID]      a worker (the one that was told to stop) has ended
- *                 replace|also|force|config all|SEAT   somebody wants a replacement; "config":
- * under a new configuration loses|lost APP                       the loading worker, or the one
- * that serves there, has not got this application loaded, dies, refused                the loading
- * worker: all loaded; crashed; was a probe stopped [PID]                        a worker (the one
- * that was told to stop) accepts nothing any more crash SEAT                           a serving
- * worker died wait MS, forget, no_memory, stop idle                                 none is under
- * way
+ *    restart          from now on an application has `reload = restart`
+ *    replace|also|force|config all|SEAT
+ *                     somebody wants a replacement; "config": under a new configuration
+ *    loses|lost APP   the loading worker, or the one that serves there, has not got this application
+ *    in_use           the loading worker found a port in use
+ *    loaded, dies, refused
+ *                     the loading worker: all loaded; crashed; was a probe
+ *    stopped|gone [PID]
+ *                     a worker (the one that was told to stop) accepts nothing any more; has ended
+ *    crash SEAT       a serving worker died
+ *    idle             none is under way
+ *    wait MS, forget, no_memory, stop
  * @param want   what the queue does
  */
 void check_replacement(unsigned seats, const char *steps, const char *want);

@@ -80,9 +80,10 @@ void seats_free(struct seats *seats) {
 }
 
 struct worker_process *seat_launch(struct seat *seat, const struct config *config,
-                                   const char *cause) {
+                                   struct worker_process *predecessor, const char *cause) {
     struct worker_process *process = calloc(1, sizeof *process);
     (void)config;
+    (void)predecessor;
     process->seat = seat;
     process->pid = s_next_pid++;
     process->channel.fd = process->last_words_fd = -1;
@@ -92,11 +93,14 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
     return process;
 }
 
-void seat_fill(void *ctx) {
-    struct seat *seat = ctx;
+void seat_fill_after(struct seat *seat, struct worker_process *predecessor) {
     if (!seat->current && !seat->coming && !s_seats->is_closed) {
-        seat->current = seat_launch(seat, s_seats->config, NULL);
+        seat->current = seat_launch(seat, s_seats->config, predecessor, NULL);
     }
+}
+
+void seat_fill(void *ctx) {
+    seat_fill_after(ctx, NULL);
 }
 
 void seat_accept(struct worker_process *process) {
@@ -167,7 +171,7 @@ static void on_ended(void *ctx, int exit_status) {
 static void setup(void) {
     static const struct fleet_hooks s_hooks = {.gone = on_gone, .ended = on_ended};
     s_fleet = fleet_new(NULL, &s_config, -1, &s_hooks, NULL);
-    fleet_start(s_fleet);
+    fleet_start(s_fleet, NULL);
 }
 
 static void teardown(void) {

@@ -56,9 +56,10 @@ Test(replacement, an_application_that_failed_in_the_old_worker_too_is_not_lost) 
 }
 
 Test(replacement, a_forced_one_takes_place_whatever_is_lost) {
-    check_replacement(1, "force all; loses shop; loaded; stopped",
-                      "launch 200 in 0: forced; drain 100 to 200; accept 200; "
-                      "done, replaced after 0 ms; ended: forced");
+    check_replacement(
+        1, "force all; loses shop; loaded; stopped",
+        "launch 200 in 0, not asking the old one: forced; drain 100 to 200; accept 200; "
+        "done, replaced after 0 ms; ended: forced");
 }
 
 Test(replacement, a_worker_that_dies_while_it_loads_is_tried_again_four_times) {
@@ -141,7 +142,7 @@ Test(replacement, one_that_cannot_begin_does_not_hold_up_the_next) {
                       "launch 200 in 0: asked; drain 100 to 200; accept 200; "
                       "done, replaced after 0 ms; ended: asked; "
                       "done, kept: that worker is gone after 0 ms; ended: asked again; "
-                      "launch 201 in 0: forced");
+                      "launch 201 in 0, not asking the old one: forced");
 }
 
 Test(replacement, a_requester_that_is_gone_is_not_told) {
@@ -165,7 +166,8 @@ Test(replacement, their_causes_are_joined) {
     check_replacement(2, "replace 0; also 1; force 1; loaded; stopped; loaded; stopped",
                       "launch 200 in 0: asked; drain 100 to 200; accept 200; "
                       "done, replaced after 0 ms; ended: asked; "
-                      "launch 201 in 1: asked again; forced; drain 101 to 201; accept 201; "
+                      "launch 201 in 1, not asking the old one: asked again; forced; drain 101 to "
+                      "201; accept 201; "
                       "done, replaced after 0 ms; done, replaced after 0 ms; "
                       "ended: asked again; forced");
 }
@@ -190,7 +192,7 @@ Test(replacement, one_for_all_is_for_each_but_being_forced_is_not) {
                       "worker; the old one goes on after 0 ms; ended: asked; "
                       "launch 201 in 0: asked again; kill 201; done, kept: shop does not load in "
                       "the new worker; the old one goes on after 0 ms; ended: asked again; "
-                      "launch 202 in 1: forced");
+                      "launch 202 in 1, not asking the old one: forced");
 }
 
 Test(replacement, a_worker_that_was_replaced_meanwhile_has_got_what_it_wanted) {

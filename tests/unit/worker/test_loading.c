@@ -16,6 +16,7 @@
 #include "fcgi_host/worker/hooks.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/loading.h"
+#include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 #include "pool/python/runtime.h"
@@ -143,6 +144,7 @@ Test(loading, of_slow_builds_nothing_is_told_where_there_are_none) {
 
 static struct channel_end s_supervisor;
 static int s_worker_end = -1; /* what the worker sends is received here */
+static struct predecessor s_predecessor;
 static struct loader s_loader;
 static struct pool *s_pool;
 static char s_folder[] = "/tmp/fcgi_host-loading-XXXXXX";
@@ -158,7 +160,9 @@ static void start_pool(void) {
     cr_assert_eq(channel_pair(ends, &err), 0);
     s_worker_end = ends[0];
     s_supervisor = (struct channel_end){.fd = ends[1]};
-    s_loader = (struct loader){.supervisor = &s_supervisor, .startup_timeout_ms = 30000};
+    predecessor_init(&s_predecessor, -1);
+    s_loader = (struct loader){
+        .supervisor = &s_supervisor, .predecessor = &s_predecessor, .startup_timeout_ms = 30000};
     scoreboard_use(scoreboard_new(&err));
     cr_assert_eq(runtime_start(&options, &err), 0, "%s", err.text);
     hooks_fill(&s_loader, &hooks);

@@ -85,8 +85,12 @@ static bool wait_for_end(struct generation *generation, const struct timespec *d
     wait_until(generation, is_drained_as_far_as_possible_locked, drain_deadline);
     if (!wait_for_ms(generation, is_drained_locked, 0)) {
         interrupter_start(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
-        bool is_drained = wait_for_ms(generation, is_drained_locked, stop_ms);
-        interrupter_stop(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS);
+        bool is_drained = wait_for_ms(generation, is_drained_locked, stop_ms / 2);
+        if (!is_drained) { /* a job may be joining a thread of the application */
+            interrupter_start(generation, INTERRUPT_REST);
+            is_drained = wait_for_ms(generation, is_drained_locked, stop_ms - stop_ms / 2);
+        }
+        interrupter_stop(generation, INTERRUPT_JOBS | INTERRUPT_RUNNERS | INTERRUPT_REST);
         if (!is_drained) {
             return false;
         }

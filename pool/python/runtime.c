@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "pool/python/callers.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/interpreter.h"
 #include "pool/python/main_first.h"
@@ -70,6 +71,7 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
         initialize(executable, err) != 0) {
         return -1;
     }
+    callers_learn_locks();
     cpython_prepare_unlinking();
     standard_library_prepare_main(options ? options->not_withheld : NULL);
     import_known_extensions();

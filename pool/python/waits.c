@@ -1,25 +1,23 @@
 /* The functions below are defined here, not inlined from the headers. */
 #undef _FORTIFY_SOURCE
 
-#include "pool/python/py_compat.h"
-
 #include "pool/python/waits.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "pool/python/callers.h"
 
 /** A thread that has called one of the functions, in its thread-local storage. */
 struct waiter {
@@ -38,49 +36,6 @@ static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER; /* of the list */
 static struct waiter *s_waiters;
 static pthread_key_t s_thread_end;
 static atomic_bool s_is_started;
-
-/* ---- Who calls ---- */
-
-struct range {
-    uintptr_t begin, end;
-};
-
-static struct range s_program, s_python; /* their code */
-
-static bool is_in(const struct range *range, const void *address) {
-    return (uintptr_t)address >= range->begin && (uintptr_t)address < range->end;
-}
-
-struct search {
-    const void *address;
-    struct range *found;
-};
-
-/** Of each loaded object: is it the one with the address? */
-static int look_at_object(struct dl_phdr_info *object, size_t bytes, void *arg) {
-    const struct search *search = arg;
-    struct range code = {0, 0};
-    bool is_found = false;
-    (void)bytes;
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        uintptr_t begin = object->dlpi_addr + header->p_vaddr;
-        const struct range loaded = {begin, begin + header->p_memsz};
-        if (header->p_type == PT_LOAD) {
-            is_found |= is_in(&loaded, search->address);
-            code = header->p_flags & PF_X ? loaded : code;
-        }
-    }
-    if (is_found) {
-        *search->found = code;
-    }
-    return is_found;
-}
-
-static void find_code(const void *address, struct range *found) {
-    struct search search = {address, found};
-    dl_iterate_phdr(look_at_object, &search);
-}
 
 /* ---- The list of threads ---- */
 
@@ -119,7 +74,7 @@ static bool is_listed(struct waiter *waiter) {
 
 /** @return the calling thread, or NULL when its wait is not to be ended */
 static struct waiter *begin(unsigned waits_for, const void *caller) {
-    if (!atomic_load_explicit(&s_is_started, memory_order_acquire) || is_in(&s_program, caller) ||
+    if (!atomic_load_explicit(&s_is_started, memory_order_acquire) || caller_is_program(caller) ||
         !is_listed(&tl_waiter)) {
         return NULL;
     }
@@ -299,10 +254,10 @@ pid_t waitpid(pid_t child, int *status, int options) {
 /* ---- Locks ---- */
 
 /**
- * CPython waits in one function for the locks of Python code, whose wait a signal handler may end,
- * and for its own, which it must have.  After EINTR the former are first tried again
- * (PyThread_acquire_lock_timed() with 0), the latter waited for at once.  So EINTR comes first, and
- * the time is over for a lock that was tried since.
+ * For a PyThread_type_lock: after EINTR a lock of Python code is first tried again
+ * (PyThread_acquire_lock_timed() with 0), one of CPython's own is waited for at once.  So EINTR
+ * comes first, and the time is over for a lock that was tried since.  For the parking lot:
+ * callers.h.
  *
  * @return whether to end this wait before it begins
  */
@@ -320,12 +275,14 @@ static bool is_lock_wait_over(struct waiter *waiter, const sem_t *lock) {
 }
 
 static struct waiter *begin_lock_wait(const void *caller) {
-    return is_in(&s_python, caller) ? begin(WAITS_FOR_LOCKS, caller) : NULL;
+    return caller_is_python(caller) ? begin(WAITS_FOR_LOCKS, caller) : NULL;
 }
 
 static int end_lock_wait(struct waiter *waiter, const sem_t *lock, int result) {
     if (is_ended(waiter, result)) {
-        waiter->interrupted = lock;
+        bool is_parked = callers_wait_for_python_lock();
+        waiter->interrupted = is_parked ? NULL : lock;
+        errno = is_parked ? ETIMEDOUT : EINTR;
     }
     return result;
 }
@@ -370,8 +327,7 @@ int waits_start(struct error *err) {
     if (sigaction(wake_signal(), &action, NULL)) {
         return error_set_errno(err, errno, "sigaction");
     }
-    find_code(&s_waiters, &s_program);
-    find_code(dlsym(RTLD_DEFAULT, "Py_Initialize"), &s_python);
+    callers_start();
     atomic_store_explicit(&s_is_started, true, memory_order_release);
     return 0;
 }

@@ -10,9 +10,8 @@
  * - clock_nanosleep(), select(), poll(), epoll_wait(), waitpid(): as if the time were over (0);
  * - read(), recv(), recvfrom(), send(), accept4(): -1, ETIMEDOUT (TimeoutError), so that no data seem
  *   to have ended;
- * - sem_wait() and its like, in lock.acquire() and SimpleQueue.get(): as if the time were over.  CPython's
- *   internal locks are waited for to the end, and with them, from 3.12 on, those of Python code, which
- *   wait in the same way.
+ * - sem_wait() and its like, in lock.acquire() and SimpleQueue.get(): as if the time were over.
+ *   CPython's internal locks are waited for to the end.
  *
  * The calls of the program itself, and of threads that nobody ends, are the C library's.
  * A libpython that is linked into the program is not told from the program: no wait ends.
@@ -33,7 +32,6 @@ enum {
 
 /** Take a real-time signal of this process for it.  Before any Python thread starts. */
 int waits_start(struct error *err);
-
 /**
  * End the wait of a thread, if it is in one.  A thread that is about to begin a wait may be missed:
  * repeat it while the thread has not ended.

@@ -71,10 +71,11 @@ waits = {
     "child": waits_for_a_child,
     "event": lambda: threading.Event().wait(),
     "queue": events.get,
+    "simple_queue": simply_gets,
+    "join": joins,
+    "lock": lock.acquire,
+    "lock_timeout": lambda: lock.acquire(timeout=3600),
 }
-if sys.version_info < (3, 12):  # later, these wait in a way that the host cannot tell from CPython's own
-    waits.update(simple_queue=simply_gets, join=joins, lock=lock.acquire,
-                 lock_timeout=lambda: lock.acquire(timeout=3600))
 
 def gets():
     yield b"data: hello\\n\\n"

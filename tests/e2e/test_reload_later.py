@@ -6,11 +6,14 @@ import subprocess
 
 from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling,
                           run)
+from support.waiting import await_
 
 APP = """
+import os
+
 def application(environ, start_response):
     import package.views
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Pid", str(os.getpid()))])
     return [package.views.answer().encode()]
 """
 
@@ -141,8 +144,9 @@ class InAnotherWorker(BrokenEdits, LaterModules):
 
     def test_of_two_workers(self):
         self.start_app(host="workers = 2", **{"package/views": "def answer(): return 'v1'\n"})
-        for _ in range(20):
-            self.answer()
+        pids = set()
+        await_(lambda: len(pids) == 2 or pids.add(self.host.fetch("/").headers["x-pid"]),
+               "both workers to have served")
         self.save("package/views", "def answer( return 'v2'\n")
         self.wait_kept("SyntaxError")
 

@@ -128,8 +128,7 @@ void reload_target_take_notes_locked(struct reload_target *target) {
     for (struct note *next; notes; notes = next) {
         next = notes->next;
         struct file_set *set = target->candidate ? target->candidate : target->serving;
-        if (!path_filter_ignores(target->filter, notes->path) &&
-            !file_set_has(set, notes->path)) {
+        if (!path_filter_ignores(target->filter, notes->path) && !file_set_has(set, notes->path)) {
             /* Watched first: what happens after the look that file_set_add() takes is an event. */
             reload_target_watch_file_locked(target, notes->path);
             if (file_set_add(set, notes->path, &notes->read_at, NULL) == 1 &&

@@ -83,7 +83,10 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
 
 static void check_spent(struct limits *limits, struct application *application, uint64_t now_ns) {
     uint64_t count = atomic_fetch_add_explicit(&application->served, 1, memory_order_relaxed) + 1;
-    if (application_is_spent(count, application->served_limit)) {
+    uint64_t most = limits->options.max_requests;
+    uint64_t all =
+        most ? atomic_fetch_add_explicit(&limits->served, 1, memory_order_relaxed) + 1 : 0;
+    if (application_is_spent(count, application->served_limit) || application_is_spent(all, most)) {
         atomic_store(&limits->is_spent, true);
         wake_limits(limits);
     }

@@ -23,7 +23,8 @@ struct limits;
 
 struct limits_options {
     struct scoreboard *board;
-    unsigned max_rss_mb; /**< 0: none */
+    unsigned max_rss_mb;   /**< 0: none */
+    uint64_t max_requests; /**< of all applications together; 0: none */
     /** Ask for a worker replacement. @param is_urgent  this worker cannot go on @thread limits */
     void (*replace)(void *ctx, const char *why, bool is_urgent);
     /**

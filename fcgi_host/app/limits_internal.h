@@ -26,6 +26,7 @@ struct limits {
     /** The limits thread sleeps until then; a request with an earlier deadline wakes it. */
     _Atomic uint64_t armed_ns;
     _Atomic uint64_t rss_checked_ns;
+    _Atomic uint64_t served; /**< requests, for options.max_requests */
     _Atomic bool is_spent, is_rss_wanted, is_stacks_wanted, has_client_event;
     /** limits_log_stacks_of(): an address, not followed. */
     const struct generation *_Atomic stacks_of;

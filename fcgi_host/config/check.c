@@ -58,7 +58,7 @@ static int check_process_name(const struct config_builder *builder, size_t i, st
 }
 
 static int check_process(const struct config_builder *builder, size_t i, struct error *err) {
-    static const char *const s_keys[] = {"workers", "max_rss_mb"};
+    static const char *const s_keys[] = {"workers", "max_rss_mb", "idle_timeout_s", "max_age_s"};
     const char *process = builder->config->apps[i].process;
     if (strcmp(process, CONFIG_PROCESS_OWN) == 0) {
         return check_process_name(builder, i, err);

@@ -45,11 +45,19 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 /** The process group of all applications that need none of their own, and of the scripts. */
 #define CONFIG_PROCESS_SHARED "shared"
 
+/** How many worker processes a process group has. */
+struct worker_range {
+    unsigned least; /**< 0: the first request starts one */
+    unsigned most;  /**< more than `least`: as many as the requests need */
+};
+
 /** A process group: one [process NAME] section, or the keys of an [app] for a group of its own. */
 struct process_config {
     char *name; /**< of the section; NULL in struct app_config */
-    unsigned workers;
+    struct worker_range workers;
+    unsigned idle_timeout_s, max_age_s;
     unsigned max_rss_mb;
+    unsigned max_requests; /**< of a section; an application's own: as in struct app_config */
 };
 
 /** One [app NAME] section, or one APP of the command line. */
@@ -84,7 +92,9 @@ struct app_config {
 struct config {
     char *file; /**< NULL: none given */
     char *listen;
-    unsigned workers;
+    struct worker_range workers;
+    unsigned idle_timeout_s, max_age_s;
+    unsigned max_requests; /**< of a [process]; else 0 */
     char *control, *status_path;
     char *log;
     enum log_level log_level;

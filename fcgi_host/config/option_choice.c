@@ -10,17 +10,27 @@ static void clear_nothing(void *field) {
     (void)field;
 }
 
-SET(number) {
-    (void)place;
+/** Read digits. @param[out] ret_end  what follows  @return whether it is a number of the range */
+static bool read_number(const struct config_option *option, const char *text, const char **ret_end,
+                        unsigned *ret_number) {
     char *end;
     errno = 0;
     unsigned long number = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || number < option->least ||
-        number > option->most) {
+    *ret_end = end;
+    *ret_number = (unsigned)number;
+    return *text >= '0' && *text <= '9' && !errno && number >= option->least &&
+           number <= option->most;
+}
+
+SET(number) {
+    (void)place;
+    const char *end;
+    unsigned number;
+    if (!read_number(option, text, &end, &number) || *end) {
         return error_set(err, ERR_USAGE, "\"%s\" is not a number from %u to %u", text,
                          option->least, option->most);
     }
-    *(unsigned *)field = (unsigned)number;
+    *(unsigned *)field = number;
     return 0;
 }
 
@@ -30,6 +40,35 @@ static void print_number(const void *field, const struct config_option *option, 
 
 const struct option_kind option_kind_number = {
     .set = set_number, .print = print_number, .clear = clear_nothing};
+
+SET(workers) {
+    (void)place;
+    struct worker_range range;
+    const char *end;
+    bool is_valid = read_number(option, text, &end, &range.least);
+    range.most = range.least;
+    if (is_valid && *end == '-') {
+        is_valid = read_number(option, end + 1, &end, &range.most);
+    }
+    if (!is_valid || *end || range.most < 1 || range.most < range.least) {
+        return error_set(err, ERR_USAGE, "\"%s\" is not a number from 1 to %u, nor a range MIN-MAX",
+                         text, option->most);
+    }
+    *(struct worker_range *)field = range;
+    return 0;
+}
+
+static void print_workers(const void *field, const struct config_option *option, FILE *out) {
+    const struct worker_range *range = field;
+    fprintf(out, "%s = %u", option->key, range->least);
+    if (range->most != range->least) {
+        fprintf(out, "-%u", range->most);
+    }
+    fputc('\n', out);
+}
+
+const struct option_kind option_kind_workers = {
+    .set = set_workers, .print = print_workers, .clear = clear_nothing};
 
 /** The place of `text` among `choices` ("a|b|c"). @return -1 with ERR_USAGE if it is not there */
 static int choose(const char *choices, const char *text, struct error *err) {

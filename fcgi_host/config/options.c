@@ -7,9 +7,11 @@
 #define STRUCT_BOTH struct app_config
 #define STRUCT_SCRIPTS struct config
 #define STRUCT_PROCESS struct process_config
+#define STRUCT_GROUP struct process_config
 
 #define KIND(name) &option_kind_##name
 #define NUMBER(low, high) KIND(number), .least = (low), .most = (high)
+#define WORKERS KIND(workers), .least = 0, .most = CONFIG_MAX_WORKERS
 
 const struct config_option options[OPTION_COUNT] = {
 #define OPTION(of_scope, field, ...)                                                               \
@@ -30,6 +32,8 @@ bool option_in_section(const struct config_option *option, enum option_section s
         return section == SECTION_SCRIPTS;
     case SCOPE_PROCESS:
         return section == SECTION_PROCESS || section == SECTION_APP;
+    case SCOPE_GROUP:
+        return section == SECTION_PROCESS;
     }
     return false;
 }
@@ -70,6 +74,7 @@ void *option_field(const struct config_option *option, const struct option_targe
         base = target->app;
         break;
     case SCOPE_PROCESS:
+    case SCOPE_GROUP:
         base = target->process;
         break;
     }

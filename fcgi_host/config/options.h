@@ -16,7 +16,7 @@
 #include "fcgi_host/config/option_kinds.h"
 #include "pool/base/error.h"
 
-enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS, SCOPE_PROCESS };
+enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS, SCOPE_PROCESS, SCOPE_GROUP };
 
 /** The kinds of section in the file. */
 enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPTS };
@@ -24,7 +24,8 @@ enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPT
 struct config_option {
     enum option_scope scope;
     const char *key;
-    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS) or config. */
+    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS, SCOPE_GROUP) or
+     * config. */
     size_t offset;
     const struct option_kind *kind;
     unsigned least, most;

@@ -30,6 +30,9 @@ struct config *config_view(struct config *site, const struct config_part *part, 
     }
     if (part->process) {
         view->workers = part->process->workers;
+        view->idle_timeout_s = part->process->idle_timeout_s;
+        view->max_age_s = part->process->max_age_s;
+        view->max_requests = part->process->max_requests;
         if (part->process->max_rss_mb > 0) {
             view->max_rss_mb = part->process->max_rss_mb;
         }

@@ -34,7 +34,9 @@ enum channel_type {
     CHANNEL_LOADED,     /**< everything has loaded or failed */
     CHANNEL_STOPPED,    /**< it begins no request any more, but those that wait for it alone */
     CHANNEL_DRY,  /**< the host stops: no request comes over a connection that was accepted here */
-    CHANNEL_PONG, /**< the answer to CHANNEL_PING */
+    CHANNEL_BUSY, /**< requests wait, or will: at most once a second */
+    CHANNEL_NOTHING_LEFT, /**< the answer to CHANNEL_MAY_END: it has no connection */
+    CHANNEL_PONG,         /**< the answer to CHANNEL_PING */
     /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "":
      * none
      */
@@ -69,6 +71,7 @@ enum channel_type {
     CHANNEL_NO_MORE, /**< the host stops, and every worker is DRY: no group passes more */
     CHANNEL_NEEDS_RESTART, /**< `name`: an application whose replacement found a port in use */
     CHANNEL_LOG_REOPEN,
+    CHANNEL_MAY_END,   /**< is there nothing left to do, and no connection? Else no answer */
     CHANNEL_PING,      /**< does the intake thread run? */
     CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */
     CHANNEL_MODULES,   /**< descriptor: where to write what applications have imported, for a worker

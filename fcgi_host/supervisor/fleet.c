@@ -19,6 +19,7 @@ static void on_config_proven(void *ctx, struct config *config) {
     const struct config *before = fleet->seats->config;
     struct config *owned_before = fleet->owned_config;
     fleet->seats->config = fleet->owned_config = config;
+    fleet_fit(fleet);
     fleet->hooks.config_changed(fleet->hooks.ctx, before, config);
     fleet_suspect(fleet); /* a new stuck_timeout_s, perhaps */
     config_free(owned_before);
@@ -72,10 +73,14 @@ static void on_replacement_ended(void *ctx, const struct replacement_result *res
 void fleet_set_config(struct fleet *fleet, struct config *config) {
     struct config *before = fleet->owned_config;
     fleet->seats->config = fleet->owned_config = config;
+    fleet_fit(fleet);
     config_free(before);
 }
 
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
+    if (fleet_replace_asleep(fleet, wish)) {
+        return;
+    }
     fleet_suspect(fleet);
     replacement_add(fleet->replacements, wish);
 }
@@ -107,8 +112,8 @@ static void stop_deadline(void *ctx) {
     fleet_kill(fleet);
 }
 
-struct fleet *fleet_new(struct loop *loop, const struct config *config, int listen_fd,
-                        const struct fleet_hooks *hooks, struct error *err) {
+struct fleet *fleet_new(struct loop *loop, const char *name, const struct config *config,
+                        int listen_fd, const struct fleet_hooks *hooks, struct error *err) {
     struct fleet *fleet = calloc(1, sizeof *fleet);
     if (!fleet) {
         error_set(err, ERR_MEMORY, "out of memory");
@@ -124,12 +129,15 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
         .message = fleet_message,
         .serving = on_serving,
         .accepting = fleet_accepting_changed,
+        .aged = fleet_aged,
         .neighbourhood = hooks->neighbourhood ? get_neighbourhood : NULL,
         .ctx = fleet,
     };
     const struct replacement_hooks replacement_hooks = {
         .config_proven = on_config_proven, .ended = on_replacement_ended, .ctx = fleet};
     fleet->loop = loop;
+    fleet->name = name;
+    fleet_scaling_init(fleet);
     fleet->hooks = *hooks;
     fleet->stop_deadline = (struct loop_timer){.expired = stop_deadline, .ctx = fleet};
     fleet->seats = seats_new(&options, config, err);
@@ -145,6 +153,7 @@ struct fleet *fleet_new(struct loop *loop, const struct config *config, int list
 
 void fleet_free(struct fleet *fleet) {
     if (fleet) {
+        loop_disarm(fleet->loop, &fleet->look);
         replacement_queue_free(fleet->replacements);
         liveness_free(fleet->liveness);
         seats_free(fleet->seats);
@@ -153,8 +162,7 @@ void fleet_free(struct fleet *fleet) {
     }
 }
 
-/** @return a worker that serves, or NULL */
-static struct worker_process *find_serving(const struct fleet *fleet) {
+struct worker_process *fleet_find_serving(const struct fleet *fleet) {
     struct worker_process *process = fleet ? fleet->seats->processes : NULL;
     while (process && process->state != PROCESS_SERVING) {
         process = process->next;
@@ -163,9 +171,17 @@ static struct worker_process *find_serving(const struct fleet *fleet) {
 }
 
 void fleet_start(struct fleet *fleet, const struct fleet *before) {
+    if (!before && fleet->seats->config->workers.least == 0) {
+        fleet->is_asleep = fleet->is_ready = true;
+        if (fleet->hooks.ready) {
+            fleet->hooks.ready(fleet->hooks.ctx, 0);
+        }
+        return;
+    }
+    fleet_fit(fleet);
     /* The others follow when the first has loaded, and need not find out again what it has. */
     fleet->seats->count = 1;
-    seat_fill_after(&fleet->seats->items[0], find_serving(before));
+    seat_fill_after(&fleet->seats->items[0], fleet_find_serving(before));
 }
 
 /** @return the worker with this process id, no longer in the list; NULL: it is none */
@@ -199,15 +215,16 @@ void fleet_end_if_empty(struct fleet *fleet) {
 
 static void close_seats(struct fleet *fleet) {
     fleet->seats->is_closed = true;
+    loop_disarm(fleet->loop, &fleet->look);
     liveness_close_listening(fleet->liveness);
     replacement_cancel_all(fleet->replacements, "the host is stopping");
 }
 
 void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_waiting) {
     struct seats *seats = fleet->seats;
-    /* While the first worker loads, no other answers the connections that wait: it goes on,
+    /* While the only worker loads, no other answers the connections that wait: it goes on,
      * accepts them, and ends (serve_what_waits()). */
-    bool may_finish_loading = !seats->has_served && are_connections_waiting;
+    bool may_finish_loading = !fleet_find_serving(fleet) && are_connections_waiting;
     close_seats(fleet);
     fleet->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     for (unsigned i = 0; i < seats->count; i++) {

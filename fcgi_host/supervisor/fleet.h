@@ -54,7 +54,10 @@ struct fleet_hooks {
     bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
     /** @return whether an application is another group's */
     bool (*is_elsewhere)(void *ctx, const char *app);
-    /** A worker accepts connections from now on, or begins no request any more. */
+    /** @return a worker of another fleet, for the connections of this one's last; NULL: none */
+    struct worker_process *(*find_heir)(void *ctx);
+    /** A worker accepts connections from now on, or begins no request any more; the fleet falls
+     *  asleep, or wakes. */
     void (*accepting_changed)(void *ctx);
     /** No worker could start, three times.
      *  @return whether to call `ended` with status 1; else it is tried again */
@@ -63,14 +66,15 @@ struct fleet_hooks {
     void (*ready)(void *ctx, size_t failed);
 };
 
-/** @param config  the caller's, valid as long as the fleet
+/** @param name    of its process group; the caller's, valid as long as the fleet
+ *  @param config  the caller's, valid as long as the fleet
  *  @return the fleet, nothing started, or NULL: ERR_MEMORY */
-struct fleet *fleet_new(struct loop *loop, const struct config *config, int listen_fd,
-                        const struct fleet_hooks *hooks, struct error *err);
+struct fleet *fleet_new(struct loop *loop, const char *name, const struct config *config,
+                        int listen_fd, const struct fleet_hooks *hooks, struct error *err);
 /** Every process must have ended. */
 void fleet_free(struct fleet *fleet);
 
-/** Start all workers.
+/** Start the workers; none where the first request is to start one.
  *  @param before  another fleet, which serves what this one is to take over; NULL: none */
 void fleet_start(struct fleet *fleet, const struct fleet *before);
 /** A process has ended. @return whether it was one of the fleet's */
@@ -99,6 +103,13 @@ void fleet_leave(struct fleet *fleet, unsigned timeout_s);
 /** Kill every worker; `ended` is called. */
 void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);
+
+/** @return whether there is no worker, since there was nothing to do: fleet_wake() */
+bool fleet_is_asleep(const struct fleet *fleet);
+/** Start a worker of a fleet that is asleep. */
+void fleet_wake(struct fleet *fleet);
+/** @return a worker that serves, or NULL */
+struct worker_process *fleet_find_serving(const struct fleet *fleet);
 
 /** @return whether it is a process of this fleet */
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);

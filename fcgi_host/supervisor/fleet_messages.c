@@ -5,10 +5,17 @@
 #include "fcgi_host/supervisor/fleet_internal.h"
 
 void fleet_accepting_changed(void *ctx) {
-    const struct fleet *fleet = ctx;
+    struct fleet *fleet = ctx;
+    fleet_look_soon(fleet, false);
     if (fleet->hooks.accepting_changed) {
         fleet->hooks.accepting_changed(fleet->hooks.ctx);
     }
+}
+
+void fleet_aged(void *ctx, struct worker_process *process) {
+    fleet_replace(ctx, &(struct replacement_wish){.cause = "max_age_s reached",
+                                                  .seat = (int)process->seat->index,
+                                                  .worker = process->pid});
 }
 
 /** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
@@ -42,10 +49,10 @@ static void learn_refusal(struct fleet *fleet, struct worker_process *process,
     process->is_refused = process->is_refused || !process->is_loaded;
 }
 
-/** As many seats in use as the configuration says. */
+/** As many seats in use as workers are wanted. */
 void fleet_resize(struct fleet *fleet) {
     struct seats *seats = fleet->seats;
-    unsigned wanted = seats->config->workers;
+    unsigned wanted = fleet->wanted;
     if (replacement_is_under_way(fleet->replacements)) {
         return; /* a replacement under way counts on the seats: resized when it has ended */
     }
@@ -81,7 +88,7 @@ static void on_slow_left(const struct fleet *fleet, struct worker_process *proce
 static void announce_ready(struct fleet *fleet) {
     const struct seats *seats = fleet->seats;
     size_t failed = 0;
-    if (fleet->is_ready || seats->count < seats->config->workers) {
+    if (fleet->is_ready || seats->count < fleet->wanted) {
         return;
     }
     for (unsigned i = 0; i < seats->count; i++) {
@@ -194,6 +201,12 @@ void fleet_message(void *ctx, struct worker_process *process,
     case CHANNEL_DRY:
         process->is_dry = true;
         fleet_accepting_changed(fleet);
+        break;
+    case CHANNEL_BUSY:
+        fleet_look_soon(fleet, true);
+        break;
+    case CHANNEL_NOTHING_LEFT:
+        fleet_may_end(fleet, process);
         break;
     case CHANNEL_PONG:
         liveness_answered(process);

@@ -17,6 +17,7 @@ struct group *group_find(const struct groups *groups, const char *name) {
 }
 
 void group_free(struct group *group) {
+    group_unwatch(group);
     fleet_free(group->fleet);
     config_free(group->config);
     for (int i = 0; i < 2; i++) {
@@ -37,7 +38,7 @@ struct group *group_add(struct groups *groups, const char *name, struct error *e
         return NULL;
     }
     group->all = groups;
-    group->mailbox[0] = group->mailbox[1] = -1;
+    group->mailbox[0] = group->mailbox[1] = group->passed.fd = -1;
     group->name = strdup(name);
     if (!group->name) {
         error_set(err, ERR_MEMORY, "out of memory");
@@ -140,6 +141,7 @@ static void on_ready(void *ctx, size_t failed) {
 
 static void on_accepting_changed(void *ctx) {
     struct groups *groups = ((struct group *)ctx)->all;
+    groups_watch_sleepers(groups);
     groups_share_accepting(groups);
     groups_tell_no_more(groups);
 }
@@ -273,6 +275,18 @@ static bool on_move(void *ctx, const char *interpreter, bool is_barred, const ch
     return move(ctx, interpreter, why, !is_barred);
 }
 
+/** A worker that reads the next request of a connection, and passes it where it belongs. */
+static struct worker_process *find_heir(void *ctx) {
+    const struct group *own = ctx;
+    struct worker_process *process = NULL;
+    for (const struct group *group = own->all->first; group && !process; group = group->next) {
+        if (group != own && !group->is_leaving) {
+            process = fleet_find_serving(group->fleet);
+        }
+    }
+    return process;
+}
+
 static bool is_elsewhere(void *ctx, const char *app) {
     const struct group *group = ctx;
     const struct groups *groups = group->all;
@@ -300,6 +314,7 @@ void group_start(struct group *group, const struct group *before) {
         .crashed = on_crashed,
         .move = on_move,
         .is_elsewhere = is_elsewhere,
+        .find_heir = find_heir,
         .lifeline = groups->lifeline,
         .gives_up = gives_up,
         .accepting_changed = on_accepting_changed,
@@ -307,9 +322,9 @@ void group_start(struct group *group, const struct group *before) {
     };
     struct error err;
     group->config = grouping_part(groups, groups->site, group->name, &err);
-    group->fleet = group->config
-                       ? fleet_new(groups->loop, group->config, groups->listen_fd, &hooks, &err)
-                       : NULL;
+    group->fleet = group->config ? fleet_new(groups->loop, group->name, group->config,
+                                             groups->listen_fd, &hooks, &err)
+                                 : NULL;
     if (!group->fleet) {
         group->is_broken = true;
         log_line(LOG_ERROR, "process.failed", NULL, "process %s: %s", group->name, err.text);

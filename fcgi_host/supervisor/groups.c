@@ -23,6 +23,7 @@ struct groups *groups_new(struct loop *loop, struct config *site, int listen_fd,
     groups->loop = loop;
     groups->hooks = *hooks;
     groups->listen_fd = listen_fd;
+    groups->connections.fd = -1;
     groups->lifeline = lifeline_new(NULL);
     groups->site = site;
     site->references++;
@@ -40,6 +41,8 @@ void groups_free(struct groups *groups) {
         group_free(group);
     }
     if (groups) {
+        groups->is_stopping = true;
+        groups_watch_sleepers(groups);
         grouping_free(groups);
         config_free(groups->waiting);
         config_free(groups->next);
@@ -51,6 +54,11 @@ void groups_free(struct groups *groups) {
 void groups_start(struct groups *groups) {
     groups->started_ms = loop_now_ms();
     groups_start_new(groups);
+    groups_watch_sleepers(groups);
+    if (groups_are_asleep(groups)) { /* there is nothing to wait for */
+        groups->is_serving = true;
+        groups->hooks.serving(groups->hooks.ctx);
+    }
 }
 
 static bool have_all_ended(const struct groups *groups) {
@@ -111,8 +119,15 @@ static bool has_passed_waiting(const struct group *group) {
 }
 
 void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections_waiting) {
+    if (are_connections_waiting && groups_are_asleep(groups)) {
+        groups_wake_for_connections(groups);
+    }
     groups->is_stopping = true;
+    groups_watch_sleepers(groups);
     for (struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet && has_passed_waiting(group)) {
+            fleet_wake(group->fleet);
+        }
         if (group->fleet) {
             fleet_stop(group->fleet, timeout_s,
                        are_connections_waiting || has_passed_waiting(group));

@@ -17,14 +17,15 @@ struct group {
     char *name;
     struct config *config; /**< the part that it was started with */
     struct fleet *fleet;
-    int mailbox[2];        /**< others send to [0], its workers receive from [1] */
-    bool leaves_accepting; /**< as its workers were told: CHANNEL_LISTEN */
-    bool is_leaving;       /**< no application is at home here any more */
-    bool has_ended;        /**< the last worker of a fleet that was told to stop has ended */
-    bool is_broken;        /**< its fleet could not be made */
-    bool cannot_start;     /**< no worker of it could start; it is tried again */
-    bool is_ready;         /**< every worker has loaded once */
-    size_t failed;         /**< applications that did not load then */
+    struct loop_source passed; /**< while it is asleep: what others send; else -1 */
+    int mailbox[2];            /**< others send to [0], its workers receive from [1] */
+    bool leaves_accepting;     /**< as its workers were told: CHANNEL_LISTEN */
+    bool is_leaving;           /**< no application is at home here any more */
+    bool has_ended;            /**< the last worker of a fleet that was told to stop has ended */
+    bool is_broken;            /**< its fleet could not be made */
+    bool cannot_start;         /**< no worker of it could start; it is tried again */
+    bool is_ready;             /**< every worker has loaded once */
+    size_t failed;             /**< applications that did not load then */
 };
 
 /** An interpreter of the shared group that has a group of its own, since it was refused there. */
@@ -39,8 +40,9 @@ struct groups {
     struct loop *loop;
     struct groups_hooks hooks;
     int listen_fd;
-    struct config *site; /**< in effect */
-    struct config *next; /**< the first group is being replaced under it; NULL: none */
+    struct loop_source connections; /**< while all are asleep: connections that come; else -1 */
+    struct config *site;            /**< in effect */
+    struct config *next;            /**< the first group is being replaced under it; NULL: none */
     struct group *first;
     struct moved *moved;
     struct lifeline *lifeline; /**< NULL: none could be made */
@@ -111,6 +113,19 @@ void groups_share_accepting(struct groups *groups);
 void groups_tell_no_more(struct groups *groups);
 /** What was passed to a group that has ended goes to another one, which knows where it belongs. */
 void group_rescue_passed(const struct group *ended);
+
+/* ---- groups_wake.c ---- */
+
+/** Watch for what is to start a worker of groups that are asleep, as far as it is not watched. */
+void groups_watch_sleepers(struct groups *groups);
+/** @return whether no group has a worker, and one could have */
+bool groups_are_asleep(const struct groups *groups);
+/** Watch nothing of a group: it is about to be freed. */
+void group_unwatch(struct group *group);
+/** Start a worker of a group that is asleep. */
+void group_wake(struct group *group);
+/** Start one that accepts connections. */
+void groups_wake_for_connections(struct groups *groups);
 
 /* ---- groups_config.c ---- */
 

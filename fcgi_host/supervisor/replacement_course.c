@@ -22,10 +22,20 @@ void replacement_let_accept(struct replacement_queue *queue, const struct seat *
     queue->leaving = queue->arriving = 0;
 }
 
-static bool ends_first(const struct replacement_queue *queue) {
+/** Whether the old worker must have ended before the new one loads. */
+static bool ends_first(const struct replacement_queue *queue, const struct worker_process *old) {
     const struct replacement *replacement = queue->first;
-    return seat_ends_first(queue->seats->config) ||
-           (replacement->config && seat_ends_first(replacement->config));
+    if (seat_ends_first(queue->seats->config) ||
+        (replacement->config && seat_ends_first(replacement->config))) {
+        return true;
+    }
+    bool has_room = seat_has_room_for(old);
+    if (!has_room) {
+        log_line(LOG_WARN, "worker.memory", NULL,
+                 "no memory for a second worker beside %d: it ends before the new one loads",
+                 (int)old->pid);
+    }
+    return !has_room;
 }
 
 /** Empty the seat; replacement_gone() goes on. */
@@ -82,7 +92,7 @@ void replacement_next(struct replacement_queue *queue) {
         return;
     }
     loop_disarm(seats->options.loop, &seat->refill);
-    if (seat->current && ends_first(queue)) {
+    if (seat->current && ends_first(queue, seat->current)) {
         end_current(queue, seat);
     } else {
         launch(queue, seat);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/memory_room.h"
 
 enum {
     /** What a worker may take on top of the deadlines that it keeps itself. */
@@ -59,9 +60,9 @@ void seats_free(struct seats *seats) {
 /** How the workers of `config` share connections.  It lasts as long as they do. */
 static struct balance *balance_for(struct seats *seats, const struct config *config) {
     /* While they are replaced there are as many again. */
-    unsigned members = 2 * config->workers;
+    unsigned members = 2 * config->workers.most;
     struct error err;
-    if (config->workers <= 1) {
+    if (config->workers.most <= 1) {
         return NULL;
     }
     if (!seats->balance || balance_size(seats->balance) < members) {
@@ -120,6 +121,23 @@ static void accept_anyway(void *ctx) {
     seat_accept(ctx);
 }
 
+/** Up to a tenth less, so that workers that were started together do not go together. */
+static void arm_age(struct worker_process *process) {
+    const struct seats *seats = process->seat->all;
+    uint64_t age_ms = (uint64_t)seats->config->max_age_s * 1000;
+    uint64_t mixed = (uint64_t)process->pid * 2654435761u;
+    if (age_ms > 0) {
+        loop_arm(seats->options.loop, &process->age, age_ms - mixed % (age_ms / 10));
+    }
+}
+
+static void age_reached(void *ctx) {
+    struct worker_process *process = ctx;
+    const struct seats_options *options = &process->seat->all->options;
+    arm_age(process); /* in case that it is kept */
+    options->aged(options->ctx, process);
+}
+
 static void watch_process(struct seat *seat, struct worker_process *process,
                           const struct config *config) {
     struct seats *seats = seat->all;
@@ -128,6 +146,7 @@ static void watch_process(struct seat *seat, struct worker_process *process,
     process->channel.ctx = process;
     process->deadline = (struct loop_timer){.expired = load_deadline, .ctx = process};
     process->accept_anyway = (struct loop_timer){.expired = accept_anyway, .ctx = process};
+    process->age = (struct loop_timer){.expired = age_reached, .ctx = process};
     process->next = seats->processes;
     seats->processes = process;
     uint64_t load_ms = (uint64_t)config->startup_timeout_s * 1000 +
@@ -164,7 +183,7 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
         .modules_fd = ask_modules(predecessor),
-        .is_one_of_many = config->workers > 1,
+        .is_one_of_many = config->workers.most > 1,
         .balance = balance_for(seats, config),
         .run_worker = seats->options.run_worker,
         .in_child = seats->options.in_child,
@@ -220,6 +239,7 @@ void seat_accept(struct worker_process *process) {
     }
     process->state = PROCESS_SERVING;
     process->serving_ms = loop_now_ms();
+    arm_age(process);
     channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_ACCEPT});
     if (!seats->has_served) {
         seats->has_served = true;
@@ -265,6 +285,7 @@ void seat_suggest_restart(struct worker_process *process, const char *app) {
 static void begin_draining(struct worker_process *process, uint64_t timeout_ms) {
     struct loop *loop = process->seat->all->options.loop;
     loop_disarm(loop, &process->accept_anyway);
+    loop_disarm(loop, &process->age);
     process->state = PROCESS_DRAINING;
     process->deadline.expired = drain_deadline;
     loop_arm(loop, &process->deadline, timeout_ms + GRACE_MS);
@@ -302,6 +323,11 @@ bool seat_ends_first(const struct config *config) {
     return ends_first;
 }
 
+bool seat_has_room_for(const struct worker_process *process) {
+    uint64_t room = memory_room_bytes("/sys/fs/cgroup", "/proc/self/cgroup");
+    return room == UINT64_MAX || memory_own_bytes(process->pid) <= room;
+}
+
 uint64_t seat_drain_ms(const struct config *config) {
     unsigned longest_s = config->scripts_root ? config->script_defaults.drain_timeout_s : 0;
     for (size_t i = 0; i < config->app_count; i++) {
@@ -321,5 +347,6 @@ void seat_unwatch(struct worker_process *process) {
     struct loop *loop = process->seat->all->options.loop;
     loop_disarm(loop, &process->deadline);
     loop_disarm(loop, &process->accept_anyway);
+    loop_disarm(loop, &process->age);
     loop_remove(loop, &process->channel);
 }

@@ -45,6 +45,8 @@ struct seats_options {
     void (*serving)(void *ctx);
     /** A worker accepts. */
     void (*accepting)(void *ctx);
+    /** A worker has served for max_age_s, or once more for so long. */
+    void (*aged)(void *ctx, struct worker_process *process);
     struct lifeline *lifeline; /**< NULL: workers learn of this process's end by SIGKILL */
     /** What a worker with this configuration knows of other groups; its homes are to be freed.
      * NULL:
@@ -113,6 +115,8 @@ void seat_be_patient(struct worker_process *process);
 /** Whether a worker must have ended before another one loads: an application has
  *  `reload = restart`. */
 bool seat_ends_first(const struct config *config);
+/** Whether the memory that the host may use has room for one more worker like this one. */
+bool seat_has_room_for(const struct worker_process *process);
 /** The longest drain_timeout_s of any application, in milliseconds. */
 uint64_t seat_drain_ms(const struct config *config);
 /** Kill a worker: its end is no crash. */

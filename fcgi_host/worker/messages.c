@@ -201,6 +201,15 @@ static void move_home(struct worker *worker, const struct channel_message *messa
     }
 }
 
+/** A connection that is open may bring a request, so that it keeps the worker. */
+static void tell_nothing_left(const struct worker *worker) {
+    struct intake_stats stats;
+    intake_stats(worker->intake, &stats);
+    if (stats.connections_open == 0 && !worker->stopping.is_begun) {
+        channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_NOTHING_LEFT});
+    }
+}
+
 static void note_needs_restart(struct worker *worker, const char *name) {
     for (size_t i = 0; i < worker->applications.app_count; i++) {
         struct application *application = worker->applications.apps[i];
@@ -274,6 +283,9 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         break;
     case CHANNEL_NO_MORE:
         away_close(&worker->away);
+        break;
+    case CHANNEL_MAY_END:
+        tell_nothing_left(worker);
         break;
     case CHANNEL_NEEDS_RESTART:
         note_needs_restart(worker, message->name);

@@ -2,15 +2,16 @@
 
 #include <malloc.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "fcgi_host/app/crash.h"
 #include "fcgi_host/app/limits.h"
 #include "fcgi_host/app/stacks.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
@@ -18,9 +19,11 @@
 #include "fcgi_host/worker/loading.h"
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
+#include "fcgi_host/worker/signals.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
+#include "pool/base/clock.h"
 #include "pool/pool.h"
 #include "pool/python/runtime.h"
 
@@ -34,25 +37,7 @@ enum {
     MALLOC_ARENAS = 2,
 };
 
-/* ---- Signals ---- */
-
-static void ignore_signal(int signal_number) {
-    (void)signal_number;
-}
-
-/** The supervisor acts on these signals and tells its workers, but a terminal or service manager
- *  sends them to the whole process group; a timer that an extension has set must not end the
- *  requests of all applications either.  They get a handler, not SIG_IGN, which programs that
- *  applications start would inherit. */
-static void leave_signals_to_supervisor(void) {
-    static const int s_signals[] = {SIGTERM, SIGINT,    SIGHUP,  SIGUSR1, SIGUSR2,
-                                    SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
-    struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
-        sigaction(s_signals[i], &action, NULL);
-    }
-}
+#define BUSY_EVERY_NS CLOCK_NS_PER_S
 
 /* ---- Told to the supervisor ---- */
 
@@ -154,7 +139,7 @@ static int start_python(const struct worker *worker, struct error *err) {
     if (runtime_start(&options, err)) {
         return error_prefix(err, "starting Python");
     }
-    leave_signals_to_supervisor();
+    signals_leave_to_supervisor();
     if (serves_one_application(worker->start->config)) {
         s_environment = copy_environment();
     }
@@ -202,6 +187,7 @@ static int start_pool(struct worker *worker, struct error *err) {
     const struct limits_options limits = {
         .board = worker->start->board,
         .max_rss_mb = worker->start->config->max_rss_mb,
+        .max_requests = application_jitter(worker->start->config->max_requests, (uint32_t)getpid()),
         .replace = ask_replacement,
         .answer = takeover_answer,
         .find_client_gone = takeover_find_client_gone,
@@ -257,8 +243,25 @@ static bool await_accept(struct worker *worker) {
 
 /* ---- Serving ---- */
 
+/** More workers may be wanted: requests that come while others are in hand may have to wait. */
+static void tell_busy(struct worker *worker, uint64_t now_ns) {
+    const struct worker_range *range = &worker->start->config->workers;
+    struct intake_stats stats;
+    if (range->most == range->least || now_ns - worker->told_busy_ns < BUSY_EVERY_NS) {
+        return;
+    }
+    intake_stats(worker->intake, &stats);
+    if (stats.connections_open - stats.connections_idle > 1) {
+        worker->told_busy_ns = now_ns;
+        channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_BUSY});
+    }
+}
+
 static void on_request(void *ctx, struct request *request) {
-    dispatch_request(&((struct worker *)ctx)->dispatch, request);
+    struct worker *worker = ctx;
+    uint64_t now_ns = request->accepted_ns;
+    dispatch_request(&worker->dispatch, request); /* it may be gone after that */
+    tell_busy(worker, now_ns);
 }
 
 static void begin_batch(void *ctx) {

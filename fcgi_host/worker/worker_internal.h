@@ -33,6 +33,7 @@ struct worker {
     bool leaves_accepting; /**< another process group accepts */
     bool is_paused;        /**< CHANNEL_PAUSE */
     bool has_accept;       /**< CHANNEL_ACCEPT has come */
+    uint64_t told_busy_ns; /**< when CHANNEL_BUSY was sent last */
 
     struct predecessor predecessor;
     struct loader loader; /**< with the struct recycle */

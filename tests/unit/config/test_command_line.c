@@ -20,7 +20,7 @@ Test(command_line, applications_and_options_stand_in_any_order) {
     cr_assert_not_null(config, "%s", config_error.text);
     cr_expect_eq(command, COMMAND_RUN);
     cr_expect_str_eq(config->listen, "unix:/x");
-    cr_expect_eq(config->workers, 2);
+    cr_expect_eq(config->workers.most, 2);
     cr_expect_eq(config->log_level, LOG_DEBUG);
     cr_expect_eq(strncmp(config->log, config_folder, strlen(config_folder)), 0, "absolute");
     cr_expect_str_eq(config->status_path, "/-/s");
@@ -44,7 +44,7 @@ Test(command_line, options_go_before_the_file_but_not_before_what_an_application
     struct config *config = config_from_words(
         WORDS("-c", "test.conf", "--workers", "3", "--threads", "9", "--dev", "c=a.py"), NULL);
     cr_assert_not_null(config, "%s", config_error.text);
-    cr_expect_eq(config->workers, 3);
+    cr_expect_eq(config->workers.most, 3);
     cr_expect_eq(config->log_level, LOG_WARN);
     cr_assert_eq(config->app_count, 3);
     cr_expect_eq(config->apps[0].threads, 2);

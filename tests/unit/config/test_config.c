@@ -21,7 +21,7 @@ Test(config, what_is_not_set_has_its_default) {
     struct config *config = config_from_file("[app blog]\nfile = a.py\n");
     cr_assert_not_null(config, "%s", config_error.text);
     cr_expect_null(config->listen);
-    cr_expect_eq(config->workers, 1);
+    cr_expect_eq(config->workers.most, 1);
     cr_expect_null(config->control);
     cr_expect_null(config->status_path);
     cr_expect_str_eq(config->log, "stderr");

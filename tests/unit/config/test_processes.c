@@ -1,5 +1,7 @@
 /** Process groups in a configuration, and the part of it that each group has. */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "fcgi_host/config/view.h"
 #include "tests/support/config_fixture.h"
@@ -15,14 +17,37 @@ Test(processes, process_groups_have_their_own_keys) {
                          "process = web\n" APP_B "mount = /b\nprocess = own\nworkers = 2\n");
     cr_assert_not_null(config, "%s", config_error.text);
     cr_expect_eq(config->process_count, 1);
-    cr_expect_eq(config->processes[0].workers, 3);
+    cr_expect_eq(config->processes[0].workers.most, 3);
     cr_expect_eq(config->processes[0].max_rss_mb, 100);
     cr_expect_str_eq(config->apps[0].process, "web");
     cr_expect_str_eq(config->apps[0].interpreter, "a");
     cr_expect_str_eq(config->apps[1].process, CONFIG_PROCESS_OWN);
     cr_expect_str_eq(config->apps[1].interpreter, CONFIG_MAIN_INTERPRETER);
-    cr_expect_eq(config->apps[1].own.workers, 2);
+    cr_expect_eq(config->apps[1].own.workers.most, 2);
     config_free(config);
+}
+
+Test(processes, a_number_of_workers_may_be_a_range) {
+    static const struct {
+        const char *text;
+        unsigned least, most;
+    } s_cases[] = {{"3", 3, 3}, {"1-4", 1, 4}, {"0-2", 0, 2}, {"2-2", 2, 2}};
+    static const char *const wrong[] = {"0", "0-0", "4-2", "-2", "2-", "1-2-3", "1 - 2", "1-999"};
+    char text[128];
+    for (size_t i = 0; i < sizeof s_cases / sizeof s_cases[0]; i++) {
+        snprintf(text, sizeof text, "[fcgi_host]\nworkers = %s\n" APP_A, s_cases[i].text);
+        struct config *config = config_from_file(text);
+        cr_assert_not_null(config, "%s", config_error.text);
+        cr_expect_eq(config->workers.least, s_cases[i].least, "%s", s_cases[i].text);
+        cr_expect_eq(config->workers.most, s_cases[i].most, "%s", s_cases[i].text);
+        config_free(config);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(text, sizeof text, APP_A "process = own\nworkers = %s\n", wrong[i]);
+        cr_expect_null(config_from_file(text), "%s", wrong[i]);
+        cr_expect_not_null(strstr(config_error.text, ":4: "), "%s", config_error.text);
+        cr_expect_not_null(strstr(config_error.text, "range MIN-MAX"), "%s", config_error.text);
+    }
 }
 
 Test(processes, what_cannot_meet_in_a_process_need_not_agree) {
@@ -56,11 +81,11 @@ Test(processes, a_part_has_its_applications_and_keeps_the_whole) {
     config_free(site); /* its parts keep it */
     cr_expect_eq(shared->app_count, 1);
     cr_expect_str_eq(shared->apps[0].name, "a");
-    cr_expect_eq(shared->workers, 4);
+    cr_expect_eq(shared->workers.most, 4);
     cr_expect_not_null(shared->scripts_root);
     cr_expect_eq(own->app_count, 1);
     cr_expect_str_eq(own->apps[0].name, "b");
-    cr_expect_eq(own->workers, 2);
+    cr_expect_eq(own->workers.most, 2);
     cr_expect_eq(own->max_rss_mb, 50);
     cr_expect_null(own->scripts_root);
     config_free(shared);

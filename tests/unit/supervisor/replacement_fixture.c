@@ -19,7 +19,7 @@ static struct worker_process *s_draining; /* the last that was told to stop */
 static struct loop_timer *s_timer;
 static uint64_t s_now_ms;
 static int s_next_pid;
-static bool s_cannot_launch, s_ends_first;
+static bool s_cannot_launch, s_ends_first, s_has_room = true;
 static int s_requester;
 
 /* ---- Fakes ---- */
@@ -76,6 +76,11 @@ void seat_adopt(struct worker_process *process, int fd) {
 
 void seat_be_patient(struct worker_process *process) {
     (void)process;
+}
+
+bool seat_has_room_for(const struct worker_process *process) {
+    (void)process;
+    return s_has_room;
 }
 
 bool seat_ends_first(const struct config *config) {
@@ -222,6 +227,8 @@ static void take_step(const char *verb, const char *object) {
         loading_seat()->coming->found_in_use = true;
     } else if (strcmp(verb, "restart") == 0) {
         s_ends_first = true;
+    } else if (strcmp(verb, "full") == 0) {
+        s_has_room = false;
     } else if (strcmp(verb, "gone") == 0) {
         replacement_gone(s_queue, object ? atoi(object) : s_draining->pid);
     } else if (strcmp(verb, "loaded") == 0) {

@@ -11,6 +11,7 @@
  * @param seats  how many are in use, at most 3
  * @param steps  what happens, "verb object; verb; …":
  *    restart          from now on an application has `reload = restart`
+ *    full             from now on there is no memory for a second worker
  *    replace|also|force|config all|SEAT
  *                     somebody wants a replacement; "config": under a new configuration
  *    loses|lost APP   the loading worker, or the one that serves there, has not got this application

@@ -9,7 +9,7 @@
 
 enum { APPS = 5 };
 
-static struct process_config s_web = {.name = (char *)"web", .workers = 3};
+static struct process_config s_web = {.name = (char *)"web", .workers = {3, 3}};
 static struct app_config s_apps[APPS];
 static struct config s_site;
 static struct groups s_groups;
@@ -17,7 +17,7 @@ static struct groups s_groups;
 static struct app_config app(const char *name, const char *process, const char *interpreter) {
     return (struct app_config){.name = (char *)name,
                                .process = (char *)process,
-                               .own.workers = 2,
+                               .own.workers = {2, 2},
                                .interpreter = (char *)interpreter};
 }
 
@@ -27,7 +27,7 @@ static void set_up(void) {
     s_apps[2] = app("c", "auto", "both");
     s_apps[3] = app("d", "own", "main");
     s_apps[4] = app("e", "web", "e");
-    s_site = (struct config){.workers = 4,
+    s_site = (struct config){.workers = {4, 4},
                              .apps = s_apps,
                              .app_count = APPS,
                              .processes = &s_web,
@@ -127,7 +127,7 @@ Test(grouping, each_group_has_its_part) {
             cr_expect_eq(strcmp(part->apps[j].interpreter, "main") == 0,
                          is_moved || part->apps[j].name[0] == 'd');
         }
-        cr_expect_eq(part->workers, s_cases[i].workers, "%s", s_cases[i].group);
+        cr_expect_eq(part->workers.most, s_cases[i].workers, "%s", s_cases[i].group);
         config_free(part);
     }
 }

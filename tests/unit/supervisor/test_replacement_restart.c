@@ -51,3 +51,9 @@ Test(replacement_restart, is_suggested_where_the_new_worker_finds_something_in_u
         "in use: with reload = restart the old code ends before the new is loaded after 0 ms; "
         "ended: asked");
 }
+
+Test(replacement_restart, so_it_does_without_memory_for_both) {
+    check_replacement(1, "full; replace all; gone; loaded; idle",
+                      "end 100; launch 200 in 0: asked; accept 200; "
+                      "done, replaced after 0 ms; ended: asked");
+}

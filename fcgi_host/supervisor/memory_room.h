@@ -1,0 +1,28 @@
+/**
+ * Whether the memory that this host may use has room for one more worker: the limits of its control
+ * group and of those above it.
+ *
+ * Follows: memory.max and memory.current (cgroup v2), memory.limit_in_bytes and
+ * memory.usage_in_bytes (v1), of the kernel's Documentation; proc_pid_smaps_rollup(5).
+ *
+ * @thread the supervisor's  @tstate none
+ */
+#ifndef FCGI_HOST_SUPERVISOR_MEMORY_ROOM_H
+#define FCGI_HOST_SUPERVISOR_MEMORY_ROOM_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * @param mounts  where control groups are mounted: "/sys/fs/cgroup"
+ * @param groups  a file like /proc/self/cgroup
+ * @return the bytes that are left below the tightest limit, what the kernel can take back (page
+ *         cache that is not in use) included; UINT64_MAX: there is no limit, or none that can be read
+ */
+uint64_t memory_room_bytes(const char *mounts, const char *groups);
+
+/** @return the bytes that nobody shares with a process: what another one like it needs; 0: it
+ *          cannot be read */
+uint64_t memory_own_bytes(pid_t pid);
+
+#endif

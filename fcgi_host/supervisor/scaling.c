@@ -9,7 +9,7 @@ enum {
 
 /** Of a worker's core, which its GIL keeps it to. */
 #define BUSY_CORE 0.8
-#define CALM_CORE 0.6
+#define CALM_CORE 0.5
 /** A core is free when so much of it is. */
 #define FREE_CORE 0.3
 
@@ -25,25 +25,34 @@ static double cores_used(uint64_t cpu_ms, uint64_t before_cpu_ms, uint64_t now_m
     return now_ms > before_ms ? (double)used_ms / (double)(now_ms - before_ms) : 0;
 }
 
-/** Whether requests wait: for a thread, or for the GIL of workers that have used up their cores. */
-static bool is_short(const struct scaling *scaling, const struct scaling_look *look,
-                     uint64_t now_ms) {
+/** How much of the cores that its GILs keep it to the group has used since the last look. */
+static double share_used(const struct scaling *scaling, const struct scaling_look *look,
+                         uint64_t now_ms) {
     unsigned serving = look->workers - look->loading;
-    double used = scaling->seen_ms
-                      ? cores_used(look->cpu_ms, scaling->seen_cpu_ms, now_ms, scaling->seen_ms)
-                      : 0;
-    bool is_used_up = look->in_hand > serving && used >= BUSY_CORE * serving;
+    return scaling->seen_ms && serving > 0
+               ? cores_used(look->cpu_ms, scaling->seen_cpu_ms, now_ms, scaling->seen_ms) / serving
+               : 0;
+}
+
+/** Whether requests wait: for a thread, or for the GIL of workers that have used up their cores. */
+static bool is_short(const struct scaling_look *look, double share) {
+    bool is_used_up = look->in_hand > look->workers - look->loading && share >= BUSY_CORE;
     return look->in_hand > look->serving || is_used_up;
 }
 
+/** How many to add. Each loads on a core; those that hardly compute need not find one free. */
 static unsigned growth(struct scaling *scaling, const struct scaling_limits *limits,
-                       const struct scaling_look *look) {
+                       const struct scaling_look *look, double share) {
     unsigned most = limits->most - look->workers;
-    unsigned cores = (unsigned)(look->free_cores + 1 - FREE_CORE); /* each loads on one */
+    unsigned cores = (unsigned)(look->free_cores + 1 - FREE_CORE);
+    if (cores == 0 && share < CALM_CORE) {
+        cores = 1;
+    }
     unsigned count = scaling->burst ? scaling->burst : 1;
-    scaling->burst = 2 * count;
     count = count < most ? count : most;
-    return count < cores ? count : cores;
+    count = count < cores ? count : cores;
+    scaling->burst = 2 * count;
+    return count;
 }
 
 /** @return whether one worker less would have done for long enough */
@@ -90,15 +99,16 @@ static uint64_t next_look_ms(const struct scaling *scaling, const struct scaling
 struct scaling_decision scaling_decide(struct scaling *scaling, const struct scaling_limits *limits,
                                        const struct scaling_look *look, uint64_t now_ms) {
     struct scaling_decision decision = {.step = SCALING_KEEP};
-    bool is_short_now = look->workers < limits->most && is_short(scaling, look, now_ms);
+    double share = share_used(scaling, look, now_ms);
+    bool is_short_now = look->workers < limits->most && is_short(look, share);
     bool is_short_again = is_short_now && scaling->was_short;
     note_work(scaling, look, now_ms);
     scaling->was_short = is_short_now;
     if (!is_short_now) {
         scaling->burst = 0;
     }
-    if (is_short_again && look->loading == 0 && look->free_cores >= FREE_CORE) {
-        decision.count = growth(scaling, limits, look);
+    if (is_short_again && look->loading == 0) {
+        decision.count = growth(scaling, limits, look, share);
         decision.step = decision.count > 0 ? SCALING_GROW : SCALING_KEEP;
     } else if (limits->idle_ms && now_ms - scaling->active_ms >= limits->idle_ms) {
         decision.step = SCALING_SLEEP;

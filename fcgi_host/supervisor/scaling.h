@@ -3,7 +3,8 @@
  * caller looks (fleet_scaling.c), tells the time and acts.
  *
  *   grow    requests wait for a thread, or the workers' cores are used up, at two looks in a row,
- *           and cores are free; more at a time as long as that is not enough
+ *           and cores are free, or the workers hardly compute; more at a time as long as that is not
+ *           enough
  *   shrink  for ten seconds there was no more to do than one worker less can do
  *   sleep   nothing was to be done for the idle time: the last worker may end
  *

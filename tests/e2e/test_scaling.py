@@ -20,6 +20,9 @@ def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/hold":
         gate.wait()
+    if path == "/until":
+        while not os.path.exists(environ["QUERY_STRING"]):
+            time.sleep(0.05)
     if path == "/open":
         gate.set()
     if path == "/compute":
@@ -64,13 +67,26 @@ class Scaled(HostTestCase):
 class Requests(Scaled):
     def test_requests_that_wait_get_more_workers_which_end_when_there_is_less_to_do(self):
         self.start("workers = 1-3", a="threads = 1")
-        self.assertEqual(len(self.workers()), 1)
         self.assertTrue(self.ask("/a/")["multiprocess"])
-        with Load(lambda: self.host.fetch("/a/compute").status, threads=6) as load:
-            self.wait_for_workers(3)
-        self.assertEqual(load.failures, [])
+        self.assertEqual(len(self.workers()), 1)
+        held = [self.host.connect() for _ in range(6)]
+        marker = self.path("marker")
+        for connection in held:
+            connection.send(fcgi.whole_request(fcgi.params_of("/a/until", query=marker)))
+        self.wait_for_workers(3)
+        with open(marker, "w", encoding="utf-8"):
+            pass
+        for connection in held:
+            self.assertEqual(connection.read_response().status, 200)
+            connection.close()
         self.host.log.wait_for(r"\[worker\.scaled\].* 1 worker: there is less to do", deadline_s=60)
         self.wait_for_workers(1)
+
+    def test_workers_that_compute_get_more(self):
+        self.start("workers = 1-2", a="threads = 1")
+        with Load(lambda: self.host.fetch("/a/compute").status, threads=6) as load:
+            self.host.log.wait_for(r"\[worker\.scaled\].* 2 workers", deadline_s=120)
+        self.assertEqual(load.failures, [])
 
     def test_a_fixed_number_stays(self):
         self.start("workers = 2", a="threads = 1")

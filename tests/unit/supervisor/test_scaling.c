@@ -36,10 +36,18 @@ Test(scaling, not_when_they_have_been_served_meanwhile) {
     cr_expect_eq(decision.step, SCALING_KEEP);
 }
 
-Test(scaling, not_without_a_free_core) {
-    look(0, waiting(1, 0.1));
-    cr_expect_eq(look(200, waiting(1, 0.1)).step, SCALING_KEEP);
-    cr_expect_eq(look(200, waiting(1, 0.9)).step, SCALING_GROW);
+Test(scaling, not_without_a_free_core_unless_the_workers_hardly_compute) {
+    struct scaling_look busy = waiting(1, 0.1);
+    for (int i = 0; i < 10; i++) {
+        busy.cpu_ms += 180;
+        cr_expect_eq(look(200, busy).step, SCALING_KEEP);
+    }
+    busy.cpu_ms += 180;
+    busy.free_cores = 0.9;
+    cr_expect_eq(look(200, busy).step, SCALING_GROW);
+    s_scaling = (struct scaling){0};
+    look(0, waiting(1, 0));
+    cr_expect_eq(look(200, waiting(1, 0)).step, SCALING_GROW);
 }
 
 Test(scaling, not_beyond_the_most) {
@@ -63,7 +71,9 @@ Test(scaling, by_no_more_than_cores_are_free) {
     look(0, waiting(1, 8));
     look(200, waiting(1, 8));
     look(200, waiting(2, 8));
-    cr_expect_eq(look(200, waiting(4, 1.5)).count, 2);
+    struct scaling_look busy = waiting(4, 1.5);
+    busy.cpu_ms = 500;
+    cr_expect_eq(look(200, busy).count, 2);
 }
 
 Test(scaling, requests_that_wait_for_the_gil_count) {
@@ -126,7 +136,7 @@ Test(scaling, it_sleeps_after_the_idle_time) {
 
 Test(scaling, not_while_a_request_is_in_hand) {
     s_limits.idle_ms = 8000;
-    const struct scaling_look slow = {.workers = 1, .in_hand = 1};
+    const struct scaling_look slow = {.workers = 1, .in_hand = 1, .serving = 1};
     for (int i = 0; i < 30; i++) {
         cr_expect_eq(look(2000, slow).step, SCALING_KEEP);
     }

@@ -269,7 +269,7 @@ char *status_page(const json_t *status) {
     char *page = NULL;
     size_t bytes = 0;
     size_t i;
-    const json_t *workers = json_object_get(status, "workers"), *worker;
+    const json_t *workers = json_object_get(status, "workers"), *worker, *group;
     FILE *out = open_memstream(&page, &bytes);
     if (!out) {
         return NULL;
@@ -290,6 +290,13 @@ char *status_page(const json_t *status) {
     fputs("</p>\n", out);
     put_tiles(out, workers);
     put_replacement(out, json_object_get(status, "last_replacement"));
+    json_array_foreach(json_object_get(status, "asleep"), i, group) {
+        fputs("<p>Process ", out);
+        put_string(out, group, "process");
+        fputs(" is asleep <span class=\"soft\">(", out);
+        put_string(out, group, "applications");
+        fputs(")</span></p>\n", out);
+    }
     json_array_foreach(workers, i, worker) {
         put_worker(out, worker);
     }

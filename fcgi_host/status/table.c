@@ -115,7 +115,7 @@ char *status_table(const json_t *status) {
     char *text = NULL;
     size_t bytes = 0;
     size_t i;
-    const json_t *workers = json_object_get(status, "workers"), *worker;
+    const json_t *workers = json_object_get(status, "workers"), *worker, *group;
     const json_t *last = json_object_get(status, "last_replacement");
     int name_width = longest_name(workers);
     FILE *out = open_memstream(&text, &bytes);
@@ -135,6 +135,13 @@ char *status_table(const json_t *status) {
         terminal_put(out, json_get_string(last, "cause"), 0);
         fputs(*json_get_string(last, "why") ? ": " : "", out);
         terminal_put(out, json_get_string(last, "why"), 0);
+        fputs("\n", out);
+    }
+    json_array_foreach(json_object_get(status, "asleep"), i, group) {
+        fputs("\nprocess ", out);
+        terminal_put(out, json_get_string(group, "process"), 0);
+        fputs(" is asleep: ", out);
+        terminal_put(out, json_get_string(group, "applications"), 0);
         fputs("\n", out);
     }
     json_array_foreach(workers, i, worker) {

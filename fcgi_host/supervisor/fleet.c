@@ -289,6 +289,10 @@ struct worker_process *fleet_processes(const struct fleet *fleet) {
     return fleet->seats->processes;
 }
 
+const struct config *fleet_part(const struct fleet *fleet) {
+    return fleet->seats->config;
+}
+
 struct placement *fleet_placement(const struct fleet *fleet) {
     return fleet->seats->placement;
 }

@@ -119,6 +119,8 @@ void fleet_let_dry_go(struct fleet *fleet);
 bool fleet_accepts(const struct fleet *fleet);
 /** The list of all worker processes. */
 struct worker_process *fleet_processes(const struct fleet *fleet);
+/** The configuration in effect. */
+const struct config *fleet_part(const struct fleet *fleet);
 struct placement *fleet_placement(const struct fleet *fleet);
 
 /** The last replacement, for the status; its `cause` is "" when there was none. */

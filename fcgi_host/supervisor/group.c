@@ -331,8 +331,10 @@ void group_start(struct group *group, const struct group *before) {
         return;
     }
     if (strcmp(group->name, CONFIG_PROCESS_SHARED) != 0) {
-        log_line(LOG_INFO, "process.started", NULL, "process %s: %zu application%s", group->name,
-                 group->config->app_count, group->config->app_count == 1 ? "" : "s");
+        bool is_asleep = !before && group->config->workers.least == 0;
+        log_line(LOG_INFO, "process.started", NULL, "process %s: %zu application%s%s", group->name,
+                 group->config->app_count, group->config->app_count == 1 ? "" : "s",
+                 is_asleep ? ", asleep until the first request" : "");
     }
     group->leaves_accepting = group_leaves_accepting(group);
     fleet_start(group->fleet, before ? before->fleet : NULL);

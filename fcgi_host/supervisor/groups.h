@@ -77,6 +77,10 @@ void groups_replace_failed(struct groups *groups, const char *cause);
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app);
 /** @return the name of the group of a process */
 const char *groups_name_with(const struct groups *groups, const struct worker_process *process);
+/** @param[out] ret_config  its part of the configuration
+ *  @return the name of the `index`-th process group that is asleep; NULL: there is none */
+const char *groups_asleep(const struct groups *groups, size_t index,
+                          const struct config **ret_config);
 /** @return the fleet after this one (NULL: the first); NULL: no more */
 struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet);
 

@@ -87,6 +87,17 @@ bool groups_are_asleep(const struct groups *groups) {
     return find_first(groups) != NULL;
 }
 
+const char *groups_asleep(const struct groups *groups, size_t index,
+                          const struct config **ret_config) {
+    for (const struct group *group = groups->first; group; group = group->next) {
+        if (is_asleep(group) && index-- == 0) {
+            *ret_config = fleet_part(group->fleet);
+            return group->name;
+        }
+    }
+    return NULL;
+}
+
 void groups_watch_sleepers(struct groups *groups) {
     bool may_wake = !groups->is_stopping;
     for (struct group *group = groups->first; group; group = group->next) {

@@ -129,6 +129,25 @@ static void write_last(struct json_writer *json, const struct fleet_last *last) 
     json_end_object(json);
 }
 
+/** Process groups that have no worker, which would tell of them. */
+static void write_asleep(const struct status_round *round, struct json_writer *json) {
+    const struct config *config;
+    const char *name;
+    document_begin_list(json, STATUS_HOST_ASLEEP);
+    for (size_t i = 0; (name = groups_asleep(round->groups, i, &config)); i++) {
+        char names[1024] = "";
+        for (size_t k = 0, length = 0; k < config->app_count && length < sizeof names; k++) {
+            length += (size_t)snprintf(names + length, sizeof names - length, "%s%s",
+                                       k > 0 ? ", " : "", config->apps[k].name);
+        }
+        json_begin_object(json, NULL);
+        document_add_text(json, STATUS_HOST_ASLEEP_PROCESS, name);
+        document_add_text(json, STATUS_HOST_ASLEEP_APPLICATIONS, names);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_HOST_VERSION, FCGI_HOST_VERSION);
@@ -137,6 +156,7 @@ static void write_document(const struct status_round *round, struct json_writer 
     document_add_number(json, STATUS_HOST_UPTIME_S,
                         (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, groups_last(round->groups));
+    write_asleep(round, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {

@@ -136,6 +136,14 @@ class OnDemand(Scaled):
                 self.assertEqual(response.status, 200)
                 self.wait_idle(i)
 
+    def test_the_status_tells_what_is_asleep(self):
+        self.start(a="", b="process = own\nworkers = 0-1")
+        code, out, _ = run("status", "-s", self.control)
+        self.assertEqual(code, 0)
+        self.assertIn("process b is asleep: b", out)
+        self.ask("/b/")
+        self.assertNotIn("asleep", run("status", "-s", self.control)[1])
+
     def test_all_asleep(self):
         self.start("workers = 0-2\nidle_timeout_s = 1", a="", b="process = own\nworkers = 0-1")
         self.assertEqual(self.workers(), [])

@@ -28,6 +28,15 @@ const char *groups_name_with(const struct groups *groups, const struct worker_pr
     return "shared";
 }
 
+const char *groups_asleep(const struct groups *groups, size_t index,
+                          const struct config **ret_config) {
+    static struct app_config s_apps[] = {{.name = (char *)"a"}, {.name = (char *)"b"}};
+    static const struct config s_config = {.apps = s_apps, .app_count = 2};
+    (void)groups;
+    *ret_config = &s_config;
+    return index == 0 ? "web" : NULL;
+}
+
 void groups_suspect(struct groups *groups) {
     (void)groups;
 }

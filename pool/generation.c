@@ -1,37 +1,65 @@
 #include "pool/pool_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /** What an extension module said when it refused to be loaded. */
 struct refusal {
     struct refusal *next;
-    char *module, *message;
+    char *module, *file, *message;
 };
 
-static void note_refusal(void *ctx, const char *module, const char *message) {
-    struct generation *generation = ctx;
-    struct refusal *refusal = calloc(1, sizeof *refusal);
-    if (!refusal) {
-        return;
-    }
-    refusal->module = strdup(module);
-    refusal->message = strdup(message);
-    if (!refusal->module || !refusal->message) {
+static void refusal_free(struct refusal *refusal) {
+    if (refusal) {
         free(refusal->module);
+        free(refusal->file);
         free(refusal->message);
         free(refusal);
+    }
+}
+
+static struct refusal *refusal_new(const char *module, const char *file, const char *message) {
+    struct refusal *refusal = calloc(1, sizeof *refusal);
+    if (!refusal) {
+        return NULL;
+    }
+    refusal->module = strdup(module);
+    refusal->file = strdup(file);
+    refusal->message = strdup(message);
+    if (!refusal->module || !refusal->file || !refusal->message) {
+        refusal_free(refusal);
+        return NULL;
+    }
+    return refusal;
+}
+
+/** The file of a generation's first refusal outlives the generation, whose load may fail of it. */
+static void keep_file_locked(struct generation *generation, const char *file) {
+    char *copy = generation->refusals ? NULL : strdup(file);
+    if (copy) {
+        free(generation->interpreter->refused_file);
+        generation->interpreter->refused_file = copy;
+    }
+}
+
+static void note_refusal(void *ctx, const char *module, const char *file, const char *message) {
+    struct generation *generation = ctx;
+    struct refusal *refusal = refusal_new(module, file, message);
+    if (!refusal) {
         return;
     }
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
+    keep_file_locked(generation, file);
     *generation->refusals_tail = refusal;
     generation->refusals_tail = &refusal->next;
     bool serves = generation->interpreter->current == generation;
     pthread_mutex_unlock(&pool->lock);
     if (serves && pool->hooks.refused) {
-        pool->hooks.refused(pool->hooks.ctx, generation, module, message);
+        const struct pool_refusal told = {module, file, message};
+        pool->hooks.refused(pool->hooks.ctx, generation, &told);
     }
 }
 
@@ -47,9 +75,7 @@ static void generation_free(struct generation *generation) {
     while (generation->refusals) {
         struct refusal *refusal = generation->refusals;
         generation->refusals = refusal->next;
-        free(refusal->module);
-        free(refusal->message);
-        free(refusal);
+        refusal_free(refusal);
     }
     free(generation->apps);
     free(generation->threads);
@@ -199,8 +225,8 @@ void *generation_interpreter_state(const struct generation *generation) {
     return python;
 }
 
-bool generation_refusal(const struct generation *generation, size_t index, const char **ret_module,
-                        const char **ret_message) {
+bool generation_refusal(const struct generation *generation, size_t index,
+                        struct pool_refusal *ret_refusal) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     const struct refusal *refusal = generation->refusals;
@@ -212,7 +238,14 @@ bool generation_refusal(const struct generation *generation, size_t index, const
     if (!refusal) {
         return false;
     }
-    *ret_module = refusal->module;
-    *ret_message = refusal->message;
+    *ret_refusal = (struct pool_refusal){refusal->module, refusal->file, refusal->message};
     return true;
+}
+
+void pool_interpreter_refused_file(struct pool_interpreter *interpreter, char *ret_file,
+                                   size_t file_bytes) {
+    pthread_mutex_lock(&interpreter->pool->lock);
+    snprintf(ret_file, file_bytes, "%s",
+             interpreter->refused_file ? interpreter->refused_file : "");
+    pthread_mutex_unlock(&interpreter->pool->lock);
 }

@@ -112,9 +112,9 @@ static int load_apps(struct generation *generation, struct error *err) {
 
 /** Name the extension whose refusal made the load fail: the application is not broken. */
 static void name_refusal(struct generation *generation, struct error *err) {
-    const char *module, *message;
-    if (err->code == ERR_REFUSED && generation_refusal(generation, 0, &module, &message)) {
-        error_prefix(err, "%s refuses sub-interpreters (%.200s)", module, message);
+    struct pool_refusal refusal;
+    if (err->code == ERR_REFUSED && generation_refusal(generation, 0, &refusal)) {
+        error_prefix(err, "%s refuses sub-interpreters (%.200s)", refusal.module, refusal.message);
     }
 }
 

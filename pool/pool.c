@@ -53,6 +53,7 @@ void pool_interpreter_free(struct pool_interpreter *interpreter) {
         app_free(interpreter->apps[i]);
     }
     free(interpreter->apps);
+    free(interpreter->refused_file);
     free(interpreter->name);
     free(interpreter);
 }

@@ -47,6 +47,11 @@ enum pool_gil {
     POOL_GIL_OWN,    /**< an isolated interpreter with its own GIL; CPython ≥ 3.13 only */
 };
 
+/** What an extension module said when it refused to be loaded. */
+struct pool_refusal {
+    const char *module, *file, *message;
+};
+
 /** Upward calls.  Each gets the `ctx` given here.  Hooks marked optional may be NULL. */
 struct pool_hooks {
     void *ctx;
@@ -87,8 +92,7 @@ struct pool_hooks {
     void (*ending)(void *ctx, struct generation *generation);
     /** An extension module has refused to be loaded into a generation that serves.  Optional.
      *  @thread of the application  @tstate attached */
-    void (*refused)(void *ctx, struct generation *generation, const char *module,
-                    const char *message);
+    void (*refused)(void *ctx, struct generation *generation, const struct pool_refusal *refusal);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
                           const struct error *why);
@@ -272,11 +276,15 @@ double generation_load_ms(const struct generation *generation);
  * The extension modules that refused to be loaded into this generation (main_first.h), in the
  * order of their refusals; some may come while it serves.  The load may have succeeded
  * nevertheless, if the application caught the exception.
- * @param[out] ret_module, ret_message  the module's name and what it said; owned by the generation
+ * @param[out] ret_refusal  its strings are owned by the generation
  * @return whether there is an `index`-th one
  */
-bool generation_refusal(const struct generation *generation, size_t index, const char **ret_module,
-                        const char **ret_message);
+bool generation_refusal(const struct generation *generation, size_t index,
+                        struct pool_refusal *ret_refusal);
+/** Copy the file of the first extension module that refused in the newest generation in which one
+ *  did, though its load may have failed of that; "": none has refused. @thread any  @tstate any */
+void pool_interpreter_refused_file(struct pool_interpreter *interpreter, char *ret_file,
+                                   size_t file_bytes);
 /** The PyInterpreterState, for the stale state check; NULL once it has ended. @tstate any */
 void *generation_interpreter_state(const struct generation *generation);
 

@@ -50,7 +50,8 @@ struct pool_interpreter {
     unsigned gate;
     bool is_building;
     bool is_removed;
-    bool is_barred; /**< the gate stays closed: none of its jobs will start in this process */
+    bool is_barred;     /**< the gate stays closed: none of its jobs will start in this process */
+    char *refused_file; /**< pool_interpreter_refused_file(); NULL: none */
 };
 
 struct pool_app {

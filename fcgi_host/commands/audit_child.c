@@ -196,9 +196,9 @@ static int start_pool(struct audit *audit, bool own_gil, bool is_main) {
 }
 
 static void say_refusals(struct audit *audit, struct generation *generation) {
-    const char *module, *message;
-    for (size_t i = 0; generation_refusal(generation, i, &module, &message); i++) {
-        SAY(audit, "refusal", module, message);
+    struct pool_refusal refusal;
+    for (size_t i = 0; generation_refusal(generation, i, &refusal); i++) {
+        SAY(audit, "refusal", refusal.module, refusal.message);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "fcgi_host/link/channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,11 +12,11 @@
 
 #include "fcgi_host/base/log.h"
 
-/** On the wire: this, then `name_bytes` and `text_bytes` bytes. */
+/** On the wire: this, then `name_bytes`, `text_bytes` and `finding_bytes` bytes. */
 struct header {
     uint64_t number;
     uint32_t type;
-    uint16_t name_bytes, text_bytes;
+    uint16_t name_bytes, text_bytes, finding_bytes, unused;
 };
 
 int channel_pair(int fds[2], struct error *err) {
@@ -35,13 +36,15 @@ int channel_send(int channel_fd, const struct channel_outgoing *message, struct 
         .type = message->type,
         .name_bytes = (uint16_t)length_within(message->name, CHANNEL_NAME_BYTES),
         .text_bytes = (uint16_t)length_within(message->text, CHANNEL_TEXT_BYTES),
+        .finding_bytes = (uint16_t)length_within(message->finding, CHANNEL_FINDING_BYTES),
     };
     struct iovec parts[] = {
         {&header, sizeof header},
         {(void *)message->name, header.name_bytes},
         {(void *)message->text, header.text_bytes},
+        {(void *)message->finding, header.finding_bytes},
     };
-    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 3};
+    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 4};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -71,6 +74,14 @@ int channel_send(int channel_fd, const struct channel_outgoing *message, struct 
     return error_set_errno(err, errno, "channel");
 }
 
+void channel_name_finding(const char *verdict, const char *file, char *ret_finding,
+                          size_t finding_bytes) {
+    *ret_finding = '\0';
+    if (*file == '/') {
+        snprintf(ret_finding, finding_bytes, "%s %s", verdict, file);
+    }
+}
+
 void channel_tell(const struct channel_end *end, const struct channel_outgoing *message) {
     struct error err;
     if (channel_send(end->fd, message, &err) == 0 || err.code == ERR_CLOSED) {
@@ -94,6 +105,12 @@ static int received_fd(struct msghdr *packet) {
     return fd;
 }
 
+static const char *decode_text(char *text, const char *bytes, size_t size) {
+    memcpy(text, bytes, size);
+    text[size] = '\0';
+    return bytes + size;
+}
+
 static int decode(const char *bytes, size_t size, struct channel_message *message) {
     struct header header;
     if (size < sizeof header) {
@@ -101,20 +118,21 @@ static int decode(const char *bytes, size_t size, struct channel_message *messag
     }
     memcpy(&header, bytes, sizeof header);
     if (header.name_bytes >= CHANNEL_NAME_BYTES || header.text_bytes >= CHANNEL_TEXT_BYTES ||
-        size != sizeof header + header.name_bytes + header.text_bytes) {
+        header.finding_bytes >= CHANNEL_FINDING_BYTES ||
+        size != sizeof header + header.name_bytes + header.text_bytes + header.finding_bytes) {
         return -1;
     }
     message->type = (enum channel_type)header.type;
     message->number = header.number;
-    memcpy(message->name, bytes + sizeof header, header.name_bytes);
-    message->name[header.name_bytes] = '\0';
-    memcpy(message->text, bytes + sizeof header + header.name_bytes, header.text_bytes);
-    message->text[header.text_bytes] = '\0';
+    bytes = decode_text(message->name, bytes + sizeof header, header.name_bytes);
+    bytes = decode_text(message->text, bytes, header.text_bytes);
+    decode_text(message->finding, bytes, header.finding_bytes);
     return 0;
 }
 
 int channel_receive(int channel_fd, struct channel_message *message, struct error *err) {
-    char bytes[sizeof(struct header) + CHANNEL_NAME_BYTES + CHANNEL_TEXT_BYTES];
+    char bytes[sizeof(struct header) + CHANNEL_NAME_BYTES + CHANNEL_TEXT_BYTES +
+               CHANNEL_FINDING_BYTES];
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;

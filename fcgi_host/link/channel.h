@@ -2,7 +2,8 @@
  * The channel between the supervisor and one worker: a SOCK_SEQPACKET pair, so that a message is
  * read whole or not at all, and the end of either process is seen as the end of the channel.
  *
- * A message has a type, a number, a name (an application, …) and a text.  A status document can be
+ * A message has a type, a number, a name (an application, …), a text, and what was found of an
+ * extension module.  A status document can be
  * larger than a packet: it travels in a memory file whose descriptor goes along.
  *
  * Life cycle of a worker, as its channel sees it:
@@ -25,7 +26,8 @@
 
 enum channel_type {
     /* worker → supervisor */
-    CHANNEL_REFUSED = 1, /**< `name`: an interpreter that must be the main one; `text`: why */
+    /** `name`: an interpreter that must be the main one; `text`: why; `finding` */
+    CHANNEL_REFUSED = 1,
     /** `name`: an application that did not load; `text`: why; `number`: 1: a port or lock is in use
      */
     CHANNEL_FAILED,
@@ -42,7 +44,7 @@ enum channel_type {
      */
     CHANNEL_REPLACE_ME,
     /** `name`: an interpreter that needs a process of its own, or another worker; `text`: why;
-     *  `number`: enum channel_move */
+     *  `number`: enum channel_move; `finding` */
     CHANNEL_MOVE_ME,
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
@@ -99,6 +101,7 @@ enum channel_move {
 enum {
     CHANNEL_NAME_BYTES = 1024, /**< a script's path may be the name */
     CHANNEL_TEXT_BYTES = 4096, /**< longer texts are cut: the log has them whole */
+    CHANNEL_FINDING_BYTES = 4096 + 32,
 };
 
 struct channel_message {
@@ -106,6 +109,9 @@ struct channel_message {
     uint64_t number;
     char name[CHANNEL_NAME_BYTES]; /**< NUL-terminated */
     char text[CHANNEL_TEXT_BYTES]; /**< NUL-terminated */
+    /** "VERDICT FILE": the verdict on an extension module, as stale.h names it, and the module's
+     *  file; "": it is about none. NUL-terminated */
+    char finding[CHANNEL_FINDING_BYTES];
     int fd; /**< -1: none; received ones are CLOEXEC and the receiver's to close */
 };
 
@@ -116,12 +122,16 @@ int channel_pair(int ret_fds[2], struct error *err);
 struct channel_outgoing {
     enum channel_type type;
     uint64_t number;
-    const char *name, *text; /**< NULL: ""; a longer one than fits is cut */
+    const char *name, *text, *finding; /**< NULL: ""; a longer one than fits is cut */
     const int *fd; /**< a descriptor to go along, which stays open here; NULL or -1: none */
 };
 
 /** @return 0, or -1: ERR_CLOSED, ERR_BUSY (the other side does not read), ERR_SYSTEM */
 int channel_send(int channel_fd, const struct channel_outgoing *message, struct error *err);
+
+/** Write a `finding`. @param file  "" or relative: the finding is "", since it names no file */
+void channel_name_finding(const char *verdict, const char *file, char *ret_finding,
+                          size_t finding_bytes);
 
 /** One process's end of a channel. */
 struct channel_end {

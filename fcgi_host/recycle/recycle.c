@@ -52,6 +52,7 @@ static void recyclable_free(struct recyclable *recyclable) {
     if (recyclable) {
         stale_check_free(recyclable->check);
         stale_report_free(recyclable->report);
+        free(recyclable->finding);
         free(recyclable->modules.bytes);
         pthread_mutex_destroy(&recyclable->lock);
         free(recyclable);

@@ -39,8 +39,10 @@ struct recycle_options {
      *  @thread any  @tstate none */
     void (*replace)(void *ctx, const char *interpreter, bool is_barred, const char *why);
     /** The same, where it is these applications that cannot be reloaded, or live, in this process:
-     *  one of their own is as good. */
-    void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
+     *  one of their own is as good.
+     *  @param finding  as in channel.h */
+    void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
+                 const char *finding);
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);

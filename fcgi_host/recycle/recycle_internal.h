@@ -41,6 +41,7 @@ struct recyclable {
     struct wsgi_modules modules;
     pthread_mutex_t lock;
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
+    char *finding;                        /**< @lock; of that extension (channel.h); NULL: none */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
     struct stale_report *report;          /**< @lock; of the last check; NULL: there was none */
     uint64_t told[RECYCLE_TOLD_MAX];      /**< @lock; hashes of the findings that were logged */
@@ -113,5 +114,7 @@ bool recycle_refuses_stale(const struct recyclable *recyclable, const struct err
  */
 void recycle_keep_report(struct recyclable *recyclable, struct stale_report *report,
                          const char *worst);
+/** Copy the `finding` (channel.h) about what forbids recycling; "": no extension's file does. */
+void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size_t finding_bytes);
 
 #endif

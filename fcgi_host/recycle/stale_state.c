@@ -2,6 +2,7 @@
 #include "pool/python/py_compat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
@@ -82,8 +83,8 @@ static void log_findings(struct recyclable *recyclable, const struct stale_repor
     }
 }
 
-/** The worst finding, in words. @return whether there is one that forbids recycling */
-static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
+/** @return the worst finding that forbids recycling; NULL: there is none */
+static const struct stale_finding *find_worst(const struct stale_report *report) {
     const struct stale_finding *worst = NULL;
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct stale_finding *each = &report->findings[i];
@@ -92,6 +93,36 @@ static bool name_worst(const struct stale_report *report, char *ret_text, size_t
             worst = each;
         }
     }
+    return worst;
+}
+
+/** @return the worst finding's `finding` (channel.h), malloc'ed; NULL: no extension's file has it
+ */
+static char *make_finding(const struct stale_report *report) {
+    const struct stale_finding *worst = find_worst(report);
+    const char *file = worst && *worst->image == '/' ? worst->image : NULL;
+    for (size_t i = 0; worst && *worst->module && i < report->extension_count; i++) {
+        const struct stale_extension *extension = &report->extensions[i];
+        if (*extension->file == '/' && strcmp(extension->module, worst->module) == 0) {
+            file = extension->file;
+        }
+    }
+    char *finding;
+    if (!file || asprintf(&finding, "%s %s", stale_verdict_name(worst->verdict), file) < 0) {
+        return NULL;
+    }
+    return finding;
+}
+
+void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size_t finding_bytes) {
+    pthread_mutex_lock(&recyclable->lock);
+    snprintf(ret_finding, finding_bytes, "%s", recyclable->finding ? recyclable->finding : "");
+    pthread_mutex_unlock(&recyclable->lock);
+}
+
+/** The worst finding, in words. @return whether there is one that forbids recycling */
+static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
+    const struct stale_finding *worst = find_worst(report);
     if (!worst) {
         return false;
     }
@@ -108,9 +139,12 @@ static bool name_worst(const struct stale_report *report, char *ret_text, size_t
 
 void recycle_keep_report(struct recyclable *recyclable, struct stale_report *report,
                          const char *worst) {
+    char *finding = worst ? make_finding(report) : NULL;
     pthread_mutex_lock(&recyclable->lock);
     if (worst) {
         snprintf(recyclable->unrecyclable, sizeof recyclable->unrecyclable, "%s", worst);
+        free(recyclable->finding);
+        recyclable->finding = finding;
     }
     snprintf(recyclable->verdict, sizeof recyclable->verdict, "%s",
              stale_verdict_name(report->verdict));

@@ -1,8 +1,10 @@
 /* What the reloader asks: in which way to reload, and whether what was loaded may serve. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/late_modules.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -84,20 +86,37 @@ static enum reload_strategy answer_strategy(void *ctx, struct reload_target *tar
     return recycle_strategy(recyclable, recyclable->strategy_why, sizeof recyclable->strategy_why);
 }
 
+/** @param[out] ret_finding  as in channel.h
+ *  @return whether it is these applications that cannot be reloaded in this process */
+static bool is_their_own(struct recyclable *recyclable, bool is_barred, const struct error *why,
+                         char *ret_finding, size_t finding_bytes) {
+    char unused[RECYCLE_WHY_BYTES];
+    if (why->code == ERR_REFUSED) {
+        char file[PATH_MAX];
+        pool_interpreter_refused_file(recyclable->interpreter, file, sizeof file);
+        channel_name_finding("refuses", file, ret_finding, finding_bytes);
+        return true;
+    }
+    recycle_copy_finding(recyclable, ret_finding, finding_bytes);
+    return is_barred || is_unrecyclable(recyclable, unused, sizeof unused);
+}
+
 static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,
                             const char *cause, const struct error *why) {
     const struct recycle *recycle = ctx;
-    char unused[RECYCLE_WHY_BYTES];
     struct recyclable *recyclable = reload_target_user(target);
     /* A reload by hand is answered before the old interpreter ends; of what led to its answer the
      * supervisor, which asked, makes a replacement. */
     if (is_barred || atomic_load(&recyclable->asked) == 0) {
         char text[1024];
-        bool is_their_own = is_barred || why->code == ERR_REFUSED ||
-                            is_unrecyclable(recyclable, unused, sizeof unused);
+        char finding[CHANNEL_FINDING_BYTES];
+        const char *interpreter = pool_interpreter_name(recyclable->interpreter);
         snprintf(text, sizeof text, "%s: %.600s", cause, why->text);
-        (is_their_own ? recycle->options.move : recycle->options.replace)(
-            recycle->options.ctx, pool_interpreter_name(recyclable->interpreter), is_barred, text);
+        if (is_their_own(recyclable, is_barred, why, finding, sizeof finding)) {
+            recycle->options.move(recycle->options.ctx, interpreter, is_barred, text, finding);
+        } else {
+            recycle->options.replace(recycle->options.ctx, interpreter, is_barred, text);
+        }
     }
 }
 

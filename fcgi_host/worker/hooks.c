@@ -117,9 +117,9 @@ static bool may_end_interpreter(void *ctx, struct generation *generation) {
     return gilstate_may_end(PyInterpreterState_Get(), never_called, NULL);
 }
 
-static void tell_refused(void *ctx, struct generation *generation, const char *module,
-                         const char *message) {
-    loader_tell_refused(ctx, generation_interpreter(generation), module, message);
+static void tell_refused(void *ctx, struct generation *generation,
+                         const struct pool_refusal *refusal) {
+    loader_tell_refused(ctx, generation_interpreter(generation), refusal);
 }
 
 static void check_ending(void *ctx, struct generation *generation) {

@@ -1,5 +1,7 @@
 #include "fcgi_host/worker/loader.h"
 
+#include <limits.h>
+
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle.h"
@@ -10,10 +12,14 @@
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
                          struct generation *generation, const struct error *err) {
     if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
+        char file[PATH_MAX], finding[CHANNEL_FINDING_BYTES];
+        pool_interpreter_refused_file(interpreter, file, sizeof file);
+        channel_name_finding("refuses", file, finding, sizeof finding);
         channel_tell(loader->supervisor,
                      &(struct channel_outgoing){.type = CHANNEL_REFUSED,
                                                 .name = pool_interpreter_name(interpreter),
-                                                .text = err->text});
+                                                .text = err->text,
+                                                .finding = finding});
     }
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
@@ -29,24 +35,28 @@ static void tell_outcome(const struct loader *loader, struct pool_interpreter *i
 }
 
 void loader_tell_refused(const struct loader *loader, const struct pool_interpreter *interpreter,
-                         const char *module, const char *message) {
+                         const struct pool_refusal *refusal) {
     struct error why;
+    char finding[CHANNEL_FINDING_BYTES];
     if (pool_interpreter_is_main(interpreter)) {
         return; /* it is no refusal of sub-interpreters */
     }
-    error_set(&why, ERR_REFUSED, "%s refuses sub-interpreters (%s)", module, message);
+    error_set(&why, ERR_REFUSED, "%s refuses sub-interpreters (%s)", refusal->module,
+              refusal->message);
+    channel_name_finding("refuses", refusal->file, finding, sizeof finding);
     channel_tell(loader->supervisor,
                  &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
                                             .number = CHANNEL_MOVE_REFUSED,
                                             .name = pool_interpreter_name(interpreter),
-                                            .text = why.text});
+                                            .text = why.text,
+                                            .finding = finding});
 }
 
 void loader_tell_met_refusal(const struct loader *loader, struct pool_interpreter *interpreter) {
-    const char *module, *message;
+    struct pool_refusal refusal;
     struct generation *generation = pool_current(interpreter);
-    if (generation && generation_refusal(generation, 0, &module, &message)) {
-        loader_tell_refused(loader, interpreter, module, message);
+    if (generation && generation_refusal(generation, 0, &refusal)) {
+        loader_tell_refused(loader, interpreter, &refusal);
     }
 }
 

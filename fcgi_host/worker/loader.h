@@ -6,6 +6,7 @@
 
 struct channel_end;
 struct pool_interpreter;
+struct pool_refusal;
 struct predecessor;
 struct recycle;
 
@@ -28,7 +29,7 @@ void loader_load(const struct loader *loader, struct pool_interpreter *interpret
 /** An extension module has refused to be loaded into an interpreter that serves: its applications
  *  need another process.  @thread any */
 void loader_tell_refused(const struct loader *loader, const struct pool_interpreter *interpreter,
-                         const char *module, const char *message);
+                         const struct pool_refusal *refusal);
 /** The same, if one refused while the generation that serves was loaded, and it loaded without. */
 void loader_tell_met_refusal(const struct loader *loader, struct pool_interpreter *interpreter);
 

@@ -58,14 +58,16 @@ static void ask_reload_replacement(void *ctx, const char *interpreter, bool is_b
     tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, interpreter, why);
 }
 
-static void ask_move(void *ctx, const char *interpreter, bool is_barred, const char *why) {
+static void ask_move(void *ctx, const char *interpreter, bool is_barred, const char *why,
+                     const char *finding) {
     const struct worker *worker = ctx;
     channel_tell(&worker->supervisor,
                  &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
                                             .number = is_barred ? CHANNEL_MOVE_BARRED
                                                                 : CHANNEL_MOVE_TO_RELOAD,
                                             .name = interpreter,
-                                            .text = why});
+                                            .text = why,
+                                            .finding = finding});
 }
 
 static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,

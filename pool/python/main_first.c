@@ -177,15 +177,13 @@ static PyObject *created(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/** An image is never unloaded again: if it is not there now, dlopen() itself failed. */
-static bool is_loaded(PyObject *path) {
-    char *file = path == Py_None ? NULL : copy_path(path);
+/** An image is never unloaded again: if it is not there now, dlopen() itself failed.
+ *  @param file  NULL: there is none */
+static bool is_loaded(const char *file) {
     void *image = file ? dlopen(file, RTLD_LAZY | RTLD_NOLOAD) : NULL;
     if (image) {
         dlclose(image);
     }
-    PyErr_Clear();
-    free(file);
     return image != NULL;
 }
 
@@ -196,17 +194,22 @@ static PyObject *refused(PyObject *self, PyObject *args) {
     if (!sink || !PyArg_ParseTuple(args, "OOOO:refused", &name, &path, &message, &exception)) {
         return NULL;
     }
-    if (!is_loaded(path) || PyObject_HasAttrString(exception, MAIN_FIRST_REFUSAL_MARK)) {
+    char *file = path == Py_None ? NULL : copy_path(path);
+    PyErr_Clear(); /* not a path: as if there were none */
+    if (!is_loaded(file) || PyObject_HasAttrString(exception, MAIN_FIRST_REFUSAL_MARK)) {
+        free(file);
         Py_RETURN_NONE;
     }
     PyObject *name_bytes = PyUnicode_AsEncodedString(name, "utf-8", "backslashreplace");
     PyObject *message_bytes = PyUnicode_AsEncodedString(message, "utf-8", "backslashreplace");
     if (name_bytes && message_bytes) {
-        sink->note(sink->ctx, PyBytes_AS_STRING(name_bytes), PyBytes_AS_STRING(message_bytes));
+        sink->note(sink->ctx, PyBytes_AS_STRING(name_bytes), file,
+                   PyBytes_AS_STRING(message_bytes));
         PyObject_SetAttrString(exception, MAIN_FIRST_REFUSAL_MARK, Py_True);
     }
     Py_XDECREF(message_bytes);
     Py_XDECREF(name_bytes);
+    free(file);
     PyErr_Clear(); /* the module's own exception is what counts */
     Py_RETURN_NONE;
 }
@@ -215,8 +218,8 @@ static PyMethodDef s_main_first = {"main_first", main_first, METH_VARARGS, NULL}
 static PyMethodDef s_created = {"created", created, METH_VARARGS, NULL};
 static PyMethodDef s_refused = {"refused", refused, METH_VARARGS, NULL};
 
-static void ignore_refusal(void *ctx, const char *module, const char *message) {
-    (void)ctx, (void)module, (void)message;
+static void ignore_refusal(void *ctx, const char *module, const char *file, const char *message) {
+    (void)ctx, (void)module, (void)file, (void)message;
 }
 
 int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *sink) {

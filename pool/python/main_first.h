@@ -29,7 +29,7 @@
 struct refusal_sink {
     void *ctx;
     /** @tstate attached; the strings are the caller's */
-    void (*note)(void *ctx, const char *module, const char *message);
+    void (*note)(void *ctx, const char *module, const char *file, const char *message);
 };
 
 /** Prepare the main interpreter. @return 0, or -1: ERR_PYTHON  @tstate attached to it */

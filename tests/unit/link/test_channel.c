@@ -29,7 +29,8 @@ Test(channel, a_message_arrives_as_it_was_sent) {
                               &(struct channel_outgoing){.type = CHANNEL_FAILED,
                                                          .number = 42,
                                                          .name = "blog",
-                                                         .text = "no such module"},
+                                                         .text = "no such module",
+                                                         .finding = "refuses /x.so"},
                               NULL),
                  0);
     cr_assert_eq(receive(), ERR_NONE);
@@ -37,6 +38,7 @@ Test(channel, a_message_arrives_as_it_was_sent) {
     cr_assert_eq(s_message.number, 42);
     cr_assert_str_eq(s_message.name, "blog");
     cr_assert_str_eq(s_message.text, "no such module");
+    cr_assert_str_eq(s_message.finding, "refuses /x.so");
     cr_assert_eq(s_message.fd, -1);
 }
 
@@ -45,6 +47,17 @@ Test(channel, name_and_text_may_be_absent) {
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_str_eq(s_message.name, "");
     cr_assert_str_eq(s_message.text, "");
+    cr_assert_str_eq(s_message.finding, "");
+}
+
+Test(channel, a_finding_names_a_verdict_and_a_file_or_nothing) {
+    char finding[32];
+    channel_name_finding("stale", "/my lib/x.so", finding, sizeof finding);
+    cr_expect_str_eq(finding, "stale /my lib/x.so");
+    channel_name_finding("stale", "x.so", finding, sizeof finding);
+    cr_expect_str_eq(finding, "");
+    channel_name_finding("stale", "", finding, sizeof finding);
+    cr_expect_str_eq(finding, "");
 }
 
 Test(channel, messages_keep_their_order_and_their_bounds) {
@@ -66,12 +79,14 @@ Test(channel, what_is_too_long_is_cut) {
     text[99999] = '\0';
     cr_assert_eq(
         channel_send(s_ends[0],
-                     &(struct channel_outgoing){.type = CHANNEL_FAILED, .name = text, .text = text},
+                     &(struct channel_outgoing){
+                         .type = CHANNEL_FAILED, .name = text, .text = text, .finding = text},
                      NULL),
         0);
     cr_assert_eq(receive(), ERR_NONE);
     cr_assert_eq(strlen(s_message.name), CHANNEL_NAME_BYTES - 1);
     cr_assert_eq(strlen(s_message.text), CHANNEL_TEXT_BYTES - 1);
+    cr_assert_eq(strlen(s_message.finding), CHANNEL_FINDING_BYTES - 1);
     free(text);
 }
 

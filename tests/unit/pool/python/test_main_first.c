@@ -108,11 +108,12 @@ Test(main_first, a_refusal_that_the_application_caught_is_told) {
                                  "except ImportError: pass\n";
     struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
     struct generation *generation = fixture_reload(app);
-    const char *module, *message;
-    cr_assert(generation_refusal(generation, 0, &module, &message));
-    cr_expect_str_eq(module, "refuses");
-    cr_expect_str_eq(message, "only in the main interpreter, please");
-    cr_expect(not(generation_refusal(generation, 1, &module, &message)));
+    struct pool_refusal refusal;
+    cr_assert(generation_refusal(generation, 0, &refusal));
+    cr_expect_str_eq(refusal.module, "refuses");
+    cr_expect_not_null(strstr(refusal.file, "/refuses."));
+    cr_expect_str_eq(refusal.message, "only in the main interpreter, please");
+    cr_expect(not(generation_refusal(generation, 1, &refusal)));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
     pool_free(pool);
 }
@@ -122,10 +123,10 @@ Test(main_first, a_refusal_while_serving_is_told) {
     const char *source = ON_PATH "def f(): import refuses";
     struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
     struct generation *generation = fixture_reload(app);
-    const char *module, *message;
-    cr_expect(not(generation_refusal(generation, 0, &module, &message)));
+    struct pool_refusal refusal;
+    cr_expect(not(generation_refusal(generation, 0, &refusal)));
     cr_expect_str_eq(fixture_call(app, "f"), "ImportError: only in the main interpreter, please");
-    cr_expect(generation_refusal(generation, 0, &module, &message));
+    cr_expect(generation_refusal(generation, 0, &refusal));
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
     pool_free(pool);
 }

@@ -51,6 +51,9 @@ struct worker_range {
     unsigned most;  /**< more than `least`: as many as the requests need */
 };
 
+/** `state_dir` of a host that keeps nothing. */
+#define CONFIG_STATE_OFF "off"
+
 /** A process group: one [process NAME] section, or the keys of an [app] for a group of its own. */
 struct process_config {
     char *name; /**< of the section; NULL in struct app_config */
@@ -96,6 +99,7 @@ struct config {
     unsigned idle_timeout_s, max_age_s;
     unsigned max_requests; /**< of a [process]; else 0 */
     char *control, *status_path;
+    char *state_dir; /**< NULL: the environment says; or CONFIG_STATE_OFF */
     char *log;
     enum log_level log_level;
     unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s;

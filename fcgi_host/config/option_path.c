@@ -1,3 +1,4 @@
+#include "fcgi_host/config/config.h"
 #include "fcgi_host/config/option_kinds_internal.h"
 
 #include <assert.h>
@@ -54,6 +55,13 @@ SET(log_target) {
                                        : set_path(field, option, place, text, err);
 }
 TEXT_KIND(log_target);
+
+/** "./off" is a path. */
+SET(path_or_off) {
+    return strcmp(text, CONFIG_STATE_OFF) == 0 ? option_give_text(field, strdup(text), err)
+                                               : set_path(field, option, place, text, err);
+}
+TEXT_KIND(path_or_off);
 
 static int check_directory(const char *path, struct error *err) {
     assert(path);

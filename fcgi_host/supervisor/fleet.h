@@ -44,14 +44,19 @@ struct fleet_hooks {
     /** What a worker that is started with this configuration knows of the other groups. */
     void (*neighbourhood)(void *ctx, const struct config *config,
                           struct neighbourhood *ret_neighbourhood);
-    /** An interpreter was refused.  @return whether its applications are another group's now */
-    bool (*refused)(void *ctx, const char *interpreter, const char *why);
+    /** An interpreter was refused.
+     *  @param finding  as in channel.h
+     *  @return whether its applications are another group's now; if not, they live in the main
+     *          interpreter of their group from now on */
+    bool (*refused)(void *ctx, const char *interpreter, const char *why, const char *finding);
     /** The same, of an application that has crashed a worker while it was loaded. */
     bool (*crashed)(void *ctx, const char *app, const char *interpreter, const char *why);
     /** An interpreter that serves cannot be reloaded beside others.
      *  @param is_barred  its applications are not served any more meanwhile
+     *  @param finding    as in channel.h
      *  @return whether they get a group of their own */
-    bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why);
+    bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
+                 const char *finding);
     /** @return whether an application is another group's */
     bool (*is_elsewhere)(void *ctx, const char *app);
     /** @return a worker of another fleet, for the connections of this one's last; NULL: none */

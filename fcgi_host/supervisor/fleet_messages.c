@@ -40,7 +40,7 @@ static bool move_to_main(const struct fleet *fleet, const struct channel_message
 static void learn_refusal(struct fleet *fleet, struct worker_process *process,
                           const struct channel_message *message) {
     if (fleet->hooks.refused &&
-        fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text)) {
+        fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text, message->finding)) {
         return;
     }
     if (move_to_main(fleet, message) && process->is_loaded) { /* a script, on its first request */
@@ -161,8 +161,9 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
 static void move_as_asked(struct fleet *fleet, struct worker_process *process,
                           struct channel_message message) {
     bool is_barred = message.number == CHANNEL_MOVE_BARRED;
-    if (!may_ask(process) || (fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message.name,
-                                                                     is_barred, message.text))) {
+    if (!may_ask(process) ||
+        (fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message.name, is_barred,
+                                                message.text, message.finding))) {
         return;
     }
     if (message.number == CHANNEL_MOVE_REFUSED) { /* no other interpreter is here: main is free */

@@ -7,6 +7,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "fcgi_host/supervisor/placement_memory.h"
 
 struct group *group_find(const struct groups *groups, const char *name) {
     struct group *group = groups->first;
@@ -77,6 +78,7 @@ static void on_gone(void *ctx, struct worker_process *process) {
 
 static void on_given_up(void *ctx, const char *file) {
     struct groups *groups = ((struct group *)ctx)->all;
+    groups_memory_forget_crash(groups, file);
     groups->hooks.given_up(groups->hooks.ctx, file);
 }
 
@@ -110,6 +112,7 @@ static void publish_move(struct groups *groups, struct moved *moved) {
     struct config *part =
         shared ? grouping_part(groups, groups->site, CONFIG_PROCESS_SHARED, &err) : NULL;
     moved->is_pending = false;
+    groups_memory_learn_move(groups, moved);
     if (part) { /* else the next shared worker is refused once more */
         fleet_set_config(shared->fleet, part);
     }
@@ -136,6 +139,7 @@ static void on_ready(void *ctx, size_t failed) {
     } else if (moved && moved->is_pending) {
         publish_move(group->all, moved);
     }
+    group_memory_check(group);
     announce_ready(group->all);
 }
 
@@ -219,7 +223,8 @@ static void on_serving(void *ctx) {
  * @param is_pending  the shared group serves its applications until the new group does
  * @return whether they have one
  */
-static bool move(struct group *from, const char *interpreter, const char *why, bool is_pending) {
+static bool move(struct group *from, const char *interpreter, const struct reason *reason,
+                 bool is_pending) {
     struct groups *groups = from->all;
     struct moved *moved = grouping_moved(groups, interpreter);
     struct error err;
@@ -232,7 +237,7 @@ static bool move(struct group *from, const char *interpreter, const char *why, b
         }
         return true;
     }
-    const char *name = grouping_move(groups, interpreter, why);
+    const char *name = grouping_move(groups, interpreter, reason);
     struct group *own = name ? group_add(groups, name, &err) : NULL;
     if (!own) {
         if (name) {
@@ -243,7 +248,8 @@ static bool move(struct group *from, const char *interpreter, const char *why, b
     moved = grouping_find_move(groups, name);
     moved->is_pending = is_pending;
     const struct log_about about = {.app = interpreter};
-    log_line(LOG_WARN, "app.placed", &about, "gets a process of its own, \"%s\": %s", name, why);
+    log_line(LOG_WARN, "app.placed", &about, "gets a process of its own, \"%s\": %s", name,
+             reason->why);
     if (!is_pending) {
         publish_move(groups, moved);
     }
@@ -253,14 +259,40 @@ static bool move(struct group *from, const char *interpreter, const char *why, b
     return true;
 }
 
-static bool on_refused(void *ctx, const char *interpreter, const char *why) {
-    return move(ctx, interpreter, why, false);
+/** Applications that are not moved live in the main interpreter of their group: keep why. */
+static void learn_main(const struct group *group, const char *interpreter,
+                       const struct reason *reason) {
+    const char *process =
+        strcmp(group->name, CONFIG_PROCESS_SHARED) == 0 ? CONFIG_PROCESS_AUTO : group->name;
+    groups_memory_learn(group->all, process, interpreter, reason);
+}
+
+static bool on_refused(void *ctx, const char *interpreter, const char *why, const char *finding) {
+    const struct reason reason = {why, finding, .is_at_load = true};
+    bool is_moved = move(ctx, interpreter, &reason, false);
+    if (!is_moved) {
+        learn_main(ctx, interpreter, &reason);
+    }
+    return is_moved;
+}
+
+/** @return an application of the configuration in effect, or of the one being proved; or NULL */
+static const struct app_config *find_app(const struct groups *groups, const char *name) {
+    const struct app_config *config = config_find_app(groups->site, name);
+    return config || !groups->next ? config : config_find_app(groups->next, name);
 }
 
 static bool on_crashed(void *ctx, const char *app, const char *interpreter, const char *why) {
     struct group *group = ctx;
-    const struct groups *groups = group->all;
-    if (!move(group, interpreter, why, false)) {
+    struct groups *groups = group->all;
+    char finding[CHANNEL_FINDING_BYTES] = "";
+    const struct app_config *config = find_app(groups, app);
+    if (config) { /* not a script */
+        channel_name_finding(PLACEMENT_MEMORY_CRASHES, config->file, finding, sizeof finding);
+    }
+    const struct reason reason = {why, finding, .is_at_load = true};
+    if (!move(group, interpreter, &reason, false)) {
+        learn_main(group, interpreter, &reason);
         return false;
     }
     const struct group *own = group_find(groups, grouping_moved(groups, interpreter)->group);
@@ -271,8 +303,14 @@ static bool on_crashed(void *ctx, const char *app, const char *interpreter, cons
     return true;
 }
 
-static bool on_move(void *ctx, const char *interpreter, bool is_barred, const char *why) {
-    return move(ctx, interpreter, why, !is_barred);
+static bool on_move(void *ctx, const char *interpreter, bool is_barred, const char *why,
+                    const char *finding) {
+    const struct reason reason = {why, finding, .is_at_load = false};
+    bool is_moved = move(ctx, interpreter, &reason, !is_barred);
+    if (!is_moved && strncmp(finding, "refuses ", strlen("refuses ")) == 0) {
+        learn_main(ctx, interpreter, &reason);
+    }
+    return is_moved;
 }
 
 /** A worker that reads the next request of a connection, and passes it where it belongs. */
@@ -290,10 +328,7 @@ static struct worker_process *find_heir(void *ctx) {
 static bool is_elsewhere(void *ctx, const char *app) {
     const struct group *group = ctx;
     const struct groups *groups = group->all;
-    const struct app_config *config = config_find_app(groups->site, app);
-    if (!config && groups->next) {
-        config = config_find_app(groups->next, app);
-    }
+    const struct app_config *config = find_app(groups, app);
     return config && !grouping_loads(groups, group->name, config);
 }
 
@@ -337,5 +372,6 @@ void group_start(struct group *group, const struct group *before) {
                  is_asleep ? ", asleep until the first request" : "");
     }
     group->leaves_accepting = group_leaves_accepting(group);
+    group_memory_apply(group);
     fleet_start(group->fleet, before ? before->fleet : NULL);
 }

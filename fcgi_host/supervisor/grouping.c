@@ -127,6 +127,11 @@ static bool is_taken(const struct groups *groups, const char *name) {
             return true;
         }
     }
+    for (size_t i = 0; i < groups->site->app_count; i++) { /* of which no group may be there yet */
+        if (strcmp(grouping_name(groups, &groups->site->apps[i]), name) == 0) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -147,6 +152,7 @@ static void moved_free(struct moved *moved) {
         free(moved->interpreter);
         free(moved->group);
         free(moved->why);
+        free(moved->finding);
         free(moved);
     }
 }
@@ -172,7 +178,8 @@ static const struct config *site_with(const struct groups *groups, const char *i
     return NULL;
 }
 
-const char *grouping_move(struct groups *groups, const char *interpreter, const char *why) {
+const char *grouping_move(struct groups *groups, const char *interpreter,
+                          const struct reason *reason) {
     const struct config *site = site_with(groups, interpreter);
     if (!site || grouping_moved(groups, interpreter) || is_alone(groups, site, interpreter)) {
         return NULL;
@@ -181,10 +188,12 @@ const char *grouping_move(struct groups *groups, const char *interpreter, const 
     if (moved) {
         moved->interpreter = strdup(interpreter);
         moved->group = free_name(groups, interpreter);
-        moved->why = short_reason(why);
+        moved->why = short_reason(reason->why);
+        moved->finding = strdup(reason->finding);
+        moved->is_at_load = reason->is_at_load;
         moved->since_s = time(NULL);
     }
-    if (!moved || !moved->interpreter || !moved->group || !moved->why) {
+    if (!moved || !moved->interpreter || !moved->group || !moved->why || !moved->finding) {
         moved_free(moved);
         return NULL;
     }

@@ -10,6 +10,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/lifeline.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "fcgi_host/supervisor/placement_memory.h"
 
 /* ---- Life ---- */
 
@@ -27,6 +28,11 @@ struct groups *groups_new(struct loop *loop, struct config *site, int listen_fd,
     groups->lifeline = lifeline_new(NULL);
     groups->site = site;
     site->references++;
+    if (groups_memory_open(groups, err)) {
+        groups_free(groups);
+        return NULL;
+    }
+    groups_memory_apply(groups, site, NULL);
     if (groups_add_missing(groups, site, err)) {
         groups_free(groups);
         return NULL;
@@ -44,6 +50,7 @@ void groups_free(struct groups *groups) {
         groups->is_stopping = true;
         groups_watch_sleepers(groups);
         grouping_free(groups);
+        placement_memory_free(groups->memory);
         config_free(groups->waiting);
         config_free(groups->next);
         config_free(groups->site);
@@ -121,6 +128,9 @@ static bool has_passed_waiting(const struct group *group) {
 void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections_waiting) {
     if (are_connections_waiting && groups_are_asleep(groups)) {
         groups_wake_for_connections(groups);
+    }
+    for (struct group *group = groups->first; group; group = group->next) {
+        group_memory_check(group);
     }
     groups->is_stopping = true;
     groups_watch_sleepers(groups);

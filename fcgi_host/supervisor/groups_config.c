@@ -62,6 +62,9 @@ static void put_in_effect(struct groups *groups, const struct group *proof) {
     groups->site = groups->next;
     groups->next = NULL;
     for (struct moved *moved = groups->moved; moved; moved = moved->next) {
+        if (moved->is_pending) {
+            groups_memory_learn_move(groups, moved);
+        }
         moved->is_pending = false; /* the shared group's new workers do not load it */
     }
     leave_empty_groups(groups);
@@ -169,6 +172,7 @@ void groups_reconfigure(struct groups *groups, struct config *site,
     groups->next = site;
     groups->done = done;
     groups->done_ctx = ctx;
+    groups_memory_apply(groups, site, groups->site);
     if (groups_add_missing(groups, site, &err)) {
         refuse_next(groups, err.text);
         return;

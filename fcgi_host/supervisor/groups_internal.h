@@ -1,7 +1,7 @@
 /**
  * What the parts share: grouping.c (which application is in which group), group.c (one group),
- * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP), groups.c
- * (life).
+ * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
+ * groups_memory.c (what was learnt before), groups.c (life).
  *
  * @thread the supervisor's  @tstate none
  */
@@ -34,6 +34,14 @@ struct moved {
     char *interpreter, *group, *why;
     int64_t since_s;
     bool is_pending; /**< the shared group serves on until the new group does */
+    char *finding;   /**< what was found of an extension (channel.h); "": nothing to be kept */
+    bool is_at_load; /**< it was found while the applications were loaded */
+};
+
+/** Why applications cannot live in a sub-interpreter of their process. */
+struct reason {
+    const char *why, *finding; /**< as the worker has said: channel.h */
+    bool is_at_load;           /**< it was found while they were loaded */
 };
 
 struct groups {
@@ -45,8 +53,9 @@ struct groups {
     struct config *next;            /**< the first group is being replaced under it; NULL: none */
     struct group *first;
     struct moved *moved;
-    struct lifeline *lifeline; /**< NULL: none could be made */
-    uint64_t started_ms;       /**< CLOCK_MONOTONIC; 0: host.ready was logged */
+    struct lifeline *lifeline;       /**< NULL: none could be made */
+    struct placement_memory *memory; /**< NULL: nothing is kept */
+    uint64_t started_ms;             /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
     struct config *waiting; /**< read while `next` is being proved; the last one counts */
     /** groups_reconfigure() */
@@ -73,7 +82,8 @@ struct home *grouping_homes(const struct groups *groups, const struct config *si
  * An interpreter of the shared group gets a group of its own.
  * @return the group's name; NULL: it stays, since it is the only one there, or no memory is left
  */
-const char *grouping_move(struct groups *groups, const char *interpreter, const char *why);
+const char *grouping_move(struct groups *groups, const char *interpreter,
+                          const struct reason *reason);
 /** @return the move of an interpreter; NULL: it has not been moved */
 struct moved *grouping_moved(const struct groups *groups, const char *interpreter);
 /** @return what was moved to a group; NULL: the group is not there by a move */
@@ -126,6 +136,30 @@ void group_unwatch(struct group *group);
 void group_wake(struct group *group);
 /** Start one that accepts connections. */
 void groups_wake_for_connections(struct groups *groups);
+
+/* ---- groups_memory.c ---- */
+
+/** Open what is kept from earlier starts, if a folder for it is configured.
+ *  @return 0, or -1: ERR_MEMORY */
+int groups_memory_open(struct groups *groups, struct error *err);
+/** Give groups of their own to interpreters of the shared group that were found before to need one.
+ *  @param before  another configuration, in effect, whose interpreters stay where they are; NULL */
+void groups_memory_apply(struct groups *groups, const struct config *site,
+                         const struct config *before);
+/** The same of those that need the main interpreter of the group that they are in, before its
+ *  fleet starts. */
+void group_memory_apply(const struct group *group);
+/** Keep why an interpreter's applications, which `process` (as configured) has, cannot live in a
+ *  sub-interpreter. @return since when it is known; now, if it was not */
+int64_t groups_memory_learn(struct groups *groups, const char *process, const char *interpreter,
+                            const struct reason *reason);
+/** What was moved is where it stays: keep why. */
+void groups_memory_learn_move(struct groups *groups, struct moved *moved);
+/** The application of this file has crashed where it was alone, too. */
+void groups_memory_forget_crash(struct groups *groups, const char *file);
+/** The workers of a group have loaded, or are about to end: forget why its applications are there
+ *  if it was an extension that they do not load any more. */
+void group_memory_check(const struct group *group);
 
 /* ---- groups_config.c ---- */
 

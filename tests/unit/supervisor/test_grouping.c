@@ -42,6 +42,10 @@ static void tear_down(void) {
 
 TestSuite(grouping, .init = set_up, .fini = tear_down);
 
+static const char *move(const char *interpreter, const char *why) {
+    return grouping_move(&s_groups, interpreter, &(struct reason){.why = why, .finding = ""});
+}
+
 /** The groups of all applications, "shared shared …". */
 static const char *names(void) {
     static char s_text[256];
@@ -62,7 +66,7 @@ Test(grouping, the_configuration_says_it_at_first) {
 }
 
 Test(grouping, what_is_refused_moves_with_those_that_share_its_interpreter) {
-    cr_expect_str_eq(grouping_move(&s_groups, "both", "x refuses: Traceback (most…"), "both");
+    cr_expect_str_eq(move("both", "x refuses: Traceback (most…"), "both");
     cr_expect_str_eq(names(), "shared both both d web");
     struct home *homes = grouping_homes(&s_groups, &s_site);
     cr_expect_str_eq(homes[2].process, "both");
@@ -74,7 +78,7 @@ Test(grouping, what_is_refused_moves_with_those_that_share_its_interpreter) {
 }
 
 Test(grouping, until_the_new_group_serves_the_home_is_the_old_one) {
-    cr_assert_not_null(grouping_move(&s_groups, "a", "why"));
+    cr_assert_not_null(move("a", "why"));
     grouping_find_move(&s_groups, "a")->is_pending = true;
     struct home *homes = grouping_homes(&s_groups, &s_site);
     cr_expect_str_eq(homes[0].process, "shared");
@@ -90,24 +94,24 @@ Test(grouping, until_the_new_group_serves_the_home_is_the_old_one) {
 Test(grouping, a_group_name_is_taken_once) {
     struct group own = {.name = (char *)"a"};
     s_groups.first = &own;
-    cr_expect_str_eq(grouping_move(&s_groups, "a", "why"), "a-2");
+    cr_expect_str_eq(move("a", "why"), "a-2");
     s_groups.first = NULL;
     s_apps[1].interpreter = (char *)"web";
-    cr_expect_str_eq(grouping_move(&s_groups, "web", "why"), "web-2");
+    cr_expect_str_eq(move("web", "why"), "web-2");
 }
 
 Test(grouping, the_last_one_in_the_shared_group_stays) {
-    cr_expect_not_null(grouping_move(&s_groups, "a", "why"));
-    cr_expect_null(grouping_move(&s_groups, "both", "why"));
+    cr_expect_not_null(move("a", "why"));
+    cr_expect_null(move("both", "why"));
     cr_expect_str_eq(names(), "a shared shared d web");
     s_site.scripts_root = (char *)"/srv";
-    cr_expect_not_null(grouping_move(&s_groups, "both", "why"), "scripts are there, too");
+    cr_expect_not_null(move("both", "why"), "scripts are there, too");
     cr_expect(grouping_has(&s_groups, &s_site, CONFIG_PROCESS_SHARED));
 }
 
 Test(grouping, only_what_is_shared_can_move) {
-    cr_expect_null(grouping_move(&s_groups, "e", "why"));
-    cr_expect_null(grouping_move(&s_groups, "/srv/script.py", "why"));
+    cr_expect_null(move("e", "why"));
+    cr_expect_null(move("/srv/script.py", "why"));
     cr_expect_str_eq(names(), "shared shared shared d web");
 }
 
@@ -117,7 +121,7 @@ Test(grouping, each_group_has_its_part) {
         unsigned workers;
     } s_cases[] = {{"shared", "a", 4}, {"both", "bc", 2}, {"d", "d", 2}, {"web", "e", 3}};
     struct error err;
-    cr_assert_not_null(grouping_move(&s_groups, "both", "why"));
+    cr_assert_not_null(move("both", "why"));
     for (size_t i = 0; i < sizeof s_cases / sizeof s_cases[0]; i++) {
         struct config *part = grouping_part(&s_groups, &s_site, s_cases[i].group, &err);
         cr_assert_eq(part->app_count, strlen(s_cases[i].apps), "%s", s_cases[i].group);

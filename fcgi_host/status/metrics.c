@@ -23,6 +23,12 @@ static void put_label(FILE *out, const char *name, const char *value) {
     putc('"', out);
 }
 
+/** Begin a sample's labels: its worker, and that worker's process group. */
+static void put_worker(FILE *out, const json_t *worker) {
+    fprintf(out, "{worker=\"%.0f\",", json_get_number(worker, "pid"));
+    put_label(out, "process", json_get_string(worker, "process"));
+}
+
 static void put_head(FILE *out, const struct status_field *field) {
     fprintf(out, "# TYPE %s %s\n", field->metric, field->type);
     if (field->unit) {
@@ -35,8 +41,8 @@ static void put_head(FILE *out, const struct status_field *field) {
 static void put_sample(FILE *out, const struct status_field *field, const json_t *worker,
                        const json_t *app) {
     double value = status_field_number(field, app ? app : worker);
-    fprintf(out, "%s%s{worker=\"%.0f\"", field->metric,
-            strcmp(field->type, "counter") == 0 ? "_total" : "", json_get_number(worker, "pid"));
+    fprintf(out, "%s%s", field->metric, strcmp(field->type, "counter") == 0 ? "_total" : "");
+    put_worker(out, worker);
     if (app) {
         putc(',', out);
         put_label(out, "app", json_get_string(app, "name"));
@@ -91,7 +97,9 @@ static void put_states(FILE *out, const json_t *workers) {
         json_array_foreach(json_object_get(worker, "apps"), j, app) {
             const char *state = json_get_string(app, "state");
             for (size_t k = 0; k < sizeof s_states / sizeof s_states[0]; k++) {
-                fprintf(out, "fcgi_host_state{worker=\"%.0f\",", json_get_number(worker, "pid"));
+                fputs("fcgi_host_state", out);
+                put_worker(out, worker);
+                putc(',', out);
                 put_label(out, "app", json_get_string(app, "name"));
                 fprintf(out, ",fcgi_host_state=\"%s\"} %d\n", s_states[k],
                         strcmp(state, s_states[k]) == 0);

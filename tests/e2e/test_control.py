@@ -128,7 +128,7 @@ class Control(HostTestCase):
         text = response.body.decode()
         self.assertTrue(text.endswith("# EOF\n"))
         self.assertRegex(text, rf'(?m)^fcgi_host_requests_total\{{worker="{worker["pid"]}",'
-                               r'app="perilous"\} \d+$')
+                               r'process="shared",app="perilous"\} \d+$')
         names = re.findall(r"(?m)^# TYPE (\S+)", text)
         self.assertEqual(len(names), len(set(names)), "a family stands twice")
         for line in text.splitlines()[:-1]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import unittest
@@ -154,6 +155,10 @@ class Homes(Processes):
         for _ in range(6):
             body = self.host.fetch("/-/status", query="json").body
             self.assertEqual({w["process"] for w in json.loads(body)["workers"]}, {"shared", "b"})
+            text = self.host.fetch("/-/status", query="openmetrics").body.decode()
+            labels = set(re.findall(r'^fcgi_host_requests_total\{worker="\d+",process="(\w+)",'
+                                    r'app="(\w)"\}', text, re.MULTILINE))
+            self.assertEqual(labels, {("shared", "a"), ("b", "b")})
 
     def test_scripts_are_served_by_the_shared_group(self):
         folder = self.path("scripts")

@@ -1,5 +1,6 @@
 """What the benchmark scripts share: applications, saving, clients, the host under test."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -12,6 +13,16 @@ from support import fcgi  # noqa: E402  (the tests' FastCGI client)
 from support.host import die_with_parent, free_port  # noqa: E402, F401  (for peers.py, too)
 
 PROGRAM = os.environ.get("FCGI_HOST", os.path.join(ROOT, "build/release/bin/fcgi_host"))
+
+
+@functools.lru_cache(maxsize=None)
+def as_root(program=PROGRAM):
+    """What a host needs that is started as root; an older build knows no such option."""
+    if os.geteuid() != 0:
+        return ()
+    out = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    return ("--allow-root",) if "--allow-root" in out else ()
+
 
 APPS = {
     "hello": """

@@ -104,7 +104,7 @@ def measure(kind, interrupt, times, folder, workers=1):
     with open(conf, "w") as f:
         f.write(f"[fcgi_host]\nlisten = unix:{address}\ncontrol = {control}\nworkers = {workers}\n"
                 f"[app hello]\nfile = {folder}/app.py\nreload = worker\n")
-    process = common.start([common.PROGRAM, "-c", conf], folder, "log")
+    process = common.start([common.PROGRAM, *common.as_root(), "-c", conf], folder, "log")
     try:
         common.wait_until_answers(lambda: common.fetch_fcgi(address), process)
         with Clients(address) as clients:

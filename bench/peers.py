@@ -40,7 +40,7 @@ def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM)
     for i, app in enumerate(apps):
         conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}{app.keys}"
         conf += f"mount = {app.mount}\n" if app.mount else ""
-    return [program, "-c", write(folder, "fcgi_host.conf", conf)], address
+    return [program, *common.as_root(program), "-c", write(folder, "fcgi_host.conf", conf)], address
 
 
 def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):

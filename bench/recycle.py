@@ -33,7 +33,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="fcgi_host-bench-")
     app, address = os.path.join(folder, "app.py"), os.path.join(folder, "sock")
     common.save(app, kind, "v0")
-    process = common.start([common.PROGRAM, "--listen", "unix:" + address, app], folder, "log")
+    process = common.start([common.PROGRAM, *common.as_root(), "--listen", "unix:" + address, app],
+                           folder, "log")
     failures, answers, wanted = [], [0], [True]
 
     def ask():

@@ -63,8 +63,8 @@ def measure(kind, count):
             common.save(app, kind, "v0")
             f.write(f"[app a{i}]\nfile = {app}\nmount = /a{i}\n")
     began = time.monotonic()
-    process = common.start([common.PROGRAM, "--listen", "unix:" + address, "-c", conf], folder,
-                           "log")
+    process = common.start([common.PROGRAM, *common.as_root(), "--listen", "unix:" + address, "-c",
+                            conf], folder, "log")
     try:
         wait_for(address, "/a0/")
         first_s = time.monotonic() - began

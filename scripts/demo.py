@@ -3,6 +3,7 @@ installs and builds, then runs this."""
 
 import argparse
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -37,7 +38,7 @@ fastcgi.server = ( "/" => ((
 """
 FCGI_HOST_CONF = """\
 [fcgi_host]
-control = {folder}/fcgi_host.ctl
+{as_root}control = {folder}/fcgi_host.ctl
 log = {folder}/fcgi_host.log
 
 [app welcome]
@@ -107,7 +108,8 @@ def about(text):
 @contextlib.contextmanager
 def served(folder, examples, port):
     """lighttpd in the foreground, until the end of the with block."""
-    values = {"folder": folder, "examples": examples, "port": port, "host": HOST}
+    values = {"folder": folder, "examples": examples, "port": port, "host": HOST,
+              "as_root": "allow_root = yes\n" if os.geteuid() == 0 else ""}
     (folder / "lighttpd.conf").write_text(LIGHTTPD_CONF.format(**values))
     (folder / "fcgi_host.conf").write_text(FCGI_HOST_CONF.format(**values))
     lighttpd = shutil.which("lighttpd", path="/usr/sbin:/usr/bin:/usr/local/sbin:/sbin")

@@ -178,9 +178,10 @@ static pid_t start_program(const char *program, const char *const *argv, int std
 }
 
 static int start_both(struct serve *serve, struct error *err) {
-    const char *host_argv[SERVE_APPS_MAX + 3] = {"fcgi_host", "--dev"};
+    /* For development, as whoever develops. */
+    const char *host_argv[SERVE_APPS_MAX + 4] = {"fcgi_host", "--dev", "--allow-root"};
     const char *server_argv[SERVE_ARGUMENTS_MAX];
-    memcpy(host_argv + 2, serve->apps, serve->app_count * sizeof *serve->apps);
+    memcpy(host_argv + 3, serve->apps, serve->app_count * sizeof *serve->apps);
     serve_arguments(serve->server, serve->program, serve->config_file, server_argv);
     serve->host = start_program("/proc/self/exe", host_argv, serve->socket_fd);
     close(serve->socket_fd);

@@ -143,7 +143,7 @@ static struct option_target target_of(struct config *config, const struct config
     case SECTION_SCRIPTS:
         return (struct option_target){.config = config, .app = &config->script_defaults};
     }
-    return (struct option_target){.config = config};
+    return (struct option_target){.config = config, .process = &config->process};
 }
 
 int config_builder_set(struct config_builder *builder, const struct config_place *place,

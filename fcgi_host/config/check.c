@@ -58,7 +58,6 @@ static int check_process_name(const struct config_builder *builder, size_t i, st
 }
 
 static int check_process(const struct config_builder *builder, size_t i, struct error *err) {
-    static const char *const s_keys[] = {"workers", "max_rss_mb", "idle_timeout_s", "max_age_s"};
     const char *process = builder->config->apps[i].process;
     if (strcmp(process, CONFIG_PROCESS_OWN) == 0) {
         return check_process_name(builder, i, err);
@@ -70,11 +69,11 @@ static int check_process(const struct config_builder *builder, size_t i, struct 
         error_set(err, ERR_USAGE, "there is no [process %s]", process);
         return at_app(builder, i, "process", err);
     }
-    for (size_t k = 0; k < sizeof s_keys / sizeof s_keys[0]; k++) {
-        if (builder->apps[i].is_set[option_index(s_keys[k])]) {
+    for (size_t k = 0; k < OPTION_COUNT; k++) {
+        if (options[k].scope >= SCOPE_PROCESS && builder->apps[i].is_set[k]) {
             error_set(err, ERR_USAGE, "belongs in [process %s], where the application lives",
                       process);
-            return at_app(builder, i, s_keys[k], err);
+            return at_app(builder, i, options[k].key, err);
         }
     }
     return 0;
@@ -235,6 +234,9 @@ int config_check(struct config_builder *builder, struct error *err) {
                          "no application: name a WSGI file, or a configuration file with --config");
     }
     if (check_processes(builder, err) != 0) {
+        return -1;
+    }
+    if (config_find_users(builder, err) != 0) {
         return -1;
     }
     config->script_defaults.has_debounce = builder->scripts.is_set[option_index("debounce_ms")];

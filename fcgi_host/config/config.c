@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fcgi_host/config/identity.h"
 #include "fcgi_host/config/options.h"
 
 const struct app_config *config_find_app(const struct config *config, const char *name) {
@@ -18,6 +20,45 @@ struct process_config *config_find_process(const struct config *config, const ch
     for (size_t i = 0; i < config->process_count; i++) {
         if (strcmp(config->processes[i].name, name) == 0) {
             return &config->processes[i];
+        }
+    }
+    return NULL;
+}
+
+bool config_has_one_application(const struct config *config) {
+    return config->app_count == 1 && !config->scripts_root;
+}
+
+static bool is_root(const struct process_config *process) {
+    return process->identity ? process->identity->uid == 0 : geteuid() == 0;
+}
+
+/** @return whether it serves something: scripts, or what has no process of its own */
+static bool has_shared_process(const struct config *config) {
+    bool has = config->scripts_root;
+    for (size_t i = 0; i < config->app_count; i++) {
+        has |= strcmp(config->apps[i].process, CONFIG_PROCESS_AUTO) == 0;
+    }
+    return has;
+}
+
+const char *config_find_root(const struct config *config,
+                             const struct process_config **ret_process) {
+    if (has_shared_process(config) && is_root(&config->process)) {
+        *ret_process = &config->process;
+        return CONFIG_PROCESS_SHARED;
+    }
+    for (size_t i = 0; i < config->process_count; i++) {
+        if (is_root(&config->processes[i])) {
+            *ret_process = &config->processes[i];
+            return config->processes[i].name;
+        }
+    }
+    for (size_t i = 0; i < config->app_count; i++) {
+        const struct app_config *app = &config->apps[i];
+        if (!config_find_process(config, app->process) && is_root(&app->own)) {
+            *ret_process = &app->own;
+            return app->name;
         }
     }
     return NULL;
@@ -39,16 +80,19 @@ void config_free(struct config *config) {
     }
     for (size_t i = 0; i < config->process_count; i++) {
         free(config->processes[i].name);
+        identity_free(config->processes[i].identity);
         options_clear_process(&config->processes[i]);
     }
     free(config->processes);
     for (size_t i = 0; i < config->app_count; i++) {
         free(config->apps[i].name);
+        identity_free(config->apps[i].own.identity);
         options_clear_app(&config->apps[i]);
     }
     free(config->apps);
     options_clear_app(&config->script_defaults);
     options_clear(config);
+    identity_free(config->process.identity);
     free(config->file);
     free(config);
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/config/resource_limits.h"
 #include "pool/base/error.h"
 #include "pool/base/string_list.h"
 
@@ -45,6 +46,14 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 /** The process group of all applications that need none of their own, and of the scripts. */
 #define CONFIG_PROCESS_SHARED "shared"
 
+struct identity;
+
+/** A number that has no default. */
+struct optional_number {
+    bool is_set;
+    int value;
+};
+
 /** How many worker processes a process group has. */
 struct worker_range {
     unsigned least; /**< 0: the first request starts one */
@@ -56,11 +65,19 @@ struct worker_range {
 
 /** A process group: one [process NAME] section, or the keys of an [app] for a group of its own. */
 struct process_config {
-    char *name; /**< of the section; NULL in struct app_config */
+    char *name; /**< of the section; else NULL */
     struct worker_range workers;
     unsigned idle_timeout_s, max_age_s;
     unsigned max_rss_mb;
     unsigned max_requests; /**< of a section; an application's own: as in struct app_config */
+    /* What [fcgi_host] may set for every group. */
+    char *user, *group; /**< as given; NULL: not set */
+    struct optional_number umask, nice;
+    char *chdir; /**< absolute */
+    struct resource_limits rlimits;
+    struct string_list env; /**< "NAME=value", of the process */
+    /** What `user` and `group` mean, here or in [fcgi_host]; NULL: neither is set. */
+    struct identity *identity;
 };
 
 /** One [app NAME] section, or one APP of the command line. */
@@ -105,6 +122,10 @@ struct config {
     unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s;
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
+    bool allow_root;
+    /** The keys of process groups in [fcgi_host]; in a part (view.h): those of its group, joined
+     *  with [fcgi_host]'s, all but `env`, where the part's are to be set after the whole's. */
+    struct process_config process;
 
     struct app_config *apps;
     size_t app_count;
@@ -145,6 +166,17 @@ const struct app_config *config_find_app(const struct config *config, const char
 
 /** @return the [process] section of this name; NULL: none */
 struct process_config *config_find_process(const struct config *config, const char *name);
+
+/** Whether an application is alone in its process, without scripts: in a part (view.h). */
+bool config_has_one_application(const struct config *config);
+
+/**
+ * @param[out] ret_process  the [process] section, or an application's or [fcgi_host]'s keys
+ * @return the name of a process group whose workers run as root when this process is root's
+ *         (applications that may be moved to a group of their own count, too); NULL: none
+ */
+const char *config_find_root(const struct config *config,
+                             const struct process_config **ret_process);
 
 /** Give a reference back, and free what nobody refers to.  NULL is fine. @thread one at a time */
 void config_free(struct config *config);

@@ -120,8 +120,9 @@ static int load_config(struct config_builder *builder, const struct command_line
             goto out;
         }
     }
+    bool is_run = words->line.command == COMMAND_RUN || words->line.command == COMMAND_TEST;
     if (apply_command_line(builder, directory, words, err) != 0 ||
-        config_check(builder, err) != 0 ||
+        config_check(builder, err) != 0 || (is_run && config_check_users(builder, err) != 0) ||
         (words->line.command == COMMAND_RUN && expand_process_id(&config->control, err) != 0)) {
         goto out;
     }

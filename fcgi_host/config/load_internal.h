@@ -15,4 +15,18 @@ int config_file_read(struct config_builder *builder, const char *path, struct er
 /** What holds between keys: required ones, duplicates, shared interpreters.  Fills in names. */
 int config_check(struct config_builder *builder, struct error *err);
 
+/**
+ * What users and groups mean: sets `identity` of every process group, and gives an application that
+ * has another user than [fcgi_host] a group of its own.  Part of config_check().
+ */
+int config_find_users(struct config_builder *builder, struct error *err);
+
+/** Whether this process may start workers as those users, and may start them as root. */
+int config_check_users(const struct config_builder *builder, struct error *err);
+
+/** Put "FILE:LINE: [SECTION] KEY" before the message: the key's line, or the section's if it is not
+ *  set there.  Nothing where both are the command line's. @return -1 */
+int config_error_at(const struct config_builder *builder, const struct config_place *place,
+                    const char *key, struct error *err);
+
 #endif

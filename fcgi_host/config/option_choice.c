@@ -128,11 +128,15 @@ SET(boolean) {
 }
 
 static void print_boolean(const void *field, const struct config_option *option, FILE *out) {
-    fprintf(out, "%s = %s\n", option->key, *(const bool *)field ? "on" : "off");
+    print_choice(option->kind->words, !*(const bool *)field, option, out);
 }
 
 const struct option_kind option_kind_boolean = {
-    .set = set_boolean, .print = print_boolean, .clear = clear_nothing};
+    .set = set_boolean, .print = print_boolean, .clear = clear_nothing, .words = "on|off"};
+
+/** The same, as other programs' configurations have it where something is allowed. */
+const struct option_kind option_kind_yes_no = {
+    .set = set_boolean, .print = print_boolean, .clear = clear_nothing, .words = "yes|no"};
 
 SET(gil) {
     (void)option, (void)place;

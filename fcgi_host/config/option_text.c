@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/config/identity.h"
 #include "fcgi_host/config/listen_address.h"
 
 /* The field is a char *, malloc'ed; NULL: not set. */
@@ -31,9 +32,14 @@ void option_clear_text(void *field) {
 SET(address) {
     (void)option, (void)place;
     struct listen_address parsed;
-    return listen_address_parse(text, &parsed, err) == 0
-               ? option_give_text(field, strdup(text), err)
-               : -1;
+    uid_t uid;
+    gid_t gid;
+    if (listen_address_parse(text, &parsed, err) != 0 ||
+        (*parsed.user && identity_user_id(parsed.user, &uid, err) != 0) ||
+        (*parsed.group && identity_group_id(parsed.group, &gid, err) != 0)) {
+        return -1;
+    }
+    return option_give_text(field, strdup(text), err);
 }
 TEXT_KIND(address);
 

@@ -8,6 +8,8 @@
 #define STRUCT_SCRIPTS struct config
 #define STRUCT_PROCESS struct process_config
 #define STRUCT_GROUP struct process_config
+#define STRUCT_GROUP_ENV struct process_config
+#define STRUCT_SECTION struct process_config
 
 #define KIND(name) &option_kind_##name
 #define NUMBER(low, high) KIND(number), .least = (low), .most = (high)
@@ -33,6 +35,10 @@ bool option_in_section(const struct config_option *option, enum option_section s
     case SCOPE_PROCESS:
         return section == SECTION_PROCESS || section == SECTION_APP;
     case SCOPE_GROUP:
+        return section != SECTION_SCRIPTS;
+    case SCOPE_GROUP_ENV:
+        return section == SECTION_PROCESS || section == SECTION_HOST;
+    case SCOPE_SECTION:
         return section == SECTION_PROCESS;
     }
     return false;
@@ -75,6 +81,8 @@ void *option_field(const struct config_option *option, const struct option_targe
         break;
     case SCOPE_PROCESS:
     case SCOPE_GROUP:
+    case SCOPE_GROUP_ENV:
+    case SCOPE_SECTION:
         base = target->process;
         break;
     }
@@ -103,7 +111,8 @@ int options_set_process_defaults(struct process_config *process, struct error *e
 }
 
 int options_set_defaults(struct config *config, struct error *err) {
-    return set_defaults(&(struct option_target){.config = config}, err);
+    return set_defaults(&(struct option_target){.config = config, .process = &config->process},
+                        err);
 }
 
 static void clear(const struct option_target *target) {
@@ -124,7 +133,7 @@ void options_clear_process(struct process_config *process) {
 }
 
 void options_clear(struct config *config) {
-    clear(&(struct option_target){.config = config});
+    clear(&(struct option_target){.config = config, .process = &config->process});
 }
 
 void options_print(enum option_section section, const struct option_target *target, FILE *out) {

@@ -16,7 +16,16 @@
 #include "fcgi_host/config/option_kinds.h"
 #include "pool/base/error.h"
 
-enum option_scope { SCOPE_HOST, SCOPE_APP, SCOPE_BOTH, SCOPE_SCRIPTS, SCOPE_PROCESS, SCOPE_GROUP };
+enum option_scope {
+    SCOPE_HOST,
+    SCOPE_APP,
+    SCOPE_BOTH,
+    SCOPE_SCRIPTS,
+    SCOPE_PROCESS,
+    SCOPE_GROUP,
+    SCOPE_GROUP_ENV,
+    SCOPE_SECTION,
+};
 
 /** The kinds of section in the file. */
 enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPTS };
@@ -24,8 +33,8 @@ enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPT
 struct config_option {
     enum option_scope scope;
     const char *key;
-    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS, SCOPE_GROUP) or
-     * config. */
+    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS and later) or
+     *  config. */
     size_t offset;
     const struct option_kind *kind;
     unsigned least, most;
@@ -58,7 +67,7 @@ const struct config_option *option_find(enum option_section section, const char 
 struct option_target {
     struct config *config;
     struct app_config *app;
-    struct process_config *process; /**< of an application, `own` */
+    struct process_config *process; /**< of an application `own`, of the host `process` */
 };
 
 /** Its field in a section's target; NULL when the target has none. */

@@ -26,6 +26,11 @@ struct format {
     void (*end)(FILE *out);
 };
 
+/** What stands for the value of a key. */
+static const char *value_of(const struct config_option *option) {
+    return option->argument ? option->argument : option->kind->words;
+}
+
 /* ---- mdoc(7) ---- */
 
 /** Words, wrapped, each sentence on a line of its own. */
@@ -51,8 +56,7 @@ static void mdoc_begin(FILE *out, bool is_command_line) {
 
 static void mdoc_option(FILE *out, const struct config_option *option, bool is_command_line) {
     if (!is_command_line) {
-        const char *argument = option->argument ? option->argument : "on|off";
-        fprintf(out, ".It Cm %s No = Ar %s\n", option->key, argument);
+        fprintf(out, ".It Cm %s No = Ar %s\n", option->key, value_of(option));
     } else if (option->letter) {
         fprintf(out, ".It Fl %c Ar %s , Fl -%s Ar %s\n", option->letter, option->argument,
                 option->flag, option->argument);
@@ -117,7 +121,7 @@ static void markdown_option(FILE *out, const struct config_option *option, bool 
         fputs("`--", out);
         fprintf(out, "%s%s`", option->flag, value);
     } else {
-        snprintf(value, sizeof value, " = %s", option->argument ? option->argument : "on|off");
+        snprintf(value, sizeof value, " = %s", value_of(option));
         markdown_code(out, option->key, value);
         fputs(" | ", out);
         if (option->default_text && *option->default_text) {
@@ -158,9 +162,9 @@ static void write_options(FILE *out, const struct format *format, const char *su
         bool is_wanted = is_command_line && options[i].flag;
         for (int section = SECTION_HOST; section <= SECTION_SCRIPTS; section++) {
             /* What scripts have in common with applications is said there, and what applications
-             * have in common with processes here. */
+             * and the host have in common with processes here. */
             bool is_said = (section == SECTION_SCRIPTS && options[i].scope == SCOPE_BOTH) ||
-                           (section == SECTION_APP && options[i].scope == SCOPE_PROCESS);
+                           (section != SECTION_PROCESS && options[i].scope >= SCOPE_PROCESS);
             is_wanted |= strcmp(subject, s_sections[section]) == 0 && !is_said &&
                          option_in_section(&options[i], (enum option_section)section);
         }

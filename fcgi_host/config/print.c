@@ -11,7 +11,8 @@ enum {
 void config_print(const struct config *config, void *stdio_file) {
     FILE *out = stdio_file;
     /* Nothing is written to: options_print() takes the target that options are set by. */
-    const struct option_target host = {.config = (struct config *)config};
+    struct config *whole = (struct config *)config;
+    const struct option_target host = {.config = whole, .process = &whole->process};
     fputs("[fcgi_host]\n", out);
     options_print(SECTION_HOST, &host, out);
     for (size_t i = 0; i < config->process_count; i++) {
@@ -28,8 +29,7 @@ void config_print(const struct config *config, void *stdio_file) {
             &(struct option_target){.app = app, .process = has_section ? NULL : &app->own}, out);
     }
     if (config->scripts_root) {
-        const struct option_target scripts = {.config = host.config,
-                                              .app = &host.config->script_defaults};
+        const struct option_target scripts = {.config = whole, .app = &whole->script_defaults};
         fputs("\n[scripts]\n", out);
         options_print(SECTION_SCRIPTS, &scripts, out);
     }

@@ -2,6 +2,29 @@
 
 #include <stdlib.h>
 
+/** What a group sets itself, over [fcgi_host]'s. */
+static void join(struct process_config *to, const struct process_config *own) {
+    struct resource_limits limits = to->rlimits;
+    for (size_t i = 0; i < RESOURCE_LIMIT_COUNT; i++) {
+        if (own->rlimits.items[i].is_set) {
+            limits.items[i] = own->rlimits.items[i];
+        }
+    }
+    *to = (struct process_config){
+        .name = own->name,
+        .workers = own->workers,
+        .max_rss_mb = own->max_rss_mb,
+        .user = own->user,
+        .group = own->group,
+        .umask = own->umask.is_set ? own->umask : to->umask,
+        .nice = own->nice.is_set ? own->nice : to->nice,
+        .chdir = own->chdir ? own->chdir : to->chdir,
+        .rlimits = limits,
+        .env = own->env,
+        .identity = own->identity,
+    };
+}
+
 struct config *config_view(struct config *site, const struct config_part *part, struct error *err) {
     struct config *view = malloc(sizeof *view);
     struct app_config *apps = calloc(part->app_count + 1, sizeof *apps);
@@ -36,6 +59,7 @@ struct config *config_view(struct config *site, const struct config_part *part, 
         if (part->process->max_rss_mb > 0) {
             view->max_rss_mb = part->process->max_rss_mb;
         }
+        join(&view->process, part->process);
     }
     return view;
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/config/identity.h"
 #include "fcgi_host/config/listen_address.h"
 
 enum {
@@ -38,13 +39,29 @@ static int set_flags(int fd, struct error *err) {
 
 /* ---- Unix socket ---- */
 
+/** Before anybody can connect. */
+static int set_owner(const struct listen_address *address, struct error *err) {
+    uid_t uid = (uid_t)-1;
+    gid_t gid = (gid_t)-1;
+    if ((*address->user && identity_user_id(address->user, &uid, err) != 0) ||
+        (*address->group && identity_group_id(address->group, &gid, err) != 0)) {
+        return -1;
+    }
+    if ((*address->user || *address->group) && lchown(address->path, uid, gid) != 0) {
+        error_set_errno(err, errno, "%s", address->path);
+        return error_prefix(err, "owner");
+    }
+    return 0;
+}
+
 static int open_unix(struct listener *listener, const struct listen_address *address,
                      struct error *err) {
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return error_set_errno(err, errno, "socket");
     }
-    if (socket_file_bind(&listener->file, listener->fd, address->path, address->mode, err) != 0) {
+    if (socket_file_bind(&listener->file, listener->fd, address->path, address->mode, err) != 0 ||
+        set_owner(address, err) != 0) {
         return -1;
     }
     if (listen(listener->fd, LISTEN_BACKLOG) != 0) {

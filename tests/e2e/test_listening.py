@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from support import fcgi
-from support.host import (APPS, PROGRAM, HostTestCase, clean_environ, free_port,
+from support.host import (APPS, AS_ROOT, PROGRAM, HostTestCase, clean_environ, free_port,
                           listening_socket, needs_program, run)
 from support.terminal import terminal
 from support.waiting import await_
@@ -80,7 +80,7 @@ class Listening(HostTestCase):
             script = ('LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS;'
                       'exec "$@" 3<&0 </dev/null')
             process = subprocess.Popen(
-                ["/bin/sh", "-c", script, "sh", PROGRAM, APP], stdin=s, env=clean_environ(),
+                ["/bin/sh", "-c", script, "sh", PROGRAM, *AS_ROOT, APP], stdin=s, env=clean_environ(),
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self.assertEqual(fcgi.fetch(address).body, HELLO)
@@ -164,7 +164,7 @@ class Listening(HostTestCase):
     def test_spawn_fcgi_with_tcp(self):
         port = free_port()
         process = subprocess.Popen(
-            ["spawn-fcgi", "-n", "-a", "127.0.0.1", "-p", str(port), "--", PROGRAM, APP],
+            ["spawn-fcgi", "-n", "-a", "127.0.0.1", "-p", str(port), "--", PROGRAM, *AS_ROOT, APP],
             env=clean_environ(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         try:

@@ -7,8 +7,8 @@ import subprocess
 import unittest
 
 from support import fcgi
-from support.host import (PROGRAM, HostTestCase, Log, children_of, clean_environ, die_with_parent,
-                          needs_recycling, run)
+from support.host import (AS_ROOT, PROGRAM, HostTestCase, Log, children_of, clean_environ,
+                          die_with_parent, needs_recycling, run)
 from support.waiting import DEADLINE_S, await_
 
 NOISY = """
@@ -50,7 +50,7 @@ class UnreadLog(HostTestCase):
             """)
         self.reader, writer = os.pipe()
         self.host = subprocess.Popen(
-            [PROGRAM, "-c", config], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
+            [PROGRAM, *AS_ROOT, "-c", config], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
             env=clean_environ(), preexec_fn=die_with_parent)
         os.close(writer)
         self.addCleanup(self.end)

@@ -11,6 +11,7 @@
 
 char config_folder[] = "/tmp/fcgi_host-config-XXXXXX";
 struct error config_error;
+bool config_may_be_root = true;
 
 void config_write(const char *name, const char *text) {
     FILE *file = fopen(name, "w");
@@ -41,8 +42,11 @@ void config_teardown(void) {
 struct config *config_from_words(const char *const *words, enum command *ret_command) {
     char *argv[32] = {(char *)"fcgi_host"};
     int argc = 1;
-    for (; words[argc - 1]; argc++) {
-        argv[argc] = (char *)words[argc - 1];
+    if (config_may_be_root && geteuid() == 0) {
+        argv[argc++] = (char *)"--allow-root";
+    }
+    for (; *words; words++) {
+        argv[argc++] = (char *)*words;
     }
     struct command_line line = {.command = COMMAND_HELP};
     struct config *config = NULL;

@@ -9,6 +9,9 @@
 extern char config_folder[];      /**< the working directory between setup and teardown */
 extern struct error config_error; /**< of the last load that failed */
 
+/** Whether the tests may be run by root: the words get --allow-root then. */
+extern bool config_may_be_root;
+
 /** Makes the folder with a.py, b.py and the folders venv/ and scripts/. */
 void config_setup(void);
 void config_teardown(void);

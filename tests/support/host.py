@@ -24,6 +24,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROGRAM = os.path.abspath(
     os.environ.get("FCGI_HOST", os.path.join(ROOT, "build/dev/bin/fcgi_host"))
 )
+#: What a host needs that the tests start as root.
+AS_ROOT = ("--allow-root",) if os.geteuid() == 0 else ()
 PYTHON = os.environ.get("FCGI_HOST_PYTHON", "/usr/bin/python3")
 APPS = os.path.join(ROOT, "tests", "apps")
 IS_CI = bool(os.environ.get("CI"))
@@ -136,10 +138,10 @@ class Host:
     """A running fcgi_host."""
 
     def __init__(self, *args, address=None, env=None, stdin=subprocess.DEVNULL, cwd=None,
-                 pass_fds=(), preexec_fn=None):
+                 pass_fds=(), preexec_fn=None, allow_root=True):
         """address: where a client can reach it; args: its command line."""
         self.address = address
-        self.args = [PROGRAM, *map(str, args)]
+        self.args = [PROGRAM, *(AS_ROOT if allow_root else ()), *map(str, args)]
         def before_exec():
             die_with_parent()
             if preexec_fn:
@@ -320,10 +322,11 @@ class HostTestCase(unittest.TestCase):
         assert not SANITIZER.search(host.log.text), host.log.text
 
 
-def run(*args, env=None, stdin=subprocess.DEVNULL, cwd=None, deadline_s=DEADLINE_S, **kw):
+def run(*args, env=None, stdin=subprocess.DEVNULL, cwd=None, deadline_s=DEADLINE_S,
+        allow_root=True, **kw):
     """Run the program to its end: (exit status, standard output, standard error)."""
     done = subprocess.run(
-        [PROGRAM, *map(str, args)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [PROGRAM, *(AS_ROOT if allow_root else ()), *map(str, args)], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=clean_environ(**(env or {})), cwd=cwd, timeout=deadline_s, **kw,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()

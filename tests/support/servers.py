@@ -12,10 +12,11 @@ import socket
 import subprocess
 import threading
 
-from .host import PROGRAM, ROOT, clean_environ, die_with_parent, free_port
+from .host import AS_ROOT, PROGRAM, ROOT, clean_environ, die_with_parent, free_port
 from .waiting import DEADLINE_S, await_
 
 EXAMPLES = os.path.join(ROOT, "examples")
+INSTALLED = "/usr/local/bin/fcgi_host"  # in examples/
 APACHE_MODULES = "/usr/lib/apache2/modules"
 AM_ROOT = os.geteuid() == 0
 
@@ -26,6 +27,8 @@ def example(name, replace):
         text = f.read()
     for old, new in replace.items():
         assert old in text, f"{old!r} is not in examples/{name}"
+        if old == INSTALLED:
+            new = " ".join((new, *AS_ROOT))
         text = text.replace(old, new)
     return text
 

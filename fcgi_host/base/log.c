@@ -19,7 +19,7 @@ static const char *const s_level_names[] = {"debug", "info", "warn", "error", "o
 static _Atomic int s_fd = STDERR_FILENO;
 static _Atomic int s_least = LOG_INFO;
 static _Atomic bool s_is_stream; /* lines are written by log_stream.h */
-/* Only touched by log_open() and log_reopen(), which one thread at a time calls. */
+/* Only touched by log_open(), log_use() and log_reopen(), which one thread at a time calls. */
 static char *s_path; /* NULL: standard error */
 
 enum {
@@ -138,20 +138,29 @@ static int open_waiting_for_nobody(const char *path) {
     return opened;
 }
 
-static int open_path(const char *path, struct error *err) {
+int log_open_file(const char *path, struct error *err) {
     int opened = open_waiting_for_nobody(path);
     if (opened < 0) {
         return error_set_errno(err, errno, "log %s", path);
     }
     if (opened > STDERR_FILENO) {
-        return switch_to(opened, err);
+        return opened;
     }
     /* A standard descriptor was closed: leave its number to code that expects a standard stream
      * there. */
     int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     int reason = errno;
     close(opened);
-    return moved < 0 ? error_set_errno(err, reason, "log %s", path) : switch_to(moved, err);
+    return moved < 0 ? error_set_errno(err, reason, "log %s", path) : moved;
+}
+
+static int open_path(const char *path, struct error *err) {
+    int opened = log_open_file(path, err);
+    return opened < 0 ? -1 : switch_to(opened, err);
+}
+
+int log_use(int fd, struct error *err) {
+    return switch_to(fd, err);
 }
 
 int log_open(const char *target, enum log_level least, struct error *err) {

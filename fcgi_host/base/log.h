@@ -7,7 +7,8 @@
  * Logging never blocks: where somebody must read the target (a pipe, a socket, a terminal), lines
  * wait for the reader in memory, or are dropped and counted; log_stream_flush() ends a process.
  *
- * @thread any, at any time; log_reopen() may race with writers (they use the old or the new file)
+ * @thread any, at any time; log_reopen() and log_use() may race with writers (they use the old or
+ *         the new file)
  * @tstate none: callers that hold the GIL detach first
  */
 #ifndef FCGI_HOST_BASE_LOG_H
@@ -32,6 +33,11 @@ struct log_about {
 int log_open(const char *target, enum log_level least, struct error *err);
 /** Open the path again (SIGUSR1, after rotation). On error the old file stays. */
 int log_reopen(struct error *err);
+/** Open a log file for another process. @return a descriptor, the caller's, or -1: ERR_SYSTEM */
+int log_open_file(const char *path, struct error *err);
+/** Make lines go to a file that another process has opened, which may do what this one may not.
+ *  @param fd  taken over, above 2. Errors: ERR_SYSTEM; the old file stays */
+int log_use(int fd, struct error *err);
 /** @return -1 for an unknown name (debug info warn error off) */
 int log_level_from_name(const char *name, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);

@@ -29,7 +29,6 @@ struct worker_start {
     struct neighbourhood neighbourhood;
     const struct placement *placement; /**< which interpreters are main, what not to load */
     struct slowdown *slowdown;         /**< which applications are not served for a time */
-    bool opens_log; /**< the supervisor does not log by `config` yet: the worker opens its log */
     int listen_fd;
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;

@@ -16,6 +16,7 @@
 #include "fcgi_host/supervisor/config_reload.h"
 #include "fcgi_host/supervisor/control.h"
 #include "fcgi_host/supervisor/groups.h"
+#include "fcgi_host/supervisor/log_files.h"
 #include "fcgi_host/supervisor/notify.h"
 #include "fcgi_host/supervisor/reload_command.h"
 #include "fcgi_host/supervisor/retry_watch.h"
@@ -64,19 +65,11 @@ static void stop_host(struct supervisor *supervisor, const struct signalfd_sigin
     }
 }
 
-static void tell_all(struct supervisor *supervisor, enum channel_type type) {
+static void ask_stacks(const struct supervisor *supervisor) {
     for (struct worker_process *process = groups_next_process(supervisor->groups, NULL); process;
          process = groups_next_process(supervisor->groups, process)) {
-        channel_tell(&process->end, &(struct channel_outgoing){.type = type});
+        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_STACKS});
     }
-}
-
-static void reopen_log(struct supervisor *supervisor) {
-    struct error err;
-    if (log_reopen(&err)) {
-        log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
-    }
-    tell_all(supervisor, CHANNEL_LOG_REOPEN);
 }
 
 static void signal_ready(void *ctx, uint32_t events) {
@@ -95,10 +88,10 @@ static void signal_ready(void *ctx, uint32_t events) {
         config_reload(supervisor->groups, supervisor->options->argc, supervisor->options->argv);
         break;
     case SIGUSR1:
-        reopen_log(supervisor);
+        log_files_reopen(supervisor->groups);
         break;
     case SIGUSR2:
-        tell_all(supervisor, CHANNEL_STACKS);
+        ask_stacks(supervisor);
         break;
     case SIGCHLD:
         groups_reap(supervisor->groups);
@@ -295,8 +288,9 @@ static void on_config_changed(void *ctx, const struct config *before, const stru
 /* ---- Life ---- */
 
 /** Whoever finds a hole in an application then has the machine. */
-static void warn_of_root(void) {
-    if (geteuid() == 0) {
+static void warn_of_root(const struct config *config) {
+    const struct process_config *process;
+    if (config_find_root(config, &process)) {
         log_line(LOG_WARN, "host.root", NULL,
                  "started as root: applications run as root, and may do anything on this machine");
     }
@@ -371,7 +365,7 @@ int supervisor_run(const struct supervisor_options *options) {
     };
     struct error err;
     notify_start();
-    warn_of_root();
+    warn_of_root(options->config);
     if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {

@@ -12,23 +12,46 @@
 #include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/worker_start.h"
+#include "fcgi_host/supervisor/worker_setting.h"
+
+/** SIGKILL: a spawner that killed the supervisor expects its workers to be gone. */
+static void die_with(pid_t supervisor) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor) {
+        _exit(1);
+    }
+}
+
+/** Become what the configuration says, while the log can still be opened as the supervisor may. */
+static int take_on_setting(const struct worker_process_start *start, struct error *err) {
+    const struct config *config = start->config;
+    if (start->is_candidate && log_open(config->log, config->log_level, err) != 0) {
+        return -1;
+    }
+    if (worker_setting_apply(config, err) != 0) {
+        return error_prefix(err, "process %s", start->neighbourhood.process);
+    }
+    return 0;
+}
 
 /** In the child. Never returns. */
 static void be_worker(const struct worker_process_start *start, struct worker_process *process,
                       int channel_fd, pid_t supervisor) {
+    struct error err;
     start->in_child(start->ctx);
     close(process->channel.fd);
-    /* SIGKILL: a spawner that killed the supervisor expects its workers to be gone. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != supervisor) {
+    die_with(supervisor);
+    if (take_on_setting(start, &err) != 0) {
+        log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
+        log_stream_flush();
         _exit(1);
     }
+    die_with(supervisor); /* a change of the user undoes it */
     const struct worker_start worker = {
         .config = start->config,
         .neighbourhood = start->neighbourhood,
         .placement = start->placement,
         .slowdown = start->slowdown,
         .lifeline = start->lifeline,
-        .opens_log = start->is_candidate,
         .listen_fd = start->listen_fd,
         .channel_fd = channel_fd,
         .modules_fd = start->modules_fd,
@@ -53,6 +76,12 @@ struct worker_process *worker_process_start(const struct worker_process_start *s
         return NULL;
     }
     process->channel.fd = -1;
+    process->log = strdup(start->config->log);
+    if (!process->log) {
+        error_set(err, ERR_MEMORY, "out of memory");
+        free(process);
+        return NULL;
+    }
     process->last_words_fd = memfd_create("fcgi_host-last-words", MFD_CLOEXEC);
     if (process->last_words_fd < 0) {
         error_set_errno(err, errno, "memfd_create");
@@ -99,6 +128,7 @@ void worker_process_free(struct worker_process *process) {
     }
     scoreboard_free(process->board);
     string_list_clear(&process->failed);
+    free(process->log);
     free(process);
 }
 

@@ -54,6 +54,7 @@ struct worker_process {
     struct loop_timer deadline;      /**< to load, or to drain */
     struct loop_timer accept_anyway; /**< until it accepts though something still loads */
     struct loop_timer age;           /**< until it has served for max_age_s */
+    char *log;                       /**< of its configuration */
     struct scoreboard *board;
     int last_words_fd;       /**< a memory file that faulthandler writes to */
     struct balance *balance; /**< that the process is a member of, or NULL */

@@ -219,9 +219,9 @@ static void note_needs_restart(struct worker *worker, const char *name) {
     }
 }
 
-static void reopen_log(void) {
+static void reopen_log(int fd) {
     struct error err;
-    if (log_reopen(&err)) {
+    if (fd >= 0 && log_use(fd, &err)) {
         log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
     }
 }
@@ -243,6 +243,9 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         return true;
     case CHANNEL_MODULES:
         predecessor_tell(&worker->applications, message->fd);
+        return true;
+    case CHANNEL_LOG_REOPEN:
+        reopen_log(message->fd);
         return true;
     default:
         return false;
@@ -289,9 +292,6 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         break;
     case CHANNEL_NEEDS_RESTART:
         note_needs_restart(worker, message->name);
-        break;
-    case CHANNEL_LOG_REOPEN:
-        reopen_log();
         break;
     case CHANNEL_STACKS:
         limits_log_stacks(worker->limits);

@@ -107,11 +107,6 @@ static void share_malloc_arenas(const struct config *config) {
     }
 }
 
-/** Whether no other application, and no script, is in this process or will be. */
-static bool serves_one_application(const struct config *config) {
-    return config->app_count == 1 && !config->scripts_root;
-}
-
 /** @return a copy of the environment in one block, kept as long as the process; NULL: out of
  * memory, so that the application's changes stay in its interpreter */
 static char **copy_environment(void) {
@@ -137,12 +132,12 @@ static int start_python(const struct worker *worker, struct error *err) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
     const struct runtime_options options = {.builtins = s_builtins};
-    static char **s_environment; /* the application's alone: see serves_one_application() */
+    static char **s_environment; /* one application's, alone here */
     if (runtime_start(&options, err)) {
         return error_prefix(err, "starting Python");
     }
     signals_leave_to_supervisor();
-    if (serves_one_application(worker->start->config)) {
+    if (config_has_one_application(worker->start->config)) {
         s_environment = copy_environment();
     }
     wsgi_set_process(&(struct wsgi_process){
@@ -203,9 +198,6 @@ static int start_pool(struct worker *worker, struct error *err) {
 
 static int set_up(struct worker *worker, struct error *err) {
     const struct config *config = worker->start->config;
-    if (worker->start->opens_log && log_open(config->log, config->log_level, err)) {
-        return -1;
-    }
     orphan_start(worker->start->listen_fd, worker->start->lifeline);
     if (stopping_init(&worker->stopping, &worker->supervisor, err)) {
         return -1;

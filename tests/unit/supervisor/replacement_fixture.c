@@ -113,6 +113,11 @@ void loop_disarm(struct loop *loop, struct loop_timer *timer) {
     timer->is_armed = false;
 }
 
+int log_open(const char *target, enum log_level least, struct error *err) {
+    (void)target, (void)least, (void)err;
+    return 0;
+}
+
 void log_line(enum log_level level, const char *slug, const struct log_about *about,
               const char *format, ...) {
     (void)level, (void)slug, (void)about, (void)format;

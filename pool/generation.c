@@ -55,9 +55,10 @@ static void note_refusal(void *ctx, const char *module, const char *file, const 
     keep_file_locked(generation, file);
     *generation->refusals_tail = refusal;
     generation->refusals_tail = &refusal->next;
-    bool serves = generation->interpreter->current == generation;
+    bool has_jobs =
+        generation->interpreter->current == generation || generation->state == GENERATION_DRAINING;
     pthread_mutex_unlock(&pool->lock);
-    if (serves && pool->hooks.refused) {
+    if (has_jobs && pool->hooks.refused) {
         const struct pool_refusal told = {module, file, message};
         pool->hooks.refused(pool->hooks.ctx, generation, &told);
     }

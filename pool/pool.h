@@ -90,8 +90,8 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     void (*ending)(void *ctx, struct generation *generation);
-    /** An extension module has refused to be loaded into a generation that serves.  Optional.
-     *  @thread of the application  @tstate attached */
+    /** An extension module has refused to be loaded into a generation that serves or drains.
+     *  Optional.  @thread of the application  @tstate attached */
     void (*refused)(void *ctx, struct generation *generation, const struct pool_refusal *refusal);
     /** The state changed. `why` is NULL or the reason. Optional. @thread any  @tstate none */
     void (*state_changed)(void *ctx, struct generation *generation, enum generation_state state,
@@ -241,6 +241,11 @@ void pool_batch_end(void);
  * @pre the job has not ended, and does not before this returns  @thread any  @tstate none
  */
 void pool_give_up_job(struct generation *generation, unsigned long thread_ident);
+
+/** The job that the calling thread runs is not counted as one that ran: it is to run once more,
+ * here
+ *  or elsewhere. @param lease  the job's  @thread serving  @tstate any */
+void pool_uncount_job(const struct lease *lease);
 
 /**
  * Mark an application failed (pool_submit() then answers ERR_FAILED, waiting jobs are abandoned),

@@ -222,7 +222,7 @@ bool queue_wait_drained(struct queue *queue, const struct timespec *deadline) {
 struct queue_counts queue_counts(struct queue *queue) {
     pthread_mutex_lock(&queue->lock);
     struct queue_counts counts = {
-        .finished = queue->finished,
+        .finished = queue->finished - queue->uncounted,
         .rejected = queue->rejected,
         .in_flight = queue->in_flight,
         .queued = queue->queued,
@@ -376,6 +376,8 @@ struct job *queue_next(struct queue_thread *thread) {
     }
     thread->is_given_up = false;
     queue->finished++;
+    queue->uncounted += thread->is_uncounted;
+    thread->is_uncounted = false;
     if (!thread->is_dismissed) {
         queue->busy--;
         job = take_locked(queue, thread);

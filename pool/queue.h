@@ -47,6 +47,7 @@ struct queue_thread {
     sem_t wake;                     /**< posted once for each time it is woken */
     /** After queue_first() and queue_next(): the thread to start before the job is run, or NULL. */
     struct queue_thread *to_start;
+    bool is_uncounted; /**< its job does not count as one that ran; the thread's own */
     /* Guarded by the queue's lock: */
     bool is_woken;     /**< a post has come or is about to */
     bool is_dismissed; /**< takes no more jobs */
@@ -71,6 +72,7 @@ struct queue {
     unsigned busy;                  /**< of the crew */
     unsigned in_flight;             /**< of any crew */
     uint64_t finished, rejected;
+    uint64_t uncounted; /**< of `finished` */
 };
 
 /** @return 0, or an errno */
@@ -116,7 +118,7 @@ bool queue_wait_drained(struct queue *queue, const struct timespec *deadline);
 
 /** A consistent copy of the queue's counters. */
 struct queue_counts {
-    uint64_t finished, rejected; /**< jobs that have ended; ERR_BUSY answers */
+    uint64_t finished, rejected; /**< jobs that have ended and count; ERR_BUSY answers */
     unsigned in_flight, queued;
 };
 struct queue_counts queue_counts(struct queue *queue);

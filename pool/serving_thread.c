@@ -127,6 +127,12 @@ void serving_thread_serve(struct serving_thread *thread) {
     }
 }
 
+void pool_uncount_job(const struct lease *lease) {
+    struct serving_thread *thread =
+        (struct serving_thread *)((char *)lease - offsetof(struct serving_thread, lease));
+    thread->waiting.is_uncounted = true;
+}
+
 int serving_threads_start(struct generation *generation, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     unsigned started = 0;

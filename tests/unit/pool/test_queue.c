@@ -71,6 +71,22 @@ Test(queue, the_limit_counts_jobs_that_wait_beyond_the_threads) {
     push(3);
 }
 
+Test(queue, a_job_that_is_to_run_once_more_does_not_count) {
+    set_up(1, 2);
+    queue_set_crew(&s_queue, s_crew, 1);
+    push(0);
+    push(1);
+    cr_assert(queue_wait(&s_servers[0]));
+    cr_assert(eq(ptr, queue_first(&s_servers[0]), &s_jobs[0]));
+    s_servers[0].is_uncounted = true;
+    cr_expect(eq(u64, queue_counts(&s_queue).finished, 0));
+    cr_assert(eq(ptr, queue_next(&s_servers[0]), &s_jobs[1]));
+    cr_expect(eq(u64, queue_counts(&s_queue).finished, 0));
+    cr_expect(eq(u64, queue_finished(&s_servers[0]), 1), "threads give way to one that works");
+    cr_expect(eq(ptr, queue_next(&s_servers[0]), NULL));
+    cr_expect(eq(u64, queue_counts(&s_queue).finished, 1));
+}
+
 Test(queue, with_a_limit_of_zero_a_job_is_taken_only_by_a_free_thread) {
     set_up(1, 0);
     queue_set_crew(&s_queue, s_crew, 1);

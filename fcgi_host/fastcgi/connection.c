@@ -187,7 +187,7 @@ bool connection_watch(struct connection *c, struct request_hold *watcher) {
     return has_event && !atomic_exchange(&watcher->has_peer_event, true);
 }
 
-static void stop_watching(struct connection *c) {
+void connection_unwatch(struct connection *c) {
     if (atomic_load_explicit(&c->watcher, memory_order_relaxed)) {
         atomic_store_explicit(&c->watcher, NULL, memory_order_relaxed);
     }
@@ -199,7 +199,7 @@ static void stop_watching(struct connection *c) {
 
 void connection_close(struct connection *c) {
     struct returns *returns = c->returns;
-    stop_watching(c);
+    connection_unwatch(c);
     if (c->is_registered) {
         /* close() alone does not unregister while a forked child holds a copy. */
         epoll_ctl(returns->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
@@ -218,7 +218,7 @@ void connection_close(struct connection *c) {
 
 void connection_give_back(struct connection *c, bool attend) {
     struct returns *returns = c->returns;
-    stop_watching(c);
+    connection_unwatch(c);
     attend = attend || c->is_eof || record_reader_has_raw(&c->reader) ||
              connection_has_to_send(c) || atomic_load(&returns->is_stopping);
     if (!attend && !c->is_registered) {

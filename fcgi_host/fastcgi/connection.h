@@ -179,6 +179,8 @@ void connection_close_fd(struct connection *connection);
  *  there has been one already, it is told now. @return whether it was  @thread serving (the owner)
  */
 bool connection_watch(struct connection *connection, struct request_hold *watcher);
+/** End that. @thread the owner */
+void connection_unwatch(struct connection *connection);
 /** Close the socket. @thread serving (the owner); afterwards it is the intake's */
 void connection_close(struct connection *connection);
 /**

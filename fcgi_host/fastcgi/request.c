@@ -43,6 +43,16 @@ bool request_watch_client(struct request *request) {
     return connection_watch(connection_of(request), request->hold);
 }
 
+void request_unwatch_client(struct request *request) {
+    connection_unwatch(connection_of(request));
+}
+
+bool request_is_whole(const struct request *request) {
+    const struct connection *c = request->connection;
+    return !c->response.has_sent && !c->is_gone && body_spool_is_empty(&c->body.spool) &&
+           record_reader_body_is_complete(&c->reader) && record_reader_can_unread(&c->reader);
+}
+
 static bool is_stdin_over(const struct connection *c) {
     return c->reader.phase == READER_ENDED || c->reader.is_broken || c->is_eof;
 }
@@ -73,6 +83,19 @@ static int send_output(struct connection *c) {
         return request_own_output(c) < 0 ? -1 : 1;
     }
     return request_wait_sent(c, NULL);
+}
+
+void request_give_up(struct request *request) {
+    struct connection *c = connection_of(request);
+    connection_unwatch(c);
+    request->hold = NULL;
+    request->was_given_up = true;
+    if (c->response.has_sent_stderr) { /* whoever runs it next does not know of it */
+        record_writer_start(&c->response.writer, FCGI_STDERR, c->reader.id, NULL, 0);
+        record_writer_add_end_of_stream(&c->response.writer, FCGI_STDERR);
+        c->response.has_sent_stderr = false;
+        send_output(c); /* a peer that is gone is found later */
+    }
 }
 
 static void hand_back_connection(struct connection *c) {

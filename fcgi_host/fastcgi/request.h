@@ -48,6 +48,9 @@ struct request {
     /** The serving thread's (hold.h), where another thread may take the request; mostly NULL. */
     struct request_hold *hold;
 
+    /** It was run before, and what came of it was dropped (request_give_up()). */
+    bool was_given_up;
+
     /* Filled by the worker, from the route (cgi/route.h). */
     struct application *application;
     struct slice script_name, path_info; /**< percent-decoded bytes */
@@ -129,6 +132,8 @@ bool request_is_client_gone(struct request *request);
 /** Have request->hold told when the peer sends something or goes (hold_look() then).
  *  @return whether that has happened before  @thread serving, before it runs the application */
 bool request_watch_client(struct request *request);
+/** The hold is told no more.  @thread the request's owner */
+void request_unwatch_client(struct request *request);
 
 enum request_end {
     REQUEST_COMPLETE,   /**< FCGI_REQUEST_COMPLETE with app_status */
@@ -143,6 +148,17 @@ enum request_end {
  *         STDIN is at its end it does not block and may be called attached
  */
 void request_finish(struct request *request, enum request_end end, uint32_t app_status);
+
+/** Whether the request could be run once more, here or in another process: FCGI_STDIN has come to
+ *  its end, the application has read nothing of it, and nothing was sent on FCGI_STDOUT. */
+bool request_is_whole(const struct request *request);
+/**
+ * Run a request no further that is whole: from now on it is as if no thread had begun with it, and
+ * has no hold.  FCGI_STDERR is ended if it was used.
+ * @tstate none (detached): it may block
+ */
+void request_give_up(struct request *request);
+
 /** How far the response of a request has come. */
 enum request_progress {
     REQUEST_UNANSWERED, /**< nothing was sent */

@@ -76,6 +76,42 @@ Test(request_send, stderr_is_a_stream_of_its_own_and_ended) {
     cr_assert(g_answer.err_ended);
 }
 
+static void begin_again(struct request *request) {
+    char byte;
+    cr_assert(request_is_whole(request));
+    cr_assert_eq(request_send_stderr(request, "oh ", 3, &g_error), 0);
+    cr_assert(request_is_whole(request), "no byte of the response");
+    request_give_up(request);
+    cr_assert(request->was_given_up);
+    cr_assert_eq(request_read_ready(request, &byte, 1, &g_error), 1);
+    cr_assert_not(request_is_whole(request), "some of the body is with the application");
+    cr_assert_eq(send_all(request, &byte, 1, 0), 0);
+    ok(request);
+}
+
+Test(request_send, a_request_that_is_given_up_is_run_again_by_somebody_else) {
+    g_handler = begin_again;
+    web_request(&g_out, 1, WEB_KEEP, "/", "body", 4);
+    send_out();
+    await_end(1);
+    cr_assert(g_answer.err_ended);
+    cr_assert_eq(g_answer.err.size, 3);
+    cr_assert_eq(g_answer.out.size, 3);
+}
+
+static void answer_again(struct request *request) {
+    cr_assert_eq(send_all(request, "some", 4, 0), 0);
+    cr_assert_not(request_is_whole(request));
+    ok(request);
+}
+
+Test(request_send, a_request_is_not_whole_once_something_was_sent) {
+    g_handler = answer_again;
+    web_request(&g_out, 1, WEB_KEEP, "/", NULL, 0);
+    send_out();
+    await_end(1);
+}
+
 static void file(struct request *request) {
     char path[] = "/tmp/fcgi_host_test.XXXXXX";
     int fd = mkstemp(path);

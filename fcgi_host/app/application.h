@@ -53,6 +53,13 @@ struct application {
      *  0: they did not. */
     _Atomic uint64_t slowed_until_ns;
 
+    /* An extension module has refused sub-interpreters in a request (worker/withheld.h). */
+    _Atomic unsigned withheld; /**< requests that wait for another process to answer them */
+    _Atomic bool is_moving;    /**< the supervisor was told, and has not said that there is none */
+    /** It has said so: what this generation runs into is not told again before this time,
+     *  CLOCK_MONOTONIC. */
+    _Atomic uint64_t stays_generation, stays_until_ns;
+
     /** Of a script: the defaults of all scripts, with the script's own name and file. */
     struct app_config *own_config;
     _Atomic uint64_t served; /**< requests answered, for max_requests */

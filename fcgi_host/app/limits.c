@@ -109,7 +109,9 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
             limits_withdraw_exception(slot);
         }
     }
-    check_spent(limits, application, now_ns);
+    if (application) {
+        check_spent(limits, application, now_ns);
+    }
     return now_ns;
 }
 

@@ -60,6 +60,7 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
 
 /**
  * The request that limits_begin() began has ended; it may have been freed.
+ * @param application  NULL: the request does not count, because it is to run once more
  * @return CLOCK_MONOTONIC now, in nanoseconds
  * @thread generation  @tstate attached; detaches while RequestTimeout is being raised in the
  *         calling thread

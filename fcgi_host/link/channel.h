@@ -69,6 +69,9 @@ enum channel_type {
      * from
      *  now on; descriptor: that group's mailbox (homes.h), none: the worker's own group */
     CHANNEL_HOME,
+    /** `name`: an interpreter that was to move because an extension has refused
+     * (CHANNEL_MOVE_REFUSED); no other process takes its applications */
+    CHANNEL_STAYS,
     CHANNEL_LISTEN,  /**< `number`: 1: accept connections; 0: leave them to another process group */
     CHANNEL_NO_MORE, /**< the host stops, and every worker is DRY: no group passes more */
     CHANNEL_NEEDS_RESTART, /**< `name`: an application whose replacement found a port in use */

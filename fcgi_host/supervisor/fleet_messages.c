@@ -1,4 +1,6 @@
 /* What the workers of a fleet say, and what follows from it. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
@@ -18,13 +20,43 @@ void fleet_aged(void *ctx, struct worker_process *process) {
                                                   .worker = process->pid});
 }
 
+static const struct replacement_wish s_refused = {
+    .cause = "an application must live in the main interpreter", .seat = -1, .is_forced = true};
+
 /** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
  *  main interpreter of the same process too. */
 static void replace_refused(struct fleet *fleet) {
-    fleet_replace(fleet, &(struct replacement_wish){
-                             .cause = "an application must live in the main interpreter",
-                             .seat = -1,
-                             .is_forced = true});
+    fleet_replace(fleet, &s_refused);
+}
+
+/** An interpreter that requests wait for, since an extension has refused in one. */
+struct awaited {
+    struct fleet *fleet;
+    char interpreter[CHANNEL_NAME_BYTES];
+};
+
+/** No worker has come that has it in main: those that wait are answered where they are. */
+static void tell_stays(void *ctx, const struct replacement_result *result) {
+    const struct awaited *awaited = ctx;
+    const struct channel_outgoing message = {.type = CHANNEL_STAYS, .name = awaited->interpreter};
+    struct worker_process *process = result->is_kept ? awaited->fleet->seats->processes : NULL;
+    for (; process; process = process->next) {
+        channel_tell(&process->end, &message);
+    }
+    free(ctx);
+}
+
+/** The same as replace_refused(), for an interpreter that serves. */
+static void replace_awaited(struct fleet *fleet, const char *interpreter) {
+    struct replacement_wish wish = s_refused;
+    struct awaited *awaited = malloc(sizeof *awaited);
+    if (awaited) { /* else those that wait are answered when the worker ends */
+        awaited->fleet = fleet;
+        snprintf(awaited->interpreter, sizeof awaited->interpreter, "%s", interpreter);
+        wish.done = tell_stays;
+        wish.ctx = awaited;
+    }
+    fleet_replace(fleet, &wish);
 }
 
 /** Let an interpreter's applications live in the main one. @return whether they did not yet */
@@ -167,8 +199,9 @@ static void move_as_asked(struct fleet *fleet, struct worker_process *process,
         return;
     }
     if (message.number == CHANNEL_MOVE_REFUSED) { /* no other interpreter is here: main is free */
-        if (move_to_main(fleet, &message)) {
-            replace_refused(fleet);
+        bool is_new = move_to_main(fleet, &message);
+        if (is_new || !replacement_is_under_way(fleet->replacements)) {
+            replace_awaited(fleet, message.name);
         }
         return;
     }

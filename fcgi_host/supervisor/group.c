@@ -124,9 +124,14 @@ static void take_back_move(struct group *group) {
     const struct log_about about = {.app = group->name};
     log_line(LOG_ERROR, "worker.kept", &about,
              "does not load in a process of its own either; the code before goes on");
+    groups_tell_stays(group->all, grouping_find_move(group->all, group->name)->interpreter);
     grouping_unmove(group->all, group->name);
     group->is_leaving = true;
-    fleet_leave(group->fleet, group->all->site->stop_timeout_s);
+    if (group->fleet) {
+        fleet_leave(group->fleet, group->all->site->stop_timeout_s);
+    } else {
+        group->has_ended = true;
+    }
 }
 
 static void on_ready(void *ctx, size_t failed) {
@@ -255,6 +260,9 @@ static bool move(struct group *from, const char *interpreter, const struct reaso
     }
     if (!groups->next) {
         group_start(own, is_pending ? from : NULL);
+    }
+    if (is_pending && own->is_broken) {
+        take_back_move(own);
     }
     return true;
 }

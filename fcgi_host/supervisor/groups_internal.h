@@ -115,6 +115,8 @@ void groups_tell_homes(struct groups *groups, const char *name);
  *  @param homes  of its applications then */
 void groups_tell_changed_homes(struct groups *groups, const struct config *before,
                                const struct home *homes);
+/** Tell every worker that no other process takes the applications of an interpreter. */
+void groups_tell_stays(struct groups *groups, const char *interpreter);
 /** Whether another group accepts connections for this one. */
 bool group_leaves_accepting(const struct group *group);
 /** Other groups accept while no worker of the front does: tell those that do not know. */

@@ -34,6 +34,14 @@ void groups_tell_homes(struct groups *groups, const char *name) {
     free(homes);
 }
 
+void groups_tell_stays(struct groups *groups, const char *interpreter) {
+    struct worker_process *process = NULL;
+    while ((process = groups_next_process(groups, process))) {
+        channel_tell(&process->end,
+                     &(struct channel_outgoing){.type = CHANNEL_STAYS, .name = interpreter});
+    }
+}
+
 /** @return the home of an application (""; the scripts), or NULL */
 static const struct home *find_home(const struct config *site, const struct home *homes,
                                     const char *app) {

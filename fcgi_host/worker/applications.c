@@ -173,6 +173,10 @@ size_t applications_place(const struct applications *applications, const struct 
     return app ? (size_t)(app - applications->site->apps) : applications->site->app_count;
 }
 
+size_t applications_place_named(const struct applications *applications, const char *name) {
+    return applications_place(applications, config_find_app(applications->site, name));
+}
+
 size_t applications_place_of(const struct applications *applications,
                              const struct application *application) {
     size_t place = 0;
@@ -190,6 +194,14 @@ struct application *applications_at(const struct applications *applications, siz
     return applications->by_place[place];
 }
 
+void applications_each(const struct applications *applications,
+                       void (*each)(void *ctx, struct application *application), void *ctx) {
+    for (size_t i = 0; i < applications->app_count; i++) {
+        each(ctx, applications->apps[i]);
+    }
+    scripts_each(applications->scripts, each, ctx);
+}
+
 struct slowed {
     const char *name;
     uint64_t until_ns;
@@ -205,8 +217,5 @@ static void slow_down(void *ctx, struct application *application) {
 void applications_slow_down(const struct applications *applications, const char *name,
                             uint64_t until_ms) {
     struct slowed slowed = {name, until_ms * CLOCK_NS_PER_MS};
-    for (size_t i = 0; i < applications->app_count; i++) {
-        slow_down(&slowed, applications->apps[i]);
-    }
-    scripts_each(applications->scripts, slow_down, &slowed);
+    applications_each(applications, slow_down, &slowed);
 }

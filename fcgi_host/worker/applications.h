@@ -56,6 +56,10 @@ struct applications_options {
 int applications_add(struct applications *applications, const struct applications_options *options,
                      struct error *err);
 
+/** Call `each` with every application that was made here, scripts included. */
+void applications_each(const struct applications *applications,
+                       void (*each)(void *ctx, struct application *application), void *ctx);
+
 /** An application is not served for a time (application->slowed_until_ns). @param name  also of a
  *  script */
 void applications_slow_down(const struct applications *applications, const char *name,
@@ -63,6 +67,8 @@ void applications_slow_down(const struct applications *applications, const char 
 
 /** @return where an application stands in site->apps; for NULL, scripts, behind the last one */
 size_t applications_place(const struct applications *applications, const struct app_config *app);
+/** The same of the one of this name; of a script, behind the last one. */
+size_t applications_place_named(const struct applications *applications, const char *name);
 /** The same of an application that was made here; of a script, behind the last one. */
 size_t applications_place_of(const struct applications *applications,
                              const struct application *application);

@@ -12,6 +12,7 @@
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/loader.h"
+#include "fcgi_host/worker/withheld.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
@@ -119,7 +120,10 @@ static bool may_end_interpreter(void *ctx, struct generation *generation) {
 
 static void tell_refused(void *ctx, struct generation *generation,
                          const struct pool_refusal *refusal) {
-    loader_tell_refused(ctx, generation_interpreter(generation), refusal);
+    wsgi_note_refusal();
+    if (withheld_begin_move(generation)) {
+        loader_tell_refused(ctx, generation_interpreter(generation), refusal);
+    }
 }
 
 static void check_ending(void *ctx, struct generation *generation) {

@@ -95,6 +95,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
         away_leave(&worker->away);
     }
     stopping_begin(&worker->stopping, message->number, is_last);
+    withheld_go_on(&worker->withheld);
 }
 
 /** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
@@ -199,6 +200,7 @@ static void move_home(struct worker *worker, const struct channel_message *messa
     if (leaves && atomic_load(&application->generation) > 0) { /* else it was refused: loading.c */
         leave_interpreter(worker, application);
     }
+    withheld_go_on(&worker->withheld);
 }
 
 /** A connection that is open may bring a request, so that it keeps the worker. */
@@ -283,6 +285,10 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_SLOW_DOWN:
         slowdown_set(worker->start->slowdown, message->name, message->number);
         applications_slow_down(&worker->applications, message->name, message->number);
+        break;
+    case CHANNEL_STAYS:
+        withheld_end_move(&worker->applications, message->name);
+        withheld_go_on(&worker->withheld);
         break;
     case CHANNEL_NO_MORE:
         away_close(&worker->away);

@@ -217,7 +217,8 @@ static bool is_idle(struct script *script) {
         return false;
     }
     pool_app_stats(script->application->pool_app, &stats);
-    return stats.in_flight == 0 && stats.queued == 0;
+    return stats.in_flight == 0 && stats.queued == 0 &&
+           atomic_load(&script->application->withheld) == 0;
 }
 
 static struct script *idle_longest(const struct scripts *scripts) {

@@ -63,7 +63,8 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     }
     document_add_integer(json, STATUS_APP_REQUESTS, (int64_t)stats.requests);
     document_add_integer(json, STATUS_APP_IN_FLIGHT, stats.in_flight);
-    document_add_integer(json, STATUS_APP_QUEUED, stats.queued);
+    document_add_integer(json, STATUS_APP_QUEUED,
+                         stats.queued + atomic_load(&application->withheld));
     document_add_integer(json, STATUS_APP_REJECTED, (int64_t)stats.rejected);
     document_add_time(json, STATUS_APP_LOADED_AT, atomic_load(&application->loaded_at_s));
     document_add_number(json, STATUS_APP_LOAD_MS, atomic_load(&application->load_us) / 1000.0);

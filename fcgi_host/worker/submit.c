@@ -13,12 +13,15 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/worker/takeover.h"
+#include "fcgi_host/worker/withheld.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
 
 #define LONG_WAIT_NS UINT64_C(300000)
 #define NS_PER_S UINT64_C(1000000000)
+
+static struct withheld *s_withheld;
 
 /** Answer for an application that has failed. @thread any that owns the request */
 static void reply_failed(struct request *request, const struct application *application) {
@@ -64,6 +67,15 @@ static bool is_peer_gone(struct request *request) {
     return clock_now_ns() - request->accepted_ns > LONG_WAIT_NS && request_is_aborted(request);
 }
 
+/** What the application made of it is dropped: it is to be run once more, elsewhere or here. */
+static void withhold(struct request *request, const struct lease *lease, const char *line) {
+    pool_uncount_job(lease);
+    PyThreadState *state = PyEval_SaveThread();
+    request_give_up(request);
+    withheld_add(s_withheld, request, line);
+    PyEval_RestoreThread(state);
+}
+
 static void run_request_job(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     struct application *application = request->application;
@@ -84,7 +96,11 @@ static void run_request_job(struct job *job, const struct lease *lease) {
     struct scoreboard_slot *slot =
         limits_begin(application->limits, lease, application, request->id, line);
     takeover_begin(slot, request);
-    wsgi_run(job, lease); /* frees the request */
+    if (!wsgi_run(job, lease)) {
+        limits_end(application->limits, slot, NULL);
+        withhold(request, lease, line);
+        return;
+    }
     uint64_t ended_ns = limits_end(application->limits, slot, application);
     latency_add(application->latency, ended_ns - accepted_ns);
 }
@@ -107,6 +123,10 @@ static void reply_slowed(struct request *request, const struct application *appl
     snprintf(seconds, sizeof seconds, "%llu",
              (unsigned long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
     reply_status(request, "503 Service Unavailable", seconds, NULL);
+}
+
+void submit_use(struct withheld *withheld) {
+    s_withheld = withheld;
 }
 
 void submit_request(struct application *application, struct request *request) {

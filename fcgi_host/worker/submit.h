@@ -9,9 +9,13 @@
 struct application;
 struct job;
 struct request;
+struct withheld;
 
 /** The Retry-After of a 503: a full queue empties within a second, or not for long. */
 #define SUBMIT_RETRY_AFTER_S "1"
+
+/** Where requests wait that another process is to answer. @pre before the first request */
+void submit_use(struct withheld *withheld);
 
 /**
  * Hand a request over to the pool, or answer it here when its application does not serve or its

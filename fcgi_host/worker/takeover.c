@@ -2,6 +2,7 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
+#include "fcgi_host/cgi/method.h"
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/fastcgi/hold.h"
 #include "pool/pool.h"
@@ -9,21 +10,10 @@
 /** One for each slot of the scoreboard, so one for each serving thread. */
 static struct request_hold s_holds[SCOREBOARD_SLOTS];
 
-/** RFC 9110 §9.2.1: methods that change nothing. */
-static bool is_safe(const struct request *request) {
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS"};
-    const struct param *method = request_param(request, "REQUEST_METHOD");
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (param_is(method, methods[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool watches_client(const struct request *request) {
     enum on_client_gone what = request->application->config->on_client_gone;
-    return what == ON_CLIENT_GONE_RAISE_ANY || (what == ON_CLIENT_GONE_RAISE && is_safe(request));
+    return what == ON_CLIENT_GONE_RAISE_ANY ||
+           (what == ON_CLIENT_GONE_RAISE && method_is_safe(request));
 }
 
 void takeover_begin(struct scoreboard_slot *slot, struct request *request) {

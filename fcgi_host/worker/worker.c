@@ -20,6 +20,7 @@
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/signals.h"
+#include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -128,7 +129,12 @@ static char **copy_environment(void) {
     return copy;
 }
 
-static int start_python(const struct worker *worker, struct error *err) {
+static bool wants_withheld(void *ctx, struct request *request) {
+    (void)ctx;
+    return withheld_wants(request);
+}
+
+static int start_python(struct worker *worker, struct error *err) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
     const struct runtime_options options = {.builtins = s_builtins};
@@ -145,6 +151,8 @@ static int start_python(const struct worker *worker, struct error *err) {
         .version = FCGI_HOST_VERSION,
         .environment = s_environment,
     });
+    wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){.withholds = wants_withheld});
+    submit_use(&worker->withheld);
     scoreboard_use(worker->start->board);
     return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
 }
@@ -199,7 +207,8 @@ static int start_pool(struct worker *worker, struct error *err) {
 static int set_up(struct worker *worker, struct error *err) {
     const struct config *config = worker->start->config;
     orphan_start(worker->start->listen_fd, worker->start->lifeline);
-    if (stopping_init(&worker->stopping, &worker->supervisor, err)) {
+    if (stopping_init(&worker->stopping, &worker->supervisor, err) ||
+        withheld_init(&worker->withheld, err)) {
         return -1;
     }
     share_malloc_arenas(config);
@@ -273,7 +282,9 @@ static enum bequeath_result hand_over(void *ctx, const struct passed_connection 
 }
 
 static void on_client_event(void *ctx) {
-    limits_client_event(((struct worker *)ctx)->limits);
+    struct worker *worker = ctx;
+    limits_client_event(worker->limits);
+    withheld_client_event(&worker->withheld);
 }
 
 static void channel_ready(void *ctx, int fd) {
@@ -314,7 +325,8 @@ static int serve_requests(struct worker *worker, struct error *err) {
     };
     worker->intake = intake_new(&options, &hooks, err);
     if (!worker->intake ||
-        intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err)) {
+        intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
+        withheld_attach(&worker->withheld, worker->intake, err)) {
         return -1;
     }
     handover_attach(&worker->handover, worker->intake);
@@ -349,6 +361,10 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
                                          .away = &worker->away,
                                          .handover = &worker->handover,
                                          .status_requests = &worker->status_requests};
+    worker->withheld = (struct withheld){.applications = &worker->applications,
+                                         .away = &worker->away,
+                                         .handover = &worker->handover,
+                                         .stopping = &worker->stopping};
     handover_init(&worker->handover);
 }
 

@@ -19,6 +19,7 @@
 #include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/worker/status_requests.h"
 #include "fcgi_host/worker/stopping.h"
+#include "fcgi_host/worker/withheld.h"
 
 struct intake;
 struct limits;
@@ -43,6 +44,7 @@ struct worker {
     struct status_requests status_requests;
     struct handover handover;
     struct stopping stopping;
+    struct withheld withheld;
 };
 
 #endif

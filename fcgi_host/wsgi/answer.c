@@ -13,6 +13,7 @@
 #include "fcgi_host/wsgi/input.h"
 #include "fcgi_host/wsgi/log.h"
 #include "fcgi_host/wsgi/result.h"
+#include "fcgi_host/wsgi/withhold.h"
 #include "pool/python/interpreter.h"
 
 /* What "GET /some/path" takes at most in a log line. */
@@ -44,13 +45,17 @@ static void log_failure(struct wsgi_state *state, const struct exchange *exchang
     char what[SHOWN_REQUEST_BYTES];
     struct log_about about = wsgi_current_about(wsgi_current());
     /* An exception that a client's disconnect has caused is not the application's error. */
-    bool is_expected = (exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError)) ||
+    bool is_withheld = exchange->is_withheld;
+    bool is_expected = is_withheld ||
+                       (exchange->peer_has_gone && PyErr_ExceptionMatches(PyExc_OSError)) ||
                        (state->client_gone && PyErr_ExceptionMatches(state->client_gone));
     exception_take(state, ret_failure);
     describe_request(exchange, request, what, sizeof what);
     wsgi_log(is_expected ? LOG_DEBUG : LOG_ERROR,
-             is_expected ? "request.closed" : "request.exception", &about, "%s: %s", what,
-             ret_failure->text);
+             is_withheld   ? "request.withheld"
+             : is_expected ? "request.closed"
+                           : "request.exception",
+             &about, "%s: %s", what, ret_failure->text);
 }
 
 static void send_page(struct exchange *exchange, const char *status, const char *traceback) {
@@ -72,6 +77,7 @@ static void answer_failure(const struct wsgi_loaded *loaded, struct exchange *ex
     struct error failure;
     interpreter_prefer_interrupt();
     exchange_is_peer_gone(exchange); /* ClientGone may have told the application alone */
+    withhold_response(exchange, WITHHOLD_FAILURE);
     log_failure(loaded->state, exchange, request, &failure);
     if (exchange->phase == EXCHANGE_HEAD && !exchange->peer_has_gone) {
         bool is_dev = loaded->config->dev;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/fastcgi/hold.h"
+#include "fcgi_host/wsgi/withhold.h"
 
 /* Parts of one write: head, block. */
 enum { MAX_PARTS = 2 };
@@ -18,6 +19,7 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
         exchange->vectorcall = call;
         exchange->request = request;
         exchange->hold = request->hold;
+        exchange->state = state;
         memcpy(exchange->request_id, request->id, sizeof exchange->request_id);
         exchange->is_authorizer = request->role == ROLE_AUTHORIZER;
         response_init(&exchange->response);
@@ -27,6 +29,7 @@ struct exchange *exchange_new(struct wsgi_state *state, struct request *request,
         exchange->phase = EXCHANGE_HEAD;
         exchange->may_exceed = false;
         exchange->is_head = exchange->peer_has_gone = false;
+        exchange->has_met_refusal = exchange->is_withheld = false;
         exchange->gave_no_status = exchange->closed = exchange->has_last = false;
         exchange->busy = 0;
         exchange->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -176,6 +179,10 @@ static int send_parts(struct exchange *exchange, const void *block, size_t size,
     struct iovec parts[MAX_PARTS];
     int count = 0;
     if (exchange->phase == EXCHANGE_HEAD) {
+        if (exchange->state->has_refused &&
+            withhold_response(exchange, exchange->response.status)) {
+            return error_set(err, ERR_CLOSED, "another process answers the request");
+        }
         if (response_end_head(&exchange->response, err) < 0) {
             return -1;
         }

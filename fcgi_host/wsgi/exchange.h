@@ -40,6 +40,7 @@ struct exchange {
     vectorcallfunc vectorcall;
     struct request *request;   /**< NULL after exchange_close() */
     struct request_hold *hold; /**< the request's; mostly NULL */
+    const struct wsgi_state *state;
     char request_id[sizeof((struct request *)NULL)->id];
     bool is_authorizer;
     struct response response;
@@ -51,6 +52,8 @@ struct exchange {
     enum exchange_phase phase;
     bool is_head;         /**< the request's method is HEAD */
     bool peer_has_gone;   /**< the web server has closed, or asked to abort */
+    bool has_met_refusal; /**< an extension module has refused to be imported by this request */
+    bool is_withheld;     /**< nothing is sent (withhold.h) */
     bool gave_no_status;  /**< the application returned without start_response() */
     bool closed;          /**< like `request` NULL, but for threads that hold the lock */
     bool has_last;        /**< the end is sent; for threads that hold the lock, like `closed` */

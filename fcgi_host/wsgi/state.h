@@ -32,6 +32,8 @@ struct wsgi_state {
     struct pool_interpreter *place; /**< the named interpreter that this is a generation of */
     PyObject *only_app; /**< the application's name when the interpreter has just one, else None */
 
+    bool has_refused; /**< wsgi_note_refusal() */
+
     /* Interned names. */
     PyObject *str_close, *str_fileno, *str_read, *str_tell;
 };
@@ -61,10 +63,11 @@ struct wsgi_current *wsgi_current(void);
  *  `current`. */
 struct log_about wsgi_current_about(const struct wsgi_current *current);
 
-/** What wsgi_set_process() and wsgi_set_file_hook() have set, for the whole process. */
+/** What wsgi_set_process() and the like have set, for the whole process. */
 struct wsgi_settings {
     struct wsgi_process process;
     struct wsgi_file_hook file_hook;
+    struct wsgi_withhold_hook withhold_hook;
 };
 /** Written before any interpreter is made, read afterwards. */
 struct wsgi_settings *wsgi_settings(void);

@@ -308,23 +308,29 @@ static void finish_request(struct request *request, struct request_hold *hold,
     Py_END_ALLOW_THREADS
 }
 
-void wsgi_run(struct job *job, const struct lease *lease) {
+bool wsgi_run(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     struct wsgi_loaded *loaded = lease->loaded;
     struct wsgi_current *current = wsgi_current();
     struct request_hold *hold = request->hold;
     enum request_end end = REQUEST_OVERLOADED;
+    bool is_withheld = false;
     struct exchange *exchange = exchange_new(loaded->state, request, start_response_call);
     if (exchange) {
         current->config = loaded->config;
         current->generation = loaded->generation;
         current->exchange = exchange;
         end = answer_request(loaded, exchange, request);
+        is_withheld = exchange->is_withheld;
         current->config = NULL;
         current->exchange = NULL;
         Py_DECREF((PyObject *)exchange);
     } else {
         PyErr_Clear(); /* no memory: the web server is told that this host is overloaded */
     }
+    if (is_withheld) {
+        return hold && !hold_end(hold); /* then another thread has answered */
+    }
     finish_request(request, hold, end);
+    return true;
 }

@@ -17,6 +17,8 @@
 #include "fcgi_host/config/config.h"
 #include "pool/pool.h"
 
+struct request;
+
 /** PyInit of the module `fcgi_host` that applications import; for runtime_options.builtins. */
 void *wsgi_module_init(void);
 
@@ -40,6 +42,23 @@ struct wsgi_file_hook {
     void *ctx;
 };
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
+
+/**
+ * Asked before anything of a response is sent where an extension module has refused to be imported:
+ * by the request itself, or before it while the response tells of a failure (status 500 or above).
+ * Set before any load.
+ */
+struct wsgi_withhold_hook {
+    /** @return whether the response is dropped: wsgi_run() returns false
+     *  @thread generation   @tstate attached: must be quick, must not block */
+    bool (*withholds)(void *ctx, struct request *request);
+    void *ctx;
+};
+void wsgi_set_withhold_hook(const struct wsgi_withhold_hook *hook);
+
+/** An extension module has just refused to be imported into the interpreter that is attached.
+ *  @thread generation   @tstate attached */
+void wsgi_note_refusal(void);
 
 /**
  * Make a new interpreter ready for applications, before any is loaded.
@@ -98,8 +117,12 @@ int wsgi_modules_describe(struct wsgi_modules *ret_modules, struct error *err);
  */
 int wsgi_modules_import(const struct wsgi_modules *described, struct error *err);
 
-/** job->run of a struct request: build environ, call the application, send, finish.
- *  @thread serving  @tstate attached */
-void wsgi_run(struct job *job, const struct lease *lease);
+/**
+ * Run the job of a struct request: build environ, call the application, send, finish.
+ * @return whether the request has ended; false: what the application made of it was dropped
+ *         (wsgi_withhold_hook), and the request is the caller's, to be run once more
+ * @thread serving  @tstate attached
+ */
+bool wsgi_run(struct job *job, const struct lease *lease);
 
 #endif

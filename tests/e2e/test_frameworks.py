@@ -184,5 +184,30 @@ urlpatterns.append(path("where/", where))
             self.assertEqual(got["settings"], f"site_of_{name}.settings")
 
 
+@needs_modules("django", "lxml.etree")
+class DjangoWithLxml(HostTestCase):
+    """Django imports the URLconf with the first request, and lxml refuses sub-interpreters there."""
+
+    def test_the_first_request_is_answered(self):
+        files = {name: Django.start_project.__func__(type(self), name) for name in ("xml", "plain")}
+        urls = os.path.join(os.path.dirname(files["xml"]), "urls.py")
+        with open(urls, "a") as f:
+            f.write("\nimport lxml.etree\n")
+        host = self.start_host("-c", self.config(f"""
+            [app xml]
+            file = {files["xml"]}
+            mount = /xml
+            [app plain]
+            file = {files["plain"]}
+            mount = /plain
+            """))
+        for _ in range(2):
+            for name in files:
+                answer = host.fetch(f"/{name}/where/")
+                self.assertEqual(answer.status, 200, answer)
+                self.assertEqual(json.loads(answer.body)["root"], f"site_of_{name}.urls")
+        self.assertEqual(len(host.children()), 2)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -202,9 +202,14 @@ struct worker_process *fleet_worker(int pid) {
     return process;
 }
 
-void fleet_say(int pid, enum channel_type type) {
-    struct channel_message message = {.type = type, .name = "shop", .text = "why", .fd = -1};
+void fleet_say_number(int pid, enum channel_type type, uint64_t number) {
+    struct channel_message message = {
+        .type = type, .number = number, .name = "shop", .text = "why", .fd = -1};
     fleet_seats->options.message(fleet_seats->options.ctx, fleet_worker(pid), &message);
+}
+
+void fleet_say(int pid, enum channel_type type) {
+    fleet_say_number(pid, type, 0);
 }
 
 /** @param wait_status  as of waitpid(): a signal, or an exit status << 8 */

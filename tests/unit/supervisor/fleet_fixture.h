@@ -21,6 +21,7 @@ void fleet_teardown(void);
 struct worker_process *fleet_worker(int pid);
 /** A worker sends a message about "shop". */
 void fleet_say(int pid, enum channel_type type);
+void fleet_say_number(int pid, enum channel_type type, uint64_t number);
 /** A worker has ended. @param wait_status  as of waitpid(): a signal, or an exit status << 8 */
 void fleet_end(int pid, int wait_status);
 /** Another `workers` is in effect. */

@@ -1,9 +1,12 @@
 /** What the fleet makes of messages, of workers that end and of a stop. */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <string.h>
 
 #include "tests/unit/supervisor/fleet_fixture.h"
 #include "tests/unit/supervisor/notes.h"
+
+#define FOR_MAIN ": an application must live in the main interpreter"
 
 TestSuite(fleet, .init = fleet_setup, .fini = fleet_teardown);
 
@@ -49,8 +52,25 @@ Test(fleet, nor_one_that_is_to_replace_another) {
 Test(fleet, a_refusal_while_it_serves_leads_to_a_replacement) {
     fleet_say(100, CHANNEL_LOADED);
     fleet_say(100, CHANNEL_REFUSED);
-    fleet_assert_done("launch 100; accept 100; "
-                      "launch 101: an application must live in the main interpreter");
+    fleet_assert_done("launch 100; accept 100; launch 101" FOR_MAIN);
+}
+
+Test(fleet, what_waits_for_a_worker_is_told_when_none_comes) {
+    struct channel_message told;
+    int channel[2];
+    cr_assert_eq(channel_pair(channel, NULL), 0);
+    fleet_say(100, CHANNEL_LOADED);
+    fleet_worker(100)->end.fd = channel[0];
+    fleet_say_number(100, CHANNEL_MOVE_ME, CHANNEL_MOVE_REFUSED);
+    fleet_say_number(100, CHANNEL_MOVE_ME, CHANNEL_MOVE_REFUSED); /* by another request */
+    fleet_assert_done("launch 100; accept 100; launch 101" FOR_MAIN);
+    for (int pid = 101; pid <= 105; pid++) {
+        fleet_end(pid, SIGSEGV);
+    }
+    cr_assert_eq(channel_receive(channel[1], &told, NULL), 0);
+    cr_expect_eq(told.type, CHANNEL_STAYS);
+    fleet_say_number(100, CHANNEL_MOVE_ME, CHANNEL_MOVE_REFUSED); /* some time later */
+    cr_expect_not_null(strstr(notes, "launch 106" FOR_MAIN));
 }
 
 /* ---- Ends ---- */

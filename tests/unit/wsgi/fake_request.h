@@ -51,6 +51,10 @@ struct fake_request {
     int end; /* enum request_end, or -1 */
     unsigned finishes;
     bool quick;
+
+    bool withholds; /* what wsgi_withhold_hook says */
+    int withhold_questions;
+    bool has_ended; /* what wsgi_run() returned */
 };
 
 void fake_request_init(struct fake_request *fake);

@@ -168,13 +168,29 @@ static PyObject *result_of(const struct fake_request *fake) {
         PyList_Append(sends, item);
         Py_DECREF(item);
     }
-    return Py_BuildValue("{sNsy#sisI}", "sends", sends, "errors", fake->errors ? fake->errors : "",
-                         (Py_ssize_t)fake->errors_size, "end", fake->end, "finishes",
-                         fake->finishes);
+    return Py_BuildValue("{sNsy#sisIsisi}", "sends", sends, "errors",
+                         fake->errors ? fake->errors : "", (Py_ssize_t)fake->errors_size, "end",
+                         fake->end, "finishes", fake->finishes, "has_ended", fake->has_ended,
+                         "questions", fake->withhold_questions);
 }
 
 /* The request that is being served, for sent(). */
 static struct fake_request *s_serving;
+
+/* The hook: what serve(…, withholds=…) says; how often it was asked. */
+static bool withholds(void *ctx, struct request *request) {
+    (void)ctx;
+    struct fake_request *fake = (struct fake_request *)request;
+    fake->withhold_questions++;
+    return fake->withholds;
+}
+
+/* refuse(): an extension module refuses to be imported by the running request, if there is one. */
+static PyObject *refuse(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    wsgi_note_refusal();
+    Py_RETURN_NONE;
+}
 
 /* sent() -> how many times the running request was sent something so far */
 static PyObject *sent(PyObject *module, PyObject *unused) {
@@ -191,9 +207,8 @@ static PyObject *arrive(PyObject *module, PyObject *unused) {
 
 static void run_once(struct fake_request *fake, struct wsgi_loaded *loaded) {
     struct lease lease = {.loaded = loaded};
-    fake->request.job.run = wsgi_run;
     s_serving = fake;
-    wsgi_run(&fake->request.job, &lease);
+    fake->has_ended = wsgi_run(&fake->request.job, &lease);
     s_serving = NULL;
     assert(!PyErr_Occurred());
 }
@@ -225,6 +240,7 @@ static PyObject *serve(PyObject *module, PyObject *args) {
     fake->aborted = number_of(options, "aborted", 0);
     fake->has_threads = number_of(options, "has_threads", 0);
     fake->quick = number_of(options, "quick", 1);
+    fake->withholds = number_of(options, "withholds", 0);
     run_once(fake, PyCapsule_GetPointer(capsule, NULL));
     result = result_of(fake);
     fake_request_clear(fake);
@@ -288,6 +304,7 @@ static PyMethodDef s_methods[] = {
     {"retire", retire, METH_NOARGS, NULL},
     {"set_multiprocess", set_multiprocess, METH_O, NULL},
     {"serve", serve, METH_VARARGS, NULL},
+    {"refuse", refuse, METH_NOARGS, NULL},
     {"arrive", arrive, METH_NOARGS, NULL},
     {"sent", sent, METH_NOARGS, NULL},
     {"repeat", repeat, METH_VARARGS, NULL},
@@ -307,6 +324,7 @@ static PyObject *init_harness(void) {
 
 int main(int argc, char **argv) {
     wsgi_set_process(&(struct wsgi_process){false, "1.2.3", NULL});
+    wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){.withholds = withholds});
     PyImport_AppendInittab("_harness", init_harness);
     PyImport_AppendInittab("fcgi_host", (PyObject * (*)(void)) wsgi_module_init);
     return Py_BytesMain(argc, argv);

@@ -58,6 +58,8 @@ class Answer:
         self.errors = result["errors"].decode()
         self.end = result["end"]
         self.finishes = result["finishes"]
+        self.has_ended = bool(result["has_ended"])
+        self.questions = result["questions"]  # of wsgi_withhold_hook
         self.log = log
         self.output = b"".join(send[0] for send in self.sends)
         self.head, self.separator, self.body = self.output.partition(b"\r\n\r\n")

@@ -1,6 +1,7 @@
 /* The check for stale extension state, asked at the moments of a reload. */
 #include "pool/python/py_compat.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ void recycle_keep_report(struct recyclable *recyclable, struct stale_report *rep
  */
 static int judge_report(struct recyclable *recyclable, struct stale_report *report,
                         uint64_t generation, struct error *err) {
+    assert(report);
     const struct app_config *config = first_config(recyclable);
     const struct log_about about = {.app = config->name, .generation = generation};
     char worst[256];

@@ -101,12 +101,13 @@ static void log_placed(const struct learnt *learnt, const char *what) {
 
 /** Give an interpreter a group of its own, which groups_add_missing() makes. */
 static void move_as_learnt(struct groups *groups, const struct learnt *learnt) {
-    char finding[CHANNEL_FINDING_BYTES], what[NAME_MAX];
+    char finding[CHANNEL_FINDING_BYTES];
     channel_name_finding(learnt->verdict, learnt->file, finding, sizeof finding);
     const struct reason reason = {learnt->why, finding, learnt->is_at_load};
     const char *name = grouping_move(groups, learnt->place.interpreter, &reason);
     if (name) { /* else it is the only one there: group_memory_apply() */
         grouping_find_move(groups, name)->since_s = learnt->since_s;
+        char what[NAME_MAX];
         snprintf(what, sizeof what, "gets a process of its own, \"%s\"", name);
         log_placed(learnt, what);
     }

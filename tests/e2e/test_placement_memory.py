@@ -133,8 +133,8 @@ class Refusals(Memory):
     def test_the_first_request_does_not_meet_the_refusal_again(self):
         self.application("b", late="import lxml.etree")
         self.begin()
-        self.assertEqual(self.answer("b"), "500")
-        await_(lambda: self.answer("b") == "1 main", "its own process")
+        self.assertEqual(self.answer("b"), "1 main")
+        await_(self.entries, "what was learnt to be kept")
         self.assertEqual(self.entries()[0]["met"], "later")
         self.again()
         self.assertEqual(self.answer("b"), "1 main")
@@ -265,6 +265,23 @@ class Refusals(Memory):
         self.host.signal(signal.SIGHUP)
         self.host.log.wait_for(r"\[worker\.replaced\]", 3)
         self.assertEqual((self.answer("b"), len(self.placed())), ("1 main", 1))
+
+    def test_a_new_configuration_that_does_not_come_into_effect(self):
+        self.begin()
+        self.keys["a"] = "reload = off"
+        self.again("a")
+        with open(self.conf, "a", encoding="utf-8") as f:
+            f.write(f"[app b]\nfile = {self.folder}/b.py\nmount = /b\n{self.keys['b']}\n")
+        self.save("a", "1 / 0")
+        self.host.signal(signal.SIGHUP)
+        self.host.log.wait_for(r"\[host\.config\] the configuration in effect stays")
+        self.assertEqual(set(self.status()), {"a"})
+        self.assertEqual(self.answer("a"), "1 a")
+        self.save("a", version=2)
+        self.host.signal(signal.SIGHUP)
+        await_(lambda: self.answer("b") == "1 main", "the new application")
+        self.assertEqual(self.answer("a"), "2 a")
+        self.assert_learnt_before()
 
     def test_a_reload_by_hand_changes_no_placement(self):
         self.begin()

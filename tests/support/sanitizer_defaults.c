@@ -45,7 +45,8 @@ __attribute__((visibility("default"))) const char *__ubsan_default_options(void)
 }
 
 __attribute__((visibility("default"))) const char *__tsan_default_options(void) {
-    return REPORT "halt_on_error=1";
+    /* The supervisor has threads and forks workers, which start theirs. */
+    return REPORT "halt_on_error=1:die_after_fork=0";
 }
 
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void) {

@@ -26,7 +26,8 @@ struct process_config *config_find_process(const struct config *config, const ch
 }
 
 bool config_has_one_application(const struct config *config) {
-    return config->app_count == 1 && !config->scripts_root;
+    size_t scripts = config->scripts_in_main.count;
+    return config->app_count + scripts == 1 && (scripts == 1 || !config->scripts_root);
 }
 
 static bool is_root(const struct process_config *process) {
@@ -74,6 +75,7 @@ void config_free(struct config *config) {
     }
     if (config->site) { /* everything else is the site's */
         config_free(config->site);
+        string_list_clear(&config->scripts_in_main);
         free(config->apps);
         free(config);
         return;

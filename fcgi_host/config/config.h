@@ -134,8 +134,11 @@ struct config {
 
     char *scripts_root; /**< real path; NULL: no [scripts] section */
     struct string_list scripts_suffix;
+    unsigned scripts_max_processes;
     struct app_config script_defaults; /**< for every script below the root */
 
+    /** Of a part: the paths of scripts that have the main interpreter of the group. */
+    struct string_list scripts_in_main;
     /** The whole configuration that this is a process group's part of (view.h); NULL: it is whole.
      */
     struct config *site;
@@ -167,7 +170,7 @@ const struct app_config *config_find_app(const struct config *config, const char
 /** @return the [process] section of this name; NULL: none */
 struct process_config *config_find_process(const struct config *config, const char *name);
 
-/** Whether an application is alone in its process, without scripts: in a part (view.h). */
+/** Whether an application, or a script, is alone in its process: in a part (view.h). */
 bool config_has_one_application(const struct config *config);
 
 /**

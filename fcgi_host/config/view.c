@@ -1,6 +1,7 @@
 #include "fcgi_host/config/view.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /** What a group sets itself, over [fcgi_host]'s. */
 static void join(struct process_config *to, const struct process_config *own) {
@@ -48,8 +49,18 @@ struct config *config_view(struct config *site, const struct config_part *part, 
             apps[i].gil_own = false;
         }
     }
-    if (!part->has_scripts) {
+    for (size_t i = 0; i < part->script_count; i++) {
+        if (string_list_add(&view->scripts_in_main, strdup(part->scripts_in_main[i]))) {
+            config_free(view);
+            error_set(err, ERR_MEMORY, "out of memory");
+            return NULL;
+        }
+    }
+    if (!part->has_scripts && part->script_count == 0) {
         view->scripts_root = NULL;
+    }
+    if (part->app_count == 0 && part->script_count > 0) {
+        view->workers = (struct worker_range){1, 1};
     }
     if (part->process) {
         view->workers = part->process->workers;

@@ -17,10 +17,14 @@
 
 /** What a process group is made of. */
 struct config_part {
-    const struct process_config *process; /**< NULL: the shared group, as [fcgi_host] says */
-    const size_t *apps;                   /**< places in site->apps, ascending */
+    const struct process_config
+        *process;       /**< NULL: of the shared group or of scripts, as [fcgi_host] says */
+    const size_t *apps; /**< places in site->apps, ascending */
     size_t app_count;
     bool has_scripts;
+    /** Scripts that have the main interpreter of the group. */
+    const char *const *scripts_in_main;
+    size_t script_count;
     /** The only interpreter is the main one: an application is alone in its process. */
     bool is_in_main;
 };

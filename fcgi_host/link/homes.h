@@ -14,6 +14,7 @@
 #define FCGI_HOST_LINK_HOMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** Of an application, or of all scripts. */
@@ -24,6 +25,12 @@ struct home {
     int64_t since_s;     /**< when it was moved there, CLOCK_REALTIME; 0: it was not */
 };
 
+/** Of a single script, which is not where the others are. */
+struct script_home {
+    const char *path;
+    struct home home;
+};
+
 /** What a worker knows of its group and of the others. */
 struct neighbourhood {
     const char *process; /**< its own group's name */
@@ -31,6 +38,8 @@ struct neighbourhood {
     /** One for each application of the site (config_site()), in its order, and one for the scripts.
      *  NULL: everything is at home here. */
     const struct home *homes;
+    const struct script_home *script_homes;
+    size_t script_count;
     bool leaves_accepting; /**< to another group, until CHANNEL_LISTEN */
 };
 

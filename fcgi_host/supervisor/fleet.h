@@ -57,6 +57,9 @@ struct fleet_hooks {
      *  @return whether they get a group of their own */
     bool (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
                  const char *finding);
+    /** A worker wants to be replaced, because of an edit perhaps.
+     *  @return whether what it serves is gone: the fleet has been told to leave */
+    bool (*leaves)(void *ctx);
     /** @return whether an application is another group's */
     bool (*is_elsewhere)(void *ctx, const char *app);
     /** @return a worker of another fleet, for the connections of this one's last; NULL: none */

@@ -75,8 +75,9 @@ static void learn_refusal(struct fleet *fleet, struct worker_process *process,
         fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text, message->finding)) {
         return;
     }
-    if (move_to_main(fleet, message) && process->is_loaded) { /* a script, on its first request */
-        replace_refused(fleet);
+    bool is_new = move_to_main(fleet, message);
+    if (process->is_loaded && (is_new || !replacement_is_under_way(fleet->replacements))) {
+        replace_awaited(fleet, message->name); /* a script, on its first request */
     }
     process->is_refused = process->is_refused || !process->is_loaded;
 }
@@ -172,7 +173,7 @@ static bool may_ask(const struct worker_process *process) {
 
 static void replace_as_asked(struct fleet *fleet, struct worker_process *process,
                              const struct channel_message *message) {
-    if (!may_ask(process)) {
+    if (!may_ask(process) || (fleet->hooks.leaves && fleet->hooks.leaves(fleet->hooks.ctx))) {
         return;
     }
     if (message->number == CHANNEL_IS_BARRED) {

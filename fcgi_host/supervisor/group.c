@@ -105,44 +105,15 @@ static void announce_ready(struct groups *groups) {
     groups->started_ms = 0;
 }
 
-/** What was moved is at home in its group from now on. */
-static void publish_move(struct groups *groups, struct moved *moved) {
-    struct group *shared = group_find(groups, CONFIG_PROCESS_SHARED);
-    struct error err;
-    struct config *part =
-        shared ? grouping_part(groups, groups->site, CONFIG_PROCESS_SHARED, &err) : NULL;
-    moved->is_pending = false;
-    groups_memory_learn_move(groups, moved);
-    if (part) { /* else the next shared worker is refused once more */
-        fleet_set_config(shared->fleet, part);
-    }
-    groups_tell_homes(groups, moved->group);
-}
-
-/** The group of what was moved has its first worker, which has not loaded all of it. */
-static void take_back_move(struct group *group) {
-    const struct log_about about = {.app = group->name};
-    log_line(LOG_ERROR, "worker.kept", &about,
-             "does not load in a process of its own either; the code before goes on");
-    groups_tell_stays(group->all, grouping_find_move(group->all, group->name)->interpreter);
-    grouping_unmove(group->all, group->name);
-    group->is_leaving = true;
-    if (group->fleet) {
-        fleet_leave(group->fleet, group->all->site->stop_timeout_s);
-    } else {
-        group->has_ended = true;
-    }
-}
-
 static void on_ready(void *ctx, size_t failed) {
     struct group *group = ctx;
     struct moved *moved = grouping_find_move(group->all, group->name);
     group->is_ready = true;
     group->failed = failed;
     if (moved && moved->is_pending && failed > 0) {
-        take_back_move(group);
+        group_take_back_move(group);
     } else if (moved && moved->is_pending) {
-        publish_move(group->all, moved);
+        group_publish_move(group->all, moved);
     }
     group_memory_check(group);
     announce_ready(group->all);
@@ -206,8 +177,12 @@ static void get_neighbourhood(void *ctx, const struct config *config,
     const struct group *group = ctx;
     const struct config *site = config_site(config);
     struct home *homes = grouping_homes(group->all, site);
+    size_t script_count;
+    struct script_home *scripts = grouping_script_homes(group->all, group->name, &script_count);
     note_move(group, site, homes);
     *ret_neighbourhood = (struct neighbourhood){
+        .script_homes = scripts,
+        .script_count = script_count,
         .process = group->name,
         .mailbox_fd = group->mailbox[1],
         .homes = homes,
@@ -223,104 +198,6 @@ static void on_serving(void *ctx) {
     }
 }
 
-/**
- * Give an interpreter of the shared group a group of its own.
- * @param is_pending  the shared group serves its applications until the new group does
- * @return whether they have one
- */
-static bool move(struct group *from, const char *interpreter, const struct reason *reason,
-                 bool is_pending) {
-    struct groups *groups = from->all;
-    struct moved *moved = grouping_moved(groups, interpreter);
-    struct error err;
-    if (strcmp(from->name, CONFIG_PROCESS_SHARED) != 0 || groups->is_stopping) {
-        return false;
-    }
-    if (moved) { /* another worker has met the same */
-        if (moved->is_pending && !is_pending) {
-            publish_move(groups, moved);
-        }
-        return true;
-    }
-    const char *name = grouping_move(groups, interpreter, reason);
-    struct group *own = name ? group_add(groups, name, &err) : NULL;
-    if (!own) {
-        if (name) {
-            grouping_unmove(groups, name);
-        }
-        return false;
-    }
-    moved = grouping_find_move(groups, name);
-    moved->is_pending = is_pending;
-    const struct log_about about = {.app = interpreter};
-    log_line(LOG_WARN, "app.placed", &about, "gets a process of its own, \"%s\": %s", name,
-             reason->why);
-    if (!is_pending) {
-        publish_move(groups, moved);
-    }
-    if (!groups->next) {
-        group_start(own, is_pending ? from : NULL);
-    }
-    if (is_pending && own->is_broken) {
-        take_back_move(own);
-    }
-    return true;
-}
-
-/** Applications that are not moved live in the main interpreter of their group: keep why. */
-static void learn_main(const struct group *group, const char *interpreter,
-                       const struct reason *reason) {
-    const char *process =
-        strcmp(group->name, CONFIG_PROCESS_SHARED) == 0 ? CONFIG_PROCESS_AUTO : group->name;
-    groups_memory_learn(group->all, process, interpreter, reason);
-}
-
-static bool on_refused(void *ctx, const char *interpreter, const char *why, const char *finding) {
-    const struct reason reason = {why, finding, .is_at_load = true};
-    bool is_moved = move(ctx, interpreter, &reason, false);
-    if (!is_moved) {
-        learn_main(ctx, interpreter, &reason);
-    }
-    return is_moved;
-}
-
-/** @return an application of the configuration in effect, or of the one being proved; or NULL */
-static const struct app_config *find_app(const struct groups *groups, const char *name) {
-    const struct app_config *config = config_find_app(groups->site, name);
-    return config || !groups->next ? config : config_find_app(groups->next, name);
-}
-
-static bool on_crashed(void *ctx, const char *app, const char *interpreter, const char *why) {
-    struct group *group = ctx;
-    struct groups *groups = group->all;
-    char finding[CHANNEL_FINDING_BYTES] = "";
-    const struct app_config *config = find_app(groups, app);
-    if (config) { /* not a script */
-        channel_name_finding(PLACEMENT_MEMORY_CRASHES, config->file, finding, sizeof finding);
-    }
-    const struct reason reason = {why, finding, .is_at_load = true};
-    if (!move(group, interpreter, &reason, false)) {
-        learn_main(group, interpreter, &reason);
-        return false;
-    }
-    const struct group *own = group_find(groups, grouping_moved(groups, interpreter)->group);
-    if (own && own->fleet) { /* there the next crash is the second */
-        placement_crashed(fleet_placement(own->fleet), app, CONFIG_MAIN_INTERPRETER, true, why,
-                          false);
-    }
-    return true;
-}
-
-static bool on_move(void *ctx, const char *interpreter, bool is_barred, const char *why,
-                    const char *finding) {
-    const struct reason reason = {why, finding, .is_at_load = false};
-    bool is_moved = move(ctx, interpreter, &reason, !is_barred);
-    if (!is_moved && strncmp(finding, "refuses ", strlen("refuses ")) == 0) {
-        learn_main(ctx, interpreter, &reason);
-    }
-    return is_moved;
-}
-
 /** A worker that reads the next request of a connection, and passes it where it belongs. */
 static struct worker_process *find_heir(void *ctx) {
     const struct group *own = ctx;
@@ -333,11 +210,8 @@ static struct worker_process *find_heir(void *ctx) {
     return process;
 }
 
-static bool is_elsewhere(void *ctx, const char *app) {
-    const struct group *group = ctx;
-    const struct groups *groups = group->all;
-    const struct app_config *config = find_app(groups, app);
-    return config && !grouping_loads(groups, group->name, config);
+static bool leaves(void *ctx) {
+    return group_scripts_end_if_gone(ctx);
 }
 
 void group_start(struct group *group, const struct group *before) {
@@ -353,10 +227,11 @@ void group_start(struct group *group, const struct group *before) {
         .ended = on_ended,
         .in_child = in_child,
         .neighbourhood = get_neighbourhood,
-        .refused = on_refused,
-        .crashed = on_crashed,
-        .move = on_move,
-        .is_elsewhere = is_elsewhere,
+        .refused = group_refused,
+        .crashed = group_crashed,
+        .move = group_move_asked,
+        .leaves = leaves,
+        .is_elsewhere = group_is_elsewhere,
         .find_heir = find_heir,
         .lifeline = groups->lifeline,
         .gives_up = gives_up,
@@ -375,9 +250,9 @@ void group_start(struct group *group, const struct group *before) {
     }
     if (strcmp(group->name, CONFIG_PROCESS_SHARED) != 0) {
         bool is_asleep = !before && group->config->workers.least == 0;
+        size_t count = group->config->app_count + group->config->scripts_in_main.count;
         log_line(LOG_INFO, "process.started", NULL, "process %s: %zu application%s%s", group->name,
-                 group->config->app_count, group->config->app_count == 1 ? "" : "s",
-                 is_asleep ? ", asleep until the first request" : "");
+                 count, count == 1 ? "" : "s", is_asleep ? ", asleep until the first request" : "");
     }
     group->leaves_accepting = group_leaves_accepting(group);
     group_memory_apply(group);

@@ -1,19 +1,9 @@
 /* Which application is in which process group. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/supervisor/groups_internal.h"
-
-struct moved *grouping_moved(const struct groups *groups, const char *interpreter) {
-    struct moved *moved = groups->moved;
-    while (moved && strcmp(moved->interpreter, interpreter) != 0) {
-        moved = moved->next;
-    }
-    return moved;
-}
 
 static bool is_auto(const struct app_config *app) {
     return strcmp(app->process, CONFIG_PROCESS_AUTO) == 0;
@@ -42,36 +32,71 @@ static bool has_scripts(const struct config *site, const char *name) {
     return group && strcmp(group, name) == 0;
 }
 
+/** Whether a script was moved to the group of this name. */
+static bool is_script_of(const struct moved *moved, const struct config *site, const char *name) {
+    return moved->is_script && strcmp(moved->group, name) == 0 &&
+           grouping_is_script(site, moved->interpreter);
+}
+
 bool grouping_has(const struct groups *groups, const struct config *site, const char *name) {
     for (size_t i = 0; i < site->app_count; i++) {
         if (grouping_loads(groups, name, &site->apps[i])) {
             return true;
         }
     }
+    for (const struct moved *moved = groups->moved; moved; moved = moved->next) {
+        if (is_script_of(moved, site, name)) {
+            return true;
+        }
+    }
     return has_scripts(site, name);
+}
+
+/** What a group's section, or the keys of its first application, say. */
+static const struct process_config *process_of(const struct config *site,
+                                               const struct config_part *part) {
+
+    const struct app_config *first = &site->apps[part->apps[0]];
+    const struct process_config *section = config_find_process(site, first->process);
+    return section ? section : &first->own;
+}
+
+static size_t count_moves(const struct groups *groups) {
+    size_t count = 0;
+    for (const struct moved *moved = groups->moved; moved; moved = moved->next) {
+        count++;
+    }
+    return count;
 }
 
 struct config *grouping_part(const struct groups *groups, struct config *site, const char *name,
                              struct error *err) {
     size_t *apps = calloc(site->app_count + 1, sizeof *apps);
-    struct config_part part = {.apps = apps, .has_scripts = has_scripts(site, name)};
-    if (!apps) {
-        error_set(err, ERR_MEMORY, "out of memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < site->app_count; i++) {
+    const char **scripts = calloc(count_moves(groups) + 1, sizeof *scripts);
+    struct config_part part = {
+        .apps = apps, .has_scripts = has_scripts(site, name), .scripts_in_main = scripts};
+    struct config *config = NULL;
+    for (size_t i = 0; apps && i < site->app_count; i++) {
         if (grouping_loads(groups, name, &site->apps[i])) {
             apps[part.app_count++] = i;
         }
     }
-    if (strcmp(name, CONFIG_PROCESS_SHARED) != 0) {
-        const struct app_config *first = &site->apps[apps[0]];
-        const struct process_config *section = config_find_process(site, first->process);
-        part.process = section ? section : &first->own;
-        part.is_in_main = is_auto(first);
+    for (const struct moved *moved = groups->moved; scripts && moved; moved = moved->next) {
+        if (is_script_of(moved, site, name)) {
+            scripts[part.script_count++] = moved->interpreter;
+        }
     }
-    struct config *config = config_view(site, &part, err);
+    if (!apps || !scripts) {
+        error_set(err, ERR_MEMORY, "out of memory");
+    } else {
+        if (strcmp(name, CONFIG_PROCESS_SHARED) != 0 && part.app_count > 0) {
+            part.process = process_of(site, &part);
+            part.is_in_main = is_auto(&site->apps[apps[0]]);
+        }
+        config = config_view(site, &part, err);
+    }
     free(apps);
+    free(scripts);
     return config;
 }
 
@@ -106,126 +131,21 @@ struct home *grouping_homes(const struct groups *groups, const struct config *si
     return homes;
 }
 
-/** Whether the shared group has nothing but this interpreter. */
-static bool is_alone(const struct groups *groups, const struct config *site,
-                     const char *interpreter) {
-    for (size_t i = 0; i < site->app_count; i++) {
-        if (strcmp(grouping_name(groups, &site->apps[i]), CONFIG_PROCESS_SHARED) == 0 &&
-            strcmp(site->apps[i].interpreter, interpreter) != 0) {
-            return false;
+struct script_home *grouping_script_homes(const struct groups *groups, const char *own,
+                                          size_t *ret_count) {
+    struct script_home *homes = calloc(count_moves(groups) + 1, sizeof *homes);
+    *ret_count = 0;
+    for (const struct moved *moved = groups->moved; homes && moved; moved = moved->next) {
+        bool is_known = !moved->is_pending || (own && strcmp(moved->group, own) == 0);
+        if (moved->is_script && is_known) {
+            homes[(*ret_count)++] = (struct script_home){
+                .path = moved->interpreter,
+                .home = {.process = moved->group,
+                         .mailbox_fd = mailbox_of(groups, moved->group),
+                         .why = moved->why,
+                         .since_s = moved->since_s},
+            };
         }
     }
-    return !site->scripts_root;
-}
-
-static bool is_taken(const struct groups *groups, const char *name) {
-    if (strcmp(name, CONFIG_PROCESS_SHARED) == 0 || config_find_process(groups->site, name)) {
-        return true;
-    }
-    for (const struct group *group = groups->first; group; group = group->next) {
-        if (strcmp(group->name, name) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < groups->site->app_count; i++) { /* of which no group may be there yet */
-        if (strcmp(grouping_name(groups, &groups->site->apps[i]), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/** @return malloc'ed: the interpreter's name, or one that is not taken */
-static char *free_name(const struct groups *groups, const char *interpreter) {
-    char *name = strdup(interpreter);
-    for (unsigned i = 2; name && is_taken(groups, name); i++) {
-        free(name);
-        if (asprintf(&name, "%s-%u", interpreter, i) < 0) {
-            name = NULL;
-        }
-    }
-    return name;
-}
-
-static void moved_free(struct moved *moved) {
-    if (moved) {
-        free(moved->interpreter);
-        free(moved->group);
-        free(moved->why);
-        free(moved->finding);
-        free(moved);
-    }
-}
-
-/** @return the reason without a traceback that follows it, malloc'ed */
-static char *short_reason(const char *why) {
-    const char *traceback = strstr(why, ": Traceback");
-    return strndup(why, traceback ? (size_t)(traceback - why) : strcspn(why, "\n"));
-}
-
-/** @return the configuration that has the interpreter in the shared group, in effect or being
- *  proved; NULL: neither (of a script, perhaps) */
-static const struct config *site_with(const struct groups *groups, const char *interpreter) {
-    const struct config *const sites[] = {groups->site, groups->next};
-    for (size_t k = 0; k < sizeof sites / sizeof sites[0]; k++) {
-        for (size_t i = 0; sites[k] && i < sites[k]->app_count; i++) {
-            if (is_auto(&sites[k]->apps[i]) &&
-                strcmp(sites[k]->apps[i].interpreter, interpreter) == 0) {
-                return sites[k];
-            }
-        }
-    }
-    return NULL;
-}
-
-const char *grouping_move(struct groups *groups, const char *interpreter,
-                          const struct reason *reason) {
-    const struct config *site = site_with(groups, interpreter);
-    if (!site || grouping_moved(groups, interpreter) || is_alone(groups, site, interpreter)) {
-        return NULL;
-    }
-    struct moved *moved = calloc(1, sizeof *moved);
-    if (moved) {
-        moved->interpreter = strdup(interpreter);
-        moved->group = free_name(groups, interpreter);
-        moved->why = short_reason(reason->why);
-        moved->finding = strdup(reason->finding);
-        moved->is_at_load = reason->is_at_load;
-        moved->since_s = time(NULL);
-    }
-    if (!moved || !moved->interpreter || !moved->group || !moved->why || !moved->finding) {
-        moved_free(moved);
-        return NULL;
-    }
-    moved->next = groups->moved;
-    groups->moved = moved;
-    return moved->group;
-}
-
-struct moved *grouping_find_move(const struct groups *groups, const char *group) {
-    struct moved *moved = groups->moved;
-    while (moved && strcmp(moved->group, group) != 0) {
-        moved = moved->next;
-    }
-    return moved;
-}
-
-void grouping_unmove(struct groups *groups, const char *group) {
-    struct moved **link = &groups->moved;
-    while (*link && strcmp((*link)->group, group) != 0) {
-        link = &(*link)->next;
-    }
-    if (*link) {
-        struct moved *moved = *link;
-        *link = moved->next;
-        moved_free(moved);
-    }
-}
-
-void grouping_free(struct groups *groups) {
-    while (groups->moved) {
-        struct moved *moved = groups->moved;
-        groups->moved = moved->next;
-        moved_free(moved);
-    }
+    return homes;
 }

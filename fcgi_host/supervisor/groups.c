@@ -85,6 +85,7 @@ static void look_at_ends(struct groups *groups) {
         }
     }
     bool are_stopping = groups_are_stopping(groups);
+    group_scripts_end_gone(groups);
     groups_share_accepting(groups);
     groups_tell_no_more(groups);
     for (struct group **link = &groups->first; *link;) {
@@ -187,6 +188,10 @@ const char *groups_name_with(const struct groups *groups, const struct worker_pr
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app) {
     const struct app_config *config = config_find_app(groups->site, app);
     const char *name = config ? grouping_name(groups, config) : grouping_scripts_name(groups->site);
+    const struct moved *script = config ? NULL : grouping_moved(groups, app);
+    if (script && script->is_script && !script->is_pending) {
+        name = script->group;
+    }
     const struct group *group = name ? group_find(groups, name) : NULL;
     return group ? group->fleet : NULL;
 }

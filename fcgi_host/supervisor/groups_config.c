@@ -43,6 +43,24 @@ static void leave_empty_groups(struct groups *groups) {
     }
 }
 
+/** Scripts that are none any more are forgotten; where the others are is told, since some may have
+ *  been on their way. */
+static void tell_scripts(struct groups *groups) {
+    struct moved **link = &groups->moved;
+    while (*link) {
+        struct moved *moved = *link;
+        if (!moved->is_script) {
+            link = &moved->next;
+        } else if (grouping_is_script(groups->site, moved->interpreter)) {
+            groups_tell_script_home(groups, moved->interpreter, moved->group);
+            link = &moved->next;
+        } else {
+            groups_tell_script_home(groups, moved->interpreter, CONFIG_PROCESS_SHARED);
+            grouping_forget(link);
+        }
+    }
+}
+
 static void replace_group(struct groups *groups, struct group *group) {
     struct error err;
     struct config *part = grouping_part(groups, groups->site, group->name, &err);
@@ -68,6 +86,7 @@ static void put_in_effect(struct groups *groups, const struct group *proof) {
         moved->is_pending = false; /* the shared group's new workers do not load it */
     }
     leave_empty_groups(groups);
+    tell_scripts(groups);
     for (struct group *group = groups->first; group; group = group->next) {
         if (group != proof && group->fleet && !group->is_leaving) {
             replace_group(groups, group);

@@ -1,7 +1,8 @@
 /**
- * What the parts share: grouping.c (which application is in which group), group.c (one group),
+ * What the parts share: grouping.c (which application is in which group), grouping_moves.c (what was
+ * moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
  * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
- * groups_memory.c (what was learnt before), groups.c (life).
+ * groups_memory.c (what was learnt before), groups_wake.c (groups that are asleep), groups.c (life).
  *
  * @thread the supervisor's  @tstate none
  */
@@ -31,11 +32,13 @@ struct group {
 /** An interpreter of the shared group that has a group of its own, since it was refused there. */
 struct moved {
     struct moved *next;
-    char *interpreter, *group, *why;
+    char *interpreter, *group, *why; /**< interpreter: of a script its path */
     int64_t since_s;
     bool is_pending; /**< the shared group serves on until the new group does */
     char *finding;   /**< what was found of an extension (channel.h); "": nothing to be kept */
     bool is_at_load; /**< it was found while the applications were loaded */
+    bool is_script;
+    bool shares; /**< a script, with others of its kind (scripts_max_processes) */
 };
 
 /** Why applications cannot live in a sub-interpreter of their process. */
@@ -78,19 +81,41 @@ struct config *grouping_part(const struct groups *groups, struct config *site, c
 bool grouping_has(const struct groups *groups, const struct config *site, const char *name);
 /** @return one home for each application of a site, and one for scripts; NULL: out of memory */
 struct home *grouping_homes(const struct groups *groups, const struct config *site);
+/** @return one for each script that is not where the others are, as a worker of this group knows
+ *          it (NULL: of another one); NULL: there is none, or out of memory */
+struct script_home *grouping_script_homes(const struct groups *groups, const char *own,
+                                          size_t *ret_count);
+
+/* ---- grouping_moves.c ---- */
+
 /**
- * An interpreter of the shared group gets a group of its own.
- * @return the group's name; NULL: it stays, since it is the only one there, or no memory is left
+ * An interpreter of the shared group gets a group of its own; of a script, it may be one that
+ * others have.
+ * @return the move; NULL: it stays, since it is the only one there, or no memory is left
  */
-const char *grouping_move(struct groups *groups, const char *interpreter,
-                          const struct reason *reason);
+struct moved *grouping_move(struct groups *groups, const char *interpreter,
+                            const struct reason *reason);
 /** @return the move of an interpreter; NULL: it has not been moved */
 struct moved *grouping_moved(const struct groups *groups, const char *interpreter);
 /** @return what was moved to a group; NULL: the group is not there by a move */
 struct moved *grouping_find_move(const struct groups *groups, const char *group);
+/** Take a move out of the list. @param link  what points to it */
+void grouping_forget(struct moved **link);
 /** Take a move back. */
 void grouping_unmove(struct groups *groups, const char *group);
 void grouping_free(struct groups *groups);
+/** @return whether it is the path of a script of this site */
+bool grouping_is_script(const struct config *site, const char *interpreter);
+
+/* ---- group_scripts.c ---- */
+
+/** Make room for one more script that has a group of its own: end one that is not used.
+ *  @return whether there is room; false: it is to share one */
+bool group_scripts_make_room(struct groups *groups);
+/** End the groups of scripts that are not there any more. */
+void group_scripts_end_gone(struct groups *groups);
+/** End the group of a script, if its file is gone. @return whether it was */
+bool group_scripts_end_if_gone(struct group *group);
 
 /* ---- group.c ---- */
 
@@ -107,6 +132,19 @@ void group_free(struct group *group);
 /** @return the group of a process */
 const struct group *group_with(const struct groups *groups, const struct worker_process *process);
 
+/* ---- group_moves.c ---- */
+
+/** What was moved is at home in its group from now on. */
+void group_publish_move(struct groups *groups, struct moved *moved);
+/** The group of what was moved has its first worker, which has not loaded all of it. */
+void group_take_back_move(struct group *group);
+/** fleet_hooks.refused, .crashed, .move, .is_elsewhere @param ctx  struct group * */
+bool group_refused(void *ctx, const char *interpreter, const char *why, const char *finding);
+bool group_crashed(void *ctx, const char *app, const char *interpreter, const char *why);
+bool group_move_asked(void *ctx, const char *interpreter, bool is_barred, const char *why,
+                      const char *finding);
+bool group_is_elsewhere(void *ctx, const char *app);
+
 /* ---- groups_messages.c ---- */
 
 /** Tell every worker which applications are at home in a group. */
@@ -115,6 +153,8 @@ void groups_tell_homes(struct groups *groups, const char *name);
  *  @param homes  of its applications then */
 void groups_tell_changed_homes(struct groups *groups, const struct config *before,
                                const struct home *homes);
+/** Tell every worker where a script is at home. @param process  the group's name */
+void groups_tell_script_home(struct groups *groups, const char *path, const char *process);
 /** Tell every worker that no other process takes the applications of an interpreter. */
 void groups_tell_stays(struct groups *groups, const char *interpreter);
 /** Whether another group accepts connections for this one. */

@@ -104,11 +104,11 @@ static void move_as_learnt(struct groups *groups, const struct learnt *learnt) {
     char finding[CHANNEL_FINDING_BYTES];
     channel_name_finding(learnt->verdict, learnt->file, finding, sizeof finding);
     const struct reason reason = {learnt->why, finding, learnt->is_at_load};
-    const char *name = grouping_move(groups, learnt->place.interpreter, &reason);
-    if (name) { /* else it is the only one there: group_memory_apply() */
-        grouping_find_move(groups, name)->since_s = learnt->since_s;
+    struct moved *moved = grouping_move(groups, learnt->place.interpreter, &reason);
+    if (moved) { /* else it is the only one there: group_memory_apply() */
+        moved->since_s = learnt->since_s;
         char what[NAME_MAX];
-        snprintf(what, sizeof what, "gets a process of its own, \"%s\"", name);
+        snprintf(what, sizeof what, "gets a process of its own, \"%s\"", moved->group);
         log_placed(learnt, what);
     }
 }

@@ -32,6 +32,20 @@ void groups_tell_homes(struct groups *groups, const char *name) {
         }
     }
     free(homes);
+    for (const struct moved *moved = groups->moved; moved; moved = moved->next) {
+        if (moved->is_script && !moved->is_pending && strcmp(moved->group, name) == 0) {
+            groups_tell_script_home(groups, moved->interpreter, name);
+        }
+    }
+}
+
+void groups_tell_script_home(struct groups *groups, const char *path, const char *process) {
+    const struct group *group = group_find(groups, process);
+    const struct home home = {
+        .process = process,
+        .mailbox_fd = group && !group->is_broken ? group->mailbox[0] : -1,
+    };
+    tell_home(groups, path, &home);
 }
 
 void groups_tell_stays(struct groups *groups, const char *interpreter) {

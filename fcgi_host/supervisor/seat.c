@@ -194,6 +194,7 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
     }
     struct worker_process *process = worker_process_start(&start, &err);
     free((void *)start.neighbourhood.homes); /* the worker has its copy */
+    free((void *)start.neighbourhood.script_homes);
     if (start.modules_fd >= 0) {
         close(start.modules_fd);
     }

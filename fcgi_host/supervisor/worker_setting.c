@@ -156,7 +156,8 @@ static int set_environment(const struct config *config, struct error *err) {
         set_all(&config->process.env, err) != 0) {
         return -1;
     }
-    const struct app_config *app = config_has_one_application(config) ? &config->apps[0] : NULL;
+    bool is_alone = config_has_one_application(config) && config->app_count == 1;
+    const struct app_config *app = is_alone ? &config->apps[0] : NULL;
     for (size_t i = 0; app && i < app->env.count; i++) {
         if (is_of_process(app->env.items[i]) && set_item(app->env.items[i], err) != 0) {
             return -1;

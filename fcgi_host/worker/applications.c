@@ -102,18 +102,27 @@ static int add_application(struct adding *adding, const struct app_config *confi
 }
 
 /** A script that must live in the main interpreter is loaded with it, since that is built once. */
-static int add_moved_scripts(struct adding *adding, struct error *err) {
+static int add_main_script(struct adding *adding, const char *path, struct error *err) {
+    struct application *application = scripts_add_fixed(adding->applications->scripts, path, err);
+    if (!application || is_given_up(adding, application)) {
+        return 0; /* or it is gone */
+    }
+    struct pool_interpreter *interpreter =
+        interpreter_for(adding, CONFIG_MAIN_INTERPRETER, false, err);
+    return interpreter ? application_add_to_pool(application, interpreter, err) : -1;
+}
+
+static int add_main_scripts(struct adding *adding, struct error *err) {
+    const struct string_list *scripts = &adding->options->config->scripts_in_main;
     const char *name;
-    for (size_t i = 0; (name = placement_moved(adding->options->placement, i)); i++) {
-        struct application *application =
-            name[0] == '/' ? scripts_add_fixed(adding->applications->scripts, name, err) : NULL;
-        if (!application) {
-            continue; /* the interpreter of an [app], or a script that is gone */
+    for (size_t i = 0; i < scripts->count; i++) {
+        if (add_main_script(adding, scripts->items[i], err)) {
+            return -1;
         }
-        struct pool_interpreter *interpreter =
-            interpreter_for(adding, CONFIG_MAIN_INTERPRETER, false, err);
-        if (!interpreter || (!is_given_up(adding, application) &&
-                             application_add_to_pool(application, interpreter, err))) {
+    }
+    for (size_t i = 0; (name = placement_moved(adding->options->placement, i)); i++) {
+        bool is_script = name[0] == '/'; /* else the interpreter of an [app] */
+        if (is_script && add_main_script(adding, name, err)) {
             return -1;
         }
     }
@@ -131,7 +140,7 @@ static int add_scripts(struct adding *adding, struct error *err) {
         .limits = adding->options->limits,
     };
     applications->scripts = scripts_new(&options, err);
-    if (!applications->scripts || add_moved_scripts(adding, err)) {
+    if (!applications->scripts || add_main_scripts(adding, err)) {
         return -1;
     }
     scripts_leave_room(applications->scripts, (unsigned)applications->interpreter_count);

@@ -28,6 +28,14 @@ struct away_group {
     bool is_put_off; /* connections wait until the mailbox has room */
 };
 
+/** A script that is not where the others are. */
+struct away_script {
+    struct away_script *next;
+    char *path;
+    struct away_group *group; /* NULL: it is at home here */
+    const struct home *home;  /* as the worker was started with; NULL: it was told later */
+};
+
 /* ---- To other groups ---- */
 
 /** The mailbox has room. */
@@ -66,12 +74,36 @@ static enum bequeath_result give(struct intake_heir *heir,
     return BEQUEATH_REFUSED;
 }
 
-const struct home *away_home(const struct away *away, size_t place) {
+static struct away_script *find_script(const struct away *away, const char *path) {
+    struct away_script *script = away->scripts;
+    while (script && strcmp(script->path, path) != 0) {
+        script = script->next;
+    }
+    return script;
+}
+
+/** @return what is known of a single script; NULL: it is where the others are, or none */
+static const struct away_script *script_at(const struct away *away, size_t place,
+                                           const char *script) {
+    return place == away->site->app_count ? find_script(away, script) : NULL;
+}
+
+/** @return where an application is at home; NULL: here */
+static struct away_group *group_at(const struct away *away, size_t place, const char *path) {
+    const struct away_script *script = script_at(away, place, path);
+    return script ? script->group : away->places[place];
+}
+
+const struct home *away_home(const struct away *away, size_t place, const char *path) {
+    const struct away_script *script = script_at(away, place, path);
+    if (script) {
+        return script->home;
+    }
     return away->homes ? &away->homes[place] : NULL;
 }
 
-bool away_is(const struct away *away, size_t place) {
-    return away->places[place] != NULL;
+bool away_is(const struct away *away, size_t place, const char *script) {
+    return group_at(away, place, script) != NULL;
 }
 
 /** Its mailbox is full, and as many connections as may wait here as well. */
@@ -80,8 +112,8 @@ static bool is_full(const struct away_group *group) {
            intake_count_waiting(group->away->intake, &group->heir, MOST_WAITING) == MOST_WAITING;
 }
 
-void away_pass(struct away *away, size_t place, struct request *request) {
-    struct away_group *group = away->places[place];
+void away_pass(struct away *away, size_t place, const char *script, struct request *request) {
+    struct away_group *group = group_at(away, place, script);
     if (away->is_closed || is_full(group) ||
         !intake_pass_request(away->intake, request, &group->heir)) {
         reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
@@ -214,6 +246,52 @@ static struct away_group *group_of(struct away *away, const char *name, int fd) 
     return group;
 }
 
+/** @param group  NULL: the own one  @return 0, or -1: out of memory, it stays where it was */
+static int set_script(struct away *away, const char *path, struct away_group *group,
+                      const struct home *home) {
+    struct away_script *script = find_script(away, path);
+    if (!script) {
+        script = calloc(1, sizeof *script);
+        char *copy = strdup(path);
+        if (!script || !copy) {
+            free(script);
+            free(copy);
+            return -1;
+        }
+        *script = (struct away_script){.next = away->scripts, .path = copy};
+        away->scripts = script;
+    }
+    script->group = group;
+    script->home = home;
+    return 0;
+}
+
+static void forget_script(struct away *away, const char *path) {
+    struct away_script **link = &away->scripts;
+    while (*link && strcmp((*link)->path, path) != 0) {
+        link = &(*link)->next;
+    }
+    struct away_script *script = *link;
+    if (script) {
+        *link = script->next;
+        free(script->path);
+        free(script);
+    }
+}
+
+static int init_scripts(struct away *away, const struct neighbourhood *neighbourhood) {
+    for (size_t i = 0; i < neighbourhood->script_count; i++) {
+        const struct script_home *script = &neighbourhood->script_homes[i];
+        bool is_own = strcmp(script->home.process, away->process) == 0;
+        struct away_group *group =
+            is_own ? NULL : group_of(away, script->home.process, script->home.mailbox_fd);
+        if ((!is_own && !group) || set_script(away, script->path, group, &script->home)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int away_init(struct away *away, const struct config *site,
               const struct neighbourhood *neighbourhood, const struct channel_end *supervisor,
               struct error *err) {
@@ -235,10 +313,29 @@ int away_init(struct away *away, const struct config *site,
             }
         }
     }
-    return 0;
+    return init_scripts(away, neighbourhood) ? error_set(err, ERR_MEMORY, "out of memory") : 0;
+}
+
+static void set_script_home(struct away *away, const char *path, const char *process, int fd) {
+    bool is_own = strcmp(process, away->process) == 0;
+    struct away_group *group = NULL;
+    if (!is_own) {
+        group = group_of(away, process, fd);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (strcmp(process, CONFIG_PROCESS_SHARED) == 0) { /* where the others are */
+        forget_script(away, path);
+    } else if (is_own || group) {
+        set_script(away, path, group, NULL);
+    }
 }
 
 void away_set_home(struct away *away, const char *app, const char *process, int fd) {
+    if (app[0] == '/' && *process && !config_find_app(away->site, app)) {
+        set_script_home(away, app, process, fd);
+        return;
+    }
     const struct app_config *config = config_find_app(away->site, app);
     size_t place = config ? (size_t)(config - away->site->apps) : away->site->app_count;
     bool is_known = (config || !*app) && *process;

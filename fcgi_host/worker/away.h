@@ -31,6 +31,7 @@ struct away {
     struct away_group *groups; /**< the others that have been named */
     /** For each application of the site, and the scripts; NULL: it is at home. */
     struct away_group **places;
+    struct away_script *scripts; /**< those that are not where the others are */
 };
 
 /** @param site  the whole configuration  @return 0, or -1: ERR_MEMORY */
@@ -48,19 +49,21 @@ void away_hold(struct away *away);
 /** CHANNEL_NO_MORE: nothing is passed any more, here or from here; take the rest. */
 void away_close(struct away *away);
 
-/** @return what is known of an application that is at home here; NULL: nothing */
-const struct home *away_home(const struct away *away, size_t place);
+/** @return what is known of an application that is at home here; NULL: nothing
+ *  @param script  as in away_is() */
+const struct home *away_home(const struct away *away, size_t place, const char *script);
 /** @return whether an application of the site is at home in another group
- *  @param place  in site->apps; site->app_count: the scripts */
-bool away_is(const struct away *away, size_t place);
+ *  @param place   in site->apps; site->app_count: the scripts
+ *  @param script  with that place: the path of a script; else not used */
+bool away_is(const struct away *away, size_t place, const char *script);
 
 /** Pass a request to the group that its application is at home in, or answer 503 when that takes
  *  nothing.  @pre away_is() */
-void away_pass(struct away *away, size_t place, struct request *request);
+void away_pass(struct away *away, size_t place, const char *script, struct request *request);
 
 /**
  * CHANNEL_HOME: an application has another home.
- * @param app      its name; "": the scripts
+ * @param app      its name; "": the scripts; "/…": a single script
  * @param process  the group's name
  * @param fd       its mailbox, taken over; -1: the own group, or it has none
  */

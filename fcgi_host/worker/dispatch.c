@@ -16,8 +16,8 @@ static void hand_over(const struct dispatch *dispatch, const struct route *route
                       struct request *request) {
     bool is_script = route->kind == ROUTE_SCRIPT;
     size_t place = applications_place(dispatch->applications, is_script ? NULL : route->app);
-    if (away_is(dispatch->away, place)) {
-        away_pass(dispatch->away, place, request);
+    if (away_is(dispatch->away, place, route->script)) {
+        away_pass(dispatch->away, place, route->script, request);
     } else if (is_script ? !dispatch->applications->scripts
                          : !applications_at(dispatch->applications, place)) {
         /* Of a configuration that is not this worker's: the next one serves it. */

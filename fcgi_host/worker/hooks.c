@@ -69,6 +69,11 @@ static int load_application(void *ctx, struct generation *generation, struct poo
     if (outcome == 0 || did_serve) {
         return outcome;
     }
+    if (err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
+        /* Requests for a script wait for its process (submit.c). */
+        atomic_store(&application->is_moving,
+                     application->is_script && withheld_can_move(application));
+    }
     /* Set before the pool abandons the waiting requests: they are answered with this error. */
     application_set_failure(application, err);
     if (!may_lack_one(interpreter, err)) {

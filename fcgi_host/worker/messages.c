@@ -14,6 +14,7 @@
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/orphan.h"
+#include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/worker_internal.h"
@@ -153,10 +154,11 @@ static void end_interpreter_later(struct worker *worker, struct pool_interpreter
 /** Pass a request on, if its application has another home. */
 static bool give_away(void *ctx, struct request *request) {
     struct worker *worker = ctx;
-    size_t place = applications_place_of(&worker->applications, request->application);
-    bool is_away = away_is(&worker->away, place);
+    const char *name = request->application->config->name;
+    size_t place = applications_place_named(&worker->applications, name);
+    bool is_away = away_is(&worker->away, place, name);
     if (is_away) {
-        away_pass(&worker->away, place, request);
+        away_pass(&worker->away, place, name, request);
     }
     return is_away;
 }
@@ -172,7 +174,7 @@ static void leave_interpreter(struct worker *worker, const struct application *a
     struct pool_interpreter *interpreter = pool_app_interpreter(application->pool_app);
     size_t count = pool_interpreter_app_count(interpreter);
     for (size_t i = 0; i < count; i++) {
-        if (!away_is(&worker->away, place_in(worker, interpreter, i))) {
+        if (!away_is(&worker->away, place_in(worker, interpreter, i), NULL)) {
             return; /* the message that says so comes next */
         }
     }
@@ -183,22 +185,40 @@ static void leave_interpreter(struct worker *worker, const struct application *a
     end_interpreter_later(worker, interpreter, application->config->drain_timeout_s * 1000);
 }
 
+/** The same of a single script. */
+static void move_script_home(struct worker *worker, const struct channel_message *message) {
+    size_t scripts = applications_place(&worker->applications, NULL);
+    away_set_home(&worker->away, message->name, message->text, message->fd);
+    if (away_is(&worker->away, scripts, message->name)) {
+        submit_again(pool_take_waiting(worker->pool, false), give_away, worker);
+        scripts_leave(worker->applications.scripts, message->name);
+    }
+}
+
 /** An application is at home in a group from now on. */
-static void move_home(struct worker *worker, const struct channel_message *message) {
+static void move_application_home(struct worker *worker, const struct channel_message *message) {
     const struct applications *applications = &worker->applications;
     const struct app_config *config = config_find_app(applications->site, message->name);
     size_t place = applications_place(applications, config);
     const struct application *application = applications_at(applications, place);
     bool is_served = config ? application != NULL : applications->scripts != NULL;
     bool is_own = strcmp(message->text, worker->away.process) == 0;
-    bool was_away = away_is(&worker->away, place);
+    bool was_away = away_is(&worker->away, place, "");
     away_set_home(&worker->away, message->name, message->text, message->fd);
     if (is_own && !is_served && !worker->stopping.is_begun) {
         worker->handover.awaits_successor = true; /* a worker that has it replaces this one */
     }
-    bool leaves = application && !was_away && away_is(&worker->away, place);
+    bool leaves = application && !was_away && away_is(&worker->away, place, "");
     if (leaves && atomic_load(&application->generation) > 0) { /* else it was refused: loading.c */
         leave_interpreter(worker, application);
+    }
+}
+
+static void move_home(struct worker *worker, const struct channel_message *message) {
+    if (message->name[0] == '/' && !config_find_app(worker->applications.site, message->name)) {
+        move_script_home(worker, message);
+    } else {
+        move_application_home(worker, message);
     }
     withheld_go_on(&worker->withheld);
 }

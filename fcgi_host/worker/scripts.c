@@ -30,6 +30,8 @@ struct script {
     struct script *evicted;               /* to be ended before this script is built; or NULL */
     bool is_fixed;
     _Atomic bool is_building;
+    _Atomic bool is_leaving; /* scripts_leave(): to be ended when it is not being built */
+    _Atomic bool is_ended;   /* a thread ends it */
 };
 
 struct scripts {
@@ -114,10 +116,18 @@ static struct script *add_script(struct scripts *scripts, const char *path, stru
     return script;
 }
 
+static struct script *find_script(struct scripts *scripts, const char *path) {
+    struct script *script = scripts->first;
+    while (script && strcmp(script->application->config->file, path) != 0) {
+        script = script->next;
+    }
+    return script;
+}
+
 struct application *scripts_add_fixed(struct scripts *scripts, const char *path,
                                       struct error *err) {
-    if (!scripts || access(path, R_OK)) {
-        error_set(err, ERR_NOT_FOUND, "%s: not there any more", path);
+    if (!scripts || access(path, R_OK) || find_script(scripts, path)) {
+        error_set(err, ERR_NOT_FOUND, "%s: not there any more, or twice", path);
         return NULL;
     }
     struct script *script = add_script(scripts, path, err);
@@ -151,8 +161,8 @@ static void forget_files(struct script *script) {
     recycle_remove(script->scripts->options.loader->recycle, script->interpreter);
 }
 
-/** End a script's interpreter, which makes room for another one. */
-static void end_script(struct script *script) {
+/** End a script's interpreter. @param why  for the log */
+static void end_script(struct script *script, const char *why) {
     struct error err;
     const struct app_config *config = script->application->config;
     const struct log_about about = {
@@ -164,10 +174,23 @@ static void end_script(struct script *script) {
         /* A thread of its interpreter still runs and may use the application, which stays. */
         log_line(LOG_WARN, "script.unfinished", &about, "could not be ended: %s", err.text);
     } else {
-        log_line(LOG_INFO, "reload.retired", &about, "makes room: it was idle longest");
-        application_free(script->application);
-        free(script);
+        log_line(LOG_INFO, "reload.retired", &about, "%s", why);
+        if (atomic_load(&script->application->withheld) == 0) { /* else: is used by a request */
+            application_free(script->application);
+            free(script);
+        }
     }
+}
+
+static void *end_left(void *arg) {
+    end_script(arg, "it has another process");
+    return NULL;
+}
+
+/** @return whether the caller is to end a script that leaves: nobody else does */
+static bool begin_end(struct script *script) {
+    return atomic_load(&script->is_leaving) && !atomic_load(&script->is_building) &&
+           !atomic_exchange(&script->is_ended, true);
 }
 
 /** A process that had enough for one interpreter has had it since its start: a new worker has it
@@ -186,14 +209,18 @@ static void ask_replacement_if_exhausted(struct script *script) {
 static void *build_script(void *arg) {
     struct script *script = arg;
     if (script->evicted) { /* first, so that there is never one interpreter too many */
-        end_script(script->evicted);
+        end_script(script->evicted, "makes room: it was idle longest");
         script->evicted = NULL;
     }
     const struct loader *loader = script->scripts->options.loader;
     loader_load(loader, script->interpreter);
     recycle_loaded(loader->recycle, script->interpreter);
+    loader_tell_met_refusal(loader, script->interpreter);
     ask_replacement_if_exhausted(script);
     atomic_store(&script->is_building, false);
+    if (begin_end(script)) {
+        end_left(script);
+    }
     return NULL;
 }
 
@@ -253,14 +280,6 @@ static int make_room(struct scripts *scripts, struct script **ret_evicted, struc
 }
 
 /* ---- Requests ---- */
-
-static struct script *find_script(struct scripts *scripts, const char *path) {
-    struct script *script = scripts->first;
-    while (script && strcmp(script->application->config->file, path) != 0) {
-        script = script->next;
-    }
-    return script;
-}
 
 static struct script *make_script(struct scripts *scripts, const char *path, struct error *err) {
     const char *why = placement_failed_reason(scripts->options.placement, path);
@@ -339,6 +358,18 @@ void scripts_submit(struct scripts *scripts, const char *path, struct request *r
     }
     script->used_ns = clock_now_ns();
     submit_request(script->application, request);
+}
+
+void scripts_leave(struct scripts *scripts, const char *path) {
+    struct script *script = scripts ? find_script(scripts, path) : NULL;
+    if (!script || script->is_fixed) {
+        return;
+    }
+    unlink_script(script);
+    atomic_store(&script->is_leaving, true);
+    if (begin_end(script) && thread_start(end_left, script, "leaving", NULL)) {
+        log_line(LOG_WARN, "script.unfinished", NULL, "%s stays: no thread could be started", path);
+    }
 }
 
 void scripts_each(struct scripts *scripts, void (*each)(void *ctx, struct application *application),

@@ -38,11 +38,15 @@ struct scripts *scripts_new(const struct scripts_options *options, struct error 
 
 /**
  * A script that lives in the main interpreter and is never evicted; the caller puts it there.
- * Before the first scripts_submit().
+ * Before the first scripts_submit(), once for each path.
  * @param scripts  NULL: there are no scripts, an error
  * @return the application, or NULL: ERR_MEMORY, ERR_NOT_FOUND
  */
 struct application *scripts_add_fixed(struct scripts *scripts, const char *path, struct error *err);
+
+/** A script is another process group's from now on: no request comes for it any more, and its
+ *  interpreter is ended. @param scripts  NULL: there are no scripts */
+void scripts_leave(struct scripts *scripts, const char *path);
 
 /** The scripts may have as many interpreters as max_interpreters allows beside these. */
 void scripts_leave_room(struct scripts *scripts, unsigned interpreters);

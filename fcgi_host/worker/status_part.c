@@ -90,7 +90,6 @@ static void write_placement(struct json_writer *json, const struct home *home) {
     json_end_object(json);
 }
 
-/** @param home  NULL: of a script */
 static void write_application(struct json_writer *json, const struct status_part *part,
                               struct application *application, const struct home *home) {
     const struct pool_interpreter *interpreter =
@@ -122,7 +121,12 @@ struct writing {
 
 static void write_script(void *ctx, struct application *application) {
     const struct writing *writing = ctx;
-    write_application(writing->json, writing->part, application, NULL);
+    const struct away *away = writing->part->away;
+    const char *path = application->config->name;
+    size_t place = writing->part->applications->site->app_count;
+    if (!away_is(away, place, path)) {
+        write_application(writing->json, writing->part, application, away_home(away, place, path));
+    }
 }
 
 static const char *worker_state(const struct status_part *part) {
@@ -182,8 +186,8 @@ char *status_part_write(const struct status_part *part) {
     document_begin_list(&json, STATUS_WORKER_APPS);
     for (size_t i = 0; i < part->applications->site->app_count; i++) {
         struct application *application = applications_at(part->applications, i);
-        if (application && !away_is(part->away, i)) {
-            write_application(&json, part, application, away_home(part->away, i));
+        if (application && !away_is(part->away, i, NULL)) {
+            write_application(&json, part, application, away_home(part->away, i, NULL));
         }
     }
     scripts_each(part->applications->scripts, write_script, &writing);

@@ -105,9 +105,27 @@ static void run_request_job(struct job *job, const struct lease *lease) {
     latency_add(application->latency, ended_ns - accepted_ns);
 }
 
+/** No thread has begun with it, and another process is to have the application. @return whether it
+ *  waits  @thread any that owns the request */
+static bool await_move(struct request *request) {
+    const struct application *application = request->application;
+    const struct error *failure = atomic_load(&application->failure);
+    char line[SCOREBOARD_LINE_BYTES];
+    bool waits = failure && failure->code == ERR_REFUSED && atomic_load(&application->is_moving) &&
+                 atomic_load(&application->withheld) <
+                     application->config->queue + application->config->threads;
+    if (waits) {
+        write_line(request, line);
+        withheld_add(s_withheld, request, line);
+    }
+    return waits;
+}
+
 static void abandon_request(struct job *job) {
     struct request *request = request_of(job);
-    reply_failed(request, request->application);
+    if (!await_move(request)) {
+        reply_failed(request, request->application);
+    }
 }
 
 /* ---- On the intake thread ---- */
@@ -137,11 +155,13 @@ void submit_request(struct application *application, struct request *request) {
     if (is_slowed(application, request)) {
         reply_slowed(request, application);
     } else if (!application->pool_app || atomic_load(&application->failure)) {
-        reply_failed(request, application);
+        if (!await_move(request)) {
+            reply_failed(request, application);
+        }
     } else if (pool_submit(application->pool_app, &request->job, &err)) {
         if (err.code == ERR_BUSY) {
             reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
-        } else {
+        } else if (!await_move(request)) {
             reply_failed(request, application);
         }
     }

@@ -11,6 +11,7 @@
 #include "fcgi_host/cgi/method.h"
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/worker/applications.h"
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/handover.h"
@@ -30,6 +31,10 @@ static bool stays(const struct application *application, uint64_t generation) {
            clock_now_ns() < atomic_load(&application->stays_until_ns);
 }
 
+bool withheld_can_move(const struct application *application) {
+    return strlen(application->config->name) < CHANNEL_NAME_BYTES;
+}
+
 bool withheld_begin_move(const struct generation *generation) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
     if (pool_interpreter_is_main(interpreter) || pool_current(interpreter) != generation) {
@@ -40,7 +45,7 @@ bool withheld_begin_move(const struct generation *generation) {
         if (stays(application, generation_number(generation))) {
             return false;
         }
-        atomic_store(&application->is_moving, true);
+        atomic_store(&application->is_moving, withheld_can_move(application));
     }
     return true;
 }
@@ -105,32 +110,34 @@ static void arm_timer(const struct withheld *withheld) {
     timerfd_settime(withheld->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-/** Its time here is over. */
-static struct application *let_go(struct request *request) {
-    struct application *application = request->application;
+/** Nobody waits for anything of the request any more. */
+static void take_out(struct request *request) {
     request_unwatch_client(request);
     request->job.next = NULL;
+}
+
+/** One that was taken out has gone on: a script whose last request it was may be freed. */
+static void count_out(struct application *application) {
     atomic_fetch_sub(&application->withheld, 1);
-    return application;
 }
 
 /** Send a request where it belongs now. @return whether it is known where */
 static bool go_on(const struct withheld *withheld, struct request *request) {
-    const struct application *application = request->application;
-    size_t place = applications_place_named(withheld->applications, application->config->name);
-    if (away_is(withheld->away, place)) {
-        let_go(request);
-        away_pass(withheld->away, place, request);
-        return true;
-    }
-    if (!withheld->stopping->is_begun && atomic_load(&application->is_moving)) {
+    struct application *application = request->application;
+    const char *name = application->config->name;
+    size_t place = applications_place_named(withheld->applications, name);
+    bool is_away = away_is(withheld->away, place, name);
+    bool is_stopping = withheld->stopping->is_begun;
+    if (!is_away && !is_stopping && atomic_load(&application->is_moving)) {
         return false;
     }
-    let_go(request);
-    if (!withheld->stopping->is_begun ||
-        !intake_bequeath_request(withheld->handover->intake, request)) {
-        submit_request(request->application, request);
+    take_out(request);
+    if (is_away) {
+        away_pass(withheld->away, place, name, request);
+    } else if (!is_stopping || !intake_bequeath_request(withheld->handover->intake, request)) {
+        submit_request(application, request);
     }
+    count_out(application);
     return true;
 }
 
@@ -142,11 +149,13 @@ static void watch_client(struct withheld *withheld, struct request *request) {
 }
 
 static bool end_if_gone(struct request *request) {
+    struct application *application = request->application;
     if (!request_is_client_gone(request)) {
         return false;
     }
-    let_go(request);
+    take_out(request);
     request_finish(request, REQUEST_COMPLETE, 0);
+    count_out(application);
     return true;
 }
 
@@ -154,12 +163,14 @@ static bool end_if_late(struct request *request, uint64_t now_ns) {
     if (now_ns < deadline_of(request)) {
         return false;
     }
-    const struct application *application = let_go(request);
+    struct application *application = request->application;
     const struct log_about about = {.app = application->config->name, .request_id = request->id};
     log_line(LOG_ERROR, "request.timeout", &about,
              "ran out of its %u s while it waited for a process of its own",
              application->config->request_timeout_s);
+    take_out(request);
     reply_status(request, "504 Gateway Timeout", NULL, NULL);
+    count_out(application);
     return true;
 }
 

@@ -11,7 +11,9 @@
  *                  once more here, and what the application says is sent
  *
  * Only requests that are safe and whole wait, at most as many of an application as its queue may
- * hold; what others are answered, and what is run a second time, is the application's.
+ * hold; what others are answered, and what is run a second time, is the application's.  Requests
+ * for a script that is refused while it loads wait, too, whatever they are: no thread has begun
+ * with them.
  *
  * @owns   a request, from withheld_add() until it is passed on, run again or answered
  * @thread intake, unless said  @tstate none, unless said
@@ -64,12 +66,16 @@ int withheld_attach(struct withheld *withheld, struct intake *intake, struct err
  */
 bool withheld_begin_move(const struct generation *generation);
 
+/** Whether the supervisor can be told of an application: its name fits into a message.
+ *  @thread any */
+bool withheld_can_move(const struct application *application);
+
 /** Whether the response of a request, of which nothing was sent, is to be dropped.
  *  @thread generation (the request's)  @tstate any */
 bool withheld_wants(const struct request *request);
 
-/** Let a request wait that withheld_wants().
- *  @param line  method and URL, for the log  @thread generation */
+/** Let a request wait that withheld_wants(), or that no thread has begun with.
+ *  @param line  method and URL, for the log  @thread any */
 void withheld_add(struct withheld *withheld, struct request *request, const char *line);
 
 /** Homes, or this worker's state, have changed: go on with what waited for that. */

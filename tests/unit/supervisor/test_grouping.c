@@ -42,8 +42,13 @@ static void tear_down(void) {
 
 TestSuite(grouping, .init = set_up, .fini = tear_down);
 
-static const char *move(const char *interpreter, const char *why) {
+static const struct moved *try_move(const char *interpreter, const char *why) {
     return grouping_move(&s_groups, interpreter, &(struct reason){.why = why, .finding = ""});
+}
+
+static const char *move(const char *interpreter, const char *why) {
+    const struct moved *moved = try_move(interpreter, why);
+    return moved ? moved->group : NULL;
 }
 
 /** The groups of all applications, "shared shared …". */
@@ -134,4 +139,111 @@ Test(grouping, each_group_has_its_part) {
         cr_expect_eq(part->workers.most, s_cases[i].workers, "%s", s_cases[i].group);
         config_free(part);
     }
+}
+
+/* ---- Scripts ---- */
+
+/** Files that are there; what is in them does not matter. */
+static const char *const s_paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random"};
+
+static void set_up_scripts(void) {
+    set_up();
+    s_site.scripts_root = (char *)"/dev";
+    s_site.scripts_max_processes = 2;
+}
+
+TestSuite(grouping_scripts, .init = set_up_scripts, .fini = tear_down);
+
+/** A group without workers, as after group_add(). */
+static void add_group(struct group *group, const char *name) {
+    *group = (struct group){.name = (char *)name, .all = &s_groups, .next = s_groups.first};
+    s_groups.first = group;
+}
+
+static const char *move_script(struct group *group, const char *path) {
+    const struct moved *moved = try_move(path, "why");
+    cr_assert_not_null(moved);
+    cr_expect(moved->is_script);
+    if (!group_find(&s_groups, moved->group)) {
+        add_group(group, moved->group);
+    }
+    return moved->group;
+}
+
+Test(grouping_scripts, each_has_a_group_until_there_are_too_many) {
+    static struct group s_made[3];
+    cr_expect_str_eq(move_script(&s_made[0], "/dev/null"), "/dev/null");
+    cr_expect_str_eq(move_script(&s_made[1], "/dev/zero"), "/dev/zero");
+    cr_expect_str_eq(move_script(&s_made[2], "/dev/full"), "scripts");
+    cr_expect_str_eq(move_script(NULL, "/dev/random"), "scripts");
+    cr_expect_null(try_move("/dev/null", "again"));
+}
+
+Test(grouping_scripts, only_what_is_below_the_root) {
+    cr_expect(grouping_is_script(&s_site, "/dev/null"));
+    cr_expect_not(grouping_is_script(&s_site, "/device/null"));
+    cr_expect_not(grouping_is_script(&s_site, "/dev"));
+    cr_expect_not(grouping_is_script(&s_site, "a"));
+    s_site.scripts_root = (char *)"/";
+    cr_expect(grouping_is_script(&s_site, "/dev/null"));
+    s_site.scripts_root = NULL;
+    cr_expect_not(grouping_is_script(&s_site, "/dev/null"));
+}
+
+Test(grouping_scripts, the_part_of_a_group_has_its_scripts) {
+    static struct group s_made[3];
+    struct error err;
+    for (int i = 0; i < 4; i++) {
+        move_script(&s_made[i < 3 ? i : 2], s_paths[i]);
+    }
+    struct config *part = grouping_part(&s_groups, &s_site, "/dev/null", &err);
+    cr_expect_eq(part->app_count, 0);
+    cr_assert_eq(part->scripts_in_main.count, 1);
+    cr_expect_str_eq(part->scripts_in_main.items[0], "/dev/null");
+    cr_expect_str_eq(part->scripts_root, "/dev");
+    cr_expect_eq(part->workers.most, 1);
+    config_free(part);
+    part = grouping_part(&s_groups, &s_site, "scripts", &err);
+    cr_expect_eq(part->scripts_in_main.count, 2);
+    config_free(part);
+    part = grouping_part(&s_groups, &s_site, CONFIG_PROCESS_SHARED, &err);
+    cr_expect_eq(part->scripts_in_main.count, 0);
+    cr_expect_str_eq(part->scripts_root, "/dev");
+    config_free(part);
+}
+
+Test(grouping_scripts, its_own_group_is_the_first_to_know) {
+    static struct group s_made;
+    size_t count;
+    move_script(&s_made, "/dev/null");
+    s_groups.moved->is_pending = true;
+    free(grouping_script_homes(&s_groups, NULL, &count));
+    cr_expect_eq(count, 0);
+    struct script_home *homes = grouping_script_homes(&s_groups, "/dev/null", &count);
+    cr_assert_eq(count, 1);
+    cr_expect_str_eq(homes[0].path, "/dev/null");
+    cr_expect_str_eq(homes[0].home.why, "why");
+    free(homes);
+    s_groups.moved->is_pending = false;
+    free(grouping_script_homes(&s_groups, NULL, &count));
+    cr_expect_eq(count, 1);
+}
+
+Test(grouping_scripts, a_group_whose_script_is_no_longer_below_the_root_has_nothing) {
+    static struct group s_made;
+    move_script(&s_made, "/dev/null");
+    cr_expect(grouping_has(&s_groups, &s_site, "/dev/null"));
+    s_site.scripts_root = (char *)"/var";
+    cr_expect_not(grouping_has(&s_groups, &s_site, "/dev/null"));
+}
+
+Test(grouping_scripts, a_script_that_is_gone_makes_room) {
+    static struct group s_made[3];
+    s_site.scripts_max_processes = 1;
+    cr_expect_str_eq(move_script(&s_made[0], "/dev/is-gone.py"), "/dev/is-gone.py");
+    cr_expect_str_eq(move_script(&s_made[1], "/dev/null"), "/dev/null");
+    cr_expect(s_made[0].is_leaving);
+    cr_expect(s_made[0].has_ended);
+    cr_expect_null(grouping_moved(&s_groups, "/dev/is-gone.py"));
+    cr_expect_str_eq(move_script(&s_made[2], "/dev/zero"), "scripts");
 }

@@ -83,28 +83,36 @@ static uint64_t group_last_used_ns(const struct group *group) {
     return last_ns;
 }
 
-bool group_scripts_make_room(struct groups *groups) {
-    unsigned most = groups->site->scripts_max_processes, count = 0;
+struct group *group_scripts_find_unused(const struct groups *groups, uint64_t now_ns) {
     struct group *unused = NULL;
-    uint64_t oldest_ns = UINT64_MAX;
-    group_scripts_end_gone(groups);
+    uint64_t oldest_ns = now_ns > UNUSED_NS ? now_ns - UNUSED_NS : 0;
     for (struct group *group = groups->first; group; group = group->next) {
-        if (!script_of(group)) {
-            continue;
-        }
-        uint64_t used_ns = group_last_used_ns(group);
-        count++;
+        uint64_t used_ns = script_of(group) ? group_last_used_ns(group) : UINT64_MAX;
         if (used_ns < oldest_ns) {
             oldest_ns = used_ns;
             unused = group;
         }
     }
-    if (count < most) {
+    return unused;
+}
+
+static unsigned count_groups(const struct groups *groups) {
+    unsigned count = 0;
+    for (const struct group *group = groups->first; group; group = group->next) {
+        count += script_of(group) != NULL;
+    }
+    return count;
+}
+
+bool group_scripts_make_room(struct groups *groups) {
+    unsigned most = groups->site->scripts_max_processes;
+    group_scripts_end_gone(groups);
+    if (count_groups(groups) < most) {
         return true;
     }
-    if (!unused || clock_now_ns() - oldest_ns < UNUSED_NS) {
-        return false;
+    struct group *unused = most > 0 ? group_scripts_find_unused(groups, clock_now_ns()) : NULL;
+    if (unused) {
+        end_group(unused, "it was idle longest, and another script needs one");
     }
-    end_group(unused, "it was idle longest, and another script needs one");
-    return true;
+    return unused != NULL;
 }

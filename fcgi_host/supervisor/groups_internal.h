@@ -112,6 +112,9 @@ bool grouping_is_script(const struct config *site, const char *interpreter);
 /** Make room for one more script that has a group of its own: end one that is not used.
  *  @return whether there is room; false: it is to share one */
 bool group_scripts_make_room(struct groups *groups);
+/** @return the group of a script that was idle longest, and long enough; NULL: none was
+ *  @param now_ns  CLOCK_MONOTONIC */
+struct group *group_scripts_find_unused(const struct groups *groups, uint64_t now_ns);
 /** End the groups of scripts that are not there any more. */
 void group_scripts_end_gone(struct groups *groups);
 /** End the group of a script, if its file is gone. @return whether it was */

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "fcgi_host/config/view.h"
+#include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/supervisor/fleet_internal.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "pool/base/clock.h"
 
 enum { APPS = 5 };
 
@@ -156,7 +159,11 @@ TestSuite(grouping_scripts, .init = set_up_scripts, .fini = tear_down);
 
 /** A group without workers, as after group_add(). */
 static void add_group(struct group *group, const char *name) {
-    *group = (struct group){.name = (char *)name, .all = &s_groups, .next = s_groups.first};
+    static char s_names[8][32];
+    static size_t s_count;
+    char *copy = s_names[s_count++];
+    snprintf(copy, sizeof s_names[0], "%s", name);
+    *group = (struct group){.name = copy, .all = &s_groups, .next = s_groups.first};
     s_groups.first = group;
 }
 
@@ -246,4 +253,43 @@ Test(grouping_scripts, a_script_that_is_gone_makes_room) {
     cr_expect(s_made[0].has_ended);
     cr_expect_null(grouping_moved(&s_groups, "/dev/is-gone.py"));
     cr_expect_str_eq(move_script(&s_made[2], "/dev/zero"), "scripts");
+}
+
+/** A worker that began its last request at this time, in seconds. */
+struct used {
+    struct group group;
+    struct fleet fleet;
+    struct seats seats;
+    struct worker_process process;
+};
+
+static struct scoreboard_slot *use(struct used *used, const char *path, uint64_t at_s) {
+    move_script(&used->group, path);
+    used->fleet.seats = &used->seats;
+    used->seats.processes = &used->process;
+    used->group.fleet = &used->fleet;
+    used->process.state = PROCESS_SERVING;
+    used->process.board = scoreboard_new(NULL);
+    atomic_store(&used->process.board->used, 1);
+    atomic_store(&used->process.board->slots[0].started_ns, at_s * CLOCK_NS_PER_S);
+    return &used->process.board->slots[0];
+}
+
+Test(grouping_scripts, the_one_that_was_idle_longest_makes_room_after_a_minute) {
+    static struct used s_one, s_two;
+    struct scoreboard_slot *one = use(&s_one, "/dev/null", 1000), *two;
+    two = use(&s_two, "/dev/zero", 1010);
+    cr_expect_null(group_scripts_find_unused(&s_groups, 1059 * CLOCK_NS_PER_S));
+    cr_expect_eq(group_scripts_find_unused(&s_groups, 1061 * CLOCK_NS_PER_S), &s_one.group);
+    cr_expect_eq(group_scripts_find_unused(&s_groups, 2000 * CLOCK_NS_PER_S), &s_one.group);
+    atomic_store(&one->activity, SLOT_SERVING);
+    cr_expect_eq(group_scripts_find_unused(&s_groups, 2000 * CLOCK_NS_PER_S), &s_two.group);
+    atomic_store(&two->activity, SLOT_LOADING);
+    cr_expect_null(group_scripts_find_unused(&s_groups, 2000 * CLOCK_NS_PER_S));
+    atomic_store(&two->activity, SLOT_IDLE);
+    s_two.process.state = PROCESS_LOADING;
+    cr_expect_null(group_scripts_find_unused(&s_groups, 2000 * CLOCK_NS_PER_S));
+    scoreboard_free(s_one.process.board);
+    scoreboard_free(s_two.process.board);
+    s_groups.first = NULL;
 }

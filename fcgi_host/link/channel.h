@@ -65,11 +65,9 @@ enum channel_type {
     /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
      *  reload_outcome.h; `text`: its cause */
     CHANNEL_REPLACED,
-    /** `name`: an application ("": the scripts; "/…": a single script, with the group of the
-     * others:
-     *  it is where they are); `text`: the process group that it is at home in
-     * from
-     *  now on; descriptor: that group's mailbox (homes.h), none: the worker's own group */
+    /** `name`: an application ("": the scripts; "/…": a single script, which is where the others
+     *  are if it has their group); `text`: the process group that it is at home in from now on;
+     *  descriptor: that group's mailbox (homes.h), none: the worker's own group */
     CHANNEL_HOME,
     /** `name`: an interpreter that was to move because an extension has refused
      * (CHANNEL_MOVE_REFUSED); no other process takes its applications */

@@ -69,6 +69,13 @@ static bool move_to_main(const struct fleet *fleet, const struct channel_message
     return true;
 }
 
+/** @return whether the worker is the one of its seat, and serves or soon does */
+static bool may_ask(const struct worker_process *process) {
+    bool serves = process->state == PROCESS_SERVING ||
+                  (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
+    return process == process->seat->current && serves;
+}
+
 static void learn_refusal(struct fleet *fleet, struct worker_process *process,
                           const struct channel_message *message) {
     if (fleet->hooks.refused &&
@@ -76,7 +83,8 @@ static void learn_refusal(struct fleet *fleet, struct worker_process *process,
         return;
     }
     bool is_new = move_to_main(fleet, message);
-    if (process->is_loaded && (is_new || !replacement_is_under_way(fleet->replacements))) {
+    bool is_wanted = is_new || (may_ask(process) && !replacement_is_under_way(fleet->replacements));
+    if (process->is_loaded && is_wanted) {
         replace_awaited(fleet, message->name); /* a script, on its first request */
     }
     process->is_refused = process->is_refused || !process->is_loaded;
@@ -162,13 +170,6 @@ static void on_loaded(struct fleet *fleet, struct worker_process *process) {
         }
     }
     announce_ready(fleet);
-}
-
-/** @return whether the worker is the one of its seat, and serves or soon does */
-static bool may_ask(const struct worker_process *process) {
-    bool serves = process->state == PROCESS_SERVING ||
-                  (process->state == PROCESS_LOADING && process->is_loaded); /* it soon accepts */
-    return process == process->seat->current && serves;
 }
 
 static void replace_as_asked(struct fleet *fleet, struct worker_process *process,

@@ -187,11 +187,12 @@ static void leave_interpreter(struct worker *worker, const struct application *a
 
 /** The same of a single script. */
 static void move_script_home(struct worker *worker, const struct channel_message *message) {
-    size_t scripts = applications_place(&worker->applications, NULL);
+    struct scripts *scripts = worker->applications.scripts;
+    size_t place = applications_place(&worker->applications, NULL);
     away_set_home(&worker->away, message->name, message->text, message->fd);
-    if (away_is(&worker->away, scripts, message->name)) {
+    if (away_is(&worker->away, place, message->name) && scripts_have(scripts, message->name)) {
         submit_again(pool_take_waiting(worker->pool, false), give_away, worker);
-        scripts_leave(worker->applications.scripts, message->name);
+        scripts_leave(scripts, message->name);
     }
 }
 

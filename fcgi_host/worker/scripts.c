@@ -29,9 +29,13 @@ struct script {
     struct stat loaded;                   /* of its file, just before the last load */
     struct script *evicted;               /* to be ended before this script is built; or NULL */
     bool is_fixed;
-    _Atomic bool is_building;
-    _Atomic bool is_leaving; /* scripts_leave(): to be ended when it is not being built */
-    _Atomic bool is_ended;   /* a thread ends it */
+    _Atomic unsigned phase; /* PHASE_… */
+};
+
+/** Of the one that comes first, and the other: who finds the other's mark ends the script. */
+enum {
+    PHASE_BUILDING = 1, /* build_script() uses it */
+    PHASE_LEAVING = 2,  /* scripts_leave() */
 };
 
 struct scripts {
@@ -187,10 +191,8 @@ static void *end_left(void *arg) {
     return NULL;
 }
 
-/** @return whether the caller is to end a script that leaves: nobody else does */
-static bool begin_end(struct script *script) {
-    return atomic_load(&script->is_leaving) && !atomic_load(&script->is_building) &&
-           !atomic_exchange(&script->is_ended, true);
+static bool is_building(const struct script *script) {
+    return atomic_load(&script->phase) & PHASE_BUILDING;
 }
 
 /** A process that had enough for one interpreter has had it since its start: a new worker has it
@@ -217,8 +219,7 @@ static void *build_script(void *arg) {
     recycle_loaded(loader->recycle, script->interpreter);
     loader_tell_met_refusal(loader, script->interpreter);
     ask_replacement_if_exhausted(script);
-    atomic_store(&script->is_building, false);
-    if (begin_end(script)) {
+    if (atomic_fetch_and(&script->phase, ~(unsigned)PHASE_BUILDING) & PHASE_LEAVING) {
         end_left(script);
     }
     return NULL;
@@ -228,10 +229,10 @@ static int start_script(struct script *script, struct error *err) {
     if (stat(script->application->config->file, &script->loaded)) {
         script->loaded = (struct stat){0};
     }
-    atomic_store(&script->is_building, true);
+    atomic_fetch_or(&script->phase, PHASE_BUILDING);
     int failed = thread_start(build_script, script, "script", err);
     if (failed) {
-        atomic_store(&script->is_building, false);
+        atomic_fetch_and(&script->phase, ~(unsigned)PHASE_BUILDING);
     }
     return failed;
 }
@@ -240,7 +241,7 @@ static int start_script(struct script *script, struct error *err) {
 
 static bool is_idle(struct script *script) {
     struct pool_app_stats stats;
-    if (script->is_fixed || atomic_load(&script->is_building)) {
+    if (script->is_fixed || is_building(script)) {
         return false;
     }
     pool_app_stats(script->application->pool_app, &stats);
@@ -324,8 +325,8 @@ static bool may_load_now(const struct script *script) {
         return false;
     }
     const struct error *failure = atomic_load(&script->application->failure);
-    if (!failure || script->is_fixed || atomic_load(&script->is_building) ||
-        failure->code == ERR_REFUSED || stat(script->application->config->file, &now)) {
+    if (!failure || script->is_fixed || is_building(script) || failure->code == ERR_REFUSED ||
+        stat(script->application->config->file, &now)) {
         return false;
     }
     return now.st_mtim.tv_sec != script->loaded.st_mtim.tv_sec ||
@@ -360,14 +361,18 @@ void scripts_submit(struct scripts *scripts, const char *path, struct request *r
     submit_request(script->application, request);
 }
 
+bool scripts_have(struct scripts *scripts, const char *path) {
+    return scripts && find_script(scripts, path);
+}
+
 void scripts_leave(struct scripts *scripts, const char *path) {
     struct script *script = scripts ? find_script(scripts, path) : NULL;
     if (!script || script->is_fixed) {
         return;
     }
     unlink_script(script);
-    atomic_store(&script->is_leaving, true);
-    if (begin_end(script) && thread_start(end_left, script, "leaving", NULL)) {
+    bool is_building_now = atomic_fetch_or(&script->phase, PHASE_LEAVING) & PHASE_BUILDING;
+    if (!is_building_now && thread_start(end_left, script, "leaving", NULL)) {
         log_line(LOG_WARN, "script.unfinished", NULL, "%s stays: no thread could be started", path);
     }
 }

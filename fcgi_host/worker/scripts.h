@@ -12,6 +12,8 @@
 #ifndef FCGI_HOST_WORKER_SCRIPTS_H
 #define FCGI_HOST_WORKER_SCRIPTS_H
 
+#include <stdbool.h>
+
 struct application;
 struct config;
 struct error;
@@ -44,6 +46,8 @@ struct scripts *scripts_new(const struct scripts_options *options, struct error 
  */
 struct application *scripts_add_fixed(struct scripts *scripts, const char *path, struct error *err);
 
+/** @return whether a script has been made @param scripts  NULL: there are no scripts */
+bool scripts_have(struct scripts *scripts, const char *path);
 /** A script is another process group's from now on: no request comes for it any more, and its
  *  interpreter is ended. @param scripts  NULL: there are no scripts */
 void scripts_leave(struct scripts *scripts, const char *path);

@@ -31,6 +31,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_eq(config->startup_timeout_s, 60);
     cr_expect_eq(config->max_interpreters, 64);
     cr_expect_null(config->scripts_root);
+    cr_expect_eq(config->scripts_max_processes, 16);
     cr_assert_eq(config->app_count, 1);
     const struct app_config *app = &config->apps[0];
     cr_expect_str_eq(app->name, "blog");

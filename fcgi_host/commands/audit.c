@@ -38,10 +38,10 @@ static int run_ways(struct audit_result *result, const struct audit_target *targ
 
 /** The configuration of a WSGI file, as if it were the only application. */
 static int load_config(char *file, struct config **ret_config, struct error *err) {
-    char program[] = "fcgi_host";
-    char *argv[] = {program, file, NULL};
+    char program[] = "fcgi_host", as_whoever[] = "--allow-root";
+    char *argv[] = {program, as_whoever, file, NULL};
     struct command_line line;
-    if (config_load(2, argv, &line, ret_config, err) != 0) {
+    if (config_load(3, argv, &line, ret_config, err) != 0) {
         return -1;
     }
     if (line.command != COMMAND_RUN || (*ret_config)->app_count != 1) {

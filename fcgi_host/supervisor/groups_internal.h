@@ -1,8 +1,9 @@
 /**
- * What the parts share: grouping.c (which application is in which group), grouping_moves.c (what was
- * moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
+ * What the parts share: grouping.c (which application is in which group), grouping_moves.c (what
+ * was moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
  * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
- * groups_memory.c (what was learnt before), groups_wake.c (groups that are asleep), groups.c (life).
+ * groups_memory.c (what was learnt before), groups_wake.c (groups that are asleep), groups.c
+ * (life).
  *
  * @thread the supervisor's  @tstate none
  */

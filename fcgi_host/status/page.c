@@ -142,8 +142,11 @@ static void put_application(FILE *out, const json_t *app) {
         fputs("</pre></details>", out);
     }
     if (*why) {
-        fputs("<br><span class=\"soft small\">in a process of its own since ", out);
-        put_string(out, placement, "since");
+        const char *since = json_get_string(placement, "since");
+        fputs("<br><span class=\"soft small\">in the main interpreter of process ", out);
+        put_string(out, placement, "process");
+        fputs(*since ? " since " : "", out);
+        put_text(out, since);
         fputs(": ", out);
         put_text(out, why);
         fputs("</span>", out);

@@ -28,6 +28,7 @@ static void send_status_part(struct worker *worker, uint64_t number) {
         .pool = worker->pool,
         .applications = &worker->applications,
         .away = &worker->away,
+        .placement = worker->start->placement,
         .recycle = worker->loader.recycle,
         .intake = worker->intake,
         .is_stopping = worker->stopping.is_begun,

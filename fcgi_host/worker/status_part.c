@@ -8,6 +8,7 @@
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/status/document.h"
@@ -78,15 +79,19 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     json_end_object(json);
 }
 
-/** Why it is in this process group, if it was moved here. */
-static void write_placement(struct json_writer *json, const struct home *home) {
-    if (!home || !home->why) {
-        document_add_null(json, STATUS_APP_PLACEMENT);
-        return;
+/** Where it is, and why if it was moved: to this process group, or to its main interpreter. */
+static void write_placement(struct json_writer *json, const struct status_part *part,
+                            const struct application *application, const char *interpreter,
+                            const struct home *home) {
+    const char *why = home ? home->why : NULL;
+    if (!why) {
+        why = placement_main_reason(part->placement, application_interpreter(application->config));
     }
     document_begin_object(json, STATUS_APP_PLACEMENT);
-    document_add_text(json, STATUS_APP_PLACEMENT_WHY, home->why);
-    document_add_time(json, STATUS_APP_PLACEMENT_SINCE, home->since_s);
+    document_add_text(json, STATUS_APP_PLACEMENT_PROCESS, part->away->process);
+    document_add_text(json, STATUS_APP_PLACEMENT_INTERPRETER, interpreter);
+    document_add_text(json, STATUS_APP_PLACEMENT_WHY, why);
+    document_add_time(json, STATUS_APP_PLACEMENT_SINCE, home && home->why ? home->since_s : 0);
     json_end_object(json);
 }
 
@@ -94,14 +99,14 @@ static void write_application(struct json_writer *json, const struct status_part
                               struct application *application, const struct home *home) {
     const struct pool_interpreter *interpreter =
         application->pool_app ? pool_app_interpreter(application->pool_app) : NULL;
+    const char *name = interpreter ? pool_interpreter_name(interpreter)
+                                   : application_interpreter(application->config);
     const struct error *failure = atomic_load(&application->failure);
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_APP_NAME, application->config->name);
     document_add_text(json, STATUS_APP_FILE, application->config->file);
-    document_add_text(json, STATUS_APP_INTERPRETER,
-                      interpreter ? pool_interpreter_name(interpreter)
-                                  : application_interpreter(application->config));
-    write_placement(json, home);
+    document_add_text(json, STATUS_APP_INTERPRETER, name);
+    write_placement(json, part, application, name, home);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
                          (int64_t)atomic_load(&application->generation));

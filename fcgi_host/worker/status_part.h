@@ -12,6 +12,7 @@
 struct applications;
 struct away;
 struct intake;
+struct placement;
 struct pool;
 struct recycle;
 struct scoreboard;
@@ -21,9 +22,10 @@ struct status_part {
     const struct scoreboard *board;
     struct pool *pool;
     const struct applications *applications;
-    const struct away *away; /**< which of them are at home elsewhere */
-    struct recycle *recycle; /**< NULL: no reloading in this process */
-    struct intake *intake;   /**< NULL until the worker accepts */
+    const struct away *away;           /**< which of them are at home elsewhere */
+    const struct placement *placement; /**< which interpreters are the main one, and why */
+    struct recycle *recycle;           /**< NULL: no reloading in this process */
+    struct intake *intake;             /**< NULL until the worker accepts */
     bool is_stopping;
 };
 

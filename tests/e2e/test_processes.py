@@ -411,7 +411,10 @@ class Moved(Processes):
                          {"one": "one", "two": "two", "plain": "shared"})
         self.assertIn("lxml.etree refuses", apps["one"][1]["placement"]["why"])
         self.assertRegex(apps["one"][1]["placement"]["since"], r"^\d{4}-\d\d-\d\dT")
-        self.assertIsNone(apps["plain"][1]["placement"])
+        self.assertEqual(apps["plain"][1]["placement"],
+                         {"process": "shared", "interpreter": "plain", "why": None, "since": None})
+        self.assertEqual([apps["one"][1]["placement"][key] for key in ("process", "interpreter")],
+                         ["one", "main"])
 
     def test_an_edit_of_one_is_nobody_elses_business(self):
         self.start_projects()

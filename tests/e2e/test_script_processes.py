@@ -75,7 +75,7 @@ class Scripts(HostTestCase):
                 for w in self.workers() for app in w["apps"]]
         placements = {name: placement for _, name, placement in apps}
         self.assertEqual(len(apps), 4)
-        self.assertIsNone(placements[self.file("plain")])
+        self.assertIsNone(placements[self.file("plain")]["why"])
         self.assertIn("lxml.etree refuses", placements[self.file("one")]["why"])
 
     def test_requests_that_come_meanwhile_wait(self):

@@ -65,7 +65,8 @@ Test(page, an_application_has_a_row) {
     assert_has("<span class=\"good\">switched</span> in 432 ms, <span class=\"good\">clean</span>");
     assert_has("<summary>2 extension modules</summary>_decimal <span class=\"good\">clean</span>");
     assert_has("<td>main<br>own GIL</td>");
-    assert_has("in a process of its own since 2026-11-24T13:49:00Z: lxml.etree refuses "
+    assert_has("in the main interpreter of process &lt;&quot;blog&quot; \\ &amp; co&gt; since "
+               "2026-11-24T13:49:00Z: lxml.etree refuses "
                "&lt;sub&gt;</span>");
 }
 

@@ -221,6 +221,8 @@ void pool_bar(struct pool_interpreter *interpreter);
  * @return linked by `next`, and the caller's again; NULL: none
  */
 struct job *pool_take_waiting(struct pool *pool, bool barred_only);
+/** The same of one interpreter's applications. */
+struct job *pool_take_waiting_of(struct pool_interpreter *interpreter);
 
 /**
  * Hand over a job.  It waits while the application loads or its gate is closed.
@@ -233,6 +235,9 @@ struct job *pool_take_waiting(struct pool *pool, bool barred_only);
 int pool_submit(struct pool_app *app, struct job *job, struct error *err);
 void pool_batch_begin(void);
 void pool_batch_end(void);
+/** Wake what waits for the end of the batch now: before an interpreter is removed by another
+ *  thread, whose queues the batch may have. */
+void pool_batch_flush(void);
 
 /**
  * The job that a thread of `generation` runs is answered, but the thread does not come back from

@@ -110,6 +110,14 @@ struct job *pool_take_waiting(struct pool *pool, bool barred_only) {
     return jobs;
 }
 
+struct job *pool_take_waiting_of(struct pool_interpreter *interpreter) {
+    struct job *jobs = NULL;
+    pthread_mutex_lock(&interpreter->pool->lock);
+    append_waiting_locked(interpreter, &jobs);
+    pthread_mutex_unlock(&interpreter->pool->lock);
+    return jobs;
+}
+
 /** @return whether the jobs that wait may still start */
 static bool can_run(struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&interpreter->pool->lock);

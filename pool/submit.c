@@ -33,14 +33,17 @@ void pool_batch_begin(void) {
     tl_batch_depth++;
 }
 
-void pool_batch_end(void) {
-    if (--tl_batch_depth > 0) {
-        return;
-    }
+void pool_batch_flush(void) {
     for (unsigned i = 0; i < tl_batch_count; i++) {
         queue_wake(tl_batch[i]);
     }
     tl_batch_count = 0;
+}
+
+void pool_batch_end(void) {
+    if (--tl_batch_depth == 0) {
+        pool_batch_flush();
+    }
 }
 
 static int explain_refusal(struct pool_app *app, enum error_code code, struct error *err) {

@@ -59,6 +59,8 @@ struct application {
     /** It has said so: what this generation runs into is not told again before this time,
      *  CLOCK_MONOTONIC. */
     _Atomic uint64_t stays_generation, stays_until_ns;
+    _Atomic uint64_t move_told_ns; /**< when the supervisor was told last, CLOCK_MONOTONIC */
+    _Atomic bool has_left;         /**< its interpreter is being ended: it is another process's */
 
     /** Of a script: the defaults of all scripts, with the script's own name and file. */
     struct app_config *own_config;

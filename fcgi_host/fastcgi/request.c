@@ -49,8 +49,9 @@ void request_unwatch_client(struct request *request) {
 
 bool request_is_whole(const struct request *request) {
     const struct connection *c = request->connection;
-    return !c->response.has_sent && !c->is_gone && body_spool_is_empty(&c->body.spool) &&
-           record_reader_body_is_complete(&c->reader) && record_reader_can_unread(&c->reader);
+    return !c->response.has_sent && !c->is_gone && !c->is_eof &&
+           body_spool_is_empty(&c->body.spool) && record_reader_body_is_complete(&c->reader) &&
+           record_reader_can_unread(&c->reader);
 }
 
 static bool is_stdin_over(const struct connection *c) {

@@ -2,9 +2,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fastcgi.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/fastcgi/request.h"
@@ -44,6 +46,9 @@ static void look_before_sending(struct connection *c, unsigned flags) {
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
                  struct error *err) {
     struct connection *c = connection_of(request);
+    if (is_closed(c)) {
+        return report_closed(c, err); /* what was pending then is dropped with the connection */
+    }
     assert(!record_writer_is_pending(&c->response.writer));
     look_before_sending(c, flags);
     if (is_closed(c) || c->response.has_ended_stream) {
@@ -74,11 +79,19 @@ void request_cut(struct connection *c) {
 int request_poll(struct connection *c, short events, short *ret_events, struct error *err) {
     struct pollfd wanted = {.fd = c->fd, .events = events};
     struct request_hold *hold = c->request.hold;
+    int own_fd = -1;
     if (hold) {
+        /* Whoever takes the request may close the connection before the wait has begun, and another
+         * one may get the number: a descriptor of this thread's own is waited for. */
+        own_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+        wanted.fd = own_fd >= 0 ? own_fd : c->fd;
         hold_wait(hold);
     }
     int ready = poll(&wanted, 1, REQUEST_STALL_MS);
     int failure = errno;
+    if (own_fd >= 0) {
+        close(own_fd);
+    }
     if (hold && !hold_resume(hold)) {
         error_set(err, ERR_CLOSED, "the request ran out of its time");
         return -2;

@@ -162,12 +162,25 @@ void fleet_free(struct fleet *fleet) {
     }
 }
 
+static bool is_answering(const struct worker_process *process) {
+    return process == process->seat->current && process->unanswered < PROCESS_SILENT_TURNS;
+}
+
 struct worker_process *fleet_find_serving(const struct fleet *fleet) {
     struct worker_process *process = fleet ? fleet->seats->processes : NULL;
-    while (process && process->state != PROCESS_SERVING) {
+    while (process && (process->state != PROCESS_SERVING || !is_answering(process))) {
         process = process->next;
     }
     return process;
+}
+
+bool fleet_will_accept(const struct fleet *fleet) {
+    const struct worker_process *process = fleet->seats->processes;
+    while (process && (!is_answering(process) || process->is_paused ||
+                       (process->state != PROCESS_SERVING && process->state != PROCESS_LOADING))) {
+        process = process->next;
+    }
+    return process != NULL;
 }
 
 void fleet_start(struct fleet *fleet, const struct fleet *before) {

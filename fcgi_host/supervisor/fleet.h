@@ -116,7 +116,9 @@ bool fleet_is_stopping(const struct fleet *fleet);
 bool fleet_is_asleep(const struct fleet *fleet);
 /** Start a worker of a fleet that is asleep. */
 void fleet_wake(struct fleet *fleet);
-/** @return a worker that serves, or NULL */
+/** @return whether a worker accepts connections, or will when it has loaded */
+bool fleet_will_accept(const struct fleet *fleet);
+/** @return a worker that serves and answers, or NULL */
 struct worker_process *fleet_find_serving(const struct fleet *fleet);
 
 /** @return whether it is a process of this fleet */

@@ -176,6 +176,11 @@ static void look(void *ctx) {
     if (decision.next_ms > 0) {
         loop_arm(fleet->loop, &fleet->look, decision.next_ms);
     }
+    if (decision.step != SCALING_SLEEP && fleet->wanted < limits.least) {
+        fleet->wanted = limits.least; /* it was about to sleep */
+        fleet_resize(fleet);
+        return;
+    }
     switch (decision.step) {
     case SCALING_GROW:
         grow(fleet, decision.count);

@@ -130,6 +130,10 @@ static void on_accepting_changed(void *ctx) {
 static bool gives_up(void *ctx) {
     struct group *group = ctx;
     bool can_any = group->all->is_serving;
+    const struct moved *moved = grouping_find_move(group->all, group->name);
+    if (moved && moved->is_pending) { /* requests wait for it where they are */
+        group_take_back_move(group);
+    }
     group->cannot_start = true;
     for (const struct group *each = group->all->first; each; each = each->next) {
         can_any |= each->fleet && !each->cannot_start;
@@ -214,6 +218,17 @@ static bool leaves(void *ctx) {
     return group_scripts_end_if_gone(ctx);
 }
 
+void group_leave(struct group *group) {
+    if (!group->fleet) {
+        group->has_ended = true;
+        return;
+    }
+    fleet_leave(group->fleet, group->all->site->stop_timeout_s);
+    if (!fleet_processes(group->fleet)) { /* it was asleep: nobody else reads what was passed */
+        group_rescue_passed(group);
+    }
+}
+
 void group_start(struct group *group, const struct group *before) {
     struct groups *groups = group->all;
     const struct fleet_hooks hooks = {
@@ -257,4 +272,5 @@ void group_start(struct group *group, const struct group *before) {
     group->leaves_accepting = group_leaves_accepting(group);
     group_memory_apply(group);
     fleet_start(group->fleet, before ? before->fleet : NULL);
+    groups_watch_sleepers(groups);
 }

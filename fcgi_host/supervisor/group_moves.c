@@ -11,11 +11,11 @@ void group_publish_move(struct groups *groups, struct moved *moved) {
     struct config *part =
         shared ? grouping_part(groups, groups->site, CONFIG_PROCESS_SHARED, &err) : NULL;
     moved->is_pending = false;
-    groups_memory_learn_move(groups, moved);
     if (part) { /* else the next shared worker is refused once more */
         fleet_set_config(shared->fleet, part);
     }
     groups_tell_homes(groups, moved->group);
+    groups_memory_learn_move(groups, moved); /* the last: it waits for the disk */
 }
 
 void group_take_back_move(struct group *group) {
@@ -25,11 +25,7 @@ void group_take_back_move(struct group *group) {
     groups_tell_stays(group->all, grouping_find_move(group->all, group->name)->interpreter);
     grouping_unmove(group->all, group->name);
     group->is_leaving = true;
-    if (group->fleet) {
-        fleet_leave(group->fleet, group->all->site->stop_timeout_s);
-    } else {
-        group->has_ended = true;
-    }
+    group_leave(group);
 }
 
 /** What was moved joins others in their group, which has it with its next worker. */

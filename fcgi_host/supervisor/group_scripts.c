@@ -27,11 +27,7 @@ static void end_group(struct group *group, const char *why) {
     groups_tell_script_home(groups, path, CONFIG_PROCESS_SHARED);
     group->is_leaving = true;
     grouping_unmove(groups, group->name);
-    if (group->fleet) {
-        fleet_leave(group->fleet, groups->site->stop_timeout_s);
-    } else {
-        group->has_ended = true;
-    }
+    group_leave(group);
 }
 
 static bool is_gone(const char *path) {
@@ -75,6 +71,9 @@ static uint64_t last_used_ns(const struct worker_process *process) {
 
 static uint64_t group_last_used_ns(const struct group *group) {
     const struct worker_process *process = group->fleet ? fleet_processes(group->fleet) : NULL;
+    if (group->fleet && fleet_is_asleep(group->fleet)) {
+        return 0;
+    }
     uint64_t last_ns = process ? 0 : UINT64_MAX;
     for (; process; process = process->next) {
         uint64_t process_ns = last_used_ns(process);

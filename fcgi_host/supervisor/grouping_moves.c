@@ -30,17 +30,26 @@ static bool is_alone(const struct groups *groups, const struct config *site,
     return !site->scripts_root;
 }
 
+/** Of groups that may not be there yet, too. */
+static bool is_taken_in(const struct groups *groups, const struct config *site, const char *name) {
+    if (config_find_process(site, name)) {
+        return true;
+    }
+    for (size_t i = 0; i < site->app_count; i++) {
+        if (strcmp(grouping_name(groups, &site->apps[i]), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_taken(const struct groups *groups, const char *name) {
-    if (strcmp(name, CONFIG_PROCESS_SHARED) == 0 || config_find_process(groups->site, name)) {
+    if (strcmp(name, CONFIG_PROCESS_SHARED) == 0 || is_taken_in(groups, groups->site, name) ||
+        (groups->next && is_taken_in(groups, groups->next, name))) {
         return true;
     }
     for (const struct group *group = groups->first; group; group = group->next) {
         if (strcmp(group->name, name) == 0) {
-            return true;
-        }
-    }
-    for (size_t i = 0; i < groups->site->app_count; i++) { /* of which no group may be there yet */
-        if (strcmp(grouping_name(groups, &groups->site->apps[i]), name) == 0) {
             return true;
         }
     }

@@ -62,10 +62,6 @@ void groups_start(struct groups *groups) {
     groups->started_ms = loop_now_ms();
     groups_start_new(groups);
     groups_watch_sleepers(groups);
-    if (groups_are_asleep(groups)) { /* there is nothing to wait for */
-        groups->is_serving = true;
-        groups->hooks.serving(groups->hooks.ctx);
-    }
 }
 
 static bool have_all_ended(const struct groups *groups) {
@@ -100,6 +96,7 @@ static void look_at_ends(struct groups *groups) {
             link = &group->next;
         }
     }
+    groups_watch_sleepers(groups);
     if (are_stopping && !groups->has_ended && have_all_ended(groups)) {
         groups->has_ended = true;
         groups->hooks.ended(groups->hooks.ctx, 0);
@@ -121,29 +118,37 @@ void groups_reap(struct groups *groups) {
     look_at_ends(groups);
 }
 
-static bool has_passed_waiting(const struct group *group) {
+bool group_has_passed_waiting(const struct group *group) {
     struct pollfd mailbox = {.fd = group->mailbox[1], .events = POLLIN};
     return poll(&mailbox, 1, 0) == 1;
 }
 
+void group_stop(struct group *group, bool is_waiting) {
+    uint64_t now_ms = loop_now_ms(), stop_at_ms = group->all->stop_at_ms;
+    if (is_waiting) {
+        fleet_wake(group->fleet);
+    }
+    fleet_stop(group->fleet, stop_at_ms > now_ms ? (unsigned)((stop_at_ms - now_ms) / 1000) : 0,
+               is_waiting);
+}
+
 void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections_waiting) {
-    if (are_connections_waiting && groups_are_asleep(groups)) {
+    if (are_connections_waiting && groups_need_waking(groups)) {
         groups_wake_for_connections(groups);
     }
     for (struct group *group = groups->first; group; group = group->next) {
         group_memory_check(group);
     }
     groups->is_stopping = true;
-    groups_watch_sleepers(groups);
+    groups->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     for (struct group *group = groups->first; group; group = group->next) {
-        if (group->fleet && has_passed_waiting(group)) {
-            fleet_wake(group->fleet);
-        }
-        if (group->fleet) {
-            fleet_stop(group->fleet, timeout_s,
-                       are_connections_waiting || has_passed_waiting(group));
+        bool is_waiting = group_has_passed_waiting(group);
+        bool is_asleep = group->fleet && fleet_is_asleep(group->fleet);
+        if (group->fleet && (!is_asleep || is_waiting)) { /* else groups_stop_sleepers() */
+            group_stop(group, is_waiting || (are_connections_waiting && !is_asleep));
         }
     }
+    groups_watch_sleepers(groups);
     groups_reap(groups);
 }
 

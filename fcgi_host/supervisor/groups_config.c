@@ -1,4 +1,5 @@
 /* Another configuration: SIGHUP. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +35,7 @@ static void leave_empty_groups(struct groups *groups) {
         bool is_front = strcmp(group->name, CONFIG_PROCESS_SHARED) == 0 && group->fleet;
         if (!group->is_leaving && !is_front && !grouping_has(groups, groups->site, group->name)) {
             group->is_leaving = true;
-            if (group->fleet) {
-                fleet_leave(group->fleet, groups->site->stop_timeout_s);
-            } else {
-                group->has_ended = true;
-            }
+            group_leave(group);
         }
     }
 }
@@ -79,6 +76,7 @@ static void put_in_effect(struct groups *groups, const struct group *proof) {
     struct home *homes = grouping_homes(groups, before);
     groups->site = groups->next;
     groups->next = NULL;
+    groups->hooks.config_changed(groups->hooks.ctx, before, groups->site); /* the log, first */
     for (struct moved *moved = groups->moved; moved; moved = moved->next) {
         if (moved->is_pending) {
             groups_memory_learn_move(groups, moved);
@@ -95,7 +93,6 @@ static void put_in_effect(struct groups *groups, const struct group *proof) {
     groups_start_new(groups);
     groups_tell_changed_homes(groups, before, homes);
     free(homes);
-    groups->hooks.config_changed(groups->hooks.ctx, before, groups->site);
     config_free(before);
 }
 
@@ -149,12 +146,18 @@ static void clear_placements(const struct groups *groups) {
 
 /** @return the first group that serves, and has something to serve next; NULL: none */
 static struct group *find_proof(const struct groups *groups) {
-    struct group *group = groups->first;
-    while (group && (!group->fleet || group->is_leaving ||
-                     !grouping_has(groups, groups->next, group->name))) {
-        group = group->next;
+    struct group *asleep = NULL;
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (!group->fleet || group->is_leaving ||
+            !grouping_has(groups, groups->next, group->name)) {
+            continue;
+        }
+        if (!fleet_is_asleep(group->fleet)) {
+            return group; /* it knows what serves, and must not be lost */
+        }
+        asleep = asleep ? asleep : group;
     }
-    return group;
+    return asleep;
 }
 
 /** Replace a group under the next configuration: proof_ended(). @return 0, or -1: ERR_MEMORY */
@@ -179,6 +182,35 @@ static void refuse_next(struct groups *groups, const char *why) {
                                        .cause = CAUSE, .why = why, .is_kept = true, .seat = -1});
 }
 
+/** @return what was moved to a group whose name is another one's under a site; NULL: nothing */
+static const struct moved *find_conflict(const struct groups *groups, const struct config *site) {
+    for (const struct moved *moved = groups->moved; moved; moved = moved->next) {
+        if (config_find_process(site, moved->group)) {
+            return moved;
+        }
+        const struct app_config *app = config_find_app(site, moved->group);
+        bool is_own = app && strcmp(app->process, CONFIG_PROCESS_OWN) == 0;
+        if (is_own && (moved->is_script || strcmp(app->name, moved->interpreter) != 0)) {
+            return moved;
+        }
+    }
+    return NULL;
+}
+
+/** @return whether the next configuration was refused for that */
+static bool refuse_conflict(struct groups *groups) {
+    char why[512];
+    const struct moved *moved = find_conflict(groups, groups->next);
+    if (moved) {
+        snprintf(why, sizeof why,
+                 "process \"%.200s\" is that of %.200s already, which was moved there: choose "
+                 "another name, or start the host again",
+                 moved->group, moved->interpreter);
+        refuse_next(groups, why);
+    }
+    return moved != NULL;
+}
+
 void groups_reconfigure(struct groups *groups, struct config *site,
                         void (*done)(void *ctx, const struct replacement_result *result),
                         void *ctx) {
@@ -191,6 +223,9 @@ void groups_reconfigure(struct groups *groups, struct config *site,
     groups->next = site;
     groups->done = done;
     groups->done_ctx = ctx;
+    if (refuse_conflict(groups)) {
+        return;
+    }
     groups_memory_apply(groups, site, groups->site);
     if (groups_add_missing(groups, site, &err)) {
         refuse_next(groups, err.text);

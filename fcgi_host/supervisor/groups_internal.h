@@ -61,6 +61,7 @@ struct groups {
     struct placement_memory *memory; /**< NULL: nothing is kept */
     uint64_t started_ms;             /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
+    uint64_t stop_at_ms;    /**< once stopping: CLOCK_MONOTONIC */
     struct config *waiting; /**< read while `next` is being proved; the last one counts */
     /** groups_reconfigure() */
     void (*done)(void *ctx, const struct replacement_result *result);
@@ -131,6 +132,14 @@ struct group *group_add(struct groups *groups, const char *name, struct error *e
 /** Start its fleet; that it cannot be started is logged.
  *  @param before  the group that serves its applications until then; NULL: none */
 void group_start(struct group *group, const struct group *before);
+/** The host stops: its workers finish what they have, one that is asleep gets one for what waits.
+ *  @param is_waiting  for it, or for no group in particular: connections that nobody has accepted
+ */
+void group_stop(struct group *group, bool is_waiting);
+/** @return whether another group has passed something that no worker has taken */
+bool group_has_passed_waiting(const struct group *group);
+/** Its workers, if it has some, finish what they have and end. @pre group->is_leaving */
+void group_leave(struct group *group);
 /** Every process must have ended. */
 void group_free(struct group *group);
 /** @return the group of a process */
@@ -174,8 +183,11 @@ void group_rescue_passed(const struct group *ended);
 
 /** Watch for what is to start a worker of groups that are asleep, as far as it is not watched. */
 void groups_watch_sleepers(struct groups *groups);
-/** @return whether no group has a worker, and one could have */
-bool groups_are_asleep(const struct groups *groups);
+/** @return whether nobody accepts connections, and a group that is asleep could */
+bool groups_need_waking(const struct groups *groups);
+/** The host stops, and nothing more comes for groups that are asleep but what was passed to them.
+ */
+void groups_stop_sleepers(struct groups *groups);
 /** Watch nothing of a group: it is about to be freed. */
 void group_unwatch(struct group *group);
 /** Start a worker of a group that is asleep. */

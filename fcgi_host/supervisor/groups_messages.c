@@ -106,6 +106,9 @@ static bool may_dry_go(const struct group *group) {
 }
 
 void groups_tell_no_more(struct groups *groups) {
+    if (groups->is_stopping && are_all_dry(groups)) {
+        groups_stop_sleepers(groups); /* one may have something to do yet */
+    }
     bool is_end = groups->is_stopping && are_all_dry(groups); /* nothing is passed any more */
     for (struct group *group = groups->first; group; group = group->next) {
         if (group->fleet && (is_end || may_dry_go(group))) {

@@ -50,10 +50,13 @@ static void on_passed(void *ctx, uint32_t events) {
     struct group *group = ctx;
     (void)events;
     group_wake(group);
+    if (group->all->is_stopping) {
+        group_stop(group, true);
+    }
     groups_watch_sleepers(group->all);
 }
 
-/** The group whose worker is to accept when none is awake. */
+/** The group whose worker is to accept when no other does. */
 static struct group *find_first(const struct groups *groups) {
     struct group *shared = group_find(groups, CONFIG_PROCESS_SHARED);
     struct group *group = groups->first;
@@ -78,13 +81,21 @@ void groups_wake_for_connections(struct groups *groups) {
     groups_watch_sleepers(groups);
 }
 
-bool groups_are_asleep(const struct groups *groups) {
+bool groups_need_waking(const struct groups *groups) {
     for (const struct group *group = groups->first; group; group = group->next) {
-        if (group->fleet && !is_asleep(group)) {
+        if (group->fleet && !group->is_leaving && fleet_will_accept(group->fleet)) {
             return false;
         }
     }
     return find_first(groups) != NULL;
+}
+
+void groups_stop_sleepers(struct groups *groups) {
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (is_asleep(group) && !fleet_is_stopping(group->fleet)) {
+            group_stop(group, group_has_passed_waiting(group));
+        }
+    }
 }
 
 const char *groups_asleep(const struct groups *groups, size_t index,
@@ -98,18 +109,26 @@ const char *groups_asleep(const struct groups *groups, size_t index,
     return NULL;
 }
 
+/** There is nothing to wait for: the first request starts what serves it. */
+static void tell_serving(struct groups *groups) {
+    if (!groups->is_serving) {
+        groups->is_serving = true;
+        groups->hooks.serving(groups->hooks.ctx);
+    }
+}
+
 void groups_watch_sleepers(struct groups *groups) {
-    bool may_wake = !groups->is_stopping;
     for (struct group *group = groups->first; group; group = group->next) {
-        if (!may_wake || !is_asleep(group)) {
+        if (!is_asleep(group) || fleet_is_stopping(group->fleet)) {
             unwatch(groups, &group->passed);
         } else if (group->passed.fd < 0) {
             watch(groups, &group->passed, group->mailbox[1], on_passed, group);
         }
     }
-    if (!may_wake || !groups_are_asleep(groups)) {
+    if (groups->is_stopping || !groups_need_waking(groups)) {
         unwatch(groups, &groups->connections);
     } else if (groups->connections.fd < 0) {
         watch(groups, &groups->connections, groups->listen_fd, on_connection, groups);
+        tell_serving(groups);
     }
 }

@@ -160,23 +160,30 @@ static void set_aside(struct placement_memory *memory, const struct error *why) 
     }
 }
 
-/** Have the entries that are in the file now. */
-static void read_file(struct placement_memory *memory) {
+/** Have the entries that are in the file now. @return false: it cannot be read at this time, and is
+ *  not to be written either */
+static bool read_file(struct placement_memory *memory) {
     struct error err;
     char *text;
     size_t bytes;
-    learnt_list_free(&memory->entries);
+    struct learnt *entries = NULL;
     int failed = state_file_read(memory->folder, PLACEMENT_MEMORY_FILE, PLACEMENT_MEMORY_BYTES,
                                  &text, &bytes, &err);
     if (!failed && text) {
-        failed = learnt_read(text, bytes, &memory->entries, &err);
+        failed = learnt_read(text, bytes, &entries, &err);
     }
     free(text);
-    if (failed && err.code == ERR_PROTOCOL) {
-        set_aside(memory, &err);
-    } else if (failed) {
+    if (failed && err.code != ERR_PROTOCOL) {
         tell_failed(memory, &err);
+        learnt_list_free(&entries);
+        return false;
     }
+    if (failed) {
+        set_aside(memory, &err);
+    }
+    learnt_list_free(&memory->entries);
+    memory->entries = entries;
+    return true;
 }
 
 static void write_file(struct placement_memory *memory) {
@@ -316,12 +323,17 @@ int64_t placement_memory_keep(struct placement_memory *memory, const struct lear
         return learnt->since_s;
     }
     whole.python = memory->python;
-    read_file(memory);
+    if (!read_file(memory)) {
+        return learnt->since_s;
+    }
     const struct learnt *before = find_entry(memory, &learnt->place);
     if (before && strcmp(before->verdict, learnt->verdict) == 0 &&
         strcmp(before->file, learnt->file) == 0 && strcmp(before->python, memory->python) == 0 &&
         is_same_identity(&before->identity, &whole.identity)) {
         whole.since_s = before->since_s;
+        if (before->is_at_load == learnt->is_at_load && strcmp(before->why, learnt->why) == 0) {
+            return whole.since_s; /* nothing is new: each write waits for the disk */
+        }
     }
     struct learnt *copy = learnt_copy(&whole);
     if (copy) { /* else it is learnt again */
@@ -337,8 +349,7 @@ void placement_memory_forget(struct placement_memory *memory, const struct learn
     if (!memory) {
         return;
     }
-    read_file(memory);
-    if (find_entry(memory, place) && remove_overlapping(memory, place)) {
+    if (read_file(memory) && find_entry(memory, place) && remove_overlapping(memory, place)) {
         const struct log_about about = {.app = place->interpreter};
         log_line(LOG_INFO, "state.forgotten", &about,
                  "what was learnt of it does not hold any more: %s", why);

@@ -204,10 +204,11 @@ void replacement_finish(struct replacement_queue *queue, bool is_kept, const cha
 static bool is_fulfilled(const struct replacement_queue *queue,
                          const struct replacement *replacement) {
     const struct seats *seats = queue->seats;
-    if (replacement->started_ms || !replacement->worker || replacement->at >= seats->count) {
+    if (replacement->started_ms || !replacement->worker) {
         return false;
     }
-    const struct worker_process *current = seats->items[replacement->at].current;
+    const struct worker_process *current =
+        replacement->at < seats->count ? seats->items[replacement->at].current : NULL;
     return !current || current->pid != replacement->worker;
 }
 

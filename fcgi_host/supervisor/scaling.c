@@ -74,18 +74,26 @@ static bool is_too_many(struct scaling *scaling, const struct scaling_look *look
 }
 
 static void note_work(struct scaling *scaling, const struct scaling_look *look, uint64_t now_ms) {
-    if (scaling->active_ms == 0 || look->work != scaling->work || look->in_hand > 0 ||
+    if (scaling->active_ms == 0 || look->work > scaling->work || look->in_hand > 0 ||
         look->serving > 0 || look->loading > 0) {
         scaling->active_ms = now_ms;
     }
     scaling->work = look->work;
 }
 
+/** What kept it from sleeping, such as a connection, may last. */
+static uint64_t sleep_again_ms(const struct scaling_limits *limits) {
+    uint64_t part_ms = limits->idle_ms / IDLE_LOOKS;
+    return part_ms > LOOK_MS ? part_ms : LOOK_MS;
+}
+
 /** When there is nothing to be done now. */
 static uint64_t next_look_ms(const struct scaling *scaling, const struct scaling_limits *limits,
                              const struct scaling_look *look, bool is_short, uint64_t now_ms) {
     uint64_t next_ms = is_short ? SHORT_LOOK_MS : UINT64_MAX;
-    if (look->workers > limits->least) {
+    bool may_be_short =
+        look->workers < limits->most && look->in_hand > look->workers - look->loading;
+    if (look->workers > limits->least || may_be_short) {
         next_ms = minimum(next_ms, LOOK_MS);
     }
     if (limits->idle_ms) {
@@ -118,7 +126,7 @@ struct scaling_decision scaling_decide(struct scaling *scaling, const struct sca
     scaling->seen_ms = now_ms;
     scaling->seen_cpu_ms = look->cpu_ms;
     decision.next_ms = decision.step == SCALING_SLEEP
-                           ? minimum(limits->idle_ms, LOOK_MS)
+                           ? sleep_again_ms(limits)
                            : next_look_ms(scaling, limits, look, is_short_now, now_ms);
     return decision;
 }

@@ -28,7 +28,7 @@ struct scaling_look {
     unsigned loading;  /**< of these */
     unsigned in_hand;  /**< requests that they have */
     unsigned serving;  /**< of these, those that a thread serves */
-    uint64_t work;     /**< changes with each request that begins or ends */
+    uint64_t work;     /**< grows with each request that begins or ends, less with a worker */
     uint64_t cpu_ms;   /**< that they have used in all */
     double free_cores; /**< of the machine, or of what this host may use */
 };

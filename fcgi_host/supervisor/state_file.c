@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,11 +135,7 @@ static int write_all(int fd, const char *text, size_t bytes) {
 /** A new file, by which nobody else's is touched. @return a descriptor, or -1 with errno */
 static int make_file(int folder_fd, const char *name) {
     enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
-    int fd = openat(folder_fd, name, FLAGS, 0600);
-    if (fd < 0 && errno == EEXIST && unlinkat(folder_fd, name, 0) == 0) {
-        fd = openat(folder_fd, name, FLAGS, 0600); /* a host of the same number was killed */
-    }
-    return fd;
+    return openat(folder_fd, name, FLAGS, 0600);
 }
 
 int state_file_write(const char *folder, const char *name, const char *text, size_t bytes,
@@ -148,7 +145,11 @@ int state_file_write(const char *folder, const char *name, const char *text, siz
     if (folder_fd < 0) {
         return -1;
     }
-    snprintf(beside, sizeof beside, ".%s.%ld", name, (long)getpid());
+    uint64_t random = 0; /* processes of several containers may have one number */
+    ssize_t ignored = getrandom(&random, sizeof random, 0);
+    (void)ignored;
+    snprintf(beside, sizeof beside, ".%s.%ld.%016llx", name, (long)getpid(),
+             (unsigned long long)random);
     int fd = make_file(folder_fd, beside);
     bool is_written = fd >= 0 && write_all(fd, text, bytes) == 0;
     int failed = is_written ? renameat(folder_fd, beside, folder_fd, name) : -1;

@@ -76,7 +76,7 @@ static enum bequeath_result give(struct intake_heir *heir,
 
 static struct away_script *find_script(const struct away *away, const char *path) {
     struct away_script *script = away->scripts;
-    while (script && strcmp(script->path, path) != 0) {
+    while (script && (!path || strcmp(script->path, path) != 0)) {
         script = script->next;
     }
     return script;
@@ -331,9 +331,32 @@ static void set_script_home(struct away *away, const char *path, const char *pro
     }
 }
 
+static bool is_used(const struct away *away, const struct away_group *group) {
+    bool is_used = group->is_put_off;
+    for (size_t i = 0; i <= away->site->app_count && !is_used; i++) {
+        is_used = away->places[i] == group;
+    }
+    for (const struct away_script *script = away->scripts; script && !is_used;
+         script = script->next) {
+        is_used = script->group == group;
+    }
+    return is_used;
+}
+
+/** Groups of scripts come and go. */
+static void close_unused(struct away *away) {
+    for (struct away_group *group = away->groups; group; group = group->next) {
+        if (group->mailbox_fd >= 0 && !is_used(away, group)) {
+            close(group->mailbox_fd);
+            group->mailbox_fd = -1;
+        }
+    }
+}
+
 void away_set_home(struct away *away, const char *app, const char *process, int fd) {
     if (app[0] == '/' && *process && !config_find_app(away->site, app)) {
         set_script_home(away, app, process, fd);
+        close_unused(away);
         return;
     }
     const struct app_config *config = config_find_app(away->site, app);

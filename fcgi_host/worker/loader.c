@@ -1,6 +1,7 @@
 #include "fcgi_host/worker/loader.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/link/channel.h"
@@ -11,7 +12,9 @@
 
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
                          struct generation *generation, const struct error *err) {
-    if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
+    bool can_tell = strlen(pool_interpreter_name(interpreter)) < CHANNEL_NAME_BYTES;
+    if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter) &&
+        can_tell) {
         char file[PATH_MAX], finding[CHANNEL_FINDING_BYTES];
         pool_interpreter_refused_file(interpreter, file, sizeof file);
         channel_name_finding("refuses", file, finding, sizeof finding);

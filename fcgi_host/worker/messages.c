@@ -85,6 +85,9 @@ static void stop(struct worker *worker, const struct channel_message *message) {
     bool is_first = !worker->stopping.is_begun;
     if (message->fd >= 0) {
         handover_set_successor(&worker->handover, message->fd);
+    } else { /* nobody comes */
+        handover_give_up(&worker->handover);
+        withheld_end(&worker->withheld);
     }
     if (is_first) {
         recycle_dismiss(worker->loader.recycle);
@@ -179,8 +182,11 @@ static void leave_interpreter(struct worker *worker, const struct application *a
             return; /* the message that says so comes next */
         }
     }
-    submit_again(pool_take_waiting(worker->pool, false), give_away, worker);
+    submit_again(pool_take_waiting_of(interpreter), give_away, worker);
+    pool_batch_flush();
     for (size_t i = 0; i < count; i++) {
+        struct application *each = pool_app_user(pool_interpreter_app(interpreter, i));
+        atomic_store(&each->has_left, true);
         applications_forget(&worker->applications, place_in(worker, interpreter, i));
     }
     end_interpreter_later(worker, interpreter, application->config->drain_timeout_s * 1000);
@@ -192,7 +198,8 @@ static void move_script_home(struct worker *worker, const struct channel_message
     size_t place = applications_place(&worker->applications, NULL);
     away_set_home(&worker->away, message->name, message->text, message->fd);
     if (away_is(&worker->away, place, message->name) && scripts_have(scripts, message->name)) {
-        submit_again(pool_take_waiting(worker->pool, false), give_away, worker);
+        submit_again(scripts_take_waiting(scripts, message->name), give_away, worker);
+        pool_batch_flush();
         scripts_leave(scripts, message->name);
     }
 }
@@ -227,8 +234,10 @@ static void move_home(struct worker *worker, const struct channel_message *messa
 
 /** A connection that is open may bring a request, so that it keeps the worker. */
 static void tell_nothing_left(const struct worker *worker) {
-    struct intake_stats stats;
-    intake_stats(worker->intake, &stats);
+    struct intake_stats stats = {.connections_open = 1};
+    if (worker->intake) { /* else it has not begun */
+        intake_stats(worker->intake, &stats);
+    }
     if (stats.connections_open == 0 && !worker->stopping.is_begun) {
         channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_NOTHING_LEFT});
     }

@@ -5,12 +5,16 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/channel.h"
+#include "fcgi_host/worker/submit.h"
 #include "pool/pool.h"
 
 void outcome_failed(const struct channel_end *supervisor, struct application *application,
                     const struct error *err) {
     const struct log_about about = {.app = application->config->name};
     application_set_failure(application, err);
+    if (err->code != ERR_REFUSED) {
+        submit_stays(application);
+    }
     if (application->pool_app) {
         pool_app_set_failed(application->pool_app, err);
     }

@@ -365,12 +365,18 @@ bool scripts_have(struct scripts *scripts, const char *path) {
     return scripts && find_script(scripts, path);
 }
 
+struct job *scripts_take_waiting(struct scripts *scripts, const char *path) {
+    const struct script *script = find_script(scripts, path);
+    return script && !script->is_fixed ? pool_take_waiting_of(script->interpreter) : NULL;
+}
+
 void scripts_leave(struct scripts *scripts, const char *path) {
     struct script *script = scripts ? find_script(scripts, path) : NULL;
     if (!script || script->is_fixed) {
         return;
     }
     unlink_script(script);
+    atomic_store(&script->application->has_left, true);
     bool is_building_now = atomic_fetch_or(&script->phase, PHASE_LEAVING) & PHASE_BUILDING;
     if (!is_building_now && thread_start(end_left, script, "leaving", NULL)) {
         log_line(LOG_WARN, "script.unfinished", NULL, "%s stays: no thread could be started", path);

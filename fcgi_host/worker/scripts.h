@@ -48,6 +48,9 @@ struct application *scripts_add_fixed(struct scripts *scripts, const char *path,
 
 /** @return whether a script has been made @param scripts  NULL: there are no scripts */
 bool scripts_have(struct scripts *scripts, const char *path);
+/** @return its requests that wait, as by pool_take_waiting(); NULL: none
+ *  @param scripts  not NULL */
+struct job *scripts_take_waiting(struct scripts *scripts, const char *path);
 /** A script is another process group's from now on: no request comes for it any more, and its
  *  interpreter is ended. @param scripts  NULL: there are no scripts */
 void scripts_leave(struct scripts *scripts, const char *path);

@@ -111,7 +111,8 @@ static bool await_move(struct request *request) {
     const struct application *application = request->application;
     const struct error *failure = atomic_load(&application->failure);
     char line[SCOREBOARD_LINE_BYTES];
-    bool waits = failure && failure->code == ERR_REFUSED && atomic_load(&application->is_moving) &&
+    bool waits = !request->was_given_up && failure && failure->code == ERR_REFUSED &&
+                 atomic_load(&application->is_moving) &&
                  atomic_load(&application->withheld) <
                      application->config->queue + application->config->threads;
     if (waits) {
@@ -141,6 +142,10 @@ static void reply_slowed(struct request *request, const struct application *appl
     snprintf(seconds, sizeof seconds, "%llu",
              (unsigned long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
     reply_status(request, "503 Service Unavailable", seconds, NULL);
+}
+
+void submit_stays(struct application *application) {
+    withheld_application_stays(s_withheld, application);
 }
 
 void submit_use(struct withheld *withheld) {

@@ -16,6 +16,8 @@ struct withheld;
 
 /** Where requests wait that another process is to answer. @pre before the first request */
 void submit_use(struct withheld *withheld);
+/** An application gets no other process: withheld_application_stays(). @thread any */
+void submit_stays(struct application *application);
 
 /**
  * Hand a request over to the pool, or answer it here when its application does not serve or its

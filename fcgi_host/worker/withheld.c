@@ -15,6 +15,7 @@
 #include "fcgi_host/worker/applications.h"
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/handover.h"
+#include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/stopping.h"
 #include "fcgi_host/worker/submit.h"
 #include "pool/base/clock.h"
@@ -23,6 +24,9 @@
 /** What did not load in a process of its own is tried there again with the next edit, or after this
  *  time: it may have been a database that was away.  Each try costs a process that loads it. */
 #define STAYS_NS (30 * CLOCK_NS_PER_S)
+
+/** Each request may meet the refusal again, until the move is over. */
+#define TELL_AGAIN_NS CLOCK_NS_PER_S
 
 /* ---- Moves ---- */
 
@@ -37,17 +41,23 @@ bool withheld_can_move(const struct application *application) {
 
 bool withheld_begin_move(const struct generation *generation) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
+    uint64_t now_ns = clock_now_ns();
+    bool is_due = false;
     if (pool_interpreter_is_main(interpreter) || pool_current(interpreter) != generation) {
         return false; /* no refusal of sub-interpreters; or the next generation serves */
     }
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
-        if (stays(application, generation_number(generation))) {
+        if (stays(application, generation_number(generation)) || !withheld_can_move(application)) {
             return false;
         }
-        atomic_store(&application->is_moving, withheld_can_move(application));
+        bool was_moving = atomic_exchange(&application->is_moving, true);
+        if (!was_moving || now_ns - atomic_load(&application->move_told_ns) > TELL_AGAIN_NS) {
+            atomic_store(&application->move_told_ns, now_ns);
+            is_due = true;
+        }
     }
-    return true;
+    return is_due;
 }
 
 struct ending_move {
@@ -70,11 +80,23 @@ void withheld_end_move(const struct applications *applications, const char *inte
 
 /* ---- On a thread of the generation ---- */
 
-bool withheld_wants(const struct request *request) {
+static uint64_t deadline_of(const struct request *request) {
+    unsigned timeout_s = request->application->config->request_timeout_s;
+    return timeout_s ? request->accepted_ns + timeout_s * CLOCK_NS_PER_S : UINT64_MAX;
+}
+
+bool withheld_wants(struct withheld *withheld, const struct request *request,
+                    bool has_met_refusal) {
     const struct application *application = request->application;
-    return !request->was_given_up && method_is_safe(request) && request_is_whole(request) &&
+    return (has_met_refusal || atomic_load(&application->is_moving)) &&
+           !atomic_load(&withheld->is_over) && !request->was_given_up && method_is_safe(request) &&
+           request_is_whole(request) && clock_now_ns() < deadline_of(request) &&
            !stays(application, atomic_load(&application->generation)) &&
            atomic_load(&application->withheld) < application->config->queue;
+}
+
+void withheld_end(struct withheld *withheld) {
+    atomic_store(&withheld->is_over, true);
 }
 
 void withheld_add(struct withheld *withheld, struct request *request, const char *line) {
@@ -90,12 +112,13 @@ void withheld_add(struct withheld *withheld, struct request *request, const char
     eventfd_write(withheld->arrival_fd, 1); /* a full counter wakes as well */
 }
 
-/* ---- On the intake thread ---- */
-
-static uint64_t deadline_of(const struct request *request) {
-    unsigned timeout_s = request->application->config->request_timeout_s;
-    return timeout_s ? request->accepted_ns + timeout_s * CLOCK_NS_PER_S : UINT64_MAX;
+void withheld_application_stays(struct withheld *withheld, struct application *application) {
+    if (atomic_exchange(&application->is_moving, false) && withheld) {
+        eventfd_write(withheld->arrival_fd, 1);
+    }
 }
+
+/* ---- On the intake thread ---- */
 
 static void arm_timer(const struct withheld *withheld) {
     uint64_t nearest_ns = UINT64_MAX;
@@ -127,15 +150,21 @@ static bool go_on(const struct withheld *withheld, struct request *request) {
     const char *name = application->config->name;
     size_t place = applications_place_named(withheld->applications, name);
     bool is_away = away_is(withheld->away, place, name);
-    bool is_stopping = withheld->stopping->is_begun;
-    if (!is_away && !is_stopping && atomic_load(&application->is_moving)) {
+    bool is_stopping = withheld->stopping->is_begun, has_left = application->has_left;
+    if (!is_away && !is_stopping && !has_left && atomic_load(&application->is_moving)) {
         return false;
     }
     take_out(request);
+    request->was_given_up = true; /* once: what it gets now is sent */
     if (is_away) {
         away_pass(withheld->away, place, name, request);
-    } else if (!is_stopping || !intake_bequeath_request(withheld->handover->intake, request)) {
+    } else if (is_stopping && intake_bequeath_request(withheld->handover->intake, request)) {
+    } else if (!has_left) {
         submit_request(application, request);
+    } else if (application->is_script && withheld->applications->scripts) {
+        scripts_submit(withheld->applications->scripts, name, request); /* it has come back */
+    } else {
+        reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, NULL);
     }
     count_out(application);
     return true;

@@ -22,6 +22,7 @@
 #define FCGI_HOST_WORKER_WITHHELD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,7 +50,8 @@ struct withheld {
     struct job *arriving, **arriving_tail; /**< @lock; from serving threads, in their order */
     int arrival_fd;                        /**< readable when some have arrived */
     struct job *waiting;
-    int timer_fd; /**< readable when the first one's time is up (request_timeout_s) */
+    int timer_fd;         /**< readable when the first one's time is up (request_timeout_s) */
+    _Atomic bool is_over; /**< withheld_end() */
     /** Of all that wait: told when a client has sent something or gone. */
     struct request_hold watch;
 };
@@ -71,8 +73,15 @@ bool withheld_begin_move(const struct generation *generation);
 bool withheld_can_move(const struct application *application);
 
 /** Whether the response of a request, of which nothing was sent, is to be dropped.
+ *  @param has_met_refusal  itself; else it fails while others have
  *  @thread generation (the request's)  @tstate any */
-bool withheld_wants(const struct request *request);
+bool withheld_wants(struct withheld *withheld, const struct request *request, bool has_met_refusal);
+/** From now on no response is dropped: nobody is left to answer in place of this worker.
+ *  @thread any */
+void withheld_end(struct withheld *withheld);
+/** An application gets no other process after all: what waits for one goes on.
+ *  @param withheld  NULL: nothing waits yet  @thread any */
+void withheld_application_stays(struct withheld *withheld, struct application *application);
 
 /** Let a request wait that withheld_wants(), or that no thread has begun with.
  *  @param line  method and URL, for the log  @thread any */

@@ -129,9 +129,8 @@ static char **copy_environment(void) {
     return copy;
 }
 
-static bool wants_withheld(void *ctx, struct request *request) {
-    (void)ctx;
-    return withheld_wants(request);
+static bool wants_withheld(void *ctx, struct request *request, bool has_met_refusal) {
+    return withheld_wants(ctx, request, has_met_refusal);
 }
 
 static int start_python(struct worker *worker, struct error *err) {
@@ -151,7 +150,10 @@ static int start_python(struct worker *worker, struct error *err) {
         .version = FCGI_HOST_VERSION,
         .environment = s_environment,
     });
-    wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){.withholds = wants_withheld});
+    wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){
+        .withholds = wants_withheld,
+        .ctx = &worker->withheld,
+    });
     submit_use(&worker->withheld);
     scoreboard_use(worker->start->board);
     return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
@@ -341,7 +343,9 @@ static int serve_requests(struct worker *worker, struct error *err) {
     if (stopping_attach(&worker->stopping, worker->intake, err)) {
         return -1;
     }
-    return intake_run(worker->intake, err);
+    int outcome = intake_run(worker->intake, err);
+    withheld_end(&worker->withheld);
+    return outcome;
 }
 
 /* ---- Life ---- */

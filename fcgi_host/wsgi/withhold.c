@@ -31,7 +31,7 @@ bool withhold_response(struct exchange *exchange, int status) {
     struct error err;
     struct request *request = exchange_enter(exchange, &err);
     if (request) {
-        exchange->is_withheld = hook->withholds(hook->ctx, request);
+        exchange->is_withheld = hook->withholds(hook->ctx, request, exchange->has_met_refusal);
         exchange_leave(exchange);
     }
     exchange->peer_has_gone = exchange->is_withheld;

@@ -51,7 +51,7 @@ void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
 struct wsgi_withhold_hook {
     /** @return whether the response is dropped: wsgi_run() returns false
      *  @thread generation   @tstate attached: must be quick, must not block */
-    bool (*withholds)(void *ctx, struct request *request);
+    bool (*withholds)(void *ctx, struct request *request, bool has_met_refusal);
     void *ctx;
 };
 void wsgi_set_withhold_hook(const struct wsgi_withhold_hook *hook);

@@ -182,7 +182,8 @@ class OnDemand(Scaled):
         self.assertEqual(code, 0, out + err)
         self.host.signal(signal.SIGHUP)
         self.host.log.wait_for(r"\[worker\.replaced\]")
-        self.assertEqual([w["process"] for w in self.workers()], ["shared"])
+        await_(lambda: [w["process"] for w in self.workers()] == ["shared"],
+               "the group of b to sleep on")
         self.assertEqual(self.ask("/b/")["version"], 1)
         with open(self.conf, encoding="utf-8") as f:
             text = f.read()

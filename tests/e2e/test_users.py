@@ -75,14 +75,13 @@ def can_run_python(user):
 class Users(HostTestCase):
     USERS = USERS
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def setUp(self):
+        super().setUp()
         if os.geteuid() != 0:
-            raise unittest.SkipTest("only root can start processes as other users")
-        for user in cls.USERS.values():
+            self.skipTest("only root can start processes as other users")
+        for user in self.USERS.values():
             if not can_run_python(user):
-                raise unittest.SkipTest(f"{user} cannot run {PYTHON}")
+                self.skipTest(f"{user} cannot run {PYTHON}")
 
     def write_application(self, name, user):
         """A WSGI file, and a secret beside it, that nobody else may read."""

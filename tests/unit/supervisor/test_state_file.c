@@ -89,15 +89,6 @@ Test(state_file, only_the_last_folder_is_made) {
     cr_expect(eq(int, state_file_prepare(s_path, &s_err), -1), "a file is no folder");
 }
 
-Test(state_file, a_file_of_a_host_that_was_killed_is_not_in_the_way) {
-    char beside[128];
-    snprintf(beside, sizeof beside, "%s/.it.%ld", s_folder, (long)getpid());
-    cr_assert(eq(int, symlink("/dev/null", beside), 0));
-    write_it("one");
-    cr_expect_str_eq(read_it(), "one");
-    cr_expect(ne(int, access(beside, F_OK), 0));
-}
-
 Test(state_file, a_write_that_fails_leaves_nothing_behind) {
     cr_assert(eq(int, mkdir(s_path, 0700), 0));
     cr_expect(eq(int, state_file_write(s_folder, "it", "x", 1, &s_err), -1));

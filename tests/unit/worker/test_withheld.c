@@ -39,8 +39,18 @@ static void tear_down(void) {
 
 TestSuite(withheld, .init = set_up, .fini = tear_down);
 
+static struct withheld s_withheld;
+
 static bool wants(void) {
-    return withheld_wants(&s_connection->request);
+    return withheld_wants(&s_withheld, &s_connection->request, true);
+}
+
+Test(withheld, a_failure_is_the_applications_when_no_move_is_under_way) {
+    cr_expect_not(withheld_wants(&s_withheld, &s_connection->request, false));
+    atomic_store(&s_application->is_moving, true);
+    cr_expect(withheld_wants(&s_withheld, &s_connection->request, false));
+    withheld_end(&s_withheld);
+    cr_expect_not(wants());
 }
 
 Test(withheld, methods_that_are_safe) {

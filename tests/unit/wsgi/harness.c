@@ -178,8 +178,8 @@ static PyObject *result_of(const struct fake_request *fake) {
 static struct fake_request *s_serving;
 
 /* The hook: what serve(…, withholds=…) says; how often it was asked. */
-static bool withholds(void *ctx, struct request *request) {
-    (void)ctx;
+static bool withholds(void *ctx, struct request *request, bool has_met_refusal) {
+    (void)ctx, (void)has_met_refusal;
     struct fake_request *fake = (struct fake_request *)request;
     fake->withhold_questions++;
     return fake->withholds;

@@ -29,7 +29,7 @@ struct worker_start {
     struct neighbourhood neighbourhood;
     const struct placement *placement; /**< which interpreters are main, what not to load */
     struct slowdown *slowdown;         /**< which applications are not served for a time */
-    int listen_fd;
+    int listen_fd;  /**< -1: none, what other groups' workers pass is all that comes */
     int channel_fd; /**< to the supervisor (channel.h) */
     struct scoreboard *board;
     int modules_fd; /**< the worker that this one replaces writes there what its applications have

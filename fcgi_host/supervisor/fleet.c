@@ -275,6 +275,10 @@ bool fleet_is_stopping(const struct fleet *fleet) {
     return fleet->seats->is_closed;
 }
 
+void fleet_forget_listening(struct fleet *fleet) {
+    fleet->seats->options.listen_fd = -1;
+}
+
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process) {
     return process->seat->all == fleet->seats;
 }

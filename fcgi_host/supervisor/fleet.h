@@ -111,6 +111,8 @@ void fleet_leave(struct fleet *fleet, unsigned timeout_s);
 /** Kill every worker; `ended` is called. */
 void fleet_kill(struct fleet *fleet);
 bool fleet_is_stopping(const struct fleet *fleet);
+/** The listening socket is about to be closed: workers that are started from now on have none. */
+void fleet_forget_listening(struct fleet *fleet);
 
 /** @return whether there is no worker, since there was nothing to do: fleet_wake() */
 bool fleet_is_asleep(const struct fleet *fleet);

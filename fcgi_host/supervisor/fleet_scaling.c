@@ -112,13 +112,16 @@ bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wi
 
 /* ---- Looking ---- */
 
-static void look_at_process(struct scaling_look *look, const struct worker_process *process) {
+static void look_at_process(struct scaling_look *look, struct worker_process *process) {
+    uint64_t work = 0;
     unsigned serving = 0, used = atomic_load(&process->board->used);
     for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
         uint64_t sequence = atomic_load(&process->board->slots[i].sequence);
         serving += sequence % 2;
-        look->work += sequence;
+        work += sequence;
     }
+    look->work += work - process->seen_work;
+    process->seen_work = work;
     look->serving += serving;
     look->in_hand += process->balance
                          ? atomic_load(balance_in_hand(process->balance, process->balance_member))
@@ -130,7 +133,7 @@ static struct scaling_look take_look(struct fleet *fleet) {
     struct scaling_look look = {.workers = fleet->wanted,
                                 .free_cores = cpu_free_cores(&fleet->cpu)};
     for (unsigned i = 0; i < fleet->wanted; i++) {
-        const struct worker_process *process = fleet->seats->items[i].current;
+        struct worker_process *process = fleet->seats->items[i].current;
         look.loading += i >= fleet->seats->count || !process || !process->is_loaded;
         if (process) {
             look_at_process(&look, process);

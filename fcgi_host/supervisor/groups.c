@@ -148,6 +148,11 @@ void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections
             group_stop(group, is_waiting || (are_connections_waiting && !is_asleep));
         }
     }
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet) { /* what is passed to it may still start it */
+            fleet_forget_listening(group->fleet);
+        }
+    }
     groups_watch_sleepers(groups);
     groups_reap(groups);
 }

@@ -74,11 +74,10 @@ static bool is_too_many(struct scaling *scaling, const struct scaling_look *look
 }
 
 static void note_work(struct scaling *scaling, const struct scaling_look *look, uint64_t now_ms) {
-    if (scaling->active_ms == 0 || look->work > scaling->work || look->in_hand > 0 ||
-        look->serving > 0 || look->loading > 0) {
+    if (scaling->active_ms == 0 || look->work > 0 || look->in_hand > 0 || look->serving > 0 ||
+        look->loading > 0) {
         scaling->active_ms = now_ms;
     }
-    scaling->work = look->work;
 }
 
 /** What kept it from sleeping, such as a connection, may last. */

@@ -28,7 +28,7 @@ struct scaling_look {
     unsigned loading;  /**< of these */
     unsigned in_hand;  /**< requests that they have */
     unsigned serving;  /**< of these, those that a thread serves */
-    uint64_t work;     /**< grows with each request that begins or ends, less with a worker */
+    uint64_t work;     /**< how many requests have begun or ended since the look before */
     uint64_t cpu_ms;   /**< that they have used in all */
     double free_cores; /**< of the machine, or of what this host may use */
 };
@@ -42,11 +42,11 @@ enum scaling_step {
 
 /** What is remembered from look to look.  All zero at first. */
 struct scaling {
-    bool was_short;                /**< at the look before: too few workers */
-    unsigned burst;                /**< to add when it is short once more; 0: one */
-    uint64_t quiet_ms;             /**< since when one worker less would do; 0: it would not */
-    uint64_t quiet_cpu_ms;         /**< scaling_look.cpu_ms then */
-    uint64_t work;                 /**< at the look before */
+    bool was_short;        /**< at the look before: too few workers */
+    unsigned burst;        /**< to add when it is short once more; 0: one */
+    uint64_t quiet_ms;     /**< since when one worker less would do; 0: it would not */
+    uint64_t quiet_cpu_ms; /**< scaling_look.cpu_ms then */
+
     uint64_t active_ms;            /**< when work was last seen; 0: not yet */
     uint64_t seen_ms, seen_cpu_ms; /**< the look before; 0: none */
 };

@@ -433,6 +433,17 @@ class Moved(Processes):
         self.assertEqual(self.host.log.count(r"\[app\.placed\]"), 2)
         self.assertEqual(self.ask("one")["app"], "one")
 
+    def test_a_process_with_the_name_of_one_that_was_moved_to_is_refused(self):
+        self.start_projects()
+        self.ask("one")
+        conf = self.host.args[self.host.args.index("-c") + 1]
+        with open(conf, "a", encoding="utf-8") as f:
+            f.write("[process one]\nworkers = 1\n"
+                    f"[app three]\nfile = {self.files['two']}\nmount = /three\nprocess = one\n")
+        self.host.signal(signal.SIGHUP)
+        self.host.log.wait_for(r'\[host\.config\].* process "one" is that of one already')
+        self.assertEqual(self.ask("one")["app"], "one")
+
     def test_an_edit_that_makes_it_refuse(self):
         self.start({"a": "", "b": ""})
         before = self.ask("a")

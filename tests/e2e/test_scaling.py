@@ -193,15 +193,35 @@ class OnDemand(Scaled):
         self.wait_for_workers(3)
 
     def test_it_stops_with_a_connection_that_waits(self):
-        self.start("workers = 0-1", a="")
-        self.host.signal(signal.SIGSTOP)
-        answers = []
-        with self.host.connect() as connection:
-            connection.send(fcgi.whole_request(fcgi.params_of("/a/")))
-            self.host.signal(signal.SIGTERM)
-            self.host.signal(signal.SIGCONT)
-            answers.append(connection.read_response().status)
-        self.assertEqual(answers, [200])
+        for path in ("/a/", "/b/"):  # the first one's worker accepts, and passes what is the other's
+            with self.subTest(path):
+                self.start("workers = 0-1", a="", b="process = own\nworkers = 0-1")
+                self.host.signal(signal.SIGSTOP)
+                with self.host.connect() as connection:
+                    connection.send(fcgi.whole_request(fcgi.params_of(path)))
+                    self.host.signal(signal.SIGTERM)
+                    self.host.signal(signal.SIGCONT)
+                    self.assertEqual(connection.read_response().status, 200)
+                self.host.wait()
+
+    def test_one_that_cannot_start_does_not_keep_the_others_asleep(self):
+        gone = self.path("gone")
+        os.mkdir(gone)
+        self.start("workers = 0-1\nidle_timeout_s = 1", a="", b=f"process = own\nchdir = {gone}")
+        os.rmdir(gone)
+        os.kill(self.ask("/b/")["pid"], signal.SIGKILL)
+        self.host.log.wait_for(r"\[worker\.failed\]")
+        for _ in range(3):
+            self.assertEqual(self.ask("/a/")["version"], 1)
+            time.sleep(1.5)  # longer than the idle time
+
+    def test_a_fixed_number_is_there_again_when_it_does_not_sleep_after_all(self):
+        self.start("workers = 2\nidle_timeout_s = 1", a="")
+        with self.host.connect() as connection:  # keeps the last one
+            connection.request("/a/", keep=True)
+            self.wait_for_workers(1)
+            connection.request("/a/", keep=True)
+            self.wait_for_workers(2)
 
     def test_it_stops_while_all_are_asleep(self):
         self.start("workers = 0-1", a="", b="process = own\nworkers = 0-1")

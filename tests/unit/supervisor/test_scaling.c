@@ -122,12 +122,13 @@ Test(scaling, never_below_the_least_where_nothing_is_looked_at) {
 
 Test(scaling, it_sleeps_after_the_idle_time) {
     s_limits.idle_ms = 8000;
-    struct scaling_look idle = {.workers = 1, .work = 10};
+    struct scaling_look idle = {.workers = 1};
     struct scaling_decision decision = look(0, idle);
     cr_expect_eq(decision.next_ms, 2000);
     look(2000, idle);
-    idle.work = 12; /* a request has come and gone */
+    idle.work = 2; /* a request has come and gone */
     look(2000, idle);
+    idle.work = 0;
     for (int i = 0; i < 3; i++) {
         cr_expect_eq(look(2000, idle).step, SCALING_KEEP);
     }

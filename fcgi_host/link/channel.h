@@ -53,8 +53,8 @@ enum channel_type {
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
      *  after this one; CHANNEL_STOP_LEAVING: other process groups do.  Descriptor: where to pass
-     * connections (passing.h); none: there is no
-     *  successor. */
+     *  connections (passing.h), with CHANNEL_STOP_LEAVING only those without a request; none: there
+     *  is no successor. */
     CHANNEL_STOP,
     CHANNEL_ADOPT, /**< descriptor: connections of a worker that stops come from there */
     /** Accept no connections until CHANNEL_REPLACED: another worker, or the next, does. */

@@ -174,6 +174,17 @@ struct worker_process *fleet_find_serving(const struct fleet *fleet) {
     return process;
 }
 
+struct worker_process *fleet_find_heir(const struct fleet *fleet) {
+    for (unsigned i = 0; fleet && i < fleet->seats->count; i++) {
+        struct worker_process *process = fleet->seats->items[i].current;
+        if (process && process->is_loaded && process->state <= PROCESS_SERVING &&
+            is_answering(process)) {
+            return process;
+        }
+    }
+    return NULL;
+}
+
 bool fleet_will_accept(const struct fleet *fleet) {
     const struct worker_process *process = fleet->seats->processes;
     while (process && (!is_answering(process) || process->is_paused ||
@@ -238,6 +249,9 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
     /* While the only worker loads, no other answers the connections that wait: it goes on,
      * accepts them, and ends (serve_what_waits()). */
     bool may_finish_loading = !fleet_find_serving(fleet) && are_connections_waiting;
+    struct worker_process *heir = /* of idle connections */
+        seats->is_leaving && fleet->hooks.find_heir ? fleet->hooks.find_heir(fleet->hooks.ctx)
+                                                    : NULL;
     close_seats(fleet);
     fleet->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     for (unsigned i = 0; i < seats->count; i++) {
@@ -250,7 +264,7 @@ void fleet_stop(struct fleet *fleet, unsigned timeout_s, bool are_connections_wa
         if (process->state == PROCESS_LOADING) {
             seat_kill(process);
         } else if (process->state != PROCESS_DOOMED) {
-            seat_drain(process, NULL, (uint64_t)timeout_s * 1000);
+            seat_drain(process, heir, (uint64_t)timeout_s * 1000);
         }
     }
     loop_arm(fleet->loop, &fleet->stop_deadline, (uint64_t)timeout_s * 1000 + STOP_GRACE_MS);

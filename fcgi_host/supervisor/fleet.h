@@ -118,10 +118,15 @@ void fleet_forget_listening(struct fleet *fleet);
 bool fleet_is_asleep(const struct fleet *fleet);
 /** Start a worker of a fleet that is asleep. */
 void fleet_wake(struct fleet *fleet);
+/** If no worker runs, as after crashes, the next is started by what comes: fleet_wake(). */
+void fleet_rest(struct fleet *fleet);
 /** @return whether a worker accepts connections, or will when it has loaded */
 bool fleet_will_accept(const struct fleet *fleet);
 /** @return a worker that serves and answers, or NULL */
 struct worker_process *fleet_find_serving(const struct fleet *fleet);
+/** @return a worker that serves or is about to, and is not being replaced; NULL: none
+ *  @param fleet  NULL: none */
+struct worker_process *fleet_find_heir(const struct fleet *fleet);
 
 /** @return whether it is a process of this fleet */
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);

@@ -85,11 +85,33 @@ static void stir(struct fleet *fleet) {
     fleet->scaling = (struct scaling){0};
 }
 
+static bool has_worker(const struct seats *seats) {
+    for (unsigned i = 0; i < seats->count; i++) {
+        if (seats->items[i].current || seats->items[i].coming) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void fleet_wake(struct fleet *fleet) {
     if (fleet->is_asleep && !fleet->seats->is_closed) {
         stir(fleet);
         seat_fill(&fleet->seats->items[0]);
     }
+}
+
+void fleet_rest(struct fleet *fleet) {
+    struct seats *seats = fleet->seats;
+    if (seats->is_closed || fleet->is_asleep || has_worker(seats)) {
+        return;
+    }
+    for (unsigned i = 0; i < seats->count; i++) {
+        loop_disarm(fleet->loop, &seats->items[i].refill);
+    }
+    loop_disarm(fleet->loop, &fleet->look);
+    fleet->is_asleep = true;
+    fleet->wanted = seats->count = 0;
 }
 
 bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wish) {

@@ -208,7 +208,7 @@ static struct worker_process *find_heir(void *ctx) {
     struct worker_process *process = NULL;
     for (const struct group *group = own->all->first; group && !process; group = group->next) {
         if (group != own && !group->is_leaving) {
-            process = fleet_find_serving(group->fleet);
+            process = fleet_find_heir(group->fleet);
         }
     }
     return process;

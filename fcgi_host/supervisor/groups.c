@@ -133,6 +133,11 @@ void group_stop(struct group *group, bool is_waiting) {
 }
 
 void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections_waiting) {
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (group->fleet && !group->is_leaving) {
+            fleet_rest(group->fleet);
+        }
+    }
     if (are_connections_waiting && groups_need_waking(groups)) {
         groups_wake_for_connections(groups);
     }

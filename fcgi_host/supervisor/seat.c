@@ -261,13 +261,15 @@ static void drain_deadline(void *ctx) {
 /** Tell a worker to stop and where its idle connections go.  Without that they are closed, which
  * web servers survive. @return the other end for its successor; -1: none */
 static int tell_stop(struct worker_process *process, uint64_t timeout_ms) {
+    const char *name = process->seat->all->is_leaving ? CHANNEL_STOP_LEAVING : "";
     int ends[2] = {-1, -1};
     struct error err;
     if (channel_pair(ends, &err)) {
         log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
     }
-    channel_tell(&process->end, &(struct channel_outgoing){
-                                    .type = CHANNEL_STOP, .number = timeout_ms, .fd = &ends[0]});
+    channel_tell(&process->end,
+                 &(struct channel_outgoing){
+                     .type = CHANNEL_STOP, .number = timeout_ms, .name = name, .fd = &ends[0]});
     if (ends[0] >= 0) {
         close(ends[0]);
     }

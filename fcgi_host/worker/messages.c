@@ -83,18 +83,25 @@ static void resume_accepting(struct worker *worker) {
 
 static void stop(struct worker *worker, const struct channel_message *message) {
     bool is_first = !worker->stopping.is_begun;
-    if (message->fd >= 0) {
-        handover_set_successor(&worker->handover, message->fd);
-    } else { /* nobody comes */
+    bool is_last = strcmp(message->name, CHANNEL_STOP_LAST) == 0;
+    bool is_leaving = strcmp(message->name, CHANNEL_STOP_LEAVING) == 0;
+    if (message->fd < 0 || is_leaving) { /* nobody comes who serves the same */
         handover_give_up(&worker->handover);
         withheld_end(&worker->withheld);
     }
     if (is_first) {
         recycle_dismiss(worker->loader.recycle);
+    }
+    if (is_first && is_leaving) { /* those that were accepted are served here */
         handover_give_requests(&worker->handover, worker->pool);
     }
-    bool is_last = strcmp(message->name, CHANNEL_STOP_LAST) == 0;
-    if (is_last || strcmp(message->name, CHANNEL_STOP_LEAVING) == 0) {
+    if (message->fd >= 0) {
+        handover_set_successor(&worker->handover, message->fd);
+    }
+    if (is_first && !is_leaving) {
+        handover_give_requests(&worker->handover, worker->pool);
+    }
+    if (is_last || is_leaving) {
         away_hold(&worker->away);
     } else {
         away_leave(&worker->away);

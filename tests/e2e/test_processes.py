@@ -301,6 +301,19 @@ class Ends(Processes):
         self.assertEqual((b.failures, c.failures), ([], []))
         self.assertEqual(self.host.log.count(r"\[worker\.crashed\]"), 0)
 
+    def test_connections_outlive_a_group_that_is_taken_away(self):
+        self.start({"a": "", "c": "", "b": "process = own"})
+        with open(self.conf, encoding="utf-8") as f:
+            text = f.read()
+        with self.host.connect() as connection:
+            self.assertEqual(connection.request("/b/", keep=True).status, 200)
+            with open(self.conf, "w", encoding="utf-8") as f:
+                f.write(text[:text.index("[app b]")])
+            self.host.signal(signal.SIGHUP)
+            self.host.log.wait_for(r"\[process\.ended\] process b")
+            for path, status in (("/b/", 404), ("/a/", 200)):
+                self.assertEqual(connection.request(path, keep=True).status, status)
+
     def test_the_configuration_that_is_read_last_counts(self):
         self.start({"a": "", "b": "process = own"})
         with open(self.conf, encoding="utf-8") as f:
@@ -324,6 +337,17 @@ class Ends(Processes):
         self.assertEqual(self.ask("c")["app"], "c")
         self.write("e.py", "NAME = 'e'\n" + APPLICATION)
         await_(lambda: self.host.fetch("/e/").status == 200, "the mended code")
+
+    def test_a_stop_while_one_waits_after_crashes(self):
+        self.start({"a": "", "b": "process = own"})
+        for wait_ms in (250, 500, 1000):
+            os.kill(self.ask("b")["pid"], signal.SIGSEGV)
+            self.host.log.wait_for(rf"\[worker\.waiting\] the next worker starts in {wait_ms} ms")
+        with self.host.connect() as connection:
+            connection.send(fcgi.whole_request(fcgi.params_of("/b/")))
+            self.host.signal(signal.SIGTERM)
+            self.assertEqual(connection.read_response().status, 200)
+        self.host.wait()
 
     def test_a_graceful_stop_answers_everything(self):
         self.start({"a": "", "b": "process = own", "c": "process = own"})

@@ -186,6 +186,18 @@ class Scripts(HostTestCase):
         self.save("one", AT_LOAD + "version = 3\n")
         await_(lambda: self.ask("one")[1:3] == ["main", 3], "its process")
 
+    def test_its_connection_is_kept_open_when_its_process_ends(self):
+        self.start(one=AT_LOAD)
+        self.ask("one")
+        with self.host.connect() as connection:
+            self.assertEqual(connection.request("/one", SCRIPT_FILENAME=self.file("one"),
+                                                keep=True).status, 200)
+            os.unlink(self.file("one"))
+            self.host.log.wait_for(r"\[process\.ended\]")
+            for name, status in (("one", 404), ("plain", 200)):
+                self.assertEqual(connection.request("/" + name, SCRIPT_FILENAME=self.file(name),
+                                                    keep=True).status, status)
+
     def test_beyond_the_limit_they_share_one(self):
         names = ["one", "two", "three", "four"]
         self.start(scripts="max_processes = 2", **{name: AT_LOAD for name in names})

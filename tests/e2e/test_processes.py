@@ -97,7 +97,8 @@ class Homes(Processes):
             for name in "abcabbaaccbacabc":
                 response = connection.request(f"/{name}/", keep=True)
                 self.assertEqual(json.loads(response.body)["app"], name)
-        self.assertEqual(sum(w["connections"]["open"] for w in self.status()["workers"]), 0)
+        await_(lambda: sum(w["connections"]["open"] for w in self.status()["workers"]) == 0,
+               "the connection to be closed")
 
     def test_requests_sent_ahead_follow_their_connection(self):
         self.start({"a": "", "b": "process = own"})

@@ -180,6 +180,32 @@ Test(request_send, peer_that_closes_while_a_file_is_sent_raises_no_signal) {
     g_fd = web_connect(serving_path(g_serving));
 }
 
+/* The answer to a peer that has gone is dropped; an application may go on sending. */
+static void sends_on(struct request *request) {
+    atomic_store(&g_reached, 1);
+    int result;
+    do {
+        result = send_all(request, g_large, LARGE, 0);
+    } while (result == 0);
+    struct iovec part = {.iov_base = g_large, .iov_len = 4};
+    g_result = request_send(request, &part, 1, 0, &g_error) + request_flush(request, &g_error) +
+               request_send_stderr(request, "oh ", 3, &g_error);
+    request_finish(request, REQUEST_COMPLETE, 0);
+    atomic_store(&g_reached, 2);
+}
+
+Test(request_send, what_is_sent_after_the_peer_has_gone_is_refused_again_and_again) {
+    g_handler = sends_on;
+    web_request(&g_out, 1, WEB_KEEP, "/", NULL, 0);
+    send_out();
+    await_reached(1);
+    close(g_fd);
+    await_reached(2);
+    cr_assert_eq(g_result, -3);
+    cr_assert_eq(g_error.code, ERR_CLOSED);
+    g_fd = web_connect(serving_path(g_serving));
+}
+
 static void checks_params(struct request *request) {
     const struct param *twice = request_param(request, "TWICE");
     cr_assert(twice);

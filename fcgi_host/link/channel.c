@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/file_bytes.h"
 #include "fcgi_host/base/log.h"
 
 /** On the wire: this, then `name_bytes`, `text_bytes` and `finding_bytes` bytes. */
@@ -170,14 +171,10 @@ int channel_make_file(const char *bytes, size_t size, struct error *err) {
     if (fd < 0) {
         return error_set_errno(err, errno, "memfd_create");
     }
-    for (size_t done = 0; done < size;) {
-        ssize_t written = pwrite(fd, bytes + done, size - done, (off_t)done);
-        if (written < 0) {
-            error_set_errno(err, errno, "writing a memory file");
-            close(fd);
-            return -1;
-        }
-        done += (size_t)written;
+    if (file_bytes_write(fd, bytes, size) != 0) {
+        error_set_errno(err, errno, "writing a memory file");
+        close(fd);
+        return -1;
     }
     return fd;
 }
@@ -186,28 +183,14 @@ char *channel_take_file(int fd, size_t *ret_size, struct error *err) {
     struct stat status;
     char *bytes = NULL;
     if (fstat(fd, &status)) {
-        error_set_errno(err, errno, "reading a memory file");
-        goto out;
+        error_set_errno(err, errno, "fstat");
+    } else {
+        *ret_size = (size_t)status.st_size;
+        bytes = file_bytes_read(fd, *ret_size, err);
     }
-    size_t size = (size_t)status.st_size, done = 0;
-    bytes = malloc(size + 1);
-    if (!bytes) {
-        error_set(err, ERR_MEMORY, "out of memory");
-        goto out;
-    }
-    while (done < size) {
-        ssize_t count = pread(fd, bytes + done, size - done, (off_t)done);
-        if (count <= 0) {
-            error_set_errno(err, count < 0 ? errno : EIO, "reading a memory file");
-            free(bytes);
-            bytes = NULL;
-            goto out;
-        }
-        done += (size_t)count;
-    }
-    bytes[size] = '\0';
-    *ret_size = size;
-out:
     close(fd);
+    if (!bytes) {
+        error_prefix(err, "a memory file");
+    }
     return bytes;
 }

@@ -5,11 +5,13 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
+
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "fcgi_host/base/file_bytes.h"
 
 static int open_folder(const char *folder, struct error *err) {
     int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -78,7 +80,7 @@ static int check_foreign(int fd, size_t most, size_t *ret_bytes, struct error *e
 
 int state_file_read(const char *folder, const char *name, size_t most, char **ret_text,
                     size_t *ret_bytes, struct error *err) {
-    size_t bytes = 0, done = 0;
+    size_t bytes;
     char *text = NULL;
     *ret_text = NULL;
     *ret_bytes = 0;
@@ -89,48 +91,19 @@ int state_file_read(const char *folder, const char *name, size_t most, char **re
     if (fd < 0) {
         return -1;
     }
-    if (check_foreign(fd, most, &bytes, err) != 0) {
-        error_prefix(err, "%s/%s", folder, name);
-        goto out;
+    if (check_foreign(fd, most, &bytes, err) == 0) {
+        text = file_bytes_read(fd, bytes, err);
     }
-    text = malloc(bytes + 1);
-    if (!text) {
-        error_set(err, ERR_MEMORY, "out of memory");
-        goto out;
-    }
-    while (done < bytes) {
-        ssize_t count = read(fd, text + done, bytes - done);
-        if (count <= 0) {
-            error_set_errno(err, count < 0 ? errno : EIO, "%s/%s", folder, name);
-            free(text);
-            text = NULL;
-            goto out;
-        }
-        done += (size_t)count;
-    }
-    text[done] = '\0';
-    *ret_text = text;
-    *ret_bytes = done;
-out:
     close(fd);
-    return text ? 0 : -1;
+    if (!text) {
+        return error_prefix(err, "%s/%s", folder, name);
+    }
+    *ret_text = text;
+    *ret_bytes = bytes;
+    return 0;
 }
 
 /* ---- Writing ---- */
-
-static int write_all(int fd, const char *text, size_t bytes) {
-    while (bytes > 0) {
-        ssize_t written = write(fd, text, bytes);
-        if (written < 0 && errno != EINTR) {
-            return -1;
-        }
-        if (written > 0) {
-            text += written;
-            bytes -= (size_t)written;
-        }
-    }
-    return fsync(fd);
-}
 
 /** A new file, by which nobody else's is touched. @return a descriptor, or -1 with errno */
 static int make_file(int folder_fd, const char *name) {
@@ -151,7 +124,7 @@ int state_file_write(const char *folder, const char *name, const char *text, siz
     snprintf(beside, sizeof beside, ".%s.%ld.%016llx", name, (long)getpid(),
              (unsigned long long)random);
     int fd = make_file(folder_fd, beside);
-    bool is_written = fd >= 0 && write_all(fd, text, bytes) == 0;
+    bool is_written = fd >= 0 && file_bytes_write(fd, text, bytes) == 0 && fsync(fd) == 0;
     int failed = is_written ? renameat(folder_fd, beside, folder_fd, name) : -1;
     int failure = errno;
     if (fd >= 0) {

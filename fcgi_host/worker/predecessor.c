@@ -5,10 +5,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
+
 #include <unistd.h>
 
 #include "fcgi_host/app/application.h"
+#include "fcgi_host/base/file_bytes.h"
 #include "fcgi_host/recycle/late_modules.h"
 #include "fcgi_host/worker/applications.h"
 #include "pool/base/clock.h"
@@ -39,20 +40,7 @@ struct telling {
     struct told told[];
 };
 
-/** @return whether all was written: else nobody reads any more */
-static bool write_all(int fd, const void *bytes, size_t size) {
-    const char *at = bytes;
-    while (size > 0) {
-        ssize_t written = write(fd, at, size);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        at += written > 0 ? written : 0;
-        size -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
+/** @return whether somebody reads it */
 static bool tell_one(int fd, const struct told *told) {
     struct wsgi_modules modules;
     const char *name = told->application->config->name;
@@ -60,9 +48,9 @@ static bool tell_one(int fd, const struct told *told) {
         return true;
     }
     const struct record record = {(uint32_t)strlen(name), (uint32_t)modules.size};
-    bool is_read = write_all(fd, &record, sizeof record) &&
-                   write_all(fd, name, record.name_bytes) &&
-                   write_all(fd, modules.bytes, modules.size);
+    bool is_read = file_bytes_write(fd, &record, sizeof record) == 0 &&
+                   file_bytes_write(fd, name, record.name_bytes) == 0 &&
+                   file_bytes_write(fd, modules.bytes, modules.size) == 0;
     free(modules.bytes);
     return is_read;
 }

@@ -117,6 +117,20 @@ bool scoreboard_read(const struct scoreboard_slot *slot, struct slot_view *view)
     return atomic_load(&slot->sequence) == view->sequence;
 }
 
+uint64_t scoreboard_work(const struct scoreboard *board, unsigned *ret_active) {
+    uint64_t work = 0;
+    unsigned active = 0, used = atomic_load(&board->used);
+    for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
+        uint64_t sequence = atomic_load(&board->slots[i].sequence);
+        active += sequence % 2;
+        work += sequence;
+    }
+    if (ret_active) {
+        *ret_active = active;
+    }
+    return work;
+}
+
 void scoreboard_set_text(char *field, size_t room, const char *text, size_t size) {
     size_t kept = size < room ? size : room - 1;
     memcpy(field, text, kept);

@@ -100,6 +100,10 @@ void scoreboard_end(struct scoreboard_slot *slot);
 /** Copy what a slot holds. @return false when it is idle, or changed while it was copied */
 bool scoreboard_read(const struct scoreboard_slot *slot, struct slot_view *ret_view);
 
+/** @param[out] ret_active  threads that do something now; NULL: not wanted
+ *  @return how often threads have begun or ended something: what differs from before has worked */
+uint64_t scoreboard_work(const struct scoreboard *board, unsigned *ret_active);
+
 /** Copy text into a field of a slot, cut to what fits. */
 void scoreboard_set_text(char *field, size_t room, const char *text, size_t size);
 

@@ -1,6 +1,7 @@
 /* How many workers a fleet has: as many as its requests need, none after its idle time. */
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/balance.h"
+#include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/supervisor/fleet_internal.h"
 
 enum {
@@ -135,15 +136,10 @@ bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wi
 /* ---- Looking ---- */
 
 static void look_at_process(struct scaling_look *look, struct worker_process *process) {
-    uint64_t work = 0;
-    unsigned serving = 0, used = atomic_load(&process->board->used);
-    for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
-        uint64_t sequence = atomic_load(&process->board->slots[i].sequence);
-        serving += sequence % 2;
-        work += sequence;
-    }
-    look->work += work - process->seen_work;
-    process->seen_work = work;
+    unsigned serving;
+    uint64_t work = scoreboard_work(process->board, &serving);
+    look->work += work - process->work_at_look;
+    process->work_at_look = work;
     look->serving += serving;
     look->in_hand += process->balance
                          ? atomic_load(balance_in_hand(process->balance, process->balance_member))

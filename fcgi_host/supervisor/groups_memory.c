@@ -7,6 +7,7 @@
 
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 
@@ -244,16 +245,6 @@ static bool has_mapped(pid_t pid, const char *path) {
     return has_it;
 }
 
-/** What a process's threads have done: requests, and a load or two. */
-static uint64_t count_done(const struct worker_process *process) {
-    uint64_t changes = 0;
-    unsigned used = atomic_load(&process->board->used);
-    for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
-        changes += atomic_load(&process->board->slots[i].sequence);
-    }
-    return changes / 2;
-}
-
 /** @return whether a group's workers, all of them with all applications, do without an extension
  *          module that its applications are there for */
 static bool is_missed(const struct group *group, const struct learnt *learnt) {
@@ -264,7 +255,7 @@ static bool is_missed(const struct group *group, const struct learnt *learnt) {
     for (; is_missed && process; process = process->next) {
         is_missed =
             process->is_loaded && process->failed.count == 0 && !has_mapped(process->pid, path);
-        done += count_done(process);
+        done += scoreboard_work(process->board, NULL) / 2; /* requests, and a load or two */
     }
     free(path);
     return is_missed && (learnt->is_at_load || done >= REQUESTS_TO_MISS);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/scoreboard.h"
 
 /** How often workers are asked within stuck_timeout_s.  A worker is stuck that has not answered for
  *  so many turns, not for so long: if the supervisor was stopped too, both get time. */
@@ -30,17 +31,11 @@ static bool has_waiting_connections(const struct liveness *liveness) {
 
 /** Whether the worker's threads have served since the last call, or do so. */
 static bool has_worked(struct worker_process *process) {
-    uint64_t work = 0;
-    bool is_serving = false;
-    unsigned used = atomic_load(&process->board->used);
-    for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
-        uint64_t sequence = atomic_load(&process->board->slots[i].sequence);
-        is_serving |= sequence % 2;
-        work += sequence;
-    }
+    unsigned serving;
+    uint64_t work = scoreboard_work(process->board, &serving);
     bool has_changed = work != process->work_seen;
     process->work_seen = work;
-    return is_serving || has_changed;
+    return serving > 0 || has_changed;
 }
 
 /* ---- Asking ---- */

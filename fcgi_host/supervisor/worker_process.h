@@ -56,8 +56,7 @@ struct worker_process {
     struct loop_timer age;           /**< until it has served for max_age_s */
     char *log;                       /**< of its configuration */
     struct scoreboard *board;
-    uint64_t
-        seen_work; /**< begun and ended requests on the board at the last look (fleet_scaling.c) */
+    uint64_t work_at_look;   /**< scoreboard_work() then (fleet_scaling.c) */
     int last_words_fd;       /**< a memory file that faulthandler writes to */
     struct balance *balance; /**< that the process is a member of, or NULL */
     int balance_member;

@@ -1,6 +1,5 @@
 #include "fcgi_host/supervisor/cpu.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi_host/supervisor/control_group.h"
 #include "pool/base/clock.h"
 
 /* ---- Cores ---- */
@@ -59,67 +59,45 @@ static double free_of_machine(struct cpu_sample *sample) {
 
 /* ---- The control group's quota ---- */
 
-/** The folder of the nearest control group (version 2) with a quota. @return cores, 0: no quota */
-static double find_quota(char *folder, size_t size) {
-    char path[PATH_MAX], line[PATH_MAX] = "";
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file && fgets(line, sizeof line, file) && strncmp(line, "0::", 3) != 0) {
-        line[0] = '\0';
-    }
-    if (file) {
-        fclose(file);
-    }
-    line[strcspn(line, "\n")] = '\0';
-    if (strncmp(line, "0::", 3) != 0) {
-        return 0;
-    }
-    snprintf(folder, size, "/sys/fs/cgroup%s", line + 3);
-    for (;;) {
-        double quota = 0, period = 0;
-        snprintf(path, sizeof path, "%.*s/cpu.max", PATH_MAX - 16, folder);
-        file = fopen(path, "re");
-        bool is_limited = file && fscanf(file, "%lf %lf", &quota, &period) == 2 && period > 0;
-        if (file) {
-            fclose(file);
-        }
-        char *slash = strrchr(folder, '/');
-        if (is_limited) {
-            return quota / period;
-        }
-        if (!slash || strcmp(folder, "/sys/fs/cgroup") == 0) {
-            return 0;
-        }
-        *slash = '\0';
-    }
-}
+/** The nearest control group (version 2) with a quota. */
+struct quota {
+    double cores; /**< 0: there is none */
+    uint64_t used_us;
+};
 
-static uint64_t read_usage_us(const char *folder) {
+static bool look_for_quota(void *ctx, const char *folder, bool is_v2) {
+    struct quota *quota = ctx;
     char path[PATH_MAX];
-    unsigned long long usage_us = 0;
-    snprintf(path, sizeof path, "%.*s/cpu.stat", PATH_MAX - 16, folder);
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "usage_usec %llu", &usage_us) != 1) {
-        usage_us = 0;
+    double quota_us = 0, period_us = 0;
+    (void)is_v2;
+    if (snprintf(path, sizeof path, "%s/cpu.max", folder) >= (int)sizeof path) {
+        return false;
     }
+    FILE *file = fopen(path, "re");
+    bool is_limited = file && fscanf(file, "%lf %lf", &quota_us, &period_us) == 2 && period_us > 0;
     if (file) {
         fclose(file);
     }
-    return usage_us;
+    if (is_limited && snprintf(path, sizeof path, "%s/cpu.stat", folder) < (int)sizeof path) {
+        *quota = (struct quota){quota_us / period_us, control_group_field(path, "usage_usec")};
+    }
+    return is_limited;
 }
 
 double cpu_free_cores(struct cpu_sample *sample) {
-    char folder[PATH_MAX];
-    double free = free_of_machine(sample), quota = find_quota(folder, sizeof folder);
-    if (quota <= 0) {
+    struct quota quota = {0};
+    double free = free_of_machine(sample);
+    control_group_walk(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN, NULL, look_for_quota, &quota);
+    if (quota.cores <= 0) {
         return free;
     }
-    uint64_t used_us = read_usage_us(folder), now_us = clock_now_ns() / 1000;
+    uint64_t used_us = quota.used_us, now_us = clock_now_ns() / 1000;
     double used = sample->taken_us && now_us > sample->taken_us && used_us >= sample->used_us
                       ? (double)(used_us - sample->used_us) / (double)(now_us - sample->taken_us)
-                      : quota;
+                      : quota.cores;
     sample->used_us = used_us;
     sample->taken_us = now_us;
-    double left = quota > used ? quota - used : 0;
+    double left = quota.cores > used ? quota.cores - used : 0;
     return left < free ? left : free;
 }
 

@@ -14,12 +14,11 @@
 #include <sys/types.h>
 
 /**
- * @param mounts  where control groups are mounted: "/sys/fs/cgroup"
- * @param groups  a file like /proc/self/cgroup
+ * @param mounts, own  as for control_group_walk()
  * @return the bytes that are left below the tightest limit, what the kernel can take back (page
  *         cache that is not in use) included; UINT64_MAX: there is no limit, or none that can be read
  */
-uint64_t memory_room_bytes(const char *mounts, const char *groups);
+uint64_t memory_room_bytes(const char *mounts, const char *own);
 
 /** @return the bytes that nobody shares with a process: what another one like it needs; 0: it
  *          cannot be read */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/control_group.h"
 #include "fcgi_host/supervisor/memory_room.h"
 
 enum {
@@ -327,7 +328,7 @@ bool seat_ends_first(const struct config *config) {
 }
 
 bool seat_has_room_for(const struct worker_process *process) {
-    uint64_t room = memory_room_bytes("/sys/fs/cgroup", "/proc/self/cgroup");
+    uint64_t room = memory_room_bytes(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN);
     return room == UINT64_MAX || memory_own_bytes(process->pid) <= room;
 }
 

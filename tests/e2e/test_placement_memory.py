@@ -88,6 +88,11 @@ class Memory(HostTestCase):
         with open(self.file, encoding="utf-8") as f:
             return json.load(f)["entries"]
 
+    def kept(self):
+        """The entries, once there are some: they are written after the application has moved."""
+        await_(lambda: os.path.exists(self.file) and self.entries(), "what was learnt to be kept")
+        return self.entries()
+
     def assert_learnt_before(self, name="b"):
         self.assertEqual(len(self.placed()), 1)
         self.assertRegex(self.placed()[0],
@@ -134,8 +139,7 @@ class Refusals(Memory):
         self.application("b", late="import lxml.etree")
         self.begin()
         self.assertEqual(self.answer("b"), "1 main")
-        await_(self.entries, "what was learnt to be kept")
-        self.assertEqual(self.entries()[0]["met"], "later")
+        self.assertEqual(self.kept()[0]["met"], "later")
         self.again()
         self.assertEqual(self.answer("b"), "1 main")
         self.assert_learnt_before()
@@ -146,7 +150,7 @@ class Refusals(Memory):
         self.assertEqual(self.answer("b"), "1 b")
         self.save("b", "import lxml.etree", version=2)
         await_(lambda: self.answer("b") == "2 main", "its own process")
-        self.assertEqual(self.entries()[0]["file"], self.extension)
+        self.assertEqual(self.kept()[0]["file"], self.extension)
         self.again()
         self.assert_learnt_before()
 
@@ -464,7 +468,7 @@ class Stale(Memory):
         self.begin()
         self.save("b", use, version=2)
         await_(lambda: self.answer("b") == "2 main", "its own process")
-        entry, = self.entries()
+        entry, = self.kept()
         self.assertIn(entry["verdict"], ("stale", "dangling", "shared", "reinitialised"))
         self.assertTrue(entry["file"].startswith(EXTENSIONS), entry)
         self.again()

@@ -12,11 +12,7 @@ static void join(struct process_config *to, const struct process_config *own) {
         }
     }
     *to = (struct process_config){
-        .name = own->name,
-        .workers = own->workers,
-        .max_rss_mb = own->max_rss_mb,
-        .user = own->user,
-        .group = own->group,
+
         .umask = own->umask.is_set ? own->umask : to->umask,
         .nice = own->nice.is_set ? own->nice : to->nice,
         .chdir = own->chdir ? own->chdir : to->chdir,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "reload/stale/stale.h"
 
@@ -108,11 +109,12 @@ static char *make_finding(const struct stale_report *report) {
             file = extension->file;
         }
     }
-    char *finding;
-    if (!file || asprintf(&finding, "%s %s", stale_verdict_name(worst->verdict), file) < 0) {
+    if (!file) {
         return NULL;
     }
-    return finding;
+    char finding[CHANNEL_FINDING_BYTES];
+    channel_name_finding(stale_verdict_name(worst->verdict), file, finding, sizeof finding);
+    return strdup(finding);
 }
 
 void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size_t finding_bytes) {

@@ -31,14 +31,18 @@ static void say_count(const struct fleet *fleet, const char *why) {
 
 /* ---- Sleep ---- */
 
+static void be_asleep(struct fleet *fleet) {
+    fleet->is_asleep = true;
+    fleet->wanted = fleet->seats->count = 0;
+    loop_disarm(fleet->loop, &fleet->look);
+}
+
 /** The last worker ends. @param heir  gets its idle connections; NULL: it has none */
 static void fall_asleep(struct fleet *fleet, struct worker_process *process,
                         struct worker_process *heir) {
     struct seats *seats = fleet->seats;
-    fleet->is_asleep = true;
-    fleet->wanted = seats->count = 0;
+    be_asleep(fleet);
     seats->items[0].current = NULL;
-    loop_disarm(fleet->loop, &fleet->look);
     log_line(LOG_INFO, "process.idle", NULL,
              "process %s: no request for its idle time; the next one starts it", fleet->name);
     seat_drain(process, heir, seat_drain_ms(seats->config));
@@ -110,9 +114,7 @@ void fleet_rest(struct fleet *fleet) {
     for (unsigned i = 0; i < seats->count; i++) {
         loop_disarm(fleet->loop, &seats->items[i].refill);
     }
-    loop_disarm(fleet->loop, &fleet->look);
-    fleet->is_asleep = true;
-    fleet->wanted = seats->count = 0;
+    be_asleep(fleet);
 }
 
 bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wish) {

@@ -219,6 +219,7 @@ static bool leaves(void *ctx) {
 }
 
 void group_leave(struct group *group) {
+    group->is_leaving = true;
     if (!group->fleet) {
         group->has_ended = true;
         return;

@@ -24,7 +24,6 @@ void group_take_back_move(struct group *group) {
              "does not load in a process of its own either; the code before goes on");
     groups_tell_stays(group->all, grouping_find_move(group->all, group->name)->interpreter);
     grouping_unmove(group->all, group->name);
-    group->is_leaving = true;
     group_leave(group);
 }
 

@@ -25,7 +25,6 @@ static void end_group(struct group *group, const char *why) {
     const char *path = script_of(group)->interpreter;
     groups_tell_stays(groups, path);
     groups_tell_script_home(groups, path, CONFIG_PROCESS_SHARED);
-    group->is_leaving = true;
     grouping_unmove(groups, group->name);
     group_leave(group);
 }

@@ -5,12 +5,8 @@
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 
-static bool is_auto(const struct app_config *app) {
-    return strcmp(app->process, CONFIG_PROCESS_AUTO) == 0;
-}
-
 const char *grouping_name(const struct groups *groups, const struct app_config *app) {
-    if (!is_auto(app)) {
+    if (!grouping_is_auto(app)) {
         return strcmp(app->process, CONFIG_PROCESS_OWN) == 0 ? app->name : app->process;
     }
     const struct moved *moved = grouping_moved(groups, app->interpreter);
@@ -18,7 +14,8 @@ const char *grouping_name(const struct groups *groups, const struct app_config *
 }
 
 bool grouping_loads(const struct groups *groups, const char *name, const struct app_config *app) {
-    const struct moved *moved = is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
+    const struct moved *moved =
+        grouping_is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
     return strcmp(grouping_name(groups, app), name) == 0 ||
            (moved && strcmp(moved->group, name) == 0);
 }
@@ -91,7 +88,7 @@ struct config *grouping_part(const struct groups *groups, struct config *site, c
     } else {
         if (strcmp(name, CONFIG_PROCESS_SHARED) != 0 && part.app_count > 0) {
             part.process = process_of(site, &part);
-            part.is_in_main = is_auto(&site->apps[apps[0]]);
+            part.is_in_main = grouping_is_auto(&site->apps[apps[0]]);
         }
         config = config_view(site, &part, err);
     }
@@ -100,7 +97,7 @@ struct config *grouping_part(const struct groups *groups, struct config *site, c
     return config;
 }
 
-static int mailbox_of(const struct groups *groups, const char *name) {
+int grouping_mailbox(const struct groups *groups, const char *name) {
     const struct group *group = group_find(groups, name);
     return group && !group->is_broken ? group->mailbox[0] : -1;
 }
@@ -120,9 +117,9 @@ struct home *grouping_homes(const struct groups *groups, const struct config *si
             i < site->app_count ? now(groups, site, &site->apps[i]) : NULL;
         const char *name = app ? grouping_name(groups, app) : grouping_scripts_name(site);
         homes[i].process = name ? name : "";
-        homes[i].mailbox_fd = mailbox_of(groups, homes[i].process);
+        homes[i].mailbox_fd = grouping_mailbox(groups, homes[i].process);
         const struct moved *moved =
-            app && is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
+            app && grouping_is_auto(app) ? grouping_moved(groups, app->interpreter) : NULL;
         if (moved && !moved->is_pending) {
             homes[i].why = moved->why;
             homes[i].since_s = moved->since_s;
@@ -141,7 +138,7 @@ struct script_home *grouping_script_homes(const struct groups *groups, const cha
             homes[(*ret_count)++] = (struct script_home){
                 .path = moved->interpreter,
                 .home = {.process = moved->group,
-                         .mailbox_fd = mailbox_of(groups, moved->group),
+                         .mailbox_fd = grouping_mailbox(groups, moved->group),
                          .why = moved->why,
                          .since_s = moved->since_s},
             };

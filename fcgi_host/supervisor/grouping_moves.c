@@ -14,7 +14,7 @@ struct moved *grouping_moved(const struct groups *groups, const char *interprete
     return moved;
 }
 
-static bool is_auto(const struct app_config *app) {
+bool grouping_is_auto(const struct app_config *app) {
     return strcmp(app->process, CONFIG_PROCESS_AUTO) == 0;
 }
 
@@ -90,7 +90,7 @@ static const struct config *site_with(const struct groups *groups, const char *i
     const struct config *const sites[] = {groups->site, groups->next};
     for (size_t k = 0; k < sizeof sites / sizeof sites[0]; k++) {
         for (size_t i = 0; sites[k] && i < sites[k]->app_count; i++) {
-            if (is_auto(&sites[k]->apps[i]) &&
+            if (grouping_is_auto(&sites[k]->apps[i]) &&
                 strcmp(sites[k]->apps[i].interpreter, interpreter) == 0) {
                 return sites[k];
             }
@@ -173,8 +173,6 @@ void grouping_unmove(struct groups *groups, const char *group) {
 
 void grouping_free(struct groups *groups) {
     while (groups->moved) {
-        struct moved *moved = groups->moved;
-        groups->moved = moved->next;
-        moved_free(moved);
+        grouping_forget(&groups->moved);
     }
 }

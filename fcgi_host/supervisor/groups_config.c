@@ -34,7 +34,6 @@ static void leave_empty_groups(struct groups *groups) {
     for (struct group *group = groups->first; group; group = group->next) {
         bool is_front = strcmp(group->name, CONFIG_PROCESS_SHARED) == 0 && group->fleet;
         if (!group->is_leaving && !is_front && !grouping_has(groups, groups->site, group->name)) {
-            group->is_leaving = true;
             group_leave(group);
         }
     }

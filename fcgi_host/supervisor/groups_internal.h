@@ -81,6 +81,8 @@ struct config *grouping_part(const struct groups *groups, struct config *site, c
                              struct error *err);
 /** @return whether a group of this name has something to serve */
 bool grouping_has(const struct groups *groups, const struct config *site, const char *name);
+/** @return where to send to a group; -1: it cannot be sent to, or is not there */
+int grouping_mailbox(const struct groups *groups, const char *name);
 /** @return one home for each application of a site, and one for scripts; NULL: out of memory */
 struct home *grouping_homes(const struct groups *groups, const struct config *site);
 /** @return one for each script that is not where the others are, as a worker of this group knows
@@ -106,6 +108,8 @@ void grouping_forget(struct moved **link);
 /** Take a move back. */
 void grouping_unmove(struct groups *groups, const char *group);
 void grouping_free(struct groups *groups);
+/** @return whether an application is in the shared group unless it is moved */
+bool grouping_is_auto(const struct app_config *app);
 /** @return whether it is the path of a script of this site */
 bool grouping_is_script(const struct config *site, const char *interpreter);
 
@@ -138,7 +142,8 @@ void group_start(struct group *group, const struct group *before);
 void group_stop(struct group *group, bool is_waiting);
 /** @return whether another group has passed something that no worker has taken */
 bool group_has_passed_waiting(const struct group *group);
-/** Its workers, if it has some, finish what they have and end. @pre group->is_leaving */
+/** No application is at home in it any more: its workers, if it has some, finish what they have and
+ *  end. */
 void group_leave(struct group *group);
 /** Every process must have ended. */
 void group_free(struct group *group);

@@ -127,7 +127,7 @@ void groups_memory_apply(struct groups *groups, const struct config *site,
                          const struct config *before) {
     for (size_t i = 0; groups->memory && i < site->app_count; i++) {
         const struct app_config *app = &site->apps[i];
-        if (strcmp(app->process, CONFIG_PROCESS_AUTO) != 0 || !is_first(site, i) ||
+        if (!grouping_is_auto(app) || !is_first(site, i) ||
             (before && has_interpreter(before, app->interpreter))) {
             continue;
         }
@@ -154,8 +154,7 @@ static void place_in_main(struct placement *placement, const struct app_config *
 /** @return whether an application of the site is in a sub-interpreter of a group's workers */
 static bool is_sub(const struct group *group, const struct app_config *app) {
     const struct groups *groups = group->all;
-    bool is_moved =
-        strcmp(app->process, CONFIG_PROCESS_AUTO) == 0 && grouping_moved(groups, app->interpreter);
+    bool is_moved = grouping_is_auto(app) && grouping_moved(groups, app->interpreter);
     return !is_moved && grouping_loads(groups, group->name, app);
 }
 

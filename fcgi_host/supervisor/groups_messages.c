@@ -40,11 +40,7 @@ void groups_tell_homes(struct groups *groups, const char *name) {
 }
 
 void groups_tell_script_home(struct groups *groups, const char *path, const char *process) {
-    const struct group *group = group_find(groups, process);
-    const struct home home = {
-        .process = process,
-        .mailbox_fd = group && !group->is_broken ? group->mailbox[0] : -1,
-    };
+    const struct home home = {.process = process, .mailbox_fd = grouping_mailbox(groups, process)};
     tell_home(groups, path, &home);
 }
 

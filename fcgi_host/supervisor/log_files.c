@@ -4,15 +4,15 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/base/text.h"
 
 static void reopen_for(const struct worker_process *process, const char *current) {
     struct error err;
+    bool is_current = strcmp(process->log, current) == 0;
     if (strcmp(process->log, "stderr") == 0) {
         return;
     }
-    int opened = text_is_same(process->log, current) ? -1 : log_open_file(process->log, &err);
-    int fd = text_is_same(process->log, current) ? log_fd() : opened;
+    int opened = is_current ? -1 : log_open_file(process->log, &err);
+    int fd = is_current ? log_fd() : opened;
     if (fd < 0) {
         log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
         return;

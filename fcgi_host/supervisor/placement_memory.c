@@ -186,28 +186,29 @@ static bool read_file(struct placement_memory *memory) {
     return true;
 }
 
+static void drop_oldest(struct placement_memory *memory) {
+    struct learnt **last = &memory->entries;
+    while ((*last)->next) {
+        last = &(*last)->next;
+    }
+    learnt_list_free(last);
+}
+
 static void write_file(struct placement_memory *memory) {
     struct error err;
     struct json_writer json = {0};
     learnt_write(&json, memory->entries);
-    int failed = json.failed ? error_set(&err, ERR_MEMORY, "out of memory") : 0;
-    while (!failed && json.bytes > PLACEMENT_MEMORY_BYTES && memory->entries) {
-        struct learnt **last = &memory->entries; /* texts of unusual length: the oldest go */
-        while ((*last)->next) {
-            last = &(*last)->next;
-        }
-        learnt_list_free(last);
+    while (!json.failed && json.bytes > PLACEMENT_MEMORY_BYTES && memory->entries) {
+        drop_oldest(memory); /* texts of unusual length */
         free(json.text);
         json = (struct json_writer){0};
         learnt_write(&json, memory->entries);
-        failed = json.failed ? error_set(&err, ERR_MEMORY, "out of memory") : 0;
     }
-    if (!failed) {
-        failed =
-            state_file_prepare(memory->folder, &err) ||
-            state_file_write(memory->folder, PLACEMENT_MEMORY_FILE, json.text, json.bytes, &err);
+    if (json.failed) {
+        error_set(&err, ERR_MEMORY, "out of memory");
     }
-    if (failed) {
+    if (json.failed || state_file_prepare(memory->folder, &err) ||
+        state_file_write(memory->folder, PLACEMENT_MEMORY_FILE, json.text, json.bytes, &err)) {
         tell_failed(memory, &err);
     }
     free(json.text);

@@ -259,18 +259,25 @@ static void drain_deadline(void *ctx) {
     seat_kill(process);
 }
 
+/** @param fd  where its connections go; NULL: nowhere, no other worker of the group comes */
+static void send_stop(const struct worker_process *process, uint64_t timeout_ms, const int *fd) {
+    const char *name = process->seat->all->is_leaving ? CHANNEL_STOP_LEAVING
+                       : fd                           ? ""
+                                                      : CHANNEL_STOP_LAST;
+    channel_tell(&process->end,
+                 &(struct channel_outgoing){
+                     .type = CHANNEL_STOP, .number = timeout_ms, .name = name, .fd = fd});
+}
+
 /** Tell a worker to stop and where its idle connections go.  Without that they are closed, which
  * web servers survive. @return the other end for its successor; -1: none */
 static int tell_stop(struct worker_process *process, uint64_t timeout_ms) {
-    const char *name = process->seat->all->is_leaving ? CHANNEL_STOP_LEAVING : "";
     int ends[2] = {-1, -1};
     struct error err;
     if (channel_pair(ends, &err)) {
         log_line(LOG_WARN, "worker.channel", NULL, "idle connections are lost: %s", err.text);
     }
-    channel_tell(&process->end,
-                 &(struct channel_outgoing){
-                     .type = CHANNEL_STOP, .number = timeout_ms, .name = name, .fd = &ends[0]});
+    send_stop(process, timeout_ms, &ends[0]);
     if (ends[0] >= 0) {
         close(ends[0]);
     }
@@ -304,12 +311,7 @@ void seat_drain(struct worker_process *process, struct worker_process *successor
                 uint64_t timeout_ms) {
     begin_draining(process, timeout_ms);
     if (!successor) {
-        channel_tell(&process->end,
-                     &(struct channel_outgoing){.type = CHANNEL_STOP,
-                                                .number = timeout_ms,
-                                                .name = process->seat->all->is_leaving
-                                                            ? CHANNEL_STOP_LEAVING
-                                                            : CHANNEL_STOP_LAST});
+        send_stop(process, timeout_ms, NULL);
         return;
     }
     int fd = tell_stop(process, timeout_ms);

@@ -316,21 +316,6 @@ int away_init(struct away *away, const struct config *site,
     return init_scripts(away, neighbourhood) ? error_set(err, ERR_MEMORY, "out of memory") : 0;
 }
 
-static void set_script_home(struct away *away, const char *path, const char *process, int fd) {
-    bool is_own = strcmp(process, away->process) == 0;
-    struct away_group *group = NULL;
-    if (!is_own) {
-        group = group_of(away, process, fd);
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    if (strcmp(process, CONFIG_PROCESS_SHARED) == 0) { /* where the others are */
-        forget_script(away, path);
-    } else if (is_own || group) {
-        set_script(away, path, group, NULL);
-    }
-}
-
 static bool is_used(const struct away *away, const struct away_group *group) {
     bool is_used = group->is_put_off;
     for (size_t i = 0; i <= away->site->app_count && !is_used; i++) {
@@ -353,12 +338,24 @@ static void close_unused(struct away *away) {
     }
 }
 
-void away_set_home(struct away *away, const char *app, const char *process, int fd) {
-    if (app[0] == '/' && *process && !config_find_app(away->site, app)) {
-        set_script_home(away, app, process, fd);
-        close_unused(away);
-        return;
+void away_set_script_home(struct away *away, const char *path, const char *process, int fd) {
+    bool is_own = strcmp(process, away->process) == 0;
+    struct away_group *group = NULL;
+    if (!is_own) {
+        group = group_of(away, process, fd);
+    } else if (fd >= 0) {
+        close(fd);
     }
+    if (strcmp(process, CONFIG_PROCESS_SHARED) == 0) { /* where the others are */
+        forget_script(away, path);
+    } else if (is_own || group) {
+        set_script(away, path, group, NULL);
+    }
+    close_unused(away);
+}
+
+void away_set_home(struct away *away, const char *app, const char *process, int fd) {
+
     const struct app_config *config = config_find_app(away->site, app);
     size_t place = config ? (size_t)(config - away->site->apps) : away->site->app_count;
     bool is_known = (config || !*app) && *process;

@@ -63,10 +63,12 @@ void away_pass(struct away *away, size_t place, const char *script, struct reque
 
 /**
  * CHANNEL_HOME: an application has another home.
- * @param app      its name; "": the scripts; "/…": a single script
+ * @param app      its name; "": the scripts
  * @param process  the group's name
  * @param fd       its mailbox, taken over; -1: the own group, or it has none
  */
 void away_set_home(struct away *away, const char *app, const char *process, int fd);
+/** The same of a single script, by its path. */
+void away_set_script_home(struct away *away, const char *path, const char *process, int fd);
 
 #endif

@@ -203,7 +203,7 @@ static void leave_interpreter(struct worker *worker, const struct application *a
 static void move_script_home(struct worker *worker, const struct channel_message *message) {
     struct scripts *scripts = worker->applications.scripts;
     size_t place = applications_place(&worker->applications, NULL);
-    away_set_home(&worker->away, message->name, message->text, message->fd);
+    away_set_script_home(&worker->away, message->name, message->text, message->fd);
     if (away_is(&worker->away, place, message->name) && scripts_have(scripts, message->name)) {
         submit_again(scripts_take_waiting(scripts, message->name), give_away, worker);
         pool_batch_flush();

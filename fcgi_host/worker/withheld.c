@@ -60,13 +60,9 @@ bool withheld_begin_move(const struct generation *generation) {
     return is_due;
 }
 
-struct ending_move {
-    const char *interpreter;
-};
-
+/** @param ctx  the interpreter's name */
 static void end_move(void *ctx, struct application *application) {
-    const struct ending_move *ending = ctx;
-    if (strcmp(application_interpreter(application->config), ending->interpreter) == 0) {
+    if (strcmp(application_interpreter(application->config), ctx) == 0) {
         atomic_store(&application->stays_until_ns, clock_now_ns() + STAYS_NS);
         atomic_store(&application->stays_generation, atomic_load(&application->generation));
         atomic_store(&application->is_moving, false);
@@ -74,8 +70,7 @@ static void end_move(void *ctx, struct application *application) {
 }
 
 void withheld_end_move(const struct applications *applications, const char *interpreter) {
-    struct ending_move ending = {interpreter};
-    applications_each(applications, end_move, &ending);
+    applications_each(applications, end_move, (void *)interpreter);
 }
 
 /* ---- On a thread of the generation ---- */

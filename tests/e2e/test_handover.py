@@ -100,6 +100,7 @@ class NewCode(WithControl):
                 self.reload()
                 asked.await_more()
         self.assertEqual(asked.failures, [])
+        host.log.wait_for(r"\[worker\.replaced\]", TIMES)  # the log comes by a pipe of its own
         replaced = [re.search(r"worker (\d+) serves in place of (\d+)", line)
                     for line in host.log.find(r"\[worker\.replaced\]")]
         self.assertGreaterEqual(len(replaced), TIMES)

@@ -16,12 +16,7 @@ static size_t option_index(const char *key) {
 static int at_app(const struct config_builder *builder, size_t i, const char *key,
                   struct error *err) {
     const struct config *config = builder->config;
-    const struct section_origin *origin = &builder->apps[i];
-    size_t index = option_index(key);
-    unsigned line = index < OPTION_COUNT ? origin->key_lines[index] : 0;
-    if (line == 0) {
-        line = origin->line;
-    }
+    unsigned line = config_line_of(&builder->apps[i], SECTION_APP, key);
     if (line == 0) { /* given on the command line */
         return error_prefix(err, "%s", config->apps[i].name);
     }
@@ -186,13 +181,7 @@ static int check_pair(const struct config_builder *builder, size_t i, size_t oth
 
 /** Put "FILE:LINE: " before the message; the section's line if `key` is not set. */
 static int at_host(const struct config_builder *builder, const char *key, struct error *err) {
-    const struct section_origin *origin = &builder->host;
-    const char *name;
-    const struct config_option *option = option_find(SECTION_HOST, key, &name);
-    unsigned line = option ? origin->key_lines[option - options] : 0;
-    if (line == 0) {
-        line = origin->line;
-    }
+    unsigned line = config_line_of(&builder->host, SECTION_HOST, key);
     return line == 0 ? -1 : error_prefix(err, "%s:%u", builder->config->file, line);
 }
 

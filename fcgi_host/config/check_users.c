@@ -131,11 +131,18 @@ int config_check_users(const struct config_builder *builder, struct error *err) 
     return check_root(builder, err);
 }
 
+unsigned config_line_of(const struct section_origin *origin, enum option_section section,
+                        const char *key) {
+    const char *ignored;
+    const struct config_option *option = key ? option_find(section, key, &ignored) : NULL;
+    unsigned line = option ? origin->key_lines[option - options] : 0;
+    return line ? line : origin->line;
+}
+
 int config_error_at(const struct config_builder *builder, const struct config_place *place,
                     const char *key, struct error *err) {
     const struct config *config = builder->config;
-    const char *file = config->file, *ignored;
-    const struct config_option *option = key ? option_find(place->section, key, &ignored) : NULL;
+    const char *file = config->file;
     const struct section_origin *origin = &builder->host;
     const char *kind = "fcgi_host", *name = "";
     if (place->section == SECTION_PROCESS) {
@@ -147,8 +154,7 @@ int config_error_at(const struct config_builder *builder, const struct config_pl
         kind = "app ";
         name = config->apps[place->index].name;
     }
-    unsigned line = option ? origin->key_lines[option - options] : 0;
-    line = line ? line : origin->line;
+    unsigned line = config_line_of(origin, place->section, key);
     if (line == 0) {
         return file ? error_prefix(err, "%s", file) : -1;
     }

@@ -24,6 +24,11 @@ int config_find_users(struct config_builder *builder, struct error *err);
 /** Whether this process may start workers as those users, and may start them as root. */
 int config_check_users(const struct config_builder *builder, struct error *err);
 
+/** @return the line of a key; of its section if the key is not set there, or NULL; 0: neither is in
+ *  the file */
+unsigned config_line_of(const struct section_origin *origin, enum option_section section,
+                        const char *key);
+
 /** Put "FILE:LINE: [SECTION] KEY" before the message: the key's line, or the section's if it is not
  *  set there.  Nothing where both are the command line's. @return -1 */
 int config_error_at(const struct config_builder *builder, const struct config_place *place,

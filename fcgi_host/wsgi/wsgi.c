@@ -11,6 +11,7 @@
 #include "fcgi_host/wsgi/exchange.h"
 #include "fcgi_host/wsgi/loaded.h"
 #include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/preload.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
@@ -28,6 +29,10 @@ void wsgi_set_process(const struct wsgi_process *process) {
 
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
     wsgi_settings()->file_hook = *hook;
+}
+
+void wsgi_set_preload_hook(const struct wsgi_preload_hook *hook) {
+    wsgi_settings()->preload_hook = *hook;
 }
 
 /* ---- Interpreters and applications ---- */
@@ -180,7 +185,7 @@ static int run_set_up(struct wsgi_state *state, const struct generation *generat
         Py_SETREF(done, PyObject_CallMethod(state->import, "install", NULL));
     }
     Py_XDECREF(done);
-    return done ? 0 : -1;
+    return done ? preload_install(state, apps, count) : -1;
 }
 
 int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
@@ -210,6 +215,12 @@ static PyObject *import_application(struct wsgi_state *state, const struct app_c
     return application;
 }
 
+/* A spare got its number when it was taken. */
+static int begin_load(struct wsgi_state *state, const struct generation *generation) {
+    PyObject *number = PyLong_FromUnsignedLongLong(generation_number(generation));
+    return replace_reference(&state->generation, number) < 0 ? -1 : preload_begin(state);
+}
+
 int wsgi_load(const struct generation *generation, const struct app_config *config,
               void **ret_loaded, struct error *err) {
     struct wsgi_current *current = wsgi_current();
@@ -220,12 +231,20 @@ int wsgi_load(const struct generation *generation, const struct app_config *conf
     }
     current->config = config;
     current->generation = generation_number(generation);
-    PyObject *callable = import_application(state, config);
+    PyObject *callable =
+        begin_load(state, generation) == 0 ? import_application(state, config) : NULL;
     if (callable) {
         loaded = wsgi_loaded_new(state, callable, config, generation_number(generation));
         Py_DECREF(callable);
     }
-    int result = loaded ? 0 : take_exception(state, state->import, "LoadError", err);
+    int result = 0;
+    if (preload_check_cold(state, err) < 0 && !PyErr_Occurred()) {
+        wsgi_loaded_free(loaded);
+        loaded = NULL;
+        result = -1;
+    } else if (!loaded) {
+        result = take_exception(state, state->import, "LoadError", err);
+    }
     current->config = NULL;
     if (loaded) {
         *ret_loaded = loaded;
@@ -245,6 +264,7 @@ void wsgi_retire(const struct generation *generation) {
     }
     struct log_about about = {pool_interpreter_name(generation_interpreter(generation)),
                               generation_number(generation), NULL};
+    preload_end(state);
     Py_ssize_t count;
     while ((count = PyList_GET_SIZE(state->retire_callbacks)) > 0) {
         PyObject *callback = Py_NewRef(PyList_GET_ITEM(state->retire_callbacks, count - 1));

@@ -43,6 +43,17 @@ struct wsgi_file_hook {
 };
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
 
+/** About the libraries that are imported in advance.  Set before any load.
+ *  @thread generation   @tstate attached: must be quick, must not block */
+struct wsgi_preload_hook {
+    /** Asked between two imports. @return whether to go on; NULL: yes */
+    bool (*is_wanted)(void *ctx, struct pool_interpreter *interpreter);
+    /** A library was imported after the applications had loaded. Optional. */
+    void (*came)(void *ctx, struct pool_interpreter *interpreter);
+    void *ctx;
+};
+void wsgi_set_preload_hook(const struct wsgi_preload_hook *hook);
+
 /**
  * Asked before anything of a response is sent where an extension module has refused to be imported:
  * by the request itself, or before it while the response tells of a failure (status 500 or above).
@@ -79,6 +90,12 @@ int wsgi_setup(const struct generation *generation, const struct app_config *con
  */
 int wsgi_load(const struct generation *generation, const struct app_config *config,
               void **ret_loaded, struct error *err);
+/**
+ * All applications of the interpreter that is attached have loaded.
+ * @return 0, or -1: ERR_COLD, ERR_PYTHON, or an exception is set
+ * @tstate attached
+ */
+int wsgi_loaded(struct error *err);
 /** NULL is fine. @tstate attached */
 void wsgi_unload(void *loaded);
 
@@ -116,6 +133,49 @@ int wsgi_modules_describe(struct wsgi_modules *ret_modules, struct error *err);
  * @tstate attached; runs the application's modules
  */
 int wsgi_modules_import(const struct wsgi_modules *described, struct error *err);
+
+/* ---- Libraries imported in advance (application_preload.py) ---- */
+
+/** What to import in advance. */
+struct wsgi_preload_order {
+    struct wsgi_modules list;   /**< of wsgi_preload_describe(), of this process or another */
+    struct wsgi_modules memory; /**< what was learnt of it before; `bytes` NULL: nothing */
+    bool is_process; /**< the process, which has this thread only, is to be forked: more is watched
+                      */
+};
+
+struct wsgi_preload_report {
+    bool may_serve;   /**< else: this interpreter is spoilt; make another one, with `memory` */
+    unsigned modules; /**< that were imported in advance */
+    double ms;        /**< that this has taken, of the thread's CPU time */
+    char why[512];    /**< what is left out and why, for people; "": nothing */
+    struct wsgi_modules memory; /**< for the next order; malloc'ed */
+};
+
+/**
+ * Describe the libraries that the interpreter which is attached has imported until now, by the
+ * imports of its applications.
+ * @param[out] ret_list  malloc'ed bytes
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached
+ */
+int wsgi_preload_describe(struct wsgi_modules *ret_list, struct error *err);
+/**
+ * Import them into an interpreter that is set up, and in which no application has been loaded.
+ * Then wsgi_load() and wsgi_loaded() may fail with ERR_COLD: the applications would import
+ * something else, or in another way, in an interpreter that begins with nothing.
+ * @param[out] ret_report  its memory is the caller's to free, also on failure
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached; runs the libraries' modules
+ */
+int wsgi_preload_prepare(const struct wsgi_preload_order *order,
+                         struct wsgi_preload_report *ret_report, struct error *err);
+/** After ERR_COLD, in the same interpreter: what has been learnt, as in a report. */
+int wsgi_preload_cold(struct wsgi_modules *ret_memory, char *ret_why, size_t why_bytes,
+                      struct error *err);
+/** In a process that has been forked after wsgi_preload_prepare(), beside PyOS_AfterFork_Child():
+ *  no two processes have the same random numbers. */
+int wsgi_preload_refresh(struct error *err);
 
 /**
  * Run the job of a struct request: build environ, call the application, send, finish.

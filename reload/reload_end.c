@@ -49,8 +49,10 @@ static void *retire_old(void *arg) {
     }
     pthread_mutex_lock(&run->reloader->lock);
     target->draining--;
+    target->telling++;
     pthread_cond_broadcast(&run->reloader->idle);
     pthread_mutex_unlock(&run->reloader->lock);
+    reload_target_tell_settled(target);
     free(retirement);
     return NULL;
 }

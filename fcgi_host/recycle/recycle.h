@@ -70,6 +70,12 @@ void recycle_dismiss(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */
 void recycle_remove(struct recycle *recycle, struct pool_interpreter *interpreter);
 
+/** For pool_hooks.prepare. @thread generation  @tstate attached */
+int recycle_prepare(struct recycle *recycle, struct generation *generation, struct error *err);
+/** The load of a generation that was a spare has failed with ERR_COLD.
+ *  @thread generation  @tstate attached */
+void recycle_cold(struct recycle *recycle, struct generation *generation, const struct error *why);
+
 /** For pool_hooks.ending. @thread generation  @tstate attached */
 void recycle_ending(struct recycle *recycle, struct generation *generation);
 
@@ -86,6 +92,9 @@ void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names
  *  application_set_reload().) */
 void recycle_write_strategy(struct recycle *recycle, const struct application *application,
                             struct json_writer *json);
+/** Write the members of the status' "preload" object. */
+void recycle_write_preload(struct recycle *recycle, const struct application *application,
+                           struct json_writer *json);
 /** Write the items of the status' "extensions". */
 void recycle_write_extensions(struct recycle *recycle, const struct application *application,
                               struct json_writer *json);

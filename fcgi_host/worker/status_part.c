@@ -52,6 +52,9 @@ static void write_reload(struct json_writer *json, const struct status_part *par
     recycle_write_strategy(part->recycle, application, json);
     write_last(json, application);
     json_end_object(json);
+    document_begin_object(json, STATUS_APP_PRELOAD);
+    recycle_write_preload(part->recycle, application, json);
+    json_end_object(json);
     document_begin_list(json, STATUS_APP_EXTENSIONS);
     recycle_write_extensions(part->recycle, application, json);
     json_end_array(json);

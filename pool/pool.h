@@ -201,6 +201,10 @@ struct generation *pool_spare_take(struct pool_interpreter *interpreter);
 /** Make a built generation the current one: from now on its threads take the queued jobs. */
 int pool_publish(struct generation *generation, struct error *err);
 
+/** Wait until a generation has run a job to its end, or is being ended, at most `timeout_ms`.
+ *  @pre the caller has a reference */
+void pool_await_answer(struct generation *generation, unsigned timeout_ms);
+
 /** End a built generation that never served. */
 void pool_discard(struct generation *generation);
 

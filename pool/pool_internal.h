@@ -15,6 +15,7 @@
 #include "pool/python/py_compat.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -122,7 +123,8 @@ struct generation {
     unsigned long home_ident;
     PyThreadState *home_tstate;
     double load_ms;
-    bool takes_turns; /**< turns_load_begin() … turns_load_end(): the home thread's */
+    atomic_bool has_answered; /**< a job of it has ended; set once */
+    bool takes_turns;         /**< turns_load_begin() … turns_load_end(): the home thread's */
 
     /* Guarded by pool->lock: */
     struct generation *next; /**< in pool->generations */

@@ -311,6 +311,8 @@ unsigned pool_zombies(const struct pool *pool);
 
 /** 1 for the first generation of a named interpreter. */
 uint64_t generation_number(const struct generation *generation);
+/** Whether it is a spare that pool_build() has not taken. */
+bool generation_is_spare(const struct generation *generation);
 enum generation_state generation_state(const struct generation *generation);
 struct pool_interpreter *generation_interpreter(const struct generation *generation);
 /** What the load hook returned for an application in this generation; NULL: not loaded. */

@@ -86,6 +86,14 @@ void pool_spare_offer(struct generation *spare) {
     }
 }
 
+bool generation_is_spare(const struct generation *generation) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    bool is_spare = generation->is_spare;
+    pthread_mutex_unlock(&pool->lock);
+    return is_spare;
+}
+
 bool pool_has_spare(const struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&interpreter->pool->lock);
     bool has_spare = interpreter->spare != NULL;

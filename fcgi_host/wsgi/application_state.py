@@ -56,12 +56,10 @@ LISTS = {
 
 
 def _of_process():
-    """What a process must be like that is to be forked."""
+    """What an import may not change in a process that is to be forked."""
     yield "a thread", len(os.listdir("/proc/self/task"))
     yield "a descriptor", len(os.listdir("/proc/self/fd"))
-    yield "the working directory", os.getcwd()
     yield "the umask", next(line for line in open("/proc/self/status") if line.startswith("Umask"))
-    yield "the locale", _locale.setlocale(_locale.LC_ALL, None)
     yield "a signal handler", [_signal.getsignal(number) for number in _signal.valid_signals()]
 
 
@@ -77,6 +75,8 @@ def _fixed():
     yield "the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
     yield "socket.setdefaulttimeout()", socket.getdefaulttimeout() if socket else None
     yield "gc", (gc.isenabled(), gc.get_threshold(), tuple(map(id, gc.callbacks)))
+    yield "the working directory", os.path.realpath(os.curdir)
+    yield "the locale", _locale.setlocale(_locale.LC_ALL, None)
     if Snapshot.is_process:
         yield from _of_process()
 

@@ -1,6 +1,8 @@
 /* The Python side of this file is in application_setup.py and application_import.py. */
 #include "fcgi_host/wsgi/wsgi.h"
 
+#include <unistd.h>
+
 #include "embedded/application_import_py.h"
 #include "embedded/application_process_py.h"
 #include "embedded/application_setup_py.h"
@@ -148,13 +150,8 @@ static int set_facts(struct wsgi_state *state, const struct generation *generati
                                                           : Py_NewRef(Py_None));
 }
 
-/* What the process was started with, as a list of NAME=VALUE; None where it serves more than one
- * application, which must not change it. */
-static PyObject *initial_environment(void) {
-    char *const *environment = wsgi_settings()->process.environment;
-    if (!environment) {
-        return Py_NewRef(Py_None);
-    }
+/* An environment as a list of NAME=VALUE. */
+static PyObject *list_environment(char *const *environment) {
     PyObject *list = PyList_New(0);
     for (; list && *environment; environment++) {
         PyObject *item = PyBytes_FromString(*environment);
@@ -164,6 +161,13 @@ static PyObject *initial_environment(void) {
         Py_XDECREF(item);
     }
     return list;
+}
+
+/* What the process was started with; None where it serves more than one application, which must not
+ * change it. */
+static PyObject *initial_environment(void) {
+    char *const *environment = wsgi_settings()->process.environment;
+    return environment ? list_environment(environment) : Py_NewRef(Py_None);
 }
 
 static int run_set_up(struct wsgi_state *state, const struct generation *generation,
@@ -176,8 +180,9 @@ static int run_set_up(struct wsgi_state *state, const struct generation *generat
     }
     PyObject *applications = describe_applications(apps, count);
     PyObject *environment = applications ? initial_environment() : NULL;
-    PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOO", applications,
-                                                       state->process, environment)
+    PyObject *is_spare = generation_is_spare(generation) ? Py_True : Py_False;
+    PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOOO", applications,
+                                                       state->process, environment, is_spare)
                                  : NULL;
     Py_XDECREF(environment);
     Py_XDECREF(applications);
@@ -215,10 +220,26 @@ static PyObject *import_application(struct wsgi_state *state, const struct app_c
     return application;
 }
 
-/* A spare got its number when it was taken. */
-static int begin_load(struct wsgi_state *state, const struct generation *generation) {
+/* A spare begins to be what other generations are from the start. */
+static int stop_being_spare(struct wsgi_state *state, const struct generation *generation) {
     PyObject *number = PyLong_FromUnsignedLongLong(generation_number(generation));
-    return replace_reference(&state->generation, number) < 0 ? -1 : preload_begin(state);
+    PyObject *environment = number ? list_environment(environ) : NULL;
+    PyObject *done =
+        environment ? PyObject_CallMethod(state->process, "settle", "O", environment) : NULL;
+    Py_XDECREF(environment);
+    Py_XDECREF(done);
+    if (!done) {
+        Py_XDECREF(number);
+        return -1;
+    }
+    return replace_reference(&state->generation, number);
+}
+
+static int begin_load(struct wsgi_state *state, const struct generation *generation) {
+    if (state->preload && !state->has_begun && stop_being_spare(state, generation) < 0) {
+        return -1;
+    }
+    return preload_begin(state);
 }
 
 int wsgi_load(const struct generation *generation, const struct app_config *config,

@@ -59,7 +59,7 @@ struct config *config_view(struct config *site, const struct config_part *part, 
     if (part->app_count == 0 && part->script_count > 0) {
         view->workers = (struct worker_range){1, 1};
     }
-    view->process.preload = part->process ? part->process->preload : NULL; /* config_preload() */
+    view->process.preload = NULL; /* of the shared group: config_preload() */
     if (part->process) {
         view->workers = part->process->workers;
         view->idle_timeout_s = part->process->idle_timeout_s;

@@ -90,6 +90,9 @@ static PyObject *note_read(PyObject *module, PyObject *path) {
     const struct wsgi_file_hook *hook = &wsgi_settings()->file_hook;
     if (hook->reads && state->place) {
         hook->reads(hook->ctx, state->place, PyBytes_AS_STRING(bytes));
+    } else if (state->is_set_up_ahead) {
+        /* Out of memory: a change of this file is not noticed. */
+        (void)string_list_add(&wsgi_settings()->read_ahead, strdup(PyBytes_AS_STRING(bytes)));
     }
     Py_DECREF(bytes);
     Py_RETURN_NONE;

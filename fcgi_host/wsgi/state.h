@@ -32,7 +32,8 @@ struct wsgi_state {
     struct pool_interpreter *place; /**< the named interpreter that this is a generation of */
     PyObject *only_app; /**< the application's name when the interpreter has just one, else None */
 
-    bool has_refused; /**< wsgi_note_refusal() */
+    bool has_refused;     /**< wsgi_note_refusal() */
+    bool is_set_up_ahead; /**< wsgi_setup_ahead(), not yet wsgi_setup() */
 
     /* Interned names. */
     PyObject *str_close, *str_fileno, *str_read, *str_tell;
@@ -68,6 +69,8 @@ struct wsgi_settings {
     struct wsgi_process process;
     struct wsgi_file_hook file_hook;
     struct wsgi_withhold_hook withhold_hook;
+    /** Files that were read before there was a hook to tell: after wsgi_setup_ahead(). */
+    struct string_list read_ahead;
 };
 /** Written before any interpreter is made, read afterwards. */
 struct wsgi_settings *wsgi_settings(void);

@@ -127,16 +127,20 @@ static int replace_reference(PyObject **reference, PyObject *object) {
     return 0;
 }
 
-static int set_facts(struct wsgi_state *state, const struct generation *generation,
-                     const struct app_config *const *apps, size_t count) {
-    const struct pool_interpreter *interpreter = generation_interpreter(generation);
-    state->place = generation_interpreter(generation);
-    bool gil_own = count > 0 && apps[0]->gil_own && !pool_interpreter_is_main(interpreter);
-    if (replace_reference(&state->interpreter,
-                          PyUnicode_DecodeFSDefault(pool_interpreter_name(interpreter))) < 0 ||
-        replace_reference(&state->generation,
-                          PyLong_FromUnsignedLongLong(generation_number(generation))) < 0 ||
-        replace_reference(&state->gil, PyUnicode_FromString(gil_own ? "own" : "shared")) < 0) {
+/* Which generation of which interpreter it is. */
+static int set_place(struct wsgi_state *state, struct pool_interpreter *place, const char *name,
+                     uint64_t number) {
+    state->place = place;
+    return replace_reference(&state->interpreter, PyUnicode_DecodeFSDefault(name)) < 0 ||
+                   replace_reference(&state->generation, PyLong_FromUnsignedLongLong(number)) < 0
+               ? -1
+               : 0;
+}
+
+static int set_facts(struct wsgi_state *state, const struct app_config *const *apps, size_t count) {
+    bool is_main = state->place == NULL || pool_interpreter_is_main(state->place);
+    bool gil_own = count > 0 && apps[0]->gil_own && !is_main;
+    if (replace_reference(&state->gil, PyUnicode_FromString(gil_own ? "own" : "shared")) < 0) {
         return -1;
     }
     return replace_reference(&state->only_app, count == 1 ? PyUnicode_DecodeFSDefault(apps[0]->name)
@@ -161,9 +165,9 @@ static PyObject *initial_environment(void) {
     return list;
 }
 
-static int run_set_up(struct wsgi_state *state, const struct generation *generation,
-                      const struct app_config *const *apps, size_t count) {
-    if (set_facts(state, generation, apps, count) < 0 ||
+static int run_set_up(struct wsgi_state *state, const struct app_config *const *apps,
+                      size_t count) {
+    if (set_facts(state, apps, count) < 0 ||
         replace_reference(&state->setup, embedded_code_run(&s_setup)) < 0 ||
         replace_reference(&state->process, embedded_code_run(&s_process)) < 0 ||
         replace_reference(&state->import, embedded_code_run(&s_import)) < 0) {
@@ -183,17 +187,51 @@ static int run_set_up(struct wsgi_state *state, const struct generation *generat
     return done ? 0 : -1;
 }
 
-int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
-               size_t count, struct error *err) {
+/* The state of an interpreter that is about to be set up; NULL with an exception. */
+static struct wsgi_state *make_state(void) {
     PyObject *module = PyImport_ImportModule("fcgi_host"); /* the interpreter keeps it */
     struct wsgi_state *state = module ? wsgi_state_get() : NULL;
     Py_XDECREF(module);
-    if (!state) {
+    return state;
+}
+
+/* The files that were imported ahead are this generation's. */
+static void tell_read_ahead(const struct wsgi_state *state) {
+    struct wsgi_settings *settings = wsgi_settings();
+    const struct wsgi_file_hook *hook = &settings->file_hook;
+    for (size_t i = 0; hook->reads && i < settings->read_ahead.count; i++) {
+        hook->reads(hook->ctx, state->place, settings->read_ahead.items[i]);
+    }
+    string_list_clear(&settings->read_ahead);
+}
+
+int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
+               size_t count, struct error *err) {
+    struct wsgi_state *state = make_state();
+    struct pool_interpreter *place = generation_interpreter(generation);
+    if (!state ||
+        set_place(state, place, pool_interpreter_name(place), generation_number(generation)) < 0) {
         return -1; /* the pool formats the exception */
     }
-    if (run_set_up(state, generation, apps, count) < 0) {
+    if (state->is_set_up_ahead) {
+        state->is_set_up_ahead = false;
+        tell_read_ahead(state);
+        return 0;
+    }
+    return run_set_up(state, apps, count) < 0
+               ? take_exception(state, state->setup, "SetupError", err)
+               : 0;
+}
+
+int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct error *err) {
+    struct wsgi_state *state = make_state();
+    if (!state || set_place(state, NULL, CONFIG_MAIN_INTERPRETER, 0) < 0) {
+        return -1;
+    }
+    if (run_set_up(state, apps, count) < 0) {
         return take_exception(state, state->setup, "SetupError", err);
     }
+    state->is_set_up_ahead = true;
     return 0;
 }
 

@@ -70,10 +70,19 @@ int wsgi_setup(const struct generation *generation, const struct app_config *con
                size_t count, struct error *err);
 
 /**
+ * The same for the main interpreter of a process that is to be forked, before it has a generation:
+ * imports can follow.  After the fork, wsgi_setup() of its generation does the rest.
+ * @param apps  as there
+ * @thread the one that has started Python, alone in its process  @tstate attached
+ */
+int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct error *err);
+
+/**
  * Import an application.
  * @param config  must outlive the generation
  * @param[out] ret_loaded  set only on success; for lease->loaded
- * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set; ERR_COLD: what
+ *         wsgi_preload_prepare() has imported does not fit
  * @owns   the caller: wsgi_unload()
  * @tstate attached; runs the application's module
  */
@@ -116,6 +125,46 @@ int wsgi_modules_describe(struct wsgi_modules *ret_modules, struct error *err);
  * @tstate attached; runs the application's modules
  */
 int wsgi_modules_import(const struct wsgi_modules *described, struct error *err);
+
+/**
+ * Describe the library modules that this interpreter's applications have imported, for
+ * wsgi_preload_prepare() of another process.
+ * @param[out] ret_list  set only on success; without bytes: there is nothing to import ahead
+ * @return 0, or -1: ERR_PYTHON or ERR_MEMORY in `err`, or an exception is set
+ * @owns the caller: free(ret_list->bytes)
+ * @tstate attached: main interpreter
+ */
+int wsgi_preload_describe(struct wsgi_modules *ret_list, struct error *err);
+
+/** Make such a list of names of modules, separated by blanks: they are imported in this order.
+ *  @return 0, or -1: ERR_MEMORY  @owns the caller: free(ret_list->bytes)  @tstate any */
+int wsgi_preload_name(const char *names, struct wsgi_modules *ret_list, struct error *err);
+
+/** What wsgi_preload_prepare() has done. */
+struct wsgi_preload_report {
+    unsigned modules; /**< that were imported */
+    double ms;
+    bool may_serve; /**< false: this process is of no use */
+    char why[256];  /**< why it is not, or "" */
+    /** The list without what must be left out, for another process; without bytes: there is no use
+     *  in one.  The caller's: free() */
+    struct wsgi_modules left_out;
+};
+
+/**
+ * In a main interpreter that is set up, before any application: import libraries, for this process
+ * and its children.
+ * @param list  from wsgi_preload_describe() of another process, or wsgi_preload_name()
+ * @param[out] ret_report  set only on success
+ * @return 0, or -1: ERR_PYTHON or ERR_MEMORY in `err`, or an exception is set
+ * @thread as wsgi_setup_ahead()  @tstate attached; runs the libraries' code
+ */
+int wsgi_preload_prepare(const struct wsgi_modules *list, struct wsgi_preload_report *ret_report,
+                         struct error *err);
+
+/** @param[out] why  the file that has changed; "" if it returns true
+ *  @return whether the files that were imported are what they were  @tstate attached */
+bool wsgi_preload_is_current(char *why, size_t why_bytes);
 
 /**
  * Run the job of a struct request: build environ, call the application, send, finish.

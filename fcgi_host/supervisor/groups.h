@@ -26,7 +26,8 @@ struct groups;
 struct groups_hooks {
     void *ctx;
     worker_run_function *run_worker; /**< a child's main() */
-    const char *python_version;      /**< the workers' */
+    template_run_function *run_template;
+    const char *python_version; /**< the workers' */
     /* As in struct fleet_hooks. */
     void (*message)(void *ctx, struct worker_process *process,
                     const struct channel_message *message);

@@ -97,7 +97,6 @@ enum channel_type {
     CHANNEL_MODULES,   /**< descriptor: where to write what applications have imported, for a worker
                         *   that is to replace this one */
     CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
-    CHANNEL_LIBRARIES_ASK, /**< tell CHANNEL_LIBRARIES */
 };
 
 /** How much a worker needs its replacement. */

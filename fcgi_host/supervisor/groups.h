@@ -83,6 +83,16 @@ const char *groups_name_with(const struct groups *groups, const struct worker_pr
  *  @return the name of the `index`-th process group that is asleep; NULL: there is none */
 const char *groups_asleep(const struct groups *groups, size_t index,
                           const struct config **ret_config);
+/** What the workers of a process group are forked from. */
+struct groups_template {
+    const char *process; /**< the group's name */
+    pid_t pid;
+    unsigned modules; /**< that it has imported */
+    uint64_t rss_bytes;
+};
+/** @return whether there is an `index`-th one */
+bool groups_template(const struct groups *groups, size_t index,
+                     struct groups_template *ret_template);
 /** @return the fleet after this one (NULL: the first); NULL: no more */
 struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet);
 

@@ -208,8 +208,8 @@ static void became_ready(struct template *template, const struct channel_message
     log_line(LOG_INFO, "template.ready", NULL,
              "process %s: %u modules imported ahead in %s ms by template %d, %u MB%s%s",
              template->options.name, template->modules, message->name, (int)process->pid,
-             (unsigned)(memory_own_bytes(process->pid) >> 20), template->note[0] ? "; " : "",
-             template->note);
+             (unsigned)(memory_resident_bytes_of(process->pid) >> 20),
+             template->note[0] ? "; " : "", template->note);
     template->was_made = true;
     template->cause[0] = '\0';
 }

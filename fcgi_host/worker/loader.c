@@ -24,6 +24,11 @@ static void tell_outcome(const struct loader *loader, struct pool_interpreter *i
                                                 .text = err->text,
                                                 .finding = finding});
     }
+    if (!generation && err->code == ERR_COLD) { /* this process is of no use: another comes */
+        channel_tell(loader->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_COLD, .text = err->text});
+        return;
+    }
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
         const struct error *failure = atomic_load(&application->failure);

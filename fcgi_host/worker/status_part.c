@@ -10,6 +10,7 @@
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/status/document.h"
 #include "fcgi_host/worker/applications.h"
@@ -95,6 +96,15 @@ static void write_placement(struct json_writer *json, const struct status_part *
     json_end_object(json);
 }
 
+/** What was imported before the application asked for it, and why nothing was. */
+static void write_preload(struct json_writer *json, const struct preloaded *preloaded) {
+    document_begin_object(json, STATUS_APP_PRELOAD);
+    document_add_integer(json, STATUS_APP_PRELOAD_MODULES, preloaded->modules);
+    document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, preloaded->saved_ms);
+    document_add_text(json, STATUS_APP_PRELOAD_WHY, preloaded->why);
+    json_end_object(json);
+}
+
 static void write_application(struct json_writer *json, const struct status_part *part,
                               struct application *application, const struct home *home) {
     const struct pool_interpreter *interpreter =
@@ -107,6 +117,7 @@ static void write_application(struct json_writer *json, const struct status_part
     document_add_text(json, STATUS_APP_FILE, application->config->file);
     document_add_text(json, STATUS_APP_INTERPRETER, name);
     write_placement(json, part, application, name, home);
+    write_preload(json, part->preloaded);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
                          (int64_t)atomic_load(&application->generation));

@@ -210,6 +210,7 @@ static void on_request(void *ctx, struct request *request) {
     uint64_t now_ns = request->accepted_ns;
     dispatch_request(&worker->dispatch, request); /* it may be gone after that */
     tell_busy(worker, now_ns);
+    libraries_request(&worker->libraries, worker_first_application(worker));
 }
 
 static void begin_batch(void *ctx) {
@@ -303,6 +304,7 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
     };
     predecessor_init(&worker->predecessor, start->modules_fd);
+    libraries_init(&worker->libraries, start, &worker->supervisor);
     worker->status_requests.supervisor = &worker->supervisor;
     worker->dispatch = (struct dispatch){.applications = &worker->applications,
                                          .away = &worker->away,

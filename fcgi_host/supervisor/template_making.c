@@ -47,7 +47,8 @@ const char *template_find_obstacle(const struct template *template) {
     const struct seats *seats = template->options.seats;
     const struct app_config *app = only_application(seats->config);
     if (!app) {
-        return "its process group has more than one application";
+        return seats->config->app_count > 1 ? "its process group has more than one application"
+                                            : "scripts have none";
     }
     if (strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) != 0 &&
         !placement_main_reason(seats->placement, app->interpreter)) {

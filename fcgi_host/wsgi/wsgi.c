@@ -14,6 +14,7 @@
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
+#include "pool/python/runtime_fork.h"
 
 /** Longer chains of exceptions are cut off: they may be circular. */
 enum { CHAIN_MAX = 16 };
@@ -216,7 +217,7 @@ int wsgi_setup(const struct generation *generation, const struct app_config *con
     if (state->is_set_up_ahead) {
         state->is_set_up_ahead = false;
         tell_read_ahead(state);
-        return 0;
+        return runtime_inherit_first();
     }
     return run_set_up(state, apps, count) < 0
                ? take_exception(state, state->setup, "SetupError", err)

@@ -63,3 +63,25 @@ pid_t runtime_fork_orphan(struct error *err) {
     close(told[1]);
     return child;
 }
+
+/** The one that runtime_start() has made: new ones are put before it. */
+static PyThreadState *find_first(void) {
+    PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Main()), *next;
+    while ((next = PyThreadState_Next(first))) {
+        first = next;
+    }
+    return first;
+}
+
+int runtime_inherit_first(void) {
+    const PyThreadState *first = find_first();
+    PyObject *own = PyThreadState_GetDict();
+    if (first->dict && (!own || PyDict_Update(own, first->dict) != 0)) {
+        return -1;
+    }
+    py_share_thread_locals(PyThreadState_Get(), first);
+    PyObject *context = first->context ? PyContext_Copy(first->context) : NULL;
+    int rc = context ? PyContext_Enter(context) : 0; /* until the thread ends */
+    Py_XDECREF(context);
+    return rc == 0 && !PyErr_Occurred() ? 0 : -1;
+}

@@ -34,4 +34,12 @@ void runtime_detach_first(void);
  */
 pid_t runtime_fork_orphan(struct error *err);
 
+/**
+ * Give the calling thread what imports have left in the first thread state: values of context
+ * variables (`decimal`'s context is one) and of threading.local().
+ * @return 0, or -1 with an exception
+ * @thread one that was started after the fork; once  @tstate attached: main interpreter
+ */
+int runtime_inherit_first(void);
+
 #endif

@@ -150,7 +150,7 @@ Test(template, it_is_for_one_application_in_main) {
     } s_cases[] = {
         {CONFIG_MAIN_INTERPRETER, CONFIG_PRELOAD_OFF, "preload = off", 1},
         {CONFIG_MAIN_INTERPRETER, CONFIG_PRELOAD_AUTO, "more than one application", 2},
-        {CONFIG_MAIN_INTERPRETER, CONFIG_PRELOAD_AUTO, "more than one application", 0},
+        {CONFIG_MAIN_INTERPRETER, CONFIG_PRELOAD_AUTO, "scripts", 0},
         {"shop", CONFIG_PRELOAD_AUTO, "sub-interpreter", 1},
     };
     for (size_t i = 0; i < sizeof s_cases / sizeof s_cases[0]; i++) {

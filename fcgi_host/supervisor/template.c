@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/supervisor/control_group.h"
+#include "fcgi_host/supervisor/memory_room.h"
 #include "fcgi_host/supervisor/template_internal.h"
 
 enum {
@@ -61,6 +63,13 @@ void template_forget(struct template *template, const char *why) {
     template->note[0] = '\0';
     template_set_why(template, "not made yet: %s", why);
     snprintf(template->cause, sizeof template->cause, "%s", why);
+}
+
+void template_asleep(struct template *template) {
+    pid_t pid = template_pid(template);
+    if (pid && memory_room_bytes(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN) < memory_own_bytes(pid)) {
+        template_forget(template, "no memory for a template while nothing is served");
+    }
 }
 
 /* ---- Workers ---- */

@@ -52,6 +52,8 @@ void template_learn(struct template *template, char *bytes, size_t size);
 void template_misfit(struct template *template, const char *why);
 /** Whatever was made is of no use any more, and what was learnt is not known to be right. */
 void template_forget(struct template *template, const char *why);
+/** The group falls asleep: keep it, if memory has room for the worker that it is for. */
+void template_asleep(struct template *template);
 /** Make no other one: the group ends. */
 void template_close(struct template *template);
 

@@ -12,6 +12,7 @@
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
 #include "fcgi_host/supervisor/supervisor.h"
+#include "fcgi_host/worker/template.h"
 #include "fcgi_host/worker/worker.h"
 #include "pool/python/runtime.h"
 
@@ -97,6 +98,7 @@ static int run_host(struct config *config, int argc, char **argv) {
             .argc = argc,
             .argv = argv,
             .run_worker = worker_run,
+            .run_template = template_run,
             .python_version = runtime_python_version(),
             .mask_before = mask_before,
         };

@@ -30,6 +30,12 @@ bool config_has_one_application(const struct config *config) {
     return config->app_count + scripts == 1 && (scripts == 1 || !config->scripts_root);
 }
 
+const char *config_preload(const struct config *part) {
+    /* The shared group has no keys of its own; its application has those of the group that it may
+     * be moved to. */
+    return part->process.preload ? part->process.preload : part->apps[0].own.preload;
+}
+
 static bool is_root(const struct process_config *process) {
     return process->identity ? process->identity->uid == 0 : geteuid() == 0;
 }

@@ -47,6 +47,10 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 /** The process group of all applications that need none of their own, and of the scripts. */
 #define CONFIG_PROCESS_SHARED "shared"
 
+/** Values of `preload`, beside names of modules. */
+#define CONFIG_PRELOAD_AUTO "auto"
+#define CONFIG_PRELOAD_OFF "off"
+
 struct identity;
 
 /** A number that has no default. */
@@ -71,6 +75,7 @@ struct process_config {
     unsigned idle_timeout_s, max_age_s;
     unsigned max_rss_mb;
     unsigned max_requests; /**< of a section; an application's own: as in struct app_config */
+    char *preload;         /**< CONFIG_PRELOAD_AUTO, _OFF, or modules, one blank between them */
     /* What [fcgi_host] may set for every group. */
     char *user, *group; /**< as given; NULL: not set */
     struct optional_number umask, nice;
@@ -175,6 +180,9 @@ struct process_config *config_find_process(const struct config *config, const ch
 
 /** Whether an application, or a script, is alone in its process: in a part (view.h). */
 bool config_has_one_application(const struct config *config);
+
+/** @return `preload` of a part (view.h) with an application */
+const char *config_preload(const struct config *part);
 
 /**
  * @param[out] ret_process  the [process] section, or an application's or [fcgi_host]'s keys

@@ -23,6 +23,69 @@ SET(group) {
 }
 TEXT_KIND(group);
 
+/** @return whether it is the name of a module: NAME.NAME… */
+static bool is_module(const char *text, size_t size) {
+    for (;;) {
+        const char *dot = memchr(text, '.', size);
+        size_t part = dot ? (size_t)(dot - text) : size;
+        if (!option_is_identifier(text, part)) {
+            return false;
+        }
+        if (!dot) {
+            return true;
+        }
+        text += part + 1;
+        size -= part + 1;
+    }
+}
+
+static int check_preload(const char *words, struct error *err) {
+    bool has_many = strchr(words, ' ') != NULL;
+    for (const char *word = words; *word;) {
+        size_t size = strcspn(word, " ");
+        if (!is_module(word, size)) {
+            return error_set(err, ERR_USAGE, "\"%.*s\" is not the name of a module", (int)size,
+                             word);
+        }
+        bool is_alone =
+            (size == strlen(CONFIG_PRELOAD_AUTO) &&
+             strncmp(word, CONFIG_PRELOAD_AUTO, size) == 0) ||
+            (size == strlen(CONFIG_PRELOAD_OFF) && strncmp(word, CONFIG_PRELOAD_OFF, size) == 0);
+        if (has_many && is_alone) {
+            return error_set(err, ERR_USAGE, "%.*s stands alone, without names of modules",
+                             (int)size, word);
+        }
+        word += size + (word[size] == ' ');
+    }
+    return *words ? 0 : error_set(err, ERR_USAGE, "empty: auto, off, or names of modules");
+}
+
+/** The words, with one blank between them. */
+SET(preload) {
+    (void)option, (void)place;
+    static const char s_blank[] = " \t";
+    char *words = malloc(strlen(text) + 2), *end = words;
+    if (!words) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    for (text += strspn(text, s_blank); *text; text += strspn(text, s_blank)) {
+        size_t size = strcspn(text, s_blank);
+        if (end > words) {
+            *end++ = ' ';
+        }
+        memcpy(end, text, size);
+        end += size;
+        text += size;
+    }
+    *end = '\0';
+    if (check_preload(words, err) != 0) {
+        free(words);
+        return -1;
+    }
+    return option_give_text(field, words, err);
+}
+TEXT_KIND(preload);
+
 static void clear_number(void *field) {
     *(struct optional_number *)field = (struct optional_number){0};
 }

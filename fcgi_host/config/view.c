@@ -19,6 +19,7 @@ static void join(struct process_config *to, const struct process_config *own) {
         .rlimits = limits,
         .env = own->env,
         .identity = own->identity,
+        .preload = own->preload,
     };
 }
 
@@ -58,6 +59,7 @@ struct config *config_view(struct config *site, const struct config_part *part, 
     if (part->app_count == 0 && part->script_count > 0) {
         view->workers = (struct worker_range){1, 1};
     }
+    view->process.preload = NULL; /* of the shared group: config_preload() */
     if (part->process) {
         view->workers = part->process->workers;
         view->idle_timeout_s = part->process->idle_timeout_s;

@@ -49,6 +49,24 @@ enum channel_type {
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
+    /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
+     *  a template */
+    CHANNEL_LIBRARIES,
+    /** It was forked from a template, and what is there does not fit what the application imports:
+     *  another is to be started without. `text`: why; descriptor: what was learnt, for the next
+     *  template */
+    CHANNEL_COLD,
+    /* template → supervisor */
+    /** Workers can be forked from it. `number`: modules that were imported; `name`: how long that
+     *  took, ms; `text`: what was left out, and why */
+    CHANNEL_TEMPLATE_READY,
+    /** None can be: it ends. `text`: why; descriptor: what was learnt, for the next one; none:
+     * there
+     *  is no use in that */
+    CHANNEL_TEMPLATE_UNFIT,
+    CHANNEL_TEMPLATE_FORKED, /**< the answer to an order. `number`: the worker's process id */
+    /** The same: there is none. `text`: why this template is of no use; descriptor: as above */
+    CHANNEL_TEMPLATE_STALE,
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts

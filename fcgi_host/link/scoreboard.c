@@ -22,6 +22,35 @@ struct scoreboard *scoreboard_new(struct error *err) {
     return board;
 }
 
+struct scoreboard *scoreboard_open(int fd, struct error *err) {
+    struct scoreboard *board =
+        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (board == MAP_FAILED) {
+        error_set_errno(err, errno, "mmap");
+        return NULL;
+    }
+    return board;
+}
+
+struct scoreboard *scoreboard_new_file(int *ret_fd, struct error *err) {
+    int fd = memfd_create("fcgi_host-scoreboard", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) != 0) {
+        error_set_errno(err, errno, "a memory file");
+        if (fd >= 0) {
+            close(fd);
+        }
+        return NULL;
+    }
+    struct scoreboard *board = scoreboard_open(fd, err);
+    if (!board) {
+        close(fd);
+        return NULL;
+    }
+    atomic_init(&board->fatal_slot, -1);
+    *ret_fd = fd;
+    return board;
+}
+
 void scoreboard_free(struct scoreboard *board) {
     if (board) {
         munmap(board, sizeof *board);

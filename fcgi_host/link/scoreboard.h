@@ -76,6 +76,11 @@ struct slot_view {
 
 /** @return shared memory, all zero, or NULL with ERR_SYSTEM @owns the caller */
 struct scoreboard *scoreboard_new(struct error *err);
+/** The same in a memory file, for a worker that is no child of this process's fork().
+ *  @param[out] ret_fd  the file; set only on success; the caller's */
+struct scoreboard *scoreboard_new_file(int *ret_fd, struct error *err);
+/** Map such a file. @return NULL: ERR_SYSTEM */
+struct scoreboard *scoreboard_open(int fd, struct error *err);
 void scoreboard_free(struct scoreboard *board);
 
 /** In the worker: this board is where its threads write. */

@@ -24,6 +24,13 @@ enum {
     WORKER_NEXT_LOAD_MS = 1000,
 };
 
+/** The libraries that a worker began with: those of the template that it was forked from. */
+struct preloaded {
+    unsigned modules; /**< 0: it began with none */
+    double saved_ms;  /**< what importing them has taken in the template */
+    const char *why;  /**< it began with none because of this; else "" */
+};
+
 struct worker_start {
     const struct config *config; /**< the group's part (config/view.h) */
     struct neighbourhood neighbourhood;
@@ -39,9 +46,26 @@ struct worker_start {
     bool is_one_of_many;       /**< wsgi.multiprocess */
     struct balance *balance;   /**< NULL: no other worker to share connections with */
     int balance_member;
+    struct preloaded preloaded;
 };
 
 /** A worker's main(): worker_run(). Called in the child. @return the process's exit status */
 typedef int worker_run_function(const struct worker_start *start);
+
+/** What a template is given: it starts Python, imports libraries, and has workers as children. */
+struct template_start {
+    const struct worker_start *worker; /**< for every worker; descriptors come with each order */
+    int orders_fd;                     /**< worker_order.h; answers go there, too */
+    /** What to import, as a worker has described it (CHANNEL_LIBRARIES); NULL: what the
+     *  configuration's `preload` names */
+    const char *libraries;
+    size_t libraries_bytes;
+    const char *memory; /**< what templates and workers have learnt of that; NULL: nothing */
+    size_t memory_bytes;
+};
+
+/** A template's main(): template_run(). Called in the child. @return the process's exit status, of
+ *  a worker, too, that was forked from it */
+typedef int template_run_function(const struct template_start *start);
 
 #endif

@@ -95,7 +95,7 @@ static int make_fit(struct recyclable *recyclable, struct generation *serving,
             return error_set(err, ERR_BUSY, "an edit has come meanwhile");
         }
     }
-    return error_set(err, ERR_FAILED, "libraries cannot be imported in advance: %s",
+    return error_set(err, ERR_FAILED, "libraries cannot be imported in advance; %s",
                      spare->left_out);
 }
 

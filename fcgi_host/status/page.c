@@ -127,6 +127,16 @@ static void put_extensions(FILE *out, const json_t *app) {
     fputs("</details>", out);
 }
 
+static void put_preload(FILE *out, const json_t *preload) {
+    double modules = json_get_number(preload, "modules");
+    if (modules > 0) {
+        fprintf(out,
+                "<br><span class=\"soft small\">began with %.0f modules, which take %.0f ms to "
+                "import</span>",
+                modules, json_get_number(preload, "saved_ms"));
+    }
+}
+
 static void put_application(FILE *out, const json_t *app) {
     const char *error = json_get_string(app, "error");
     const json_t *placement = json_object_get(app, "placement");
@@ -151,6 +161,7 @@ static void put_application(FILE *out, const json_t *app) {
         put_text(out, why);
         fputs("</span>", out);
     }
+    put_preload(out, json_object_get(app, "preload"));
     put_extensions(out, app);
     fputs("</td><td>", out);
     put_word(out, json_get_string(app, "state"));
@@ -299,6 +310,13 @@ char *status_page(const json_t *status) {
         fputs(" is asleep <span class=\"soft\">(", out);
         put_string(out, group, "applications");
         fputs(")</span></p>\n", out);
+    }
+    json_array_foreach(json_object_get(status, "templates"), i, group) {
+        fputs("<p>Template of process ", out);
+        put_string(out, group, "process");
+        fprintf(out, " <span class=\"soft\">(%.0f: %.0f modules, %.0f MB resident)</span></p>\n",
+                json_get_number(group, "pid"), json_get_number(group, "modules"),
+                json_get_number(group, "rss_bytes") / (1 << 20));
     }
     json_array_foreach(workers, i, worker) {
         put_worker(out, worker);

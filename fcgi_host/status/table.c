@@ -83,6 +83,11 @@ static void put_application(FILE *out, const json_t *app, int name_width) {
         terminal_put(out, moved, 0);
         fputs("\n", out);
     }
+    const json_t *preload = json_object_get(app, "preload");
+    if (json_get_number(preload, "modules") > 0) {
+        fprintf(out, "      began with %.0f modules, which take %.0f ms to import\n",
+                json_get_number(preload, "modules"), json_get_number(preload, "saved_ms"));
+    }
     const char *why = json_get_string(reload, "why");
     if (*why) {
         fputs("      reload: ", out);
@@ -143,6 +148,12 @@ char *status_table(const json_t *status) {
         fputs(" is asleep: ", out);
         terminal_put(out, json_get_string(group, "applications"), 0);
         fputs("\n", out);
+    }
+    json_array_foreach(json_object_get(status, "templates"), i, group) {
+        fputs("\ntemplate of process ", out);
+        terminal_put(out, json_get_string(group, "process"), 0);
+        fprintf(out, ": %.0f  %.0f modules  %.0f MB\n", json_get_number(group, "pid"),
+                json_get_number(group, "modules"), json_get_number(group, "rss_bytes") / (1 << 20));
     }
     json_array_foreach(workers, i, worker) {
         put_worker(out, worker, name_width);

@@ -19,6 +19,9 @@ static void on_config_proven(void *ctx, struct config *config) {
     const struct config *before = fleet->seats->config;
     struct config *owned_before = fleet->owned_config;
     fleet->seats->config = fleet->owned_config = config;
+    if (fleet->template) {
+        template_forget(fleet->template, "the configuration has changed");
+    }
     fleet_fit(fleet);
     fleet->hooks.config_changed(fleet->hooks.ctx, before, config);
     fleet_suspect(fleet); /* a new stuck_timeout_s, perhaps */
@@ -73,6 +76,9 @@ static void on_replacement_ended(void *ctx, const struct replacement_result *res
 void fleet_set_config(struct fleet *fleet, struct config *config) {
     struct config *before = fleet->owned_config;
     fleet->seats->config = fleet->owned_config = config;
+    if (fleet->template) {
+        template_forget(fleet->template, "the configuration has changed");
+    }
     fleet_fit(fleet);
     config_free(before);
 }
@@ -123,6 +129,7 @@ struct fleet *fleet_new(struct loop *loop, const char *name, const struct config
         .loop = loop,
         .listen_fd = listen_fd,
         .run_worker = hooks->run_worker,
+        .run_template = hooks->run_template,
         .in_child = hooks->in_child,
         .in_child_ctx = hooks->ctx,
         .lifeline = hooks->lifeline,
@@ -144,7 +151,7 @@ struct fleet *fleet_new(struct loop *loop, const char *name, const struct config
     fleet->liveness = fleet->seats ? liveness_new(fleet->seats, listen_fd, err) : NULL;
     fleet->replacements =
         fleet->liveness ? replacement_queue_new(fleet->seats, &replacement_hooks, err) : NULL;
-    if (!fleet->replacements) {
+    if (!fleet->replacements || fleet_template_init(fleet, err)) {
         fleet_free(fleet);
         return NULL;
     }
@@ -154,6 +161,7 @@ struct fleet *fleet_new(struct loop *loop, const char *name, const struct config
 void fleet_free(struct fleet *fleet) {
     if (fleet) {
         loop_disarm(fleet->loop, &fleet->look);
+        fleet_template_end(fleet);
         replacement_queue_free(fleet->replacements);
         liveness_free(fleet->liveness);
         seats_free(fleet->seats);
@@ -225,14 +233,16 @@ bool fleet_reap(struct fleet *fleet, pid_t pid, int wait_status) {
     struct worker_process *process = take_out(fleet, pid);
     if (process) {
         fleet_end_process(fleet, process, wait_status);
+        return true;
     }
-    return process != NULL;
+    return fleet->template && template_reap(fleet->template, pid, wait_status);
 }
 
 void fleet_end_if_empty(struct fleet *fleet) {
     if (fleet->seats->is_closed && !fleet->seats->processes && !fleet->has_ended) {
         fleet->has_ended = true;
         loop_disarm(fleet->loop, &fleet->stop_deadline);
+        fleet_template_end(fleet);
         fleet->hooks.ended(fleet->hooks.ctx, 0);
     }
 }
@@ -241,6 +251,9 @@ static void close_seats(struct fleet *fleet) {
     fleet->seats->is_closed = true;
     loop_disarm(fleet->loop, &fleet->look);
     liveness_close_listening(fleet->liveness);
+    if (fleet->template) {
+        template_close(fleet->template);
+    }
     replacement_cancel_all(fleet->replacements, "the host is stopping");
 }
 

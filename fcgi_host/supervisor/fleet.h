@@ -21,6 +21,7 @@ struct fleet;
 struct fleet_hooks {
     void *ctx;
     worker_run_function *run_worker; /**< a child's main() */
+    template_run_function *run_template;
     /** A message that is not about starting and ending: status and reload.  Its descriptor, if it
      *  has one, is to be closed. */
     void (*message)(void *ctx, struct worker_process *process,
@@ -139,6 +140,8 @@ struct worker_process *fleet_processes(const struct fleet *fleet);
 /** The configuration in effect. */
 const struct config *fleet_part(const struct fleet *fleet);
 struct placement *fleet_placement(const struct fleet *fleet);
+/** What its workers are forked from, perhaps; NULL: the last worker has ended. */
+struct template *fleet_template(const struct fleet *fleet);
 
 /** The last replacement, for the status; its `cause` is "" when there was none. */
 struct fleet_last {

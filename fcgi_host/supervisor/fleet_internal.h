@@ -13,6 +13,7 @@
 #include "fcgi_host/supervisor/replacement.h"
 #include "fcgi_host/supervisor/scaling.h"
 #include "fcgi_host/supervisor/seat.h"
+#include "fcgi_host/supervisor/template.h"
 
 struct fleet {
     struct loop *loop;
@@ -20,6 +21,9 @@ struct fleet {
     struct seats *seats;
     struct replacement_queue *replacements;
     struct liveness *liveness;
+    struct template *template;          /**< NULL: the last worker has ended */
+    struct cpu_sample cpu_for_template; /**< fleet_template.c */
+    unsigned busy_looks;                /**< in a row */
     struct config *owned_config; /**< the one in effect when it was read again, to be freed */
     struct fleet_last last;
     const char *name; /**< the process group's */
@@ -55,6 +59,20 @@ void fleet_fit(struct fleet *fleet);
 void fleet_may_end(struct fleet *fleet, struct worker_process *process);
 /** Replace the workers of a fleet that is asleep. @return whether there is nothing more to do */
 bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wish);
+
+/* ---- fleet_template.c ---- */
+
+/** @return 0, or -1: ERR_MEMORY */
+int fleet_template_init(struct fleet *fleet, struct error *err);
+/** The last worker has ended: there is none any more. */
+void fleet_template_end(struct fleet *fleet);
+/** A worker serves, or is to serve, that has loaded. */
+void fleet_template_loaded(struct fleet *fleet, const struct worker_process *process);
+/** CHANNEL_LIBRARIES: takes the message's descriptor over. */
+void fleet_template_learn(struct fleet *fleet, const struct channel_message *message);
+/** CHANNEL_COLD: another worker is started in place of this one. */
+void fleet_template_misfit(struct fleet *fleet, struct worker_process *process,
+                           const struct channel_message *message);
 
 /** A process has ended and is no longer in the fleet's list: decide what follows, and free it. */
 void fleet_end_process(struct fleet *fleet, struct worker_process *process, int wait_status);

@@ -148,6 +148,9 @@ static void announce_ready(struct fleet *fleet) {
 /** A worker has nothing left to load. */
 static void on_loaded(struct fleet *fleet, struct worker_process *process) {
     struct seat *seat = process->seat;
+    if (process->state == PROCESS_DOOMED) {
+        return; /* another comes in its place */
+    }
     loop_disarm(fleet->loop, &process->deadline);
     process->is_loaded = true;
     seat->failed_starts = 0;
@@ -169,6 +172,7 @@ static void on_loaded(struct fleet *fleet, struct worker_process *process) {
             replace_refused(fleet);
         }
     }
+    fleet_template_loaded(fleet, process);
     announce_ready(fleet);
 }
 
@@ -254,6 +258,12 @@ void fleet_message(void *ctx, struct worker_process *process,
         break;
     case CHANNEL_MOVE_ME:
         move_as_asked(fleet, process, *message);
+        break;
+    case CHANNEL_LIBRARIES:
+        fleet_template_learn(fleet, message);
+        break;
+    case CHANNEL_COLD:
+        fleet_template_misfit(fleet, process, message);
         break;
     case CHANNEL_REPLACE_ME:
         replace_as_asked(fleet, process, message);

@@ -35,6 +35,9 @@ static void be_asleep(struct fleet *fleet) {
     fleet->is_asleep = true;
     fleet->wanted = fleet->seats->count = 0;
     loop_disarm(fleet->loop, &fleet->look);
+    if (fleet->template) {
+        template_asleep(fleet->template);
+    }
 }
 
 /** The last worker ends. @param heir  gets its idle connections; NULL: it has none */

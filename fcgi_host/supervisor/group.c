@@ -235,6 +235,7 @@ void group_start(struct group *group, const struct group *before) {
     const struct fleet_hooks hooks = {
         .ctx = group,
         .run_worker = groups->hooks.run_worker,
+        .run_template = groups->hooks.run_template,
         .message = on_message,
         .gone = on_gone,
         .serving = on_serving,

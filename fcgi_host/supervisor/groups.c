@@ -10,7 +10,9 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/lifeline.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "fcgi_host/supervisor/memory_room.h"
 #include "fcgi_host/supervisor/placement_memory.h"
+#include "fcgi_host/supervisor/template.h"
 
 /* ---- Life ---- */
 
@@ -223,6 +225,20 @@ struct worker_process *groups_next_process(const struct groups *groups,
         fleet = groups_next_fleet(groups, fleet);
     }
     return fleet ? fleet_processes(fleet) : NULL;
+}
+
+bool groups_template(const struct groups *groups, size_t index,
+                     struct groups_template *ret_template) {
+    for (const struct group *group = groups->first; group; group = group->next) {
+        const struct template *template = group->fleet ? fleet_template(group->fleet) : NULL;
+        pid_t pid = template ? template_pid(template) : 0;
+        if (pid && index-- == 0) {
+            *ret_template = (struct groups_template){group->name, pid, template_modules(template),
+                                                     memory_resident_bytes_of(pid)};
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct fleet_last *groups_last(const struct groups *groups) {

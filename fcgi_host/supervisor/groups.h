@@ -26,7 +26,8 @@ struct groups;
 struct groups_hooks {
     void *ctx;
     worker_run_function *run_worker; /**< a child's main() */
-    const char *python_version;      /**< the workers' */
+    template_run_function *run_template;
+    const char *python_version; /**< the workers' */
     /* As in struct fleet_hooks. */
     void (*message)(void *ctx, struct worker_process *process,
                     const struct channel_message *message);
@@ -82,6 +83,16 @@ const char *groups_name_with(const struct groups *groups, const struct worker_pr
  *  @return the name of the `index`-th process group that is asleep; NULL: there is none */
 const char *groups_asleep(const struct groups *groups, size_t index,
                           const struct config **ret_config);
+/** What the workers of a process group are forked from. */
+struct groups_template {
+    const char *process; /**< the group's name */
+    pid_t pid;
+    unsigned modules; /**< that it has imported */
+    uint64_t rss_bytes;
+};
+/** @return whether there is an `index`-th one */
+bool groups_template(const struct groups *groups, size_t index,
+                     struct groups_template *ret_template);
 /** @return the fleet after this one (NULL: the first); NULL: no more */
 struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet);
 

@@ -10,6 +10,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/control_group.h"
 #include "fcgi_host/supervisor/memory_room.h"
+#include "fcgi_host/supervisor/template.h"
 
 enum {
     /** What a worker may take on top of the deadlines that it keeps itself. */
@@ -171,11 +172,9 @@ static int ask_modules(struct worker_process *predecessor) {
     return ends[0];
 }
 
-struct worker_process *seat_launch(struct seat *seat, const struct config *config,
-                                   struct worker_process *predecessor, const char *cause) {
-    struct seats *seats = seat->all;
-    struct error err;
-    struct worker_process_start start = {
+void seats_describe_start(struct seats *seats, const struct config *config,
+                          struct worker_process_start *ret_start) {
+    *ret_start = (struct worker_process_start){
         .config = config,
         .neighbourhood = {.process = "", .mailbox_fd = -1},
         .placement = seats->placement,
@@ -183,7 +182,7 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
         .lifeline = seats->options.lifeline,
         .is_candidate = config != seats->config,
         .listen_fd = seats->options.listen_fd,
-        .modules_fd = ask_modules(predecessor),
+        .modules_fd = -1,
         .is_one_of_many = config->workers.most > 1,
         .balance = balance_for(seats, config),
         .run_worker = seats->options.run_worker,
@@ -191,20 +190,60 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
         .ctx = seats->options.in_child_ctx,
     };
     if (seats->options.neighbourhood) {
-        seats->options.neighbourhood(seats->options.ctx, config, &start.neighbourhood);
+        seats->options.neighbourhood(seats->options.ctx, config, &ret_start->neighbourhood);
     }
+}
+
+void seats_forget_start(struct worker_process_start *start) {
+    free((void *)start->neighbourhood.homes); /* the worker has its copy */
+    free((void *)start->neighbourhood.script_homes);
+    if (start->modules_fd >= 0) {
+        close(start->modules_fd);
+    }
+}
+
+/** The template that a worker can be forked from, or why there is none. */
+static void find_template(const struct seats *seats, struct worker_process_start *start) {
+    if (start->is_candidate) {
+        start->cold_why = "the configuration was new";
+    } else if (seats->template && template_fits(seats->template, start->config)) {
+        start->template = seats->template;
+        start->fork_from = template_fork;
+    } else {
+        start->cold_why = seats->template ? template_why(seats->template) : "the host stops";
+    }
+}
+
+/** What has changed since its template was made. */
+static void tell_slowdown(const struct worker_process *process, const struct config *config) {
+    const char *app = config->apps[0].name; /* the only one */
+    uint64_t until_ms = slowdown_until_ms(process->seat->all->slowdown, app);
+    if (until_ms > 0) {
+        channel_tell(
+            &process->end,
+            &(struct channel_outgoing){.type = CHANNEL_SLOW_DOWN, .number = until_ms, .name = app});
+    }
+}
+
+struct worker_process *seat_launch(struct seat *seat, const struct config *config,
+                                   struct worker_process *predecessor, const char *cause) {
+    struct seats *seats = seat->all;
+    struct worker_process_start start;
+    struct error err;
+    seats_describe_start(seats, config, &start);
+    start.modules_fd = ask_modules(predecessor);
+    find_template(seats, &start);
     struct worker_process *process = worker_process_start(&start, &err);
-    free((void *)start.neighbourhood.homes); /* the worker has its copy */
-    free((void *)start.neighbourhood.script_homes);
-    if (start.modules_fd >= 0) {
-        close(start.modules_fd);
-    }
+    const char *group = start.neighbourhood.process;
+    seats_forget_start(&start);
     if (!process) {
         log_line(LOG_ERROR, "worker.failed", NULL, "cannot start a worker: %s", err.text);
         return NULL;
     }
     watch_process(seat, process, config);
-    const char *group = start.neighbourhood.process;
+    if (process->is_warm) {
+        tell_slowdown(process, config);
+    }
     bool is_named = *group && strcmp(group, CONFIG_PROCESS_SHARED) != 0;
     log_line(LOG_INFO, "worker.started", NULL, "worker %d started%s%s%s%s", (int)process->pid,
              is_named ? " for process " : "", is_named ? group : "", cause ? ": " : "",

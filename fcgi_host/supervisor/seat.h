@@ -35,6 +35,7 @@ struct seats_options {
     struct loop *loop;
     int listen_fd;
     worker_run_function *run_worker; /**< a child's main() */
+    template_run_function *run_template;
     /** In a new child: close what is the supervisor's. */
     void (*in_child)(void *ctx);
     void *in_child_ctx;
@@ -65,7 +66,8 @@ struct seats {
     const struct config *config; /**< in effect */
     struct placement *placement;
     struct slowdown *slowdown;
-    struct balance *balance; /**< of workers to come; NULL: one worker, or none could be made */
+    struct balance *balance;   /**< of workers to come; NULL: one worker, or none could be made */
+    struct template *template; /**< that workers may be forked from; the fleet's; NULL: none */
 
     bool is_leaving; /**< only this process group ends: others accept what waits */
     bool is_closed;  /**< the host stops: no worker is started any more */
@@ -78,6 +80,14 @@ struct seats *seats_new(const struct seats_options *options, const struct config
                         struct error *err);
 /** Every process must have ended. NULL is fine. */
 void seats_free(struct seats *seats);
+
+/** What a worker with this configuration is started with, but for a predecessor and a template;
+ * give
+ *  it to seats_forget_start(). */
+void seats_describe_start(struct seats *seats, const struct config *config,
+                          struct worker_process_start *ret_start);
+/** Free what that has allocated. */
+void seats_forget_start(struct worker_process_start *start);
 
 /** Start a worker for a seat; the caller makes it `current` or `coming`.
  *  @param predecessor  a worker that serves what this one loads: the new one asks for no less than

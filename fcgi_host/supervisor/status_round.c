@@ -148,6 +148,21 @@ static void write_asleep(const struct status_round *round, struct json_writer *j
     json_end_array(json);
 }
 
+/** What the workers of some process groups are forked from. */
+static void write_templates(const struct status_round *round, struct json_writer *json) {
+    struct groups_template found;
+    document_begin_list(json, STATUS_HOST_TEMPLATES);
+    for (size_t i = 0; groups_template(round->groups, i, &found); i++) {
+        json_begin_object(json, NULL);
+        document_add_text(json, STATUS_HOST_TEMPLATE_PROCESS, found.process);
+        document_add_integer(json, STATUS_HOST_TEMPLATE_PID, found.pid);
+        document_add_integer(json, STATUS_HOST_TEMPLATE_MODULES, found.modules);
+        document_add_integer(json, STATUS_HOST_TEMPLATE_RSS_BYTES, (int64_t)found.rss_bytes);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_HOST_VERSION, FCGI_HOST_VERSION);
@@ -157,6 +172,7 @@ static void write_document(const struct status_round *round, struct json_writer 
                         (double)(loop_now_ms() - round->started_ms) / 1000);
     write_last(json, groups_last(round->groups));
     write_asleep(round, json);
+    write_templates(round, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {

@@ -307,6 +307,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
     const struct groups_hooks hooks = {
         .ctx = supervisor,
         .run_worker = supervisor->options->run_worker,
+        .run_template = supervisor->options->run_template,
         .python_version = supervisor->options->python_version,
         .message = on_message,
         .gone = on_gone,

@@ -31,9 +31,10 @@ struct supervisor_options {
     struct listener *listener; /**< closed (listener_close()) when the host begins to stop */
     int argc;                  /**< as given to main(): SIGHUP reads the configuration again */
     char **argv;
-    worker_run_function *run_worker; /**< what a forked worker runs */
-    const char *python_version;      /**< for the status: the workers' Python */
-    sigset_t mask_before;            /**< of supervisor_block_signals(); workers get it back */
+    worker_run_function *run_worker;     /**< what a forked worker runs */
+    template_run_function *run_template; /**< and what workers are forked from */
+    const char *python_version;          /**< for the status: the workers' Python */
+    sigset_t mask_before;                /**< of supervisor_block_signals(); workers get it back */
 };
 
 /** Block the signals that the supervisor reads.  Called before the listening socket exists: a

@@ -10,9 +10,16 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/config/view.h"
 #include "fcgi_host/link/balance.h"
-#include "fcgi_host/link/worker_start.h"
+#include "fcgi_host/link/worker_order.h"
 #include "fcgi_host/supervisor/worker_setting.h"
+
+static void close_if_open(int fd) {
+    if (fd >= 0) {
+        close(fd);
+    }
+}
 
 /** SIGKILL: a spawner that killed the supervisor expects its workers to be gone. */
 static void die_with(pid_t supervisor) {
@@ -33,12 +40,9 @@ static int take_on_setting(const struct worker_process_start *start, struct erro
     return 0;
 }
 
-/** In the child. Never returns. */
-static void be_worker(const struct worker_process_start *start, struct worker_process *process,
-                      int channel_fd, pid_t supervisor) {
+void worker_process_enter(const struct worker_process_start *start, pid_t supervisor) {
     struct error err;
     start->in_child(start->ctx);
-    close(process->channel.fd);
     die_with(supervisor);
     if (take_on_setting(start, &err) != 0) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
@@ -46,30 +50,96 @@ static void be_worker(const struct worker_process_start *start, struct worker_pr
         _exit(1);
     }
     die_with(supervisor); /* a change of the user undoes it */
-    const struct worker_start worker = {
+}
+
+void worker_process_describe(const struct worker_process_start *start,
+                             struct worker_start *ret_start) {
+    *ret_start = (struct worker_start){
         .config = start->config,
         .neighbourhood = start->neighbourhood,
         .placement = start->placement,
         .slowdown = start->slowdown,
         .lifeline = start->lifeline,
-        .listen_fd = start->listen_fd,
-        .channel_fd = channel_fd,
-        .modules_fd = start->modules_fd,
-        .board = process->board,
-        .last_words_fd = process->last_words_fd,
+        .listen_fd = -1,
+        .channel_fd = -1,
+        .modules_fd = -1,
+        .last_words_fd = -1,
         .is_one_of_many = start->is_one_of_many,
-        .balance = process->balance,
-        .balance_member = process->balance_member,
+        .balance = start->balance,
+        .balance_member = -1,
+        .preloaded.why = start->cold_why ? start->cold_why : "",
     };
+}
+
+/** In the child. Never returns. */
+static void be_worker(const struct worker_process_start *start, struct worker_process *process,
+                      int channel_fd, pid_t supervisor) {
+    struct worker_start worker;
+    close(process->channel.fd);
+    worker_process_enter(start, supervisor);
+    worker_process_describe(start, &worker);
+    worker.listen_fd = start->listen_fd;
+    worker.channel_fd = channel_fd;
+    worker.modules_fd = start->modules_fd;
+    worker.board = process->board;
+    worker.last_words_fd = process->last_words_fd;
+    worker.balance = process->balance;
+    worker.balance_member = process->balance_member;
     int status = start->run_worker(&worker);
     log_stream_flush();
     _exit(status);
 }
 
+size_t worker_process_home_count(const struct worker_process_start *start) {
+    return config_site(start->config)->app_count + 1; /* one for the scripts: homes.h */
+}
+
+/** @return the new worker's process id; -1: it is to be forked here, since `err` */
+static pid_t fork_from_template(const struct worker_process_start *start,
+                                const struct worker_process *process, int channel_fd, int board_fd,
+                                struct error *err) {
+    const struct worker_order order = {
+        .channel_fd = channel_fd,
+        .last_words_fd = process->last_words_fd,
+        .board_fd = board_fd,
+        .listen_fd = start->listen_fd,
+        .modules_fd = start->modules_fd,
+        .log_fd = -1,
+        .balance_member = process->balance ? process->balance_member : -1,
+        .neighbourhood = start->neighbourhood,
+        .home_count = start->neighbourhood.homes ? worker_process_home_count(start) : 0,
+    };
+    return start->fork_from(start->template, &order, err);
+}
+
+/** @param board_fd  of process->board; -1: no template is to read it
+ *  @return 0, or -1: ERR_SYSTEM */
+static int fork_worker(const struct worker_process_start *given, struct worker_process *process,
+                       int channel_fd, int board_fd, struct error *err) {
+    struct worker_process_start start = *given;
+    pid_t supervisor = getpid();
+    if (board_fd >= 0) {
+        process->pid = fork_from_template(&start, process, channel_fd, board_fd, err);
+        process->is_warm = process->pid > 0;
+        if (process->is_warm) {
+            return 0;
+        }
+        start.cold_why = err->text;
+    }
+    process->pid = fork();
+    if (process->pid < 0) {
+        return error_set_errno(err, errno, "fork");
+    }
+    if (process->pid == 0) {
+        close_if_open(board_fd);
+        be_worker(&start, process, channel_fd, supervisor);
+    }
+    return 0;
+}
+
 struct worker_process *worker_process_start(const struct worker_process_start *start,
                                             struct error *err) {
-    int channel[2] = {-1, -1};
-    pid_t supervisor = getpid();
+    int channel[2] = {-1, -1}, board_fd = -1;
     struct worker_process *process = calloc(1, sizeof *process);
     if (!process) {
         error_set(err, ERR_MEMORY, "out of memory");
@@ -87,28 +157,23 @@ struct worker_process *worker_process_start(const struct worker_process_start *s
         error_set_errno(err, errno, "memfd_create");
         goto fail;
     }
-    process->board = scoreboard_new(err);
+    process->board = start->template ? scoreboard_new_file(&board_fd, err) : scoreboard_new(err);
     if (!process->board || channel_pair(channel, err)) {
         goto fail;
     }
     process->balance_member = start->balance ? balance_join(start->balance) : -1;
     process->balance = process->balance_member < 0 ? NULL : start->balance;
     process->channel.fd = channel[0];
-    process->pid = fork();
-    if (process->pid < 0) {
-        error_set_errno(err, errno, "fork");
+    if (fork_worker(start, process, channel[1], board_fd, err) != 0) {
         goto fail;
-    }
-    if (process->pid == 0) {
-        be_worker(start, process, channel[1], supervisor);
     }
     process->end = (struct channel_end){.fd = channel[0], .worker = process->pid};
     close(channel[1]);
+    close_if_open(board_fd);
     return process;
 fail:
-    if (channel[1] >= 0) {
-        close(channel[1]);
-    }
+    close_if_open(channel[1]);
+    close_if_open(board_fd);
     worker_process_free(process);
     return NULL;
 }
@@ -117,12 +182,8 @@ void worker_process_free(struct worker_process *process) {
     if (!process) {
         return;
     }
-    if (process->channel.fd >= 0) {
-        close(process->channel.fd);
-    }
-    if (process->last_words_fd >= 0) {
-        close(process->last_words_fd);
-    }
+    close_if_open(process->channel.fd);
+    close_if_open(process->last_words_fd);
     if (process->balance) {
         balance_leave(process->balance, process->balance_member);
     }

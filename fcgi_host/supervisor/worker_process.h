@@ -21,6 +21,8 @@
 #include "pool/base/error.h"
 
 struct seat;
+struct template;
+struct worker_order;
 
 enum process_state {
     PROCESS_LOADING,  /**< no ACCEPT yet */
@@ -48,6 +50,7 @@ struct worker_process {
     uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
     struct string_list failed; /**< applications that did not load */
     bool found_in_use;         /**< one of them found a port or lock taken */
+    bool is_warm;              /**< it was forked from a template */
     uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
     struct channel_end end;          /**< of the channel, for channel_tell() */
@@ -70,16 +73,31 @@ struct worker_process_start {
     struct lifeline *lifeline; /**< NULL: none */
     bool is_candidate;         /**< `config` is not in effect yet */
     int listen_fd;
-    int modules_fd;          /**< as in struct worker_start */
-    bool is_one_of_many;     /**< wsgi.multiprocess */
-    struct balance *balance; /**< NULL: none */
+    int modules_fd;            /**< as in struct worker_start */
+    bool is_one_of_many;       /**< wsgi.multiprocess */
+    struct balance *balance;   /**< NULL: none */
+    struct template *template; /**< that is ready to fork it; NULL: it is forked here */
+    /** template_fork() */
+    pid_t (*fork_from)(struct template *template, const struct worker_order *order,
+                       struct error *err);
+    const char *cold_why; /**< why there is none */
     worker_run_function *run_worker;
     /** In the child: close what belongs to the supervisor. */
     void (*in_child)(void *ctx);
     void *ctx;
 };
 
-/** Fork. @return the process (its channel not watched yet), or NULL: ERR_SYSTEM, ERR_MEMORY
+/** In a child of this process: become what the configuration says, or exit.  For a worker, and for
+ *  what workers are forked from. */
+void worker_process_enter(const struct worker_process_start *start, pid_t supervisor);
+/** What a worker is given that does not differ from one to the next; no descriptors. */
+void worker_process_describe(const struct worker_process_start *start,
+                             struct worker_start *ret_start);
+/** @return the number of start->neighbourhood.homes, if there are any */
+size_t worker_process_home_count(const struct worker_process_start *start);
+
+/** Fork, or have the template fork. @return the process (its channel not watched yet), or NULL:
+ * ERR_SYSTEM, ERR_MEMORY
  *  @owns the caller: worker_process_free(), after it has ended */
 struct worker_process *worker_process_start(const struct worker_process_start *start,
                                             struct error *err);

@@ -62,11 +62,28 @@ static int prepare_spare(void *ctx, struct generation *generation, struct error 
     return recycle_prepare(loader->recycle, generation, err);
 }
 
+/** What was imported in advance does not fit, by a template or in a spare. @tstate attached */
+static void note_cold(const struct loader *loader, struct generation *generation,
+                      const struct error *why) {
+    if (!pool_interpreter_is_main(generation_interpreter(generation))) {
+        recycle_cold(loader->recycle, generation, why);
+        return;
+    }
+    struct wsgi_modules memory = {NULL, 0};
+    char left_out[2];
+    struct error err;
+    if (wsgi_preload_cold(&memory, left_out, sizeof left_out, &err) != 0) {
+        PyErr_Clear();
+    }
+    loader_tell_cold(loader, why, &memory);
+    free(memory.bytes);
+}
+
 static int end_load(void *ctx, struct generation *generation, struct error *err) {
     const struct loader *loader = ctx;
     int outcome = wsgi_loaded(err);
     if (outcome != 0 && err->code == ERR_COLD) {
-        recycle_cold(loader->recycle, generation, err);
+        note_cold(loader, generation, err);
     }
     return outcome;
 }
@@ -80,7 +97,7 @@ static int load_application(void *ctx, struct generation *generation, struct poo
     int outcome = wsgi_load(generation, application->config, ret_loaded, err);
     end_loading(slot);
     if (outcome != 0 && err->code == ERR_COLD) {
-        recycle_cold(loader->recycle, generation, err);
+        note_cold(loader, generation, err);
         return outcome;
     }
     bool did_serve = pool_current(interpreter) && !atomic_load(&application->failure);

@@ -29,6 +29,7 @@ static void send_status_part(struct worker *worker, uint64_t number) {
         .applications = &worker->applications,
         .away = &worker->away,
         .placement = worker->start->placement,
+        .preloaded = &worker->start->preloaded,
         .recycle = worker->loader.recycle,
         .intake = worker->intake,
         .is_stopping = worker->stopping.is_begun,
@@ -91,6 +92,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
     }
     if (is_first) {
         recycle_dismiss(worker->loader.recycle);
+        libraries_stop(&worker->libraries, worker_first_application(worker));
     }
     if (is_first && is_leaving) { /* those that were accepted are served here */
         handover_give_requests(&worker->handover, worker->pool);
@@ -299,6 +301,7 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     switch (message->type) {
     case CHANNEL_ACCEPT:
         worker->has_accept = true;
+        libraries_accept(&worker->libraries, worker_first_application(worker));
         break;
     case CHANNEL_PAUSE:
         worker->is_paused = true;

@@ -10,6 +10,7 @@
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/status/document.h"
 #include "fcgi_host/worker/applications.h"
@@ -51,9 +52,6 @@ static void write_reload(struct json_writer *json, const struct status_part *par
     document_begin_object(json, STATUS_APP_RELOAD);
     recycle_write_strategy(part->recycle, application, json);
     write_last(json, application);
-    json_end_object(json);
-    document_begin_object(json, STATUS_APP_PRELOAD);
-    recycle_write_preload(part->recycle, application, json);
     json_end_object(json);
     document_begin_list(json, STATUS_APP_EXTENSIONS);
     recycle_write_extensions(part->recycle, application, json);
@@ -98,6 +96,24 @@ static void write_placement(struct json_writer *json, const struct status_part *
     json_end_object(json);
 }
 
+/** What is imported before the application asks for it, and why nothing is: by a template, or, for
+ * a
+ *  sub-interpreter, into its spare. */
+static void write_preload(struct json_writer *json, const struct status_part *part,
+                          const struct application *application) {
+    const struct preloaded *preloaded = part->preloaded;
+    document_begin_object(json, STATUS_APP_PRELOAD);
+    if (application->pool_app &&
+        !pool_interpreter_is_main(pool_app_interpreter(application->pool_app))) {
+        recycle_write_preload(part->recycle, application, json);
+    } else {
+        document_add_integer(json, STATUS_APP_PRELOAD_MODULES, preloaded->modules);
+        document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, preloaded->saved_ms);
+        document_add_text(json, STATUS_APP_PRELOAD_WHY, preloaded->why);
+    }
+    json_end_object(json);
+}
+
 static void write_application(struct json_writer *json, const struct status_part *part,
                               struct application *application, const struct home *home) {
     const struct pool_interpreter *interpreter =
@@ -110,6 +126,7 @@ static void write_application(struct json_writer *json, const struct status_part
     document_add_text(json, STATUS_APP_FILE, application->config->file);
     document_add_text(json, STATUS_APP_INTERPRETER, name);
     write_placement(json, part, application, name, home);
+    write_preload(json, part, application);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
                          (int64_t)atomic_load(&application->generation));

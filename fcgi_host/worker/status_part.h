@@ -14,6 +14,7 @@ struct away;
 struct intake;
 struct placement;
 struct pool;
+struct preloaded;
 struct recycle;
 struct scoreboard;
 
@@ -24,8 +25,9 @@ struct status_part {
     const struct applications *applications;
     const struct away *away;           /**< which of them are at home elsewhere */
     const struct placement *placement; /**< which interpreters are the main one, and why */
-    struct recycle *recycle;           /**< NULL: no reloading in this process */
-    struct intake *intake;             /**< NULL until the worker accepts */
+    const struct preloaded *preloaded;
+    struct recycle *recycle; /**< NULL: no reloading in this process */
+    struct intake *intake;   /**< NULL until the worker accepts */
     bool is_stopping;
 };
 

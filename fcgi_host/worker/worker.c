@@ -1,9 +1,7 @@
 #include "fcgi_host/worker/worker.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,14 +17,13 @@
 #include "fcgi_host/worker/loading.h"
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
-#include "fcgi_host/worker/signals.h"
+#include "fcgi_host/worker/python_start.h"
 #include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
-#include "pool/python/runtime.h"
 
 enum {
     /** Descriptors that are not for connections: libraries, files that applications open. */
@@ -34,8 +31,6 @@ enum {
     MOST_CONNECTIONS = 65536,
     HEADER_TIMEOUT_MS = 30000,     /**< for a peer that sends its header byte by byte */
     MAX_HEADER_BYTES = 256 * 1024, /**< far beyond what web servers let through (8-64 KiB) */
-    /** One for the thread that has the GIL, one for the threads that do not. */
-    MALLOC_ARENAS = 2,
 };
 
 #define BUSY_EVERY_NS CLOCK_NS_PER_S
@@ -90,66 +85,15 @@ static void tell_loaded(void *ctx, const struct application *application) {
 
 /* ---- Start ---- */
 
-/**
- * By default glibc gives each of the first threads an arena of its own for malloc(), and each keeps
- * what loading an application once needed, a quarter of the memory of a small application.  Threads
- * that share a GIL hardly ever allocate at the same time.  An administrator's setting stands.
- * See mallopt(3).
- */
-static void share_malloc_arenas(const struct config *config) {
-    const char *tunables = getenv("GLIBC_TUNABLES");
-    bool is_set = config->script_defaults.gil_own || getenv("MALLOC_ARENA_MAX") ||
-                  (tunables && strstr(tunables, "glibc.malloc.arena_max"));
-    for (size_t i = 0; i < config->app_count && !is_set; i++) {
-        is_set = config->apps[i].gil_own;
-    }
-    if (!is_set) {
-        mallopt(M_ARENA_MAX, MALLOC_ARENAS);
-    }
-}
-
-/** @return a copy of the environment in one block, kept as long as the process; NULL: out of
- * memory, so that the application's changes stay in its interpreter */
-static char **copy_environment(void) {
-    size_t count = 0, bytes = 0;
-    for (; environ[count]; count++) {
-        bytes += strlen(environ[count]) + 1;
-    }
-    char **copy = malloc((count + 1) * sizeof *copy + bytes);
-    if (!copy) {
-        return NULL;
-    }
-    char *text = (char *)(copy + count + 1);
-    for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(environ[i]) + 1;
-        copy[i] = memcpy(text, environ[i], size);
-        text += size;
-    }
-    copy[count] = NULL;
-    return copy;
-}
-
 static bool wants_withheld(void *ctx, struct request *request, bool has_met_refusal) {
     return withheld_wants(ctx, request, has_met_refusal);
 }
 
 static int start_python(struct worker *worker, struct error *err) {
-    static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
-                                                        {NULL, NULL}};
-    const struct runtime_options options = {.builtins = s_builtins};
-    static char **s_environment; /* one application's, alone here */
-    if (runtime_start(&options, err)) {
-        return error_prefix(err, "starting Python");
+    if (python_start(worker->start->config, err)) {
+        return -1;
     }
-    signals_leave_to_supervisor();
-    if (config_has_one_application(worker->start->config)) {
-        s_environment = copy_environment();
-    }
-    wsgi_set_process(&(struct wsgi_process){
-        .multiprocess = worker->start->is_one_of_many,
-        .version = FCGI_HOST_VERSION,
-        .environment = s_environment,
-    });
+    python_set_process(worker->start->is_one_of_many);
     wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){
         .withholds = wants_withheld,
         .ctx = &worker->withheld,
@@ -213,7 +157,6 @@ static int set_up(struct worker *worker, struct error *err) {
         withheld_init(&worker->withheld, err)) {
         return -1;
     }
-    share_malloc_arenas(config);
     if (start_python(worker, err) || start_pool(worker, err)) {
         return -1;
     }
@@ -267,6 +210,7 @@ static void on_request(void *ctx, struct request *request) {
     uint64_t now_ns = request->accepted_ns;
     dispatch_request(&worker->dispatch, request); /* it may be gone after that */
     tell_busy(worker, now_ns);
+    libraries_request(&worker->libraries, worker_first_application(worker));
 }
 
 static void begin_batch(void *ctx) {
@@ -360,6 +304,7 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
     };
     predecessor_init(&worker->predecessor, start->modules_fd);
+    libraries_init(&worker->libraries, start, &worker->supervisor);
     worker->status_requests.supervisor = &worker->supervisor;
     worker->dispatch = (struct dispatch){.applications = &worker->applications,
                                          .away = &worker->away,

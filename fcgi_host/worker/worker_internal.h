@@ -15,6 +15,7 @@
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/dispatch.h"
 #include "fcgi_host/worker/handover.h"
+#include "fcgi_host/worker/libraries.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/worker/status_requests.h"
@@ -38,6 +39,7 @@ struct worker {
 
     struct predecessor predecessor;
     struct loader loader; /**< with the struct recycle */
+    struct libraries libraries;
     struct applications applications;
     struct away away;
     struct dispatch dispatch;
@@ -46,5 +48,10 @@ struct worker {
     struct stopping stopping;
     struct withheld withheld;
 };
+
+/** @return the first application; NULL: none is configured */
+static inline const struct application *worker_first_application(const struct worker *worker) {
+    return worker->applications.app_count > 0 ? worker->applications.apps[0] : NULL;
+}
 
 #endif

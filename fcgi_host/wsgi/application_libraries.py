@@ -55,7 +55,7 @@ class Node:
         return (
             self.name,
             [child.pack() for child in self.children],
-            self.environ,
+            None if self.environ is None else dict(sorted(self.environ.items())),
             self.path,
             self.is_late,
             self.has_failed,
@@ -239,8 +239,9 @@ class Libraries:
             self._open.pop(ident, None)
 
     def describe(self):
-        """The roots, as bytes."""
-        return marshal.dumps([root.pack() for root in self.roots])
+        """The roots, as bytes, with those that may still come.  The same roots are the same bytes."""
+        roots = self.roots + (self.preload.rest() if self.preload is not None else [])
+        return marshal.dumps([root.pack() for root in roots], 2)
 
 
 def install(files, folders, is_standard):

@@ -103,6 +103,7 @@ class Preload:
         self.left_out = {}  # name of a root → why it is not imported in advance
         self.changed = set()  # names of roots of which a file has changed: the next time they leave
         self.why_cold = None
+        self.stays = False  # nothing is withheld: somebody wants the modules to be there
 
     # ---- In advance ----
 
@@ -112,6 +113,8 @@ class Preload:
         @return whether this interpreter may be used; not so when it turns out that more must be
         left out, or when it is not wanted any more"""
         base, names, left_out = state.Snapshot(), set(sys.modules), dict(self.left_out)
+        if state.Snapshot.is_process:
+            os.register_at_fork(after_in_child=self._refresh)
         for name in names - {"atexit", "os"}:
             self._callables.add(name, sys.modules[name])
         self._libraries.begin()
@@ -125,9 +128,10 @@ class Preload:
                 elif node.name not in sys.modules:
                     self._import_in_advance(node, base)
         self._preparing = None
-        base.restore()
-        for segment in reversed(self._segments):
-            segment.withhold()
+        if not self.stays:
+            base.restore()
+            for segment in reversed(self._segments):
+                segment.withhold()
         return len(self.left_out) == len(left_out)
 
     def note_exit(self, function, args, kwargs):
@@ -166,7 +170,7 @@ class Preload:
         try:
             self._loaders.import_name(node.name)
         except BaseException as error:
-            why = f"its import raises {type(error).__name__}: {error}"
+            why = f"it raises {type(error).__name__}: {error}"
             self.left_out.setdefault(node.name, self._own or why)
         self._own = None
         return node.name not in self.left_out
@@ -176,7 +180,7 @@ class Preload:
 
     def check_found(self, spec):
         """While modules are imported in advance: nothing of the application's own is."""
-        if self._preparing is not None and self._libraries.is_own_spec(spec):
+        if self._preparing is not None and not self.stays and self._libraries.is_own_spec(spec):
             self._own = f"it imports {spec.name}, which is the application's own"
             self._leave_out(self._own)
             raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
@@ -184,24 +188,41 @@ class Preload:
     def count(self):
         return sum(len(segment.modules) for segment in self._segments)
 
-    def refresh(self):
+    def _refresh(self):
         """In a process that has been forked: what CPython's own hooks have not made anew."""
-        random, _ = self._withheld.get("numpy.random", (None, None))
+        random = sys.modules.get("numpy.random")
         if random is not None:
             random.seed()
+
+    def find_changed(self):
+        """The first file that is not as it was; "": all are."""
+        for segment in self._segments:
+            for path, stamp in segment.files:
+                if self._loaders.stamp_of(path) != stamp:
+                    self._learn(f"{path} has changed", segment, segment.name in self.changed)
+                    return path
+        return ""
 
     # ---- While the applications load ----
 
     def begin(self):
         """Until now the modules were in sys.modules, where the check for stale state looks."""
+        self._is_loading = True
+        if self.stays:
+            self._stay()
         for segment in self._segments:
             for name, module in segment.modules:
                 self._withheld[name] = module, segment
                 sys.modules.pop(name, None)
         self._callables.take_changes()
-        self._is_loading = True
         self._libraries.roots.clear()
         self._find_shadows()
+
+    def _stay(self):
+        """What somebody wanted to be there is there for good."""
+        for segment in self._segments:
+            self._check_files(segment)
+        self._segments.clear()
 
     def _find_shadows(self):
         """A new module of the application's own may have a library's name."""
@@ -227,11 +248,14 @@ class Preload:
         """`segment`: that would not be the same; `is_of_segment`: nor will be the next time."""
         if self.why_cold is None:
             self.why_cold = why
-            if is_of_segment:
-                self.left_out.setdefault(segment.name, why)
-            elif segment is not None:
-                self.changed.add(segment.name)
+            self._learn(why, segment, is_of_segment)
         raise Cold(why)
+
+    def _learn(self, why, segment, is_of_segment):
+        if is_of_segment:
+            self.left_out.setdefault(segment.name, why)
+        elif segment is not None:
+            self.changed.add(segment.name)
 
     def has(self, name):
         return name in self._withheld
@@ -353,6 +377,10 @@ class Preload:
         if not self._withheld:
             self._finish()
 
+    def rest(self):
+        """The roots that have not been put back."""
+        return [segment.node for segment in self._segments[self._next :]]
+
     def _up_to(self, segment):
         return self._segments[self._next : self._segments.index(segment) + 1]
 
@@ -401,11 +429,15 @@ def _with_place(node):
 # ---- For the C side ----
 
 
-def prepare(preload, node_type, description, memory, is_process):
-    """`description`: of Libraries.describe(); `memory`: what was learnt before, or empty.
+def prepare(preload, node_type, description, memory, is_process, names):
+    """`description`: of Libraries.describe(), or `names`: of modules; `memory`: what was learnt
+    before, or empty.
     @return whether the interpreter may be used, how many modules it has"""
     state.Snapshot.is_process = is_process
-    roots = [node_type.unpack(root) for root in marshal.loads(description)]
+    if names is None:
+        roots = [node_type.unpack(root) for root in marshal.loads(description)]
+    else:
+        roots, preload.stays = [node_type(name) for name in names.split()], True
     if memory:
         preload.left_out, preload.changed = marshal.loads(memory)
     may_serve = preload.prepare(roots, fcgi_host._is_wanted)
@@ -418,7 +450,8 @@ def remember(preload):
     for name, why in preload.left_out.items():
         reasons.setdefault(why, []).append(name)
     text = "; ".join(
-        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {why}"
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} ({why})"
         for why, names in reasons.items()
     )
+    text = f"left out: {text}" if text else ""
     return marshal.dumps((preload.left_out, preload.changed)), text

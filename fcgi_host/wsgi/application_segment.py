@@ -82,7 +82,7 @@ class Segment:
             return "sys.path is another one"
         if state.finders() != before.finders or sys.path_hooks != before.hooks:
             return "modules are found in another way (sys.meta_path, sys.path_hooks)"
-        if builtins.__import__ is not before.fixed["__import__()"]:
+        if builtins.__import__ is not before.fixed["it changes __import__()"]:
             return "__import__() is another function"
         for name in state.HOOKS_OF_SYS:
             if getattr(sys, name) is not before.hooks_of_sys[name]:

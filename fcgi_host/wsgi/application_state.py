@@ -55,28 +55,33 @@ LISTS = {
 }
 
 
+def _umask():
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next(line for line in status if line.startswith("Umask"))
+
+
 def _of_process():
     """What an import may not change in a process that is to be forked."""
-    yield "a thread", len(os.listdir("/proc/self/task"))
-    yield "a descriptor", len(os.listdir("/proc/self/fd"))
-    yield "the umask", next(line for line in open("/proc/self/status") if line.startswith("Umask"))
-    yield "a signal handler", [_signal.getsignal(number) for number in _signal.valid_signals()]
+    yield "it starts a thread", len(os.listdir("/proc/self/task"))
+    yield "it opens a descriptor", len(os.listdir("/proc/self/fd"))
+    yield "it changes the umask", _umask()
+    yield "it changes a signal handler", [_signal.getsignal(number) for number in _signal.valid_signals()]
 
 
 def _fixed():
-    """What no import may change if it is to be made in advance: (what, value) pairs."""
+    """What no import may change if it is to be made in advance: (what it did, value) pairs."""
     logging, socket = find_module("logging"), find_module("socket")
-    yield "sys.setrecursionlimit()", sys.getrecursionlimit()
-    yield "sys.settrace()", sys.gettrace()
-    yield "sys.setprofile()", sys.getprofile()
-    yield "__import__()", builtins.__import__
-    yield "builtins", tuple(vars(builtins))
+    yield "it changes sys.setrecursionlimit()", sys.getrecursionlimit()
+    yield "it changes sys.settrace()", sys.gettrace()
+    yield "it changes sys.setprofile()", sys.getprofile()
+    yield "it changes __import__()", builtins.__import__
+    yield "it changes builtins", tuple(vars(builtins))
     root = logging.root if logging else None
-    yield "the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
-    yield "socket.setdefaulttimeout()", socket.getdefaulttimeout() if socket else None
-    yield "gc", (gc.isenabled(), gc.get_threshold(), tuple(map(id, gc.callbacks)))
-    yield "the working directory", os.path.realpath(os.curdir)
-    yield "the locale", _locale.setlocale(_locale.LC_ALL, None)
+    yield "it changes the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
+    yield "it changes socket.setdefaulttimeout()", socket.getdefaulttimeout() if socket else None
+    yield "it changes gc", (gc.isenabled(), gc.get_threshold(), tuple(map(id, gc.callbacks)))
+    yield "it changes the working directory", os.path.realpath(os.curdir)
+    yield "it changes the locale", _locale.setlocale(_locale.LC_ALL, None)
     if Snapshot.is_process:
         yield from _of_process()
 
@@ -127,7 +132,7 @@ class Snapshot:
         """What an import changed that it should not have changed."""
         for what, value in self.fixed.items():
             if after.fixed[what] != value:
-                yield f"it changes {what}"
+                yield what
         if after.threads != self.threads:
             yield "it starts a thread"
         for name in LISTS:

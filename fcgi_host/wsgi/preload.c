@@ -141,16 +141,20 @@ static PyObject *make_preload(struct wsgi_state *state) {
     return preload;
 }
 
+static const char *text_of(const struct wsgi_modules *bytes) {
+    return bytes->bytes ? bytes->bytes : "";
+}
+
 /** @return what prepare() returned, or NULL with an exception */
 static PyObject *call_prepare(struct wsgi_state *state, const struct wsgi_preload_order *order) {
     PyObject *node = PyObject_GetAttrString(state->libraries_module, "Node");
     PyObject *preload = node ? make_preload(state) : NULL;
     PyObject *result = NULL;
     if (preload) {
-        result = PyObject_CallMethod(
-            state->preload_module, "prepare", "OOy#y#O", preload, node, order->list.bytes,
-            (Py_ssize_t)order->list.size, order->memory.bytes ? order->memory.bytes : "",
-            (Py_ssize_t)order->memory.size, order->is_process ? Py_True : Py_False);
+        result = PyObject_CallMethod(state->preload_module, "prepare", "OOy#y#Oz", preload, node,
+                                     text_of(&order->list), (Py_ssize_t)order->list.size,
+                                     text_of(&order->memory), (Py_ssize_t)order->memory.size,
+                                     order->is_process ? Py_True : Py_False, order->names);
     }
     Py_XDECREF(preload);
     Py_XDECREF(node);
@@ -283,9 +287,19 @@ int wsgi_preload_describe(struct wsgi_modules *ret_list, struct error *err) {
     return outcome == 0 ? 0 : fail(state, err);
 }
 
-int wsgi_preload_refresh(struct error *err) {
+int wsgi_preload_find_changed(struct wsgi_modules *ret_memory, char *ret_path, size_t path_bytes,
+                              struct error *err) {
+    char why[64]; /* not wanted */
     struct wsgi_state *state = wsgi_state_get();
-    return state && call(state->preload, "refresh") == 0 ? 0 : fail(state, err);
+    PyObject *path = state ? PyObject_CallMethod(state->preload, "find_changed", NULL) : NULL;
+    PyObject *bytes = path ? PyUnicode_EncodeFSDefault(path) : NULL;
+    Py_XDECREF(path);
+    if (!bytes) {
+        return fail(state, err);
+    }
+    snprintf(ret_path, path_bytes, "%s", PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
+    return !*ret_path || remember(state, ret_memory, why, sizeof why) == 0 ? 0 : fail(state, err);
 }
 
 void preload_end(const struct wsgi_state *state) {

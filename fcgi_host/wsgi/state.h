@@ -34,9 +34,10 @@ struct wsgi_state {
     struct pool_interpreter *place; /**< the named interpreter that this is a generation of */
     PyObject *only_app; /**< the application's name when the interpreter has just one, else None */
 
-    bool has_refused;  /**< wsgi_note_refusal() */
-    bool has_begun;    /**< preload_begin() */
-    bool is_preparing; /**< wsgi_preload_prepare(): what is read then is told when it is used */
+    bool has_refused;     /**< wsgi_note_refusal() */
+    bool has_begun;       /**< preload_begin() */
+    bool is_preparing;    /**< wsgi_preload_prepare(): what is read then is told when it is used */
+    bool is_set_up_ahead; /**< wsgi_setup_ahead(), not yet wsgi_setup() */
 
     /* Interned names. */
     PyObject *str_close, *str_fileno, *str_read, *str_tell;

@@ -17,9 +17,7 @@
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
-
-/** Longer chains of exceptions are cut off: they may be circular. */
-enum { CHAIN_MAX = 16 };
+#include "pool/python/runtime_fork.h"
 
 static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
 static struct embedded_code s_process = {"application_process", application_process_py, NULL};
@@ -39,24 +37,6 @@ void wsgi_set_preload_hook(const struct wsgi_preload_hook *hook) {
 
 /* ---- Interpreters and applications ---- */
 
-/** The first number of an OSError in the chain of an exception. @return 0: there is none */
-static int find_errno(PyObject *exception) {
-    PyObject *each = Py_NewRef(exception);
-    int number = 0;
-    for (int links = 0; each && number == 0 && links < CHAIN_MAX; links++) {
-        PyObject *text = PyErr_GivenExceptionMatches(each, PyExc_OSError)
-                             ? PyObject_GetAttrString(each, "errno")
-                             : NULL;
-        number = text && PyLong_Check(text) ? (int)PyLong_AsLong(text) : 0;
-        Py_XDECREF(text);
-        PyErr_Clear();
-        PyObject *cause = PyException_GetCause(each);
-        Py_SETREF(each, cause ? cause : PyException_GetContext(each));
-    }
-    Py_XDECREF(each);
-    return number;
-}
-
 /* The exception that is set, as an error; of `plain_type`, a class of `module`, only its text. */
 static int take_exception(struct wsgi_state *state, PyObject *module, const char *plain_type,
                           struct error *err) {
@@ -67,7 +47,7 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
     /* A name of a file may be no text. */
     PyObject *utf8 = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     PyErr_Clear();
-    int number = find_errno(exception);
+    int number = exception_errno(exception);
     if (utf8) {
         error_set(err, ERR_PYTHON, "%s", PyBytes_AS_STRING(utf8));
         Py_DECREF(exception);
@@ -134,16 +114,20 @@ static int replace_reference(PyObject **reference, PyObject *object) {
     return 0;
 }
 
-static int set_facts(struct wsgi_state *state, const struct generation *generation,
-                     const struct app_config *const *apps, size_t count) {
-    const struct pool_interpreter *interpreter = generation_interpreter(generation);
-    state->place = generation_interpreter(generation);
-    bool gil_own = count > 0 && apps[0]->gil_own && !pool_interpreter_is_main(interpreter);
-    if (replace_reference(&state->interpreter,
-                          PyUnicode_DecodeFSDefault(pool_interpreter_name(interpreter))) < 0 ||
-        replace_reference(&state->generation,
-                          PyLong_FromUnsignedLongLong(generation_number(generation))) < 0 ||
-        replace_reference(&state->gil, PyUnicode_FromString(gil_own ? "own" : "shared")) < 0) {
+/* Which generation of which interpreter it is. */
+static int set_place(struct wsgi_state *state, struct pool_interpreter *place, const char *name,
+                     uint64_t number) {
+    state->place = place;
+    return replace_reference(&state->interpreter, PyUnicode_DecodeFSDefault(name)) < 0 ||
+                   replace_reference(&state->generation, PyLong_FromUnsignedLongLong(number)) < 0
+               ? -1
+               : 0;
+}
+
+static int set_facts(struct wsgi_state *state, const struct app_config *const *apps, size_t count) {
+    bool is_main = state->place == NULL || pool_interpreter_is_main(state->place);
+    bool gil_own = count > 0 && apps[0]->gil_own && !is_main;
+    if (replace_reference(&state->gil, PyUnicode_FromString(gil_own ? "own" : "shared")) < 0) {
         return -1;
     }
     return replace_reference(&state->only_app, count == 1 ? PyUnicode_DecodeFSDefault(apps[0]->name)
@@ -170,9 +154,9 @@ static PyObject *initial_environment(void) {
     return environment ? list_environment(environment) : Py_NewRef(Py_None);
 }
 
-static int run_set_up(struct wsgi_state *state, const struct generation *generation,
-                      const struct app_config *const *apps, size_t count) {
-    if (set_facts(state, generation, apps, count) < 0 ||
+static int run_set_up(struct wsgi_state *state, const struct app_config *const *apps, size_t count,
+                      bool is_spare) {
+    if (set_facts(state, apps, count) < 0 ||
         replace_reference(&state->setup, embedded_code_run(&s_setup)) < 0 ||
         replace_reference(&state->process, embedded_code_run(&s_process)) < 0 ||
         replace_reference(&state->import, embedded_code_run(&s_import)) < 0) {
@@ -180,9 +164,9 @@ static int run_set_up(struct wsgi_state *state, const struct generation *generat
     }
     PyObject *applications = describe_applications(apps, count);
     PyObject *environment = applications ? initial_environment() : NULL;
-    PyObject *is_spare = generation_is_spare(generation) ? Py_True : Py_False;
     PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOOO", applications,
-                                                       state->process, environment, is_spare)
+                                                       state->process, environment,
+                                                       is_spare ? Py_True : Py_False)
                                  : NULL;
     Py_XDECREF(environment);
     Py_XDECREF(applications);
@@ -193,17 +177,40 @@ static int run_set_up(struct wsgi_state *state, const struct generation *generat
     return done ? preload_install(state, apps, count) : -1;
 }
 
-int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
-               size_t count, struct error *err) {
+/* The state of an interpreter that is about to be set up; NULL with an exception. */
+static struct wsgi_state *make_state(void) {
     PyObject *module = PyImport_ImportModule("fcgi_host"); /* the interpreter keeps it */
     struct wsgi_state *state = module ? wsgi_state_get() : NULL;
     Py_XDECREF(module);
-    if (!state) {
+    return state;
+}
+
+int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
+               size_t count, struct error *err) {
+    struct wsgi_state *state = make_state();
+    struct pool_interpreter *place = generation_interpreter(generation);
+    if (!state ||
+        set_place(state, place, pool_interpreter_name(place), generation_number(generation)) < 0) {
         return -1; /* the pool formats the exception */
     }
-    if (run_set_up(state, generation, apps, count) < 0) {
+    if (state->is_set_up_ahead) {
+        state->is_set_up_ahead = false;
+        return runtime_inherit_first();
+    }
+    return run_set_up(state, apps, count, generation_is_spare(generation)) < 0
+               ? take_exception(state, state->setup, "SetupError", err)
+               : 0;
+}
+
+int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct error *err) {
+    struct wsgi_state *state = make_state();
+    if (!state || set_place(state, NULL, CONFIG_MAIN_INTERPRETER, 0) < 0) {
+        return -1;
+    }
+    if (run_set_up(state, apps, count, false) < 0) {
         return take_exception(state, state->setup, "SetupError", err);
     }
+    state->is_set_up_ahead = true;
     return 0;
 }
 

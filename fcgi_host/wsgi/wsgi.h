@@ -81,10 +81,19 @@ int wsgi_setup(const struct generation *generation, const struct app_config *con
                size_t count, struct error *err);
 
 /**
+ * The same for the main interpreter of a process that is to be forked, before it has a generation:
+ * imports can follow.  After the fork, wsgi_setup() of its generation does the rest.
+ * @param apps  as there
+ * @thread the one that has started Python, alone in its process  @tstate attached
+ */
+int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct error *err);
+
+/**
  * Import an application.
  * @param config  must outlive the generation
  * @param[out] ret_loaded  set only on success; for lease->loaded
- * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set; ERR_COLD: what
+ *         wsgi_preload_prepare() has imported does not fit
  * @owns   the caller: wsgi_unload()
  * @tstate attached; runs the application's module
  */
@@ -140,6 +149,8 @@ int wsgi_modules_import(const struct wsgi_modules *described, struct error *err)
 struct wsgi_preload_order {
     struct wsgi_modules list;   /**< of wsgi_preload_describe(), of this process or another */
     struct wsgi_modules memory; /**< what was learnt of it before; `bytes` NULL: nothing */
+    const char *names; /**< in place of a list: modules, separated by blanks, that are imported in
+                        *   this order and stay in sys.modules; NULL: there is a list */
     bool is_process; /**< the process, which has this thread only, is to be forked: more is watched
                       */
 };
@@ -173,9 +184,15 @@ int wsgi_preload_prepare(const struct wsgi_preload_order *order,
 /** After ERR_COLD, in the same interpreter: what has been learnt, as in a report. */
 int wsgi_preload_cold(struct wsgi_modules *ret_memory, char *ret_why, size_t why_bytes,
                       struct error *err);
-/** In a process that has been forked after wsgi_preload_prepare(), beside PyOS_AfterFork_Child():
- *  no two processes have the same random numbers. */
-int wsgi_preload_refresh(struct error *err);
+/**
+ * Look at the files that were imported.
+ * @param[out] ret_memory  what is learnt of a change, as in a report; unchanged if there is none
+ * @param[out] ret_path    the first file that is not as it was; "": all are
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached, to the interpreter of wsgi_preload_prepare(), before any application is loaded
+ */
+int wsgi_preload_find_changed(struct wsgi_modules *ret_memory, char *ret_path, size_t path_bytes,
+                              struct error *err);
 
 /**
  * Run the job of a struct request: build environ, call the application, send, finish.

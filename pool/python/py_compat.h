@@ -141,4 +141,19 @@ static inline int py_unlinks_ended_interpreters(void) {
     return Py_Version < 0x030C0000 || Py_Version >= 0x030C0700;
 }
 
+/**
+ * Let a thread state have the values of threading.local() that another one has, of a thread that
+ * will never run again.  Up to 3.12 they are in the dictionaries of both (PyThreadState_GetDict()).
+ */
+static inline void py_share_thread_locals(PyThreadState *to, const PyThreadState *from) {
+#if PY_VERSION_HEX < 0x030D0000
+    (void)to, (void)from;
+#else
+    if (from->threading_local_key) {
+        Py_XSETREF(to->threading_local_key, Py_NewRef(from->threading_local_key));
+        Py_XSETREF(to->threading_local_sentinel, Py_XNewRef(from->threading_local_sentinel));
+    }
+#endif
+}
+
 #endif

@@ -56,6 +56,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_eq(app->on_stale, ON_STALE_REPLACE);
     cr_expect_eq(app->on_client_gone, ON_CLIENT_GONE_IGNORE);
     cr_expect_not(app->dev);
+    cr_expect_str_eq(app->own.preload, CONFIG_PRELOAD_AUTO);
     config_free(config);
 }
 

@@ -108,3 +108,35 @@ Test(processes, an_application_that_moved_is_alone_in_main) {
     config_free(moved);
     config_free(site);
 }
+
+Test(processes, preload_is_auto_off_or_names_of_modules) {
+    static const struct {
+        const char *text, *value;
+    } s_cases[] = {{"", CONFIG_PRELOAD_AUTO},
+                   {"preload = off\n", CONFIG_PRELOAD_OFF},
+                   {"preload =  django   numpy.linalg\t_x1 \n", "django numpy.linalg _x1"}};
+    static const char *const wrong[] = {"a-b",    "a..b",  ".a",  "a.", "1a",
+                                        "auto x", "x off", "a,b", ""};
+    char text[128];
+    for (size_t i = 0; i < sizeof s_cases / sizeof s_cases[0]; i++) {
+        snprintf(text, sizeof text, APP_A "process = own\n%s", s_cases[i].text);
+        struct config *config = config_from_file(text);
+        cr_assert_not_null(config, "%s", config_error.text);
+        size_t app = 0;
+        const struct config_part own = {
+            .process = &config->apps[0].own, .apps = &app, .app_count = 1};
+        const struct config_part shared = {.apps = &app, .app_count = 1};
+        struct config *own_part = config_view(config, &own, NULL);
+        struct config *shared_part = config_view(config, &shared, NULL);
+        cr_expect_str_eq(config_preload(own_part), s_cases[i].value);
+        cr_expect_str_eq(config_preload(shared_part), s_cases[i].value);
+        config_free(own_part);
+        config_free(shared_part);
+        config_free(config);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(text, sizeof text, APP_A "process = own\npreload = %s\n", wrong[i]);
+        cr_expect_null(config_from_file(text), "%s", wrong[i]);
+        cr_expect_not_null(strstr(config_error.text, ":4: preload: "), "%s", config_error.text);
+    }
+}

@@ -101,6 +101,16 @@ struct worker_process *seat_launch(struct seat *seat, const struct config *confi
     return process;
 }
 
+void seats_describe_start(struct seats *seats, const struct config *config,
+                          struct worker_process_start *ret_start) {
+    (void)seats;
+    *ret_start = (struct worker_process_start){.config = config};
+}
+
+void seats_forget_start(struct worker_process_start *start) {
+    (void)start;
+}
+
 void seat_fill_after(struct seat *seat, struct worker_process *predecessor) {
     if (!seat->current && !seat->coming && !fleet_seats->is_closed) {
         seat->current = seat_launch(seat, fleet_seats->config, predecessor, NULL);

@@ -182,3 +182,34 @@ Test(fleet, so_may_one_that_loads_to_replace_the_first) {
     fleet_say(101, CHANNEL_LOADED);
     fleet_assert_done("launch 100; launch 101: asked; accept 101; drain 101 to 0 in 10000 ms");
 }
+
+/* ---- Templates ---- */
+
+Test(fleet, a_worker_that_its_template_does_not_fit_is_started_again_at_once) {
+    fleet_worker(100)->is_warm = true;
+    fleet_say(100, CHANNEL_COLD);
+    fleet_say(100, CHANNEL_LOADED);
+    fleet_assert_done("launch 100; kill 100");
+    fleet_end(100, SIGKILL);
+    fleet_assert_done("launch 101");
+    fleet_say(101, CHANNEL_LOADED);
+    fleet_assert_done("accept 101");
+}
+
+Test(fleet, and_so_is_one_that_is_to_replace_another) {
+    fleet_say(100, CHANNEL_LOADED);
+    fleet_replace(fleet_under_test, &(struct replacement_wish){.cause = "why", .seat = -1});
+    fleet_worker(101)->is_warm = true;
+    fleet_say(101, CHANNEL_COLD);
+    fleet_say(101, CHANNEL_LOADED);
+    fleet_assert_done("launch 100; accept 100; launch 101: why; kill 101");
+    fleet_end(101, SIGKILL);
+    fleet_assert_done("launch 102: why");
+    fleet_say(102, CHANNEL_LOADED);
+    fleet_assert_done("drain 100 to 102 in 30000 ms");
+}
+
+Test(fleet, a_worker_without_a_template_does_not_say_so) {
+    fleet_say(100, CHANNEL_COLD);
+    fleet_assert_done("launch 100");
+}

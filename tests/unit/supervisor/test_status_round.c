@@ -37,6 +37,13 @@ const char *groups_asleep(const struct groups *groups, size_t index,
     return index == 0 ? "web" : NULL;
 }
 
+bool groups_template(const struct groups *groups, size_t index,
+                     struct groups_template *ret_template) {
+    (void)groups;
+    *ret_template = (struct groups_template){"web", 9, 300, 1 << 20};
+    return index == 0;
+}
+
 void groups_suspect(struct groups *groups) {
     (void)groups;
 }

@@ -107,6 +107,9 @@ enum channel_urgency {
     CHANNEL_MAY_GO_ON,    /**< the replacement is kept if an application is lost */
     CHANNEL_CANNOT_GO_ON, /**< whatever is lost */
     CHANNEL_IS_BARRED,    /**< the same, and some application is not served any more */
+    /** As CHANNEL_CANNOT_GO_ON: a spare has taken from the code that serves what an extension keeps
+     *  for one interpreter only.  Workers that come make no spares. */
+    CHANNEL_SPARE_HARMED,
 };
 
 /** Why an interpreter needs another process. */

@@ -43,6 +43,10 @@ struct recycle_options {
      *  @param finding  as in channel.h */
     void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
                  const char *finding);
+    /** A spare has harmed the generation that serves: ask for another process that makes none.
+     *  @thread any  @tstate none */
+    void (*replace_for_spare)(void *ctx, const char *interpreter, const char *why);
+    bool makes_no_spares; /**< that has happened before */
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);

@@ -78,10 +78,6 @@ struct application *recycle_application(const struct recyclable *recyclable, siz
 
 /* ---- strategy.c ---- */
 
-/** Ask for these applications in another process: reloader_hooks.replace. @thread any */
-void recycle_ask_replacement(struct recyclable *recyclable, bool is_barred, const char *cause,
-                             const struct error *why);
-
 /** The questions of struct reloader_hooks (ctx: struct recycle; a target's user: struct
  *  recyclable). */
 void recycle_fill_questions(struct reloader_hooks *hooks);

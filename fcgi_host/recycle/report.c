@@ -49,7 +49,12 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
 
 void recycle_write_preload(struct recycle *recycle, const struct application *application,
                            struct json_writer *json) {
-    struct spare shown = {.why = "spare = off"};
+    bool was_harmed = recycle && recycle->options.makes_no_spares;
+    struct spare shown = {0};
+    snprintf(shown.why, sizeof shown.why, "%s",
+             was_harmed ? "a spare has taken from the code that serves what an extension keeps for "
+                          "one interpreter only"
+                        : "spare = off");
     char why[2 * RECYCLE_WHY_BYTES];
     if (recycle) {
         pthread_mutex_lock(&recycle->lock);

@@ -113,7 +113,9 @@ static int make_beside(struct recyclable *recyclable, struct generation *serving
         if (harms && recycle_refuses_stale(recyclable, err)) {
             recycle_refuse(recyclable, err);
         } else if (harms) {
-            recycle_ask_replacement(recyclable, false, "a spare was made", err);
+            const struct recycle_options *options = &recyclable->recycle->options;
+            options->replace_for_spare(options->ctx, pool_interpreter_name(recyclable->interpreter),
+                                       err->text);
         }
         return -1;
     }

@@ -81,6 +81,7 @@ int spare_new(struct recyclable *recyclable, struct error *err) {
         settings.idle_ms = idle_ms > settings.idle_ms ? idle_ms : settings.idle_ms;
     }
     if (!recyclable->check || !recyclable->recycle->spares || settings.mode == SPARE_OFF ||
+        recyclable->recycle->options.makes_no_spares ||
         recycle_application(recyclable, 0)->is_script) {
         return 0;
     }

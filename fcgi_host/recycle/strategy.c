@@ -101,9 +101,10 @@ static bool is_their_own(struct recyclable *recyclable, bool is_barred, const st
     return is_barred || is_unrecyclable(recyclable, unused, sizeof unused);
 }
 
-void recycle_ask_replacement(struct recyclable *recyclable, bool is_barred, const char *cause,
-                             const struct error *why) {
-    const struct recycle *recycle = recyclable->recycle;
+static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,
+                            const char *cause, const struct error *why) {
+    const struct recycle *recycle = ctx;
+    struct recyclable *recyclable = reload_target_user(target);
     /* A reload by hand is answered before the old interpreter ends; of what led to its answer the
      * supervisor, which asked, makes a replacement. */
     if (is_barred || atomic_load(&recyclable->asked) == 0) {
@@ -117,12 +118,6 @@ void recycle_ask_replacement(struct recyclable *recyclable, bool is_barred, cons
             recycle->options.replace(recycle->options.ctx, interpreter, is_barred, text);
         }
     }
-}
-
-static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,
-                            const char *cause, const struct error *why) {
-    (void)ctx;
-    recycle_ask_replacement(reload_target_user(target), is_barred, cause, why);
 }
 
 /* ---- Checks ---- */

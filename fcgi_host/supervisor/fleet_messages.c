@@ -181,6 +181,7 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
     if (!may_ask(process) || (fleet->hooks.leaves && fleet->hooks.leaves(fleet->hooks.ctx))) {
         return;
     }
+    fleet->seats->makes_no_spares |= message->number == CHANNEL_SPARE_HARMED;
     if (message->number == CHANNEL_IS_BARRED) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
         process->is_paused = true;

@@ -13,6 +13,7 @@
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/status_part.h"
@@ -53,6 +54,7 @@ static void take_whole_status(struct worker *worker, const struct channel_messag
 }
 
 static void reload_by_hand(struct worker *worker, const struct channel_message *message) {
+    live_pages_expect(&worker->applications, message->text);
     if (worker->loader.recycle) {
         recycle_by_hand(worker->loader.recycle, message->number, message->text);
     } else {
@@ -89,6 +91,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
         handover_give_up(&worker->handover);
         withheld_end(&worker->withheld);
     }
+    live_streams_close(&worker->live_streams);
     if (is_first) {
         recycle_dismiss(worker->loader.recycle);
     }
@@ -122,6 +125,7 @@ static void note_replacement(struct worker *worker, const struct channel_message
         application_set_reload(worker->applications.apps[i], &outcome);
     }
     if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
+        live_pages_show_failures(&worker->applications);
         limits_replacement_kept(worker->limits);
         resume_accepting(worker);
     }

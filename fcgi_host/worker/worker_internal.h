@@ -15,6 +15,7 @@
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/dispatch.h"
 #include "fcgi_host/worker/handover.h"
+#include "fcgi_host/worker/live_streams.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/worker/status_requests.h"
@@ -43,6 +44,7 @@ struct worker {
     struct dispatch dispatch;
     struct status_requests status_requests;
     struct handover handover;
+    struct live_streams live_streams;
     struct stopping stopping;
     struct withheld withheld;
 };

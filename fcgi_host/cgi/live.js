@@ -1,39 +1,58 @@
 (function () {
   'use strict';
-  var shown = document.currentScript.dataset.live, slot = shown.split('-')[0], stream, w;
-  if (window.fcgiHostLive) return;
-  try { // a frame is reloaded with the page around it, if that is the same application's
-    for (w = window; w !== w.parent; w = w.parent) {
-      if (w.parent.fcgiHostLive === slot) return;
-    }
-  } catch (e) { /* a page of another origin */ }
-  window.fcgiHostLive = slot;
-  function first(state) { // once for each state, whatever a cache answers
-    var key = 'fcgi_host.live ' + location.pathname + location.search;
+  var mine = document.currentScript.dataset.live.split('-'), name = 'fcgi_host.live';
+  var known = {}, wait = 500, channel, stream;
+  if (window.fcgiHostLive || self.origin === 'null') return;
+  window.fcgiHostLive = true;
+  function isFirst(state) { // reload once for each state, whatever a cache answers
+    var key = name + ' ' + location.pathname + location.search;
     try {
       if (sessionStorage.getItem(key) === state) return false;
       sessionStorage.setItem(key, state);
     } catch (e) { /* there is no storage */ }
     return true;
   }
-  function turn(event) {
+  function hear(mark) {
+    var at = mark.split('-');
+    known[at[0]] = mark;
+    if (at[0] === mine[0] && +at[1] > +mine[1] && isFirst(at[1])) location.reload();
+  }
+  function told(event) {
     if (event.data) {
-      if (first(event.data)) location.reload();
-    } else if (stream && stream.readyState === 2) { // the server was not there
+      if (channel) channel.postMessage(event.data);
+      hear(event.data);
+    } else if (stream && stream.readyState === 2) { // no answer, or one that is no stream
       stream = null;
-      setTimeout(watch, 1000);
+      setTimeout(listen, wait = Math.min(2 * wait, 30000));
     }
   }
-  function watch() { // tabs that nobody sees leave the browser's few connections to others
-    if (document.visibilityState === 'hidden') {
-      if (stream) stream.close();
-      stream = null;
-    } else if (!stream) {
-      stream = new EventSource('/.fcgi_host/live?' + shown);
-      stream.addEventListener('reload', turn);
-      stream.addEventListener('error', turn);
-    }
+  function listen() {
+    if (stream || (!channel && document.visibilityState === 'hidden')) return;
+    stream = new EventSource('/.fcgi_host/live?' + (channel ? 'all' : mine.join('-')));
+    stream.onopen = function () { wait = 500; };
+    stream.addEventListener('reload', told);
+    stream.addEventListener('error', told);
   }
-  document.addEventListener('visibilitychange', watch);
-  watch();
+  // A browser makes few connections to a server: one page listens for all, or those that are seen.
+  if (window.BroadcastChannel && navigator.locks) {
+    channel = new BroadcastChannel(name);
+    channel.onmessage = function (event) {
+      if (event.data) hear(event.data);
+      else if (stream) for (var slot in known) channel.postMessage(known[slot]);
+    };
+    channel.postMessage('');
+    navigator.locks.request(name, function () {
+      listen();
+      return new Promise(function () {}); // until the page has gone
+    });
+  } else {
+    document.addEventListener('visibilitychange', function () {
+      if (document.visibilityState === 'hidden' && stream) {
+        stream.close();
+        stream = null;
+      }
+      listen();
+    });
+    listen();
+  }
 })();

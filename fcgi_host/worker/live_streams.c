@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/cgi/reply.h"
-#include "fcgi_host/link/live_board.h"
 #include "fcgi_host/worker/submit.h"
 
 /* Connecting again soon is cheap, and by then the next worker listens. */
@@ -46,15 +46,25 @@ static bool parse_mark(const struct param *param, struct live_mark *ret_mark) {
     return true;
 }
 
-/** What the page says that it has, or was told of before the connection broke off. */
-static bool find_mark(const struct request *request, struct live_mark *ret_mark) {
-    struct live_mark last;
-    if (!parse_mark(request_param(request, "QUERY_STRING"), ret_mark)) {
+/** What a page wants to be told. */
+struct wish {
+    bool is_all;
+    struct live_mark mark; /* what it has, or was told of before the connection broke off */
+};
+
+static bool find_wish(const struct request *request, struct wish *ret_wish) {
+    const struct param *query = request_param(request, "QUERY_STRING");
+    struct live_mark last, *mark = &ret_wish->mark;
+    ret_wish->is_all = param_is(query, "all");
+    if (ret_wish->is_all) {
+        return true;
+    }
+    if (!parse_mark(query, mark)) {
         return false;
     }
     if (parse_mark(request_param(request, "HTTP_LAST_EVENT_ID"), &last) &&
-        last.slot == ret_mark->slot && last.state > ret_mark->state) {
-        *ret_mark = last;
+        last.slot == mark->slot && last.state > mark->state) {
+        *mark = last;
     }
     return true;
 }
@@ -68,20 +78,36 @@ static void close_stream(struct live_stream *stream) {
     }
 }
 
-/** Tell a page what it does not know yet. */
-static void tell(struct live_stream *stream) {
+/** @return whether the page could be told */
+static bool tell_state(const struct live_stream *stream, int slot, uint64_t state) {
     char text[128];
-    uint64_t state = live_board_state(stream->slot);
-    if (stream->stream.fd < 0 || state <= stream->told) {
-        return;
-    }
-    stream->told = state;
     int size =
         snprintf(text, sizeof text, "event: %s\nid: %d-%" PRIu64 "\ndata: %d-%" PRIu64 "\n\n",
-                 live_state_is_failure(state) ? "error" : "reload", stream->slot, state,
-                 stream->slot, state);
-    if (!event_stream_send(&stream->stream, text, (size_t)size)) {
-        close_stream(stream);
+                 live_state_is_failure(state) ? "error" : "reload", slot, state, slot, state);
+    return event_stream_send(&stream->stream, text, (size_t)size);
+}
+
+/** Tell a page what it does not know yet. */
+static void tell(struct live_stream *stream) {
+    for (int slot = stream->first_slot; slot <= stream->last_slot && stream->stream.fd >= 0;
+         slot++) {
+        uint64_t state = live_board_state(slot);
+        if (state > stream->told[slot]) {
+            stream->told[slot] = state;
+            if (!tell_state(stream, slot, state)) {
+                close_stream(stream);
+            }
+        }
+    }
+}
+
+/** Note what a page wants to be told. */
+static void begin(struct live_stream *stream, const struct wish *wish) {
+    memset(stream->told, 0, sizeof stream->told);
+    stream->first_slot = wish->is_all ? 0 : wish->mark.slot;
+    stream->last_slot = wish->is_all ? LIVE_SLOTS - 1 : wish->mark.slot;
+    if (!wish->is_all) {
+        stream->told[wish->mark.slot] = wish->mark.state;
     }
 }
 
@@ -144,12 +170,12 @@ int live_streams_attach(struct live_streams *streams, struct intake *intake, str
 }
 
 void live_streams_open(struct live_streams *streams, struct request *request) {
-    struct live_mark mark;
+    struct wish wish;
     if (!param_is(request_param(request, "REQUEST_METHOD"), "GET")) {
         reply_status(request, "405 Method Not Allowed", NULL, NULL);
         return;
     }
-    if (!find_mark(request, &mark)) {
+    if (!find_wish(request, &wish)) {
         reply_status(request, "400 Bad Request", NULL, NULL);
         return;
     }
@@ -162,8 +188,7 @@ void live_streams_open(struct live_streams *streams, struct request *request) {
         return;
     }
     stream->number = ++streams->last_number;
-    stream->slot = mark.slot;
-    stream->told = mark.state;
+    begin(stream, &wish);
     if (intake_add_fd(streams->intake, stream->stream.fd, stream_ready, stream, NULL) != 0 ||
         !event_stream_send(&stream->stream, s_head, sizeof s_head - 1)) {
         close_stream(stream);

@@ -1,7 +1,8 @@
 /**
  * The streams of events that pages in browsers listen to (`live = on`): LIVE_PATH?SLOT-STATE is
  * answered with text/event-stream, and told once the board has a newer state than that for the
- * page's application (link/live_board.h):
+ * page's application (link/live_board.h).  LIVE_PATH?all is told the states of all applications,
+ * and each that is new: one page of a browser listens for the others.
  *
  *     event: reload    other code serves
  *     event: error     code has failed to load: the page's address shows how
@@ -23,6 +24,7 @@
 
 #include "fcgi_host/fastcgi/event_stream.h"
 #include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/live_board.h"
 
 enum { LIVE_STREAMS_MAX = 64 };
 
@@ -31,8 +33,8 @@ struct live_stream {
     struct live_streams *all;
     struct event_stream stream; /**< fd -1: there is none */
     uint64_t number;            /**< in the order of opening */
-    int slot;
-    uint64_t told; /**< the state that the page has, or was told of */
+    int first_slot, last_slot;  /**< whose states it is told */
+    uint64_t told[LIVE_SLOTS];  /**< the state that the page has, or was told of */
 };
 
 struct live_streams {

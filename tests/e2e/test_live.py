@@ -11,8 +11,8 @@ import urllib.request
 from support import fcgi
 from support.events import EventStream, mark_of
 from support.host import (
-    HostTestCase, Log, PROGRAM, children_of, clean_environ, free_port, needs_program,
-    needs_recycling, run,
+    HostTestCase, Log, PROGRAM, children_of, clean_environ, free_port, needs_modules,
+    needs_program, needs_recycling, run,
 )
 from support.waiting import await_
 
@@ -76,8 +76,14 @@ class Live(HostTestCase):
         self.addCleanup(stream.close)
         return stream.opened()
 
-    def write_page(self, version, name="app"):
-        return self.write(f"{self.id()}/{name}.py", PAGE % (version, version))
+    def save(self, name, text):
+        """As an editor does: the file is never there in part. Its path."""
+        path = os.path.join(self.folder, self.id(), name)
+        os.replace(self.write(f"{self.id()}/saved", text), path)
+        return path
+
+    def write_page(self, version, name="app", before=""):
+        return self.save(name + ".py", before + PAGE % (version, version))
 
     def host_pid(self):
         """The supervisor's."""
@@ -95,7 +101,7 @@ class Live(HostTestCase):
         self.assertEqual(mark_of(second), state)
 
         stream = self.listen(second)
-        self.write(f"{self.id()}/app.py", BROKEN)
+        self.save("app.py", BROKEN)
         state = stream.wait_for("error")
         error = self.get()
         self.assertIn("SyntaxError", error)
@@ -116,6 +122,9 @@ class Servers(Live):
     def check_server(self, server):
         self.serve(self.write_page("v1"), server=server)
         self.check_edits()
+        stream = self.listen(self.get())
+        self.stop()
+        stream.wait_closed()
         self.assertNotIn(".fcgi_host", self.log.text, "no line for each stream")
 
     @needs_program("nginx")
@@ -143,10 +152,18 @@ class Streams(Live):
         # A browser that connects again tells what it was told last.
         again = self.listen(first, headers=[f"Last-Event-ID: {state}"])
         current = self.listen(self.get())
-        self.write(f"{self.id()}/app.py", BROKEN)
+        self.save("app.py", BROKEN)
         for stream in (again, current):
             stream.wait_for("error")
             self.assertEqual(len(stream.events), 2)
+
+    def test_a_page_that_listens_for_all(self):
+        self.serve(self.write_page("v1"))
+        stream = EventStream(self.port, "/.fcgi_host/live?all")
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.wait_for("reload"), mark_of(self.get()))
+        self.save("app.py", BROKEN)
+        self.assertEqual(stream.wait_for("error"), mark_of(self.get()))
 
     def test_the_same_content_is_no_news(self):
         app = self.write_page("v1")
@@ -247,82 +264,96 @@ class Streams(Live):
 class Places(Live):
     """Where an application may live."""
 
-    def test_several_applications_are_told_apart(self):
-        first, second = self.write_page("a1", "first"), self.write_page("b1", "second")
-        host = self.start_host("--config", self.config(f"""
-            [fcgi_host]
-            live = on
-            [app first]
-            file = {first}
-            mount = /first
-            dev = on
-            [app second]
-            file = {second}
-            mount = /second
-            dev = on
-            reload = worker
-            process = own
-            """))
-        page = {name: host.fetch(f"/{name}/").body.decode() for name in ("first", "second")}
-        streams = {name: self.fcgi_stream(host, text) for name, text in page.items()}
-        self.write_page("b2", "second")
-        self.assertIn(b"event: reload", self.read(streams["second"]))
-        await_(lambda: b"b2" in host.fetch("/second/").body, "the new code")
-        self.write_page("a2", "first")
-        event = self.read(streams["first"])
-        self.assertEqual(event.count(b"event: "), 1)
-        self.assertIn(mark_of(host.fetch("/first/").body.decode()).encode(), event)
+    def start_apps(self, **keys):
+        """Each application below its name."""
+        text = "[fcgi_host]\nlive = on\n"
+        for name, lines in keys.items():
+            app = self.write_page(name + " v1", name)
+            text += f"[app {name}]\nfile = {app}\nmount = /{name}\ndev = on\n{lines}\n"
+        self.host = self.start_host("--config", self.config(text))
+        self.host.log.wait_for(r"\[host\.ready\]")
 
-    def fcgi_stream(self, host, page):
-        connection = host.connect()
+    def page(self, name):
+        return self.host.fetch(f"/{name}/").body.decode()
+
+    def stream(self, page):
+        connection = self.host.connect()
         self.addCleanup(connection.close)
         connection.send(fcgi.whole_request(
             fcgi.params_of("/.fcgi_host/live", query=mark_of(page)), keep=True))
         return connection
 
     def read(self, connection):
-        """The records up to the first event."""
+        """What comes up to the first event."""
         text = b""
         while b"data" not in text:
             record = connection.read_record()
             text += record.content if record.type == fcgi.STDOUT else b""
-        return text
+        return text.decode()
 
-    def check_replaced(self, setting):
-        """With worker replacements instead of reloads in the process."""
-        app = self.write_page("v1")
-        host = self.start_host("--config", self.config(f"""
-            [fcgi_host]
-            live = on
-            [app app]
-            file = {app}
-            dev = on
-            {setting}
-            """))
+    def await_event(self, page, event):
+        """A browser connects again, to whichever worker there is, until it is told."""
+        while True:
+            try:
+                text = self.read(self.stream(page))
+            except fcgi.Closed:
+                continue
+            self.assertEqual(re.findall("event: (.*)", text), [event])
+            return text
 
-        def get():
-            return host.fetch("/").body.decode()
+    def test_several_applications_are_told_apart(self):
+        self.start_apps(first="", second="reload = worker\nprocess = own")
+        first, second = self.page("first"), self.page("second")
+        stream = self.stream(first)
+        self.write_page("second v2", "second")
+        self.await_event(second, "reload")
+        self.assertIn("second v2", self.page("second"))
+        self.write_page("first v2", "first")
+        text = self.read(stream)
+        self.assertEqual(re.findall("event: (.*)", text), ["reload"])
+        self.assertIn(mark_of(self.page("first")), text)
 
-        def listen(page):
-            """A browser connects again, to whichever worker there is, until it is told."""
-            while True:
-                try:
-                    return self.read(self.fcgi_stream(host, page))
-                except fcgi.Closed:
-                    pass
+    @needs_modules("lxml.etree")
+    def test_an_application_that_moves_to_a_process_of_its_own(self):
+        self.start_apps(first="", second="")
+        other, page = self.page("first"), self.page("second")
+        stream = self.stream(other)
+        refused = "import lxml.etree\n"
+        self.write_page("second v2", "second", before=refused)
+        self.await_event(page, "reload")
+        page = self.page("second")
+        self.assertIn("second v2", page)
+        self.save("second.py", refused + BROKEN)
+        self.await_event(page, "error")
+        page = self.page("second")
+        self.assertIn("SyntaxError", page)
+        self.write_page("second v3", "second", before=refused)
+        self.await_event(page, "reload")
+        self.assertIn("second v3", self.page("second"))
+        self.write_page("first v2", "first")
+        self.assertIn("event: reload", self.read(stream))
 
-        first = get()
-        self.write_page("v2")
-        self.assertIn(b"event: reload", listen(first))
-        second = get()
-        self.assertIn("v2", second)
-        self.write(f"{self.id()}/app.py", BROKEN)
-        self.assertIn(b"event: error", listen(second))
-        error = get()
-        self.assertIn("SyntaxError", error)
-        self.write_page("v3")
-        self.assertIn(b"event: reload", listen(error))
-        self.assertIn("v3", get())
+    def test_what_the_application_does_not_import_counts_if_it_is_watched(self):
+        self.write(f"{self.id()}/page.html", "one")
+        self.start_apps(app="watch = *.html")
+        page = self.page("app")
+        self.save("page.html", "two")
+        self.await_event(page, "reload")
+
+    def check_replaced(self, keys):
+        self.start_apps(app=keys)
+        page = self.page("app")
+        self.write_page("app v2")
+        self.await_event(page, "reload")
+        page = self.page("app")
+        self.assertIn("app v2", page)
+        self.save("app.py", BROKEN)
+        self.await_event(page, "error")
+        page = self.page("app")
+        self.assertIn("SyntaxError", page)
+        self.write_page("app v3")
+        self.await_event(page, "reload")
+        self.assertIn("app v3", self.page("app"))
 
     def test_the_main_interpreter(self):
         self.check_replaced("interpreter = main")
@@ -338,7 +369,7 @@ class Places(Live):
         self.check_replaced("reload = restart")
 
     def test_an_application_that_does_not_load_at_the_start(self):
-        app = self.write(f"{self.id()}/app.py", BROKEN)
+        app = self.save("app.py", BROKEN)
         self.serve(app)
         error = self.get()
         self.assertIn("SyntaxError", error)

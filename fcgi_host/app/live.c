@@ -11,7 +11,8 @@ static struct {
     bool is_on; /* set before the first thread is started */
     pthread_mutex_t lock;
     bool accepts;               /* @lock */
-    enum news news[LIVE_SLOTS]; /* @lock: until the worker accepts */
+    bool is_held[LIVE_SLOTS];   /* @lock */
+    enum news news[LIVE_SLOTS]; /* @lock: until it may be told */
     uint64_t drawn[LIVE_SLOTS]; /* @lock: the state of the code that was loaded last */
 } s_live = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -24,8 +25,13 @@ static int slot_of(const struct app_config *config) {
 }
 
 /** @lock held */
+static bool may_tell(int slot) {
+    return s_live.accepts && !s_live.is_held[slot];
+}
+
+/** @lock held */
 static void tell(int slot, enum news news) {
-    if (!s_live.accepts) {
+    if (!may_tell(slot)) {
         s_live.news[slot] = news;
     } else if (news == NEWS_SERVES) {
         live_board_serves(slot, s_live.drawn[slot]);
@@ -41,6 +47,27 @@ void live_accept(void) {
         tell(i, s_live.news[i]);
     }
     pthread_mutex_unlock(&s_live.lock);
+}
+
+static void set_held(const struct app_config *config, bool is_held) {
+    int slot = slot_of(config);
+    if (slot >= 0) {
+        pthread_mutex_lock(&s_live.lock);
+        bool was_held = s_live.is_held[slot];
+        s_live.is_held[slot] = is_held;
+        if (was_held && !is_held) {
+            tell(slot, s_live.news[slot]);
+        }
+        pthread_mutex_unlock(&s_live.lock);
+    }
+}
+
+void live_hold(const struct app_config *config) {
+    set_held(config, true);
+}
+
+void live_release(const struct app_config *config) {
+    set_held(config, false);
 }
 
 void live_expect(const struct app_config *config) {
@@ -82,7 +109,7 @@ void live_fails(const struct app_config *config, const struct error *err) {
         return;
     }
     pthread_mutex_lock(&s_live.lock);
-    if (!s_live.accepts) {
+    if (!may_tell(slot)) {
         live_board_keep_error(slot, err);
     }
     tell(slot, NEWS_FAILS);

@@ -25,6 +25,11 @@ void live_start(const struct config *config);
 /** The worker accepts requests from now on: what has loaded or failed is told now. */
 void live_accept(void);
 
+/** Another worker answers the application's requests still: nothing is told of it, until
+ *  live_release().  Before live_accept(). */
+void live_hold(const struct app_config *config);
+void live_release(const struct app_config *config);
+
 /** What a page came from. */
 struct live_origin {
     int slot;       /**< the application's on the board; -1: its pages are left alone */
@@ -42,7 +47,7 @@ struct live_origin live_failure_origin(const struct app_config *config);
 void live_serves(const struct app_config *config);
 /** The application is answered with an error page because of `err`; the same again is no news. */
 void live_fails(const struct app_config *config, const struct error *err);
-/** The worker that was to replace this one is not to serve.
+/** The worker that was to replace this one, or to have the application, is not to serve.
  *  @return whether it failed to load the application; then `ret_err` says why */
 bool live_take_error(const struct app_config *config, struct error *ret_err);
 

@@ -19,9 +19,17 @@ void live_pages_start(const struct config *config) {
     wsgi_set_live_hook(&(struct wsgi_live_hook){.draw = draw});
 }
 
-int live_pages_serve(struct live_streams *streams, struct intake *intake, struct error *err) {
+int live_pages_serve(struct live_streams *streams, struct intake *intake,
+                     const struct applications *applications, const struct away *away,
+                     struct error *err) {
     if (live_streams_attach(streams, intake, err) != 0) {
         return -1;
+    }
+    for (size_t i = 0; i < applications->site->app_count; i++) {
+        const struct application *application = applications_at(applications, i);
+        if (application && away_is(away, i, NULL)) {
+            live_hold(application->config);
+        }
     }
     live_accept();
     return 0;

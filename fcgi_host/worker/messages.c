@@ -8,6 +8,7 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
+#include "fcgi_host/app/live.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/reload_outcome.h"
@@ -225,6 +226,9 @@ static void move_application_home(struct worker *worker, const struct channel_me
     bool is_own = strcmp(message->text, worker->away.process) == 0;
     bool was_away = away_is(&worker->away, place, "");
     away_set_home(&worker->away, message->name, message->text, message->fd);
+    if (is_own && application) {
+        live_release(application->config);
+    }
     if (is_own && !is_served && !worker->stopping.is_begun) {
         worker->handover.awaits_successor = true; /* a worker that has it replaces this one */
     }
@@ -329,6 +333,7 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         applications_slow_down(&worker->applications, message->name, message->number);
         break;
     case CHANNEL_STAYS:
+        live_pages_show_failures(&worker->applications);
         withheld_end_move(&worker->applications, message->name);
         withheld_go_on(&worker->withheld);
         break;

@@ -318,7 +318,8 @@ static int serve_requests(struct worker *worker, struct error *err) {
     if (!worker->intake ||
         intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
         withheld_attach(&worker->withheld, worker->intake, err) ||
-        live_pages_serve(&worker->live_streams, worker->intake, err)) {
+        live_pages_serve(&worker->live_streams, worker->intake, &worker->applications,
+                         &worker->away, err)) {
         return -1;
     }
     handover_attach(&worker->handover, worker->intake);

@@ -333,6 +333,19 @@ class Places(Live):
         self.write_page("first v2", "first")
         self.assertIn("event: reload", self.read(stream))
 
+    @needs_modules("lxml.etree")
+    def test_a_broken_edit_that_would_move_it(self):
+        self.start_apps(first="", second="")
+        page = self.page("second")
+        refused = "import lxml.etree\n"
+        self.save("second.py", refused + "1 / 0\n")
+        self.await_event(page, "error")
+        page = self.page("second")
+        self.assertIn("ZeroDivisionError", page)
+        self.write_page("second v2", "second", before=refused)
+        self.await_event(page, "reload")
+        self.assertIn("second v2", self.page("second"))
+
     def test_what_the_application_does_not_import_counts_if_it_is_watched(self):
         self.write(f"{self.id()}/page.html", "one")
         self.start_apps(app="watch = *.html")

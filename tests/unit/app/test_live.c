@@ -44,6 +44,22 @@ Test(live, nothing_is_told_before_the_worker_accepts) {
     cr_expect_gt(live_board_state(s_slot), state);
 }
 
+Test(live, of_an_application_that_is_on_its_way_here_nothing_is_told_before_it_has_come) {
+    struct error err;
+    live_hold(&s_app);
+    live_accept();
+    fail("SyntaxError", ERR_PYTHON);
+    cr_expect(live_take_error(&s_app, &err));
+    load();
+    cr_expect_eq(live_board_state(s_slot), 0);
+    live_release(&s_app);
+    uint64_t state = live_board_state(s_slot);
+    cr_expect_gt(state, 0);
+    cr_expect_not(live_state_is_failure(state));
+    live_release(&s_app);
+    cr_expect_eq(live_board_state(s_slot), state);
+}
+
 Test(live, the_failure_of_a_worker_that_is_not_to_serve_is_for_the_other_one) {
     struct error err;
     fail("SyntaxError", ERR_PYTHON);

@@ -118,5 +118,11 @@ void live_fails(const struct app_config *config, const struct error *err) {
 
 bool live_take_error(const struct app_config *config, struct error *ret_err) {
     int slot = slot_of(config);
-    return slot >= 0 && live_board_take_error(slot, ret_err);
+    if (slot < 0) {
+        return false;
+    }
+    pthread_mutex_lock(&s_live.lock);
+    bool is_its_own = s_live.is_held[slot];
+    pthread_mutex_unlock(&s_live.lock);
+    return !is_its_own && live_board_take_error(slot, ret_err);
 }

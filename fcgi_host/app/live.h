@@ -48,7 +48,8 @@ void live_serves(const struct app_config *config);
 /** The application is answered with an error page because of `err`; the same again is no news. */
 void live_fails(const struct app_config *config, const struct error *err);
 /** The worker that was to replace this one, or to have the application, is not to serve.
- *  @return whether it failed to load the application; then `ret_err` says why */
+ *  @return whether it failed to load the application, and is not this one; then `ret_err` says why
+ */
 bool live_take_error(const struct app_config *config, struct error *ret_err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/live.h"
+#include "fcgi_host/config/view.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/wsgi/wsgi.h"
 
@@ -14,22 +15,21 @@ static bool draw(const struct app_config *config, struct live_mark *ret_mark) {
     return origin.slot >= 0;
 }
 
-void live_pages_start(const struct config *config) {
-    live_start(config);
+void live_pages_start(const struct worker_start *start) {
+    const struct config *site = config_site(start->config);
+    const struct home *homes = start->neighbourhood.homes;
+    live_start(start->config);
     wsgi_set_live_hook(&(struct wsgi_live_hook){.draw = draw});
+    for (size_t i = 0; homes && i < site->app_count; i++) {
+        if (homes[i].is_coming) {
+            live_hold(&site->apps[i]);
+        }
+    }
 }
 
-int live_pages_serve(struct live_streams *streams, struct intake *intake,
-                     const struct applications *applications, const struct away *away,
-                     struct error *err) {
+int live_pages_serve(struct live_streams *streams, struct intake *intake, struct error *err) {
     if (live_streams_attach(streams, intake, err) != 0) {
         return -1;
-    }
-    for (size_t i = 0; i < applications->site->app_count; i++) {
-        const struct application *application = applications_at(applications, i);
-        if (application && away_is(away, i, NULL)) {
-            live_hold(application->config);
-        }
     }
     live_accept();
     return 0;

@@ -152,7 +152,7 @@ static int start_python(struct worker *worker, struct error *err) {
         .withholds = wants_withheld,
         .ctx = &worker->withheld,
     });
-    live_pages_start(worker->start->config);
+    live_pages_start(worker->start);
     submit_use(&worker->withheld);
     scoreboard_use(worker->start->board);
     return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
@@ -318,8 +318,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
     if (!worker->intake ||
         intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
         withheld_attach(&worker->withheld, worker->intake, err) ||
-        live_pages_serve(&worker->live_streams, worker->intake, &worker->applications,
-                         &worker->away, err)) {
+        live_pages_serve(&worker->live_streams, worker->intake, err)) {
         return -1;
     }
     handover_attach(&worker->handover, worker->intake);

@@ -49,7 +49,8 @@ Test(live, of_an_application_that_is_on_its_way_here_nothing_is_told_before_it_h
     live_hold(&s_app);
     live_accept();
     fail("SyntaxError", ERR_PYTHON);
-    cr_expect(live_take_error(&s_app, &err));
+    cr_expect_not(live_take_error(&s_app, &err), "it is for the other worker");
+    cr_expect(live_board_take_error(s_slot, &err));
     load();
     cr_expect_eq(live_board_state(s_slot), 0);
     live_release(&s_app);

@@ -23,7 +23,7 @@ def application(environ, start_response):
 
 
 class Case:
-    """`app`: its text, without `application`; `edited`: the same after the edit, else `app` again
+    """`app`: its text, `application` need not be there; `edited`: the same after the edit, else `app` again
     with another comment; `own`, `packages`: files beside it, and in its site-packages, by their
     paths; `cold`: what the log says of why the spare does not fit, None: it is used; `ready`: what
     spare.ready names, "": nothing is left out, None: anything; `keys`: of its configuration."""
@@ -90,7 +90,8 @@ class Spares(HostTestCase):
     def save(cls, name, text, comment=""):
         """As editors do: a new file renamed over the old one."""
         path = f"{name}/app/wsgi_{name}.py"
-        temporary = cls.write(path + ".tmp~", textwrap.dedent(text) + TRAILER + comment)
+        trailer = "" if "def application" in text else TRAILER
+        temporary = cls.write(path + ".tmp~", textwrap.dedent(text) + trailer + comment)
         os.replace(temporary, os.path.join(cls.folder, path))
 
     @classmethod

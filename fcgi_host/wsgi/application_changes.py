@@ -9,7 +9,9 @@ Run in an interpreter that libraries are imported into in advance (application_p
 
 import sys
 
-VERSION_BYTES = 8  # of an object, in what versions_of() returns
+from _operator import ne
+from itertools import compress
+
 _ABSENT = object()
 _Module = type(sys)
 _Descriptor = type(vars(type("Any", (), {}))["__dict__"])
@@ -304,16 +306,17 @@ class Changes:
 
     def take(self):
         """@return the changes since the last call, in the order of the modules"""
-        versions = self._versions_of(self._targets)
+        versions = memoryview(self._versions_of(self._targets)).cast("Q")
         before, self._versions = self._versions, versions
-        if versions == before:
+        if before is None:
+            changed = self._holders
+        elif versions == before:
             return []
-        changes = []
-        for index, holder in enumerate(self._holders):
-            place = slice(index * VERSION_BYTES, (index + 1) * VERSION_BYTES)
-            if before is None or versions[place] != before[place]:
-                changes += holder.compare()
-        return changes
+        else:
+            added = len(versions) - len(before)
+            differ = [*map(ne, versions, before), *[True] * added]
+            changed = compress(self._holders, differ)
+        return [change for holder in changed for change in holder.compare()]
 
     def keep_settings(self):
         """From now on look only for what somebody may set, from how it is now."""

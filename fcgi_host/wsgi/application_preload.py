@@ -145,6 +145,7 @@ class Preload:
             for segment in reversed(self._segments):
                 segment.withhold()
             self._changes.keep_settings()
+            state.gc.collect()  # now, and not while the application loads
         return len(self.left_out) == len(left_out)
 
     def note_exit(self, function, args, kwargs):

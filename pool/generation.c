@@ -107,14 +107,13 @@ static int init_threads(struct generation *generation, struct error *err) {
     return 0;
 }
 
-struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err) {
+struct generation *generation_new_locked(struct pool_interpreter *interpreter, struct error *err) {
     struct generation *generation = calloc(1, sizeof *generation);
     if (!generation) {
         error_set(err, ERR_MEMORY, "no memory for a generation");
         return NULL;
     }
     generation->interpreter = interpreter;
-    generation->number = ++interpreter->generations_made;
     generation->sink = (struct refusal_sink){generation, note_refusal};
     generation->state = GENERATION_LOADING;
     generation->references = 1;
@@ -129,6 +128,8 @@ struct generation *generation_new(struct pool_interpreter *interpreter, struct e
     if (!generation->apps || !generation->threads) {
         error_set(err, ERR_MEMORY, "no memory for a generation");
     } else if (init_threads(generation, err) == 0) {
+        generation->next = interpreter->pool->generations;
+        interpreter->pool->generations = generation;
         return generation;
     }
     generation_free(generation);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "pool/base/resources.h"
+#include "pool/base/stopwatch.h"
 #include "pool/base/thread.h"
 #include "pool/python/attach.h"
 #include "pool/python/interpreter.h"
@@ -97,6 +98,11 @@ static int run_setup(struct generation *generation, struct error *err) {
     return rc;
 }
 
+static int run_prepare(struct generation *generation, struct error *err) {
+    struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
+    return hooks->prepare ? take_exception(hooks->prepare(hooks->ctx, generation, err), err) : 0;
+}
+
 static int load_apps(struct generation *generation, struct error *err) {
     struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
     for (size_t i = 0; i < generation->app_count; i++) {
@@ -107,7 +113,40 @@ static int load_apps(struct generation *generation, struct error *err) {
         }
         loaded->is_loaded = true;
     }
+    return hooks->loaded ? take_exception(hooks->loaded(hooks->ctx, generation, err), err) : 0;
+}
+
+/** From now on code runs that may take long. @tstate attached */
+static void begin_code(struct generation *generation) {
+    set_app_code(generation, true);
+    turns_load_begin(generation);
+}
+
+/** @return 0 attached, in a new interpreter that is set up or not; or -1 not attached */
+static int enter_and_set_up(struct generation *generation, int *ret_set_up, struct error *err) {
+    if (enter_interpreter(generation, err) != 0) {
+        return -1;
+    }
+    begin_code(generation);
+    *ret_set_up = run_setup(generation, err);
     return 0;
+}
+
+static void leave_for_now(struct generation *generation) {
+    set_app_code(generation, false);
+    turns_load_end(generation);
+    attach_end();
+}
+
+/** @return whether it is to load; not attached on return */
+static bool live_as_spare(struct generation *generation) {
+    struct error err = {0};
+    int rc = -1;
+    if (enter_and_set_up(generation, &rc, &err) == 0) {
+        rc = rc == 0 ? run_prepare(generation, &err) : rc;
+        leave_for_now(generation);
+    }
+    return spare_wait(generation, rc == 0 ? NULL : &err);
 }
 
 /** Name the extension whose refusal made the load fail: the application is not broken. */
@@ -118,46 +157,23 @@ static void name_refusal(struct generation *generation, struct error *err) {
     }
 }
 
-/** When a load began, by the clocks that tell how long it took. */
-struct stopwatch {
-    uint64_t wall_ns, process_ns, thread_ns;
-};
-
-static struct stopwatch read_stopwatch(void) {
-    return (struct stopwatch){
-        .wall_ns = clock_now_ns(),
-        .process_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID),
-        .thread_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID),
-    };
-}
-
-/** How long the load took, without what other threads computed meanwhile: they had the GIL. */
-static double loading_ms(const struct stopwatch *begin, bool own_gil) {
-    const struct stopwatch end = read_stopwatch();
-    uint64_t wall_ns = end.wall_ns - begin->wall_ns;
-    uint64_t own_ns = end.thread_ns - begin->thread_ns;
-    uint64_t process_ns = end.process_ns - begin->process_ns;
-    uint64_t others_ns = process_ns > own_ns && !own_gil ? process_ns - own_ns : 0;
-    uint64_t took_ns = wall_ns > others_ns + own_ns ? wall_ns - others_ns : own_ns;
-    return (double)took_ns / CLOCK_NS_PER_MS;
-}
-
-/** @return 0, or -1 with the generation's build_error set; never attached on return */
-static int load_generation(struct generation *generation, struct error *err) {
-    struct stopwatch begin = read_stopwatch();
-    if (enter_interpreter(generation, err) != 0) {
+/** @param was_spare  it is set up
+ *  @return 0, or -1 with `err`; never attached on return */
+static int load_generation(struct generation *generation, bool was_spare, struct error *err) {
+    struct stopwatch begin = stopwatch_read();
+    int rc = 0;
+    if (was_spare) {
+        attach_begin(generation->home_tstate);
+        begin_code(generation);
+    } else if (enter_and_set_up(generation, &rc, err) != 0) {
         return -1;
     }
-    set_app_code(generation, true);
-    turns_load_begin(generation);
-    int rc = run_setup(generation, err);
     if (rc == 0) {
         rc = load_apps(generation, err);
     }
-    set_app_code(generation, false);
-    turns_load_end(generation);
-    generation->load_ms = loading_ms(&begin, generation->interpreter->options.gil == POOL_GIL_OWN);
-    attach_end();
+    generation->load_ms =
+        stopwatch_ms(&begin, generation->interpreter->options.gil == POOL_GIL_OWN);
+    leave_for_now(generation);
     if (rc != 0) {
         name_refusal(generation, err);
         return -1;
@@ -329,8 +345,12 @@ static void end_generation(struct generation *generation, bool has_served) {
 static void *home_main(void *arg) {
     struct generation *generation = arg;
     struct error err = {0};
-    bool has_failed = load_generation(generation, &err) != 0;
-    bool is_serving = tell_built(generation, has_failed ? &err : NULL);
+    bool was_spare = generation->is_spare; /* pool_spare_make() waits for this thread */
+    bool is_serving = false;
+    if (!was_spare || live_as_spare(generation)) {
+        bool has_failed = load_generation(generation, was_spare, &err) != 0;
+        is_serving = tell_built(generation, has_failed ? &err : NULL);
+    }
     if (is_serving && generation->thread_count > 0) {
         serving_thread_serve(&generation->threads[0]);
     } else if (!is_serving) {
@@ -340,7 +360,7 @@ static void *home_main(void *arg) {
     if (generation->home_tstate) {
         end_generation(generation, is_serving);
     }
-    if (is_serving) {
+    if (is_serving || generation->build_error.code == ERR_NONE) { /* or a spare not needed */
         generation_set_state(generation, GENERATION_RETIRED, NULL);
     } else { /* build_error does not change any more */
         generation_set_state(generation, GENERATION_FAILED, &generation->build_error);

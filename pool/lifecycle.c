@@ -2,24 +2,42 @@
 
 #include <errno.h>
 
-/** Wait until loading is over. @return whether it is  @param timeout_ms 0: no limit */
-static bool wait_built(struct generation *generation, unsigned timeout_ms) {
+/** @return whether it is done  @param timeout_ms 0: no limit */
+static bool wait_done(struct generation *generation,
+                      bool (*is_done)(const struct generation *generation), unsigned timeout_ms) {
     struct pool *pool = generation->interpreter->pool;
     struct timespec deadline = clock_deadline(timeout_ms);
     int failure = 0;
     pthread_mutex_lock(&pool->lock);
-    while (!generation->is_built && failure != ETIMEDOUT) {
+    while (!is_done(generation) && failure != ETIMEDOUT) {
         failure = timeout_ms ? pthread_cond_timedwait(&pool->changed, &pool->lock, &deadline)
                              : pthread_cond_wait(&pool->changed, &pool->lock);
     }
-    bool is_built = generation->is_built;
-    generation->is_too_late |= !is_built;
+    bool is_over = is_done(generation);
+    generation->is_too_late |= !is_over;
     pthread_mutex_unlock(&pool->lock);
-    return is_built;
+    return is_over;
 }
 
-/** @return a new generation, listed; or NULL: ERR_BUSY, ERR_FAILED, ERR_CLOSED, ERR_MEMORY */
-static struct generation *begin_build(struct pool_interpreter *interpreter, struct error *err) {
+static bool is_built(const struct generation *generation) {
+    return generation->is_built;
+}
+
+/** @return the spare on offer, or NULL */
+static struct generation *take_spare_locked(struct pool_interpreter *interpreter) {
+    struct generation *spare = interpreter->spare;
+    interpreter->spare = NULL;
+    if (spare) {
+        spare->is_spare = false; /* its home thread sees it */
+        pthread_cond_broadcast(&interpreter->pool->changed);
+    }
+    return spare;
+}
+
+/** @param[out] ret_is_spare  it has a home thread already
+ *  @return a generation, listed; or NULL: ERR_BUSY, ERR_FAILED, ERR_CLOSED, ERR_MEMORY */
+static struct generation *begin_build(struct pool_interpreter *interpreter, bool *ret_is_spare,
+                                      struct error *err) {
     struct pool *pool = interpreter->pool;
     struct generation *generation = NULL;
     pthread_mutex_lock(&pool->lock);
@@ -30,12 +48,13 @@ static struct generation *begin_build(struct pool_interpreter *interpreter, stru
     } else if (interpreter->options.is_main && interpreter->current) {
         error_set(err, ERR_FAILED, "the main interpreter cannot be replaced within its process");
     } else {
-        generation = generation_new(interpreter, err);
+        generation = take_spare_locked(interpreter);
+        *ret_is_spare = generation != NULL;
+        generation = generation ? generation : generation_new_locked(interpreter, err);
     }
     if (generation) {
+        generation->number = ++interpreter->generations_made;
         interpreter->is_building = true;
-        generation->next = pool->generations;
-        pool->generations = generation;
     }
     pthread_mutex_unlock(&pool->lock);
     return generation;
@@ -48,28 +67,29 @@ static void done_building(struct pool_interpreter *interpreter) {
     pthread_mutex_unlock(&interpreter->pool->lock);
 }
 
-/** @return 0 when it may serve; else -1: it is ending, and the owner's reference is given back */
-static int finish_loading(struct generation *generation, unsigned timeout_ms, struct error *err) {
+int generation_await(struct generation *generation,
+                     bool (*is_done)(const struct generation *generation), unsigned timeout_ms,
+                     struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
-    bool is_built = wait_built(generation, timeout_ms);
-    if (!is_built) {
+    bool is_over = wait_done(generation, is_done, timeout_ms);
+    if (!is_over) {
         interrupter_start(generation, INTERRUPT_HOME);
-        is_built = wait_built(generation, stop_ms ? stop_ms : 1);
+        is_over = wait_done(generation, is_done, stop_ms ? stop_ms : 1);
         interrupter_stop(generation, INTERRUPT_HOME);
     }
     pthread_mutex_lock(&pool->lock);
     struct error failure = generation->build_error;
-    if (!is_built) {
+    if (!is_over) {
         error_set(&failure, ERR_TIMEOUT, "loading took longer than %u ms and cannot be stopped",
                   timeout_ms);
     }
-    bool is_loaded = is_built && failure.code == ERR_NONE;
+    bool goes_on = is_over && failure.code == ERR_NONE;
     pthread_mutex_unlock(&pool->lock);
-    if (is_loaded) {
+    if (goes_on) {
         return 0;
     }
-    if (is_built) { /* the home thread ends it by itself */
+    if (is_over) { /* the home thread ends it by itself */
         struct timespec now = clock_deadline(0);
         retirement_finish(generation, &now);
     } else {
@@ -82,23 +102,41 @@ static int finish_loading(struct generation *generation, unsigned timeout_ms, st
     return -1;
 }
 
-int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
-               struct generation **ret_generation, struct error *err) {
-    struct generation *generation = begin_build(interpreter, err);
+/** @param[out] ret_was_spare  set also on failure */
+static int build(struct pool_interpreter *interpreter, unsigned timeout_ms,
+                 struct generation **ret_generation, bool *ret_was_spare, struct error *err) {
+    struct generation *generation = begin_build(interpreter, ret_was_spare, err);
     if (!generation) {
         return -1;
     }
     generation_set_state(generation, GENERATION_LOADING, NULL);
-    int rc = home_start(generation, err);
+    int rc = *ret_was_spare ? 0 : home_start(generation, err);
     if (rc != 0) {
         generation_set_state(generation, GENERATION_FAILED, err);
         generation_let_go(generation);
     } else {
-        rc = finish_loading(generation, timeout_ms, err);
+        rc = generation_await(generation, is_built, timeout_ms, err);
     }
     done_building(interpreter);
     if (rc == 0) {
         *ret_generation = generation;
+    }
+    return rc;
+}
+
+int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
+               struct generation **ret_generation, struct error *err) {
+    struct error failure;
+    bool was_spare = false;
+    int rc = build(interpreter, timeout_ms, ret_generation, &was_spare, &failure);
+    if (rc != 0 && was_spare && failure.code == ERR_COLD) {
+        pthread_mutex_lock(&interpreter->pool->lock);
+        interpreter->generations_made--; /* the number is the next one's */
+        pthread_mutex_unlock(&interpreter->pool->lock);
+        rc = build(interpreter, timeout_ms, ret_generation, &was_spare, &failure);
+    }
+    if (rc != 0 && err) {
+        *err = failure;
     }
     return rc;
 }

@@ -12,6 +12,7 @@
  *   3. pool_publish()  serving: its threads take jobs; the generation before it starts draining
  *      or pool_discard(): ended, never served
  *   4. pool_retire()   draining → retired, or zombie when something in it cannot be stopped
+ * A *spare* is step 1 up to the loading, done in advance: pool_spare_make().
  *
  * The pool never logs and knows no FastCGI; what happens is told through `struct pool_hooks`.
  * All functions may block: none may be called with an attached thread state unless it says so.
@@ -63,13 +64,27 @@ struct pool_hooks {
      */
     int (*setup)(void *ctx, struct generation *generation, struct error *err);
     /**
+     * A spare has been set up: do what can be done before its applications are to be loaded.
+     * Optional: without it there is nothing to prepare.
+     * @return 0, or -1 with *err: the spare is ended
+     * @thread generation (its first)  @tstate attached
+     */
+    int (*prepare)(void *ctx, struct generation *generation, struct error *err);
+    /**
      * Load one application into this generation.
      * @param[out] ret_loaded  handed to each lease; released by `unload`
-     * @return 0, or -1 with *err (ERR_PYTHON, or ERR_REFUSED when an extension refused)
+     * @return 0, or -1 with *err (ERR_PYTHON, or ERR_REFUSED when an extension refused; ERR_COLD
+     *         when it would have loaded in another way in a generation that is no spare)
      * @thread generation (its first)  @tstate attached
      */
     int (*load)(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
                 struct error *err);
+    /**
+     * All applications of this generation have loaded.  Optional.
+     * @return 0, or -1 with *err, as for `load`
+     * @thread generation (its first)  @tstate attached
+     */
+    int (*loaded)(void *ctx, struct generation *generation, struct error *err);
     /** Release what `load` returned. @thread generation (its first)  @tstate attached */
     void (*unload)(void *ctx, struct generation *generation, struct pool_app *app, void *loaded);
     /**
@@ -140,6 +155,7 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
 /**
  * Create the next generation of a named interpreter and load its applications, beside the one
  * that serves.  Blocks until loaded or failed; the calling thread is not the one that loads.
+ * A spare on offer is used; if it does not fit (ERR_COLD) it is ended and another one made.
  * @return 0, or -1: ERR_PYTHON, ERR_REFUSED, ERR_TIMEOUT (the load took too long: SystemExit is
  *         raised in it, and the generation is a zombie if it goes on), ERR_SYSTEM, ERR_BUSY
  *         (another one is being built), ERR_FAILED (the main interpreter has its only generation),
@@ -167,8 +183,27 @@ int pool_run(struct generation *generation, int (*function)(void *arg, struct er
 int pool_run_timed(struct generation *generation, unsigned timeout_ms,
                    int (*function)(void *arg, struct error *err), void *arg, struct error *err);
 
+/**
+ * Make a *spare*: the interpreter of a generation to come, set up and prepared (hooks->prepare), in
+ * which no application is loaded.  Blocks until that is done.
+ * @return 0, or -1: ERR_PYTHON, ERR_TIMEOUT, ERR_SYSTEM, ERR_MEMORY, ERR_EXHAUSTED, ERR_CLOSED (the
+ *         pool stops), ERR_USAGE (a main interpreter), or what hooks->prepare returned
+ * @owns the caller: pool_spare_offer(), or pool_discard()
+ */
+int pool_spare_make(struct pool_interpreter *interpreter, unsigned timeout_ms,
+                    struct generation **ret_spare, struct error *err);
+/** The next pool_build() of its interpreter takes this spare, and no other is on offer. */
+void pool_spare_offer(struct generation *spare);
+bool pool_has_spare(const struct pool_interpreter *interpreter);
+/** Take back the spare on offer. @return the caller's, to be discarded; NULL: there is none */
+struct generation *pool_spare_take(struct pool_interpreter *interpreter);
+
 /** Make a built generation the current one: from now on its threads take the queued jobs. */
 int pool_publish(struct generation *generation, struct error *err);
+
+/** Wait until a generation has run a job to its end, or is being ended, at most `timeout_ms`.
+ *  @pre the caller has a reference */
+void pool_await_answer(struct generation *generation, unsigned timeout_ms);
 
 /** End a built generation that never served. */
 void pool_discard(struct generation *generation);
@@ -276,6 +311,8 @@ unsigned pool_zombies(const struct pool *pool);
 
 /** 1 for the first generation of a named interpreter. */
 uint64_t generation_number(const struct generation *generation);
+/** Whether it is a spare that pool_build() has not taken. */
+bool generation_is_spare(const struct generation *generation);
 enum generation_state generation_state(const struct generation *generation);
 struct pool_interpreter *generation_interpreter(const struct generation *generation);
 /** What the load hook returned for an application in this generation; NULL: not loaded. */

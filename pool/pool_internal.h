@@ -15,6 +15,7 @@
 #include "pool/python/py_compat.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ struct pool_interpreter {
     struct pool_app **apps; /**< in the order they were added; fixed at the first pool_build() */
     size_t app_count;
     struct generation *current;
+    struct generation *spare; /**< on offer; NULL: none */
     uint64_t generations_made;
     unsigned gate;
     bool is_building;
@@ -95,7 +97,7 @@ struct runner {
 
 /** Where the home thread of a generation is. */
 enum home_phase {
-    HOME_LOADING,
+    HOME_LOADING, /**< a spare also while it is prepared, and until it is to load */
     HOME_SERVING, /**< as a serving thread; then waiting for the others to leave */
     HOME_ENDING,  /**< runs the ending protocol */
     HOME_PARKED,  /**< the interpreter cannot be ended now; waits for is_retry_wanted */
@@ -121,16 +123,19 @@ struct generation {
     unsigned long home_ident;
     PyThreadState *home_tstate;
     double load_ms;
-    bool takes_turns; /**< turns_load_begin() … turns_load_end(): the home thread's */
+    atomic_bool has_answered; /**< a job of it has ended; set once */
+    bool takes_turns;         /**< turns_load_begin() … turns_load_end(): the home thread's */
 
     /* Guarded by pool->lock: */
     struct generation *next; /**< in pool->generations */
+    bool is_spare;           /**< made by pool_spare_make(), not taken by pool_build() yet */
+    bool is_prepared;        /**< a spare: preparing is over; build_error tells how */
     unsigned references;     /**< its owner (pool_build()'s caller) and each of its threads */
     enum generation_state state;
     enum home_phase phase;
     PyInterpreterState *python; /**< NULL before it was created and after it has ended */
     bool is_built;              /**< loading is over; build_error tells how */
-    bool is_too_late;           /**< pool_build() gave up on it */
+    bool is_too_late;           /**< pool_build() or pool_spare_make() gave up on it */
     bool is_leaving;            /**< pool_retire(): end it when its threads are done */
     bool is_retry_wanted;       /**< HOME_PARKED: try again */
     bool is_gate_wanted;        /**< pool_retire_gated(): close the gate just before the end */
@@ -155,8 +160,9 @@ void pool_app_abandon(struct pool_app *app);
 
 /* ---- generation.c ---- */
 
-/** @return a new GENERATION_LOADING with one reference, or NULL: ERR_MEMORY, ERR_SYSTEM */
-struct generation *generation_new(struct pool_interpreter *interpreter, struct error *err);
+/** @return a new GENERATION_LOADING with one reference, listed, and without a number; or NULL:
+ *  ERR_MEMORY, ERR_SYSTEM  @lock pool->lock held */
+struct generation *generation_new_locked(struct pool_interpreter *interpreter, struct error *err);
 /** Take a reference; generation_let_go() (pool.h) gives it back. @lock pool->lock held */
 void generation_hold_locked(struct generation *generation);
 /** Change the state, count zombies, tell the hook. @tstate none; pool->lock must not be held */
@@ -165,6 +171,22 @@ void generation_set_state(struct generation *generation, enum generation_state s
 
 /** Make it a zombie, unless it has ended just now. */
 void generation_give_up(struct generation *generation);
+
+/* ---- lifecycle.c, spare.c ---- */
+
+/**
+ * Wait until `is_done`, at most for `timeout_ms` (0: no limit), then for as long as SystemExit may
+ * take.
+ * @lock `is_done` is called with pool->lock held
+ * @return 0 when the generation goes on; else -1, `err` says why: it is ending, and the owner's
+ *         reference is given back
+ */
+int generation_await(struct generation *generation,
+                     bool (*is_done)(const struct generation *generation), unsigned timeout_ms,
+                     struct error *err);
+/** Wait, as the home thread of a spare, until it is to load or to end.
+ *  @param failure  why it cannot be used; NULL: it can  @return whether to load */
+bool spare_wait(struct generation *generation, const struct error *failure);
 
 /* ---- home.c, serving_thread.c: threads ---- */
 

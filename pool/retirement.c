@@ -44,6 +44,14 @@ static bool wait_for_ms(struct generation *generation,
     return wait_until(generation, is_true, &deadline);
 }
 
+static bool has_answered_or_leaves(const struct generation *generation) {
+    return atomic_load(&generation->has_answered) || generation->is_leaving;
+}
+
+void pool_await_answer(struct generation *generation, unsigned timeout_ms) {
+    wait_for_ms(generation, has_answered_or_leaves, timeout_ms);
+}
+
 void pool_give_up_job(struct generation *generation, unsigned long thread_ident) {
     struct pool *pool = generation->interpreter->pool;
     for (size_t i = 0; i < generation->thread_count; i++) {

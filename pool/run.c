@@ -63,7 +63,8 @@ static struct runner *begin_run(struct generation *generation, struct error *err
     }
     runner->generation = generation;
     pthread_mutex_lock(&pool->lock);
-    bool is_open = generation->is_built && !generation->is_leaving && generation->python;
+    bool is_there = generation->is_built || generation->is_prepared;
+    bool is_open = is_there && !generation->is_leaving && generation->python;
     if (is_open) {
         runner->next = generation->runners;
         generation->runners = runner;

@@ -108,6 +108,18 @@ static void start_next(struct serving_thread *thread) {
     }
 }
 
+/** Its first job has ended: pool_await_answer() waits for that. */
+static void note_answer(struct generation *generation) {
+    if (atomic_load_explicit(&generation->has_answered, memory_order_relaxed)) {
+        return;
+    }
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(&generation->has_answered, true);
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /*
  * Attached from the first job until none waits: with requests coming in, the GIL is not given up
  * between two of them.
@@ -121,6 +133,7 @@ void serving_thread_serve(struct serving_thread *thread) {
             uint64_t begun = turns_job_begin(thread);
             job->run(job, &thread->lease);
             turns_job_end(thread, begun);
+            note_answer(thread->generation);
             job = queue_next(&thread->waiting);
         }
         attach_end();

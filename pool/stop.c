@@ -66,6 +66,10 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
     }
     wait_not_building(interpreter);
     retirement_retry_zombies(pool);
+    struct generation *spare = pool_spare_take(interpreter);
+    if (spare) {
+        pool_discard(spare);
+    }
     struct generation *current = take_current(interpreter);
     if (current) {
         retirement_begin(current);
@@ -168,13 +172,15 @@ int pool_stop(struct pool *pool, unsigned drain_ms) {
     for (struct pool_interpreter *at = first; at; at = at->next) {
         count++;
     }
-    struct generation **ending = calloc(count + 1, sizeof(struct generation *));
+    struct generation **ending = calloc(2 * count + 1, sizeof(struct generation *));
     size_t ending_count = 0;
     for (struct pool_interpreter *at = first; at && ending; at = at->next) {
-        struct generation *current = take_current(at);
-        if (current) {
-            ending[ending_count++] = current;
-            retirement_begin(current);
+        struct generation *each[] = {take_current(at), pool_spare_take(at)};
+        for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+            if (each[i]) {
+                ending[ending_count++] = each[i];
+                retirement_begin(each[i]);
+            }
         }
     }
     for (size_t i = 0; i < ending_count; i++) {

@@ -4,6 +4,9 @@
 #include "pool/base/thread.h"
 #include "reload/reloader_internal.h"
 
+/** How long the first answer of a new generation is waited for. */
+enum { FIRST_ANSWER_MS = 250 };
+
 struct retirement {
     struct reload_run run; /* a copy: cause and times */
     struct generation *old;
@@ -32,6 +35,16 @@ static void look_after_end(struct retirement *retirement, enum generation_state 
     }
 }
 
+/* To end an interpreter takes the GIL for many milliseconds: the first answer of the new code,
+ * which somebody who has just saved a file waits for, comes first. */
+static void await_answer(const struct reload_target *target) {
+    struct generation *serving = pool_hold_current(target->interpreter);
+    if (serving) {
+        pool_await_answer(serving, FIRST_ANSWER_MS);
+        generation_let_go(serving);
+    }
+}
+
 /* Thread body: a long response may take its time while the next reload goes on. */
 static void *retire_old(void *arg) {
     struct retirement *retirement = arg;
@@ -39,6 +52,7 @@ static void *retire_old(void *arg) {
     struct reload_target *target = run->target;
     uint64_t number = generation_number(retirement->old);
     bool is_gate_closed = false;
+    await_answer(target);
     enum generation_state state =
         pool_retire_gated(retirement->old, target->drain_ms, &is_gate_closed);
     reload_run_tell(run, RELOAD_STEP_DRAINED, number, NULL);
@@ -49,8 +63,10 @@ static void *retire_old(void *arg) {
     }
     pthread_mutex_lock(&run->reloader->lock);
     target->draining--;
+    target->telling++;
     pthread_cond_broadcast(&run->reloader->idle);
     pthread_mutex_unlock(&run->reloader->lock);
+    reload_target_tell_settled(target);
     free(retirement);
     return NULL;
 }

@@ -269,8 +269,10 @@ static void finish_run(struct reload_run *run, struct waiter *waiters) {
     reload_run_tell_waiters(waiters, &run->last);
     pthread_mutex_lock(&reloader->lock);
     run->target->is_busy = false;
+    run->target->telling++;
     pthread_cond_broadcast(&reloader->idle);
     pthread_mutex_unlock(&reloader->lock);
+    reload_target_tell_settled(run->target);
     reload_targets_wake(reloader); /* edits or requests may have come meanwhile */
 }
 

@@ -191,7 +191,7 @@ int reloader_add(struct reloader *reloader, const struct reload_target_options *
 void reloader_remove(struct reloader *reloader, struct reload_target *target) {
     pthread_mutex_lock(&reloader->lock);
     target->is_removed = true;
-    while (target->is_busy || target->draining) {
+    while (target->is_busy || target->draining || target->telling) {
         pthread_cond_wait(&reloader->idle, &reloader->lock);
     }
     struct reload_target **at = &reloader->targets;

@@ -47,6 +47,8 @@ enum reload_step {
     RELOAD_STEP_DRAINED,
     RELOAD_STEP_RETIRED,
     RELOAD_STEP_ZOMBIE,
+    RELOAD_STEP_SETTLED,   /**< a reload, or the end of a replaced generation, is over: perhaps
+                                reload_target_hold() succeeds now */
     RELOAD_STEP_UNCHANGED, /**< there were events, but every file holds what was loaded */
     RELOAD_STEP_UNREAD,    /**< the content of a watched file is not compared: `cause` is its path,
                               `err`    says why; once for each file */
@@ -160,6 +162,17 @@ void reload_target_loaded(struct reload_target *target, const struct error *err)
 int reload_target_request(struct reload_target *target, const char *cause,
                           void (*done)(void *ctx, const struct reload_event *event), void *ctx,
                           struct error *err);
+
+/**
+ * From now on no reload of this target begins, until reload_target_let_go().
+ * @return false: one is under way, or a replaced generation has not ended, or a reload is due;
+ *         RELOAD_STEP_SETTLED tells when that is over
+ */
+bool reload_target_hold(struct reload_target *target);
+void reload_target_let_go(struct reload_target *target);
+/** Whether something waits for the target: an edit, or a reload that was asked for.
+ *  @thread any  @tstate any: takes one short lock */
+bool reload_target_has_news(struct reload_target *target);
 
 void *reload_target_user(const struct reload_target *target);
 

@@ -65,6 +65,7 @@ struct reload_target {
     uint64_t retry_ns;  /**< is_starved: when an edit is tried again */
     struct waiter *waiters;
     unsigned draining; /**< threads that retire a generation of it */
+    unsigned telling;  /**< threads in reload_target_tell_settled() */
 };
 
 struct reloader {
@@ -100,6 +101,8 @@ uint64_t reload_target_quiet_ns_locked(const struct reload_target *target);
  * @lock held
  */
 uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_ns);
+/** Tell RELOAD_STEP_SETTLED, and count target->telling down. @lock none held */
+void reload_target_tell_settled(struct reload_target *target);
 /** Wake the reloader's thread: a state that it times by has changed. */
 void reload_targets_wake(struct reloader *reloader);
 

@@ -242,3 +242,43 @@ uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_
     }
     return due_ns;
 }
+
+/* ---- Between two reloads ---- */
+
+bool reload_target_hold(struct reload_target *target) {
+    struct reloader *reloader = target->reloader;
+    pthread_mutex_lock(&reloader->lock);
+    bool is_free = target->is_loaded && !target->is_busy && !target->is_removed &&
+                   !target->draining &&
+                   reload_target_due_ns_locked(target, clock_now_ns()) == UINT64_MAX;
+    target->is_busy |= is_free;
+    pthread_mutex_unlock(&reloader->lock);
+    return is_free;
+}
+
+void reload_target_let_go(struct reload_target *target) {
+    struct reloader *reloader = target->reloader;
+    pthread_mutex_lock(&reloader->lock);
+    target->is_busy = false;
+    pthread_cond_broadcast(&reloader->idle);
+    pthread_mutex_unlock(&reloader->lock);
+    reload_targets_wake(reloader); /* for what has come meanwhile */
+}
+
+bool reload_target_has_news(struct reload_target *target) {
+    pthread_mutex_lock(&target->reloader->lock);
+    bool is_edited = target->is_dirty && !atomic_load(&target->reloader->is_dismissed);
+    bool has_news = is_edited || target->forced_cause || target->is_removed;
+    pthread_mutex_unlock(&target->reloader->lock);
+    return has_news;
+}
+
+void reload_target_tell_settled(struct reload_target *target) {
+    struct reloader *reloader = target->reloader;
+    const struct reload_event event = {.step = RELOAD_STEP_SETTLED, .cause = ""};
+    reloader->hooks.event(reloader->hooks.ctx, target, &event);
+    pthread_mutex_lock(&reloader->lock);
+    target->telling--;
+    pthread_cond_broadcast(&reloader->idle);
+    pthread_mutex_unlock(&reloader->lock);
+}

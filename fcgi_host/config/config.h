@@ -34,6 +34,7 @@ enum on_client_gone {
     ON_CLIENT_GONE_RAISE, /**< for GET, HEAD and OPTIONS, which change nothing */
     ON_CLIENT_GONE_RAISE_ANY,
 };
+enum spare_mode { SPARE_AUTO, SPARE_ON, SPARE_OFF };
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
 /** The interpreter that always exists: an application may be configured to live there, and is moved
@@ -109,6 +110,8 @@ struct app_config {
     unsigned drain_timeout_s, request_timeout_s;
     unsigned max_requests;
     enum on_stale on_stale;
+    enum spare_mode spare;
+    unsigned spare_idle_s;
     enum on_client_gone on_client_gone;
     bool dev;
     unsigned slow_request_s;

@@ -114,6 +114,7 @@ CHOICE_KIND(level, enum log_level, "debug|info|warn|error|off");
 CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|restart|off");
 CHOICE_KIND(on_client_gone, enum on_client_gone, "ignore|raise|raise-any");
 CHOICE_KIND(on_stale, enum on_stale, "replace|refuse|warn");
+CHOICE_KIND(spare, enum spare_mode, "auto|on|off");
 
 SET(boolean) {
     (void)option, (void)place;

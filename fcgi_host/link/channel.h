@@ -53,17 +53,20 @@ enum channel_type {
      *  a template */
     CHANNEL_LIBRARIES,
     /** It was forked from a template, and what is there does not fit what the application imports:
-     *  another is to be started without. `text`: why */
+     *  another is to be started without. `text`: why; descriptor: what was learnt, for the next
+     *  template */
     CHANNEL_COLD,
     /* template → supervisor */
     /** Workers can be forked from it. `number`: modules that were imported; `name`: how long that
-     *  took, ms */
+     *  took, ms; `text`: what was left out, and why */
     CHANNEL_TEMPLATE_READY,
-    /** None can be: it ends. `text`: why; descriptor: what to import instead, the next time; none:
-     *  there is no use in that */
+    /** None can be: it ends. `text`: why; descriptor: what was learnt, for the next one; none:
+     * there
+     *  is no use in that */
     CHANNEL_TEMPLATE_UNFIT,
     CHANNEL_TEMPLATE_FORKED, /**< the answer to an order. `number`: the worker's process id */
-    CHANNEL_TEMPLATE_STALE,  /**< the same: there is none. `text`: why this template is of no use */
+    /** The same: there is none. `text`: why this template is of no use; descriptor: as above */
+    CHANNEL_TEMPLATE_STALE,
     /* supervisor → worker */
     CHANNEL_ACCEPT = 100, /**< begin to accept connections */
     /** `number`: milliseconds to finish in.  `name` CHANNEL_STOP_LAST: no other worker accepts
@@ -104,6 +107,9 @@ enum channel_urgency {
     CHANNEL_MAY_GO_ON,    /**< the replacement is kept if an application is lost */
     CHANNEL_CANNOT_GO_ON, /**< whatever is lost */
     CHANNEL_IS_BARRED,    /**< the same, and some application is not served any more */
+    /** As CHANNEL_CANNOT_GO_ON: a spare has taken from the code that serves what an extension keeps
+     *  for one interpreter only.  Workers that come make no spares. */
+    CHANNEL_SPARE_HARMED,
 };
 
 /** Why an interpreter needs another process. */

@@ -44,6 +44,7 @@ struct worker_start {
     int last_words_fd;         /**< a memory file for faulthandler's text */
     struct lifeline *lifeline; /**< NULL: none could be made */
     bool is_one_of_many;       /**< wsgi.multiprocess */
+    bool makes_no_spares;      /**< one has harmed a worker before (CHANNEL_SPARE_HARMED) */
     struct balance *balance;   /**< NULL: no other worker to share connections with */
     int balance_member;
     struct preloaded preloaded;
@@ -60,6 +61,8 @@ struct template_start {
      *  configuration's `preload` names */
     const char *libraries;
     size_t libraries_bytes;
+    const char *memory; /**< what templates and workers have learnt of that; NULL: nothing */
+    size_t memory_bytes;
 };
 
 /** A template's main(): template_run(). Called in the child. @return the process's exit status, of

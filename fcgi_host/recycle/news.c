@@ -5,6 +5,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "fcgi_host/recycle/spares.h"
 
 static void note_last(struct recyclable *recyclable, struct application *application,
                       enum reload_outcome outcome, const struct reload_event *event) {
@@ -101,6 +102,7 @@ static void note_step(struct recyclable *recyclable, struct application *applica
         log_line(LOG_DEBUG, "reload.unchanged", &about, "its files hold what was loaded");
         break;
     case RELOAD_STEP_ZOMBIE: /* the pool's hook logs every zombie */
+    case RELOAD_STEP_SETTLED:
     case RELOAD_STEP_UNREAD:
     case RELOAD_STEP_WATCH_LIMIT:
         break;
@@ -126,6 +128,7 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
     if (event->step == RELOAD_STEP_REFUSED) {
         recycle_refuse(recyclable, event->err);
     }
+    spares_note_step(recyclable, event->step);
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         note_step(recyclable, recycle_application(recyclable, i), event);
     }

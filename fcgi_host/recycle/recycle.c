@@ -6,6 +6,7 @@
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "fcgi_host/recycle/settings.h"
+#include "fcgi_host/recycle/spares.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "reload/stale/stale.h"
 
@@ -43,6 +44,7 @@ struct recycle *recycle_new(const struct recycle_options *options, struct error 
         free(recycle);
         return NULL;
     }
+    recycle->spares = spares_new(recycle);
     const struct wsgi_file_hook file_hook = {.reads = note_file, .ctx = recycle};
     wsgi_set_file_hook(&file_hook);
     return recycle;
@@ -50,6 +52,7 @@ struct recycle *recycle_new(const struct recycle_options *options, struct error 
 
 static void recyclable_free(struct recyclable *recyclable) {
     if (recyclable) {
+        spare_free(recyclable->spare);
         stale_check_free(recyclable->check);
         stale_report_free(recyclable->report);
         free(recyclable->finding);
@@ -111,7 +114,7 @@ int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, s
             goto failed;
         }
     }
-    if (add_target(recyclable, &settings, err) != 0) {
+    if (spare_new(recyclable, err) != 0 || add_target(recyclable, &settings, err) != 0) {
         goto failed;
     }
     settings_free(&settings);
@@ -147,11 +150,13 @@ void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interprete
     }
     atomic_store(&recycle->base_rss_bytes, memory_resident_bytes());
     reload_target_loaded(recyclable->target, failure);
+    spares_note_loaded(recyclable);
 }
 
 void recycle_dismiss(struct recycle *recycle) {
     if (recycle) {
         reloader_dismiss(recycle->reloader);
+        spares_dismiss(recycle->spares);
     }
 }
 

@@ -43,6 +43,10 @@ struct recycle_options {
      *  @param finding  as in channel.h */
     void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
                  const char *finding);
+    /** A spare has harmed the generation that serves: ask for another process that makes none.
+     *  @thread any  @tstate none */
+    void (*replace_for_spare)(void *ctx, const char *interpreter, const char *why);
+    bool makes_no_spares; /**< that has happened before */
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
@@ -70,6 +74,12 @@ void recycle_dismiss(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */
 void recycle_remove(struct recycle *recycle, struct pool_interpreter *interpreter);
 
+/** For pool_hooks.prepare. @thread generation  @tstate attached */
+int recycle_prepare(struct recycle *recycle, struct generation *generation, struct error *err);
+/** The load of a generation that was a spare has failed with ERR_COLD.
+ *  @thread generation  @tstate attached */
+void recycle_cold(struct recycle *recycle, struct generation *generation, const struct error *why);
+
 /** For pool_hooks.ending. @thread generation  @tstate attached */
 void recycle_ending(struct recycle *recycle, struct generation *generation);
 
@@ -86,6 +96,9 @@ void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names
  *  application_set_reload().) */
 void recycle_write_strategy(struct recycle *recycle, const struct application *application,
                             struct json_writer *json);
+/** Write the members of the status' "preload" object. */
+void recycle_write_preload(struct recycle *recycle, const struct application *application,
+                           struct json_writer *json);
 /** Write the items of the status' "extensions". */
 void recycle_write_extensions(struct recycle *recycle, const struct application *application,
                               struct json_writer *json);

@@ -18,6 +18,7 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "reload/reloader.h"
 
+struct spare;
 struct stale_check;
 struct stale_report;
 
@@ -40,6 +41,7 @@ struct recyclable {
      *  @thread the interpreter's reload */
     struct wsgi_modules modules;
     pthread_mutex_t lock;
+    struct spare *spare;                  /**< NULL: it never has one */
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
     char *finding;                        /**< @lock; of that extension (channel.h); NULL: none */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
@@ -54,6 +56,7 @@ struct recycle {
     /** The list.  Threads may take it attached: it is held for moments only. */
     pthread_mutex_t lock;
     struct recyclable *first; /**< @lock */
+    struct spares *spares;
     /** Held from a generation's last moment to the check after its end, which tells what this one
      *  end freed.  (A semaphore, because another thread gives it back.) */
     sem_t end_turn;
@@ -100,6 +103,11 @@ void recycle_check_before_load(struct recyclable *recyclable, struct generation 
  *          which */
 int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
                          struct generation *next, struct error *err);
+/** The same of a spare.
+ *  @param[out] ret_harms  the serving generation must not go on: an extension has let go of its
+ *                         objects for the spare's */
+int recycle_check_spare(struct recyclable *recyclable, struct generation *serving,
+                        struct generation *spare, bool *ret_harms, struct error *err);
 /** For a generation that is built when the one before has ended: what was left behind of that. */
 int recycle_check_ended(struct recyclable *recyclable, struct generation *next, struct error *err);
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,

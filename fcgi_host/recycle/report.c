@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "fcgi_host/recycle/spare.h"
 #include "fcgi_host/status/document.h"
 #include "reload/stale/stale.h"
 
@@ -44,6 +45,30 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
                  "; the last load found a port or lock in use: with " APPLICATION_RESTART_HINT);
     }
     document_add_text(json, STATUS_APP_RELOAD_WHY, why);
+}
+
+void recycle_write_preload(struct recycle *recycle, const struct application *application,
+                           struct json_writer *json) {
+    bool was_harmed = recycle && recycle->options.makes_no_spares;
+    struct spare shown = {0};
+    snprintf(shown.why, sizeof shown.why, "%s",
+             was_harmed ? "a spare has taken from the code that serves what an extension keeps for "
+                          "one interpreter only"
+                        : "spare = off");
+    char why[2 * RECYCLE_WHY_BYTES];
+    if (recycle) {
+        pthread_mutex_lock(&recycle->lock);
+        const struct recyclable *recyclable = find_of_locked(recycle, application);
+        if (recyclable && recyclable->spare) {
+            shown = *recyclable->spare;
+        }
+        pthread_mutex_unlock(&recycle->lock);
+    }
+    const char *none = shown.modules > 0 ? "" : shown.why;
+    snprintf(why, sizeof why, "%s%s%s", none, *none && *shown.left_out ? "; " : "", shown.left_out);
+    document_add_integer(json, STATUS_APP_PRELOAD_MODULES, shown.modules);
+    document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, shown.modules ? shown.ms : 0);
+    document_add_text(json, STATUS_APP_PRELOAD_WHY, why);
 }
 
 static void write_extension(struct json_writer *json, const struct stale_extension *extension) {

@@ -162,7 +162,7 @@ void recycle_keep_report(struct recyclable *recyclable, struct stale_report *rep
  * @return 0 go on, or -1 with ERR_FAILED: replace or refuse
  */
 static int judge_report(struct recyclable *recyclable, struct stale_report *report,
-                        uint64_t generation, struct error *err) {
+                        uint64_t generation, enum log_level clean_level, struct error *err) {
     assert(report);
     const struct app_config *config = first_config(recyclable);
     const struct log_about about = {.app = config->name, .generation = generation};
@@ -172,7 +172,7 @@ static int judge_report(struct recyclable *recyclable, struct stale_report *repo
     if (is_bad) {
         log_found(recyclable, &about, worst);
     } else {
-        log_line(LOG_INFO, "stale.clean", &about, "%zu extensions, %.1f ms",
+        log_line(clean_level, "stale.clean", &about, "%zu extensions, %.1f ms",
                  report->extension_count, report->took_ms);
     }
     recycle_keep_report(recyclable, report, is_bad ? worst : NULL);
@@ -205,15 +205,35 @@ void recycle_check_before_load(struct recyclable *recyclable, struct generation 
     }
 }
 
-int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
-                         struct generation *next, struct error *err) {
+/** @return the report, or NULL with `err` */
+static struct stale_report *look_at_loaded(struct recyclable *recyclable,
+                                           struct generation *serving, struct generation *next,
+                                           struct error *err) {
     struct question question = {.check = recyclable->check,
                                 .old = serving ? generation_interpreter_state(serving) : NULL,
                                 .new = generation_interpreter_state(next)};
     if (pool_run(next, ask_loaded, &question, err) != 0) {
-        return note_unknown(recyclable, err);
+        note_unknown(recyclable, err);
+        return NULL;
     }
-    return judge_report(recyclable, question.report, generation_number(next), err);
+    return question.report;
+}
+
+int recycle_check_loaded(struct recyclable *recyclable, struct generation *serving,
+                         struct generation *next, struct error *err) {
+    struct stale_report *report = look_at_loaded(recyclable, serving, next, err);
+    return report ? judge_report(recyclable, report, generation_number(next), LOG_INFO, err) : -1;
+}
+
+int recycle_check_spare(struct recyclable *recyclable, struct generation *serving,
+                        struct generation *spare, bool *ret_harms, struct error *err) {
+    struct stale_report *report = look_at_loaded(recyclable, serving, spare, err);
+    *ret_harms = report == NULL;
+    for (size_t i = 0; report && i < report->finding_count; i++) {
+        const struct stale_finding *each = &report->findings[i];
+        *ret_harms |= !each->is_note && each->verdict == VERDICT_REINITIALISED;
+    }
+    return report ? judge_report(recyclable, report, 0, LOG_DEBUG, err) : -1;
 }
 
 void recycle_ending(struct recycle *recycle, struct generation *generation) {
@@ -245,7 +265,7 @@ int recycle_check_ended(struct recyclable *recyclable, struct generation *next, 
     if (pool_run(next, ask_after_end, &question, err) != 0) {
         return note_unknown(recyclable, err);
     }
-    return judge_report(recyclable, question.report, generation_number(next), err);
+    return judge_report(recyclable, question.report, generation_number(next), LOG_INFO, err);
 }
 
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,
@@ -265,7 +285,7 @@ int recycle_check_after_end(struct recyclable *recyclable, struct generation *se
     if (failed) {
         return note_unknown(recyclable, err);
     }
-    if (judge_report(recyclable, question.report, generation_number(serving), err) == 0) {
+    if (judge_report(recyclable, question.report, generation_number(serving), LOG_INFO, err) == 0) {
         return 0;
     }
     if (recycle_refuses_stale(recyclable, err)) {

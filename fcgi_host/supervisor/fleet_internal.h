@@ -71,7 +71,8 @@ void fleet_template_loaded(struct fleet *fleet, const struct worker_process *pro
 /** CHANNEL_LIBRARIES: takes the message's descriptor over. */
 void fleet_template_learn(struct fleet *fleet, const struct channel_message *message);
 /** CHANNEL_COLD: another worker is started in place of this one. */
-void fleet_template_misfit(struct fleet *fleet, struct worker_process *process, const char *why);
+void fleet_template_misfit(struct fleet *fleet, struct worker_process *process,
+                           const struct channel_message *message);
 
 /** A process has ended and is no longer in the fleet's list: decide what follows, and free it. */
 void fleet_end_process(struct fleet *fleet, struct worker_process *process, int wait_status);

@@ -181,6 +181,7 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
     if (!may_ask(process) || (fleet->hooks.leaves && fleet->hooks.leaves(fleet->hooks.ctx))) {
         return;
     }
+    fleet->seats->makes_no_spares |= message->number == CHANNEL_SPARE_HARMED;
     if (message->number == CHANNEL_IS_BARRED) {
         channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_PAUSE});
         process->is_paused = true;
@@ -263,7 +264,7 @@ void fleet_message(void *ctx, struct worker_process *process,
         fleet_template_learn(fleet, message);
         break;
     case CHANNEL_COLD:
-        fleet_template_misfit(fleet, process, message->text);
+        fleet_template_misfit(fleet, process, message);
         break;
     case CHANNEL_REPLACE_ME:
         replace_as_asked(fleet, process, message);

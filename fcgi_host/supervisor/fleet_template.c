@@ -1,5 +1,6 @@
 /* The template of a fleet: what its workers tell, and when one may be made. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/fleet_internal.h"
@@ -74,14 +75,21 @@ void fleet_template_learn(struct fleet *fleet, const struct channel_message *mes
     }
 }
 
-void fleet_template_misfit(struct fleet *fleet, struct worker_process *process, const char *why) {
+void fleet_template_misfit(struct fleet *fleet, struct worker_process *process,
+                           const struct channel_message *message) {
+    const char *why = message->text;
     if (!process->is_warm || process->state == PROCESS_DOOMED) {
+        if (message->fd >= 0) {
+            close(message->fd);
+        }
         return;
     }
     log_line(LOG_INFO, "template.unused", NULL, "process %s: worker %d starts again without it: %s",
              fleet->name, (int)process->pid, why);
     if (fleet->template) {
-        template_misfit(fleet->template, why);
+        template_misfit(fleet->template, why, message->fd);
+    } else if (message->fd >= 0) {
+        close(message->fd);
     }
     seat_kill(process); /* another takes its place when it has ended */
 }

@@ -69,8 +69,9 @@ struct seats {
     struct balance *balance;   /**< of workers to come; NULL: one worker, or none could be made */
     struct template *template; /**< that workers may be forked from; the fleet's; NULL: none */
 
-    bool is_leaving; /**< only this process group ends: others accept what waits */
-    bool is_closed;  /**< the host stops: no worker is started any more */
+    bool makes_no_spares; /**< a worker's spare has harmed it (CHANNEL_SPARE_HARMED) */
+    bool is_leaving;      /**< only this process group ends: others accept what waits */
+    bool is_closed;       /**< the host stops: no worker is started any more */
     bool has_served;
 };
 

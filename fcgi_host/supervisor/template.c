@@ -30,10 +30,8 @@ void template_learn(struct template *template, char *bytes, size_t size) {
     }
     bool is_other = template->told.bytes != NULL;
     library_list_clear(&template->told);
-    library_list_clear(&template->rest);
     template->told = (struct library_list){bytes, size};
     template->left_out = 0;
-    template->note[0] = '\0';
     if (!template_has_names(template)) {
         char cause[sizeof template->cause]; /* after a misfit, the reason is known */
         snprintf(cause, sizeof cause, "%s", template->cause);
@@ -43,11 +41,11 @@ void template_learn(struct template *template, char *bytes, size_t size) {
     }
 }
 
-void template_misfit(struct template *template, const char *why) {
+void template_misfit(struct template *template, const char *why, int memory_fd) {
     template_drop_next(template);
     template_drop_current(template);
-    library_list_clear(&template->told);
-    library_list_clear(&template->rest);
+    library_list_clear(&template->told); /* the next worker tells */
+    template_remember(template, memory_fd);
     template_set_why(template, "did not fit: %s", why);
     snprintf(template->cause, sizeof template->cause, "the one before did not fit: %s", why);
     bool is_fixed = template_has_names(template);
@@ -60,7 +58,7 @@ void template_forget(struct template *template, const char *why) {
     template_drop_next(template);
     template_drop_current(template);
     library_list_clear(&template->told);
-    library_list_clear(&template->rest);
+    library_list_clear(&template->memory);
     template->deaths = template->misfits = template->left_out = 0;
     template->is_given_up = false;
     template->note[0] = '\0';
@@ -103,6 +101,8 @@ pid_t template_fork(struct template *template, const struct worker_order *order,
     log_line(LOG_INFO, "template.unused", NULL, "process %s: a worker starts without it: %s",
              template->options.name, err->text);
     bool is_stale = err->code == ERR_FAILED;
+    template_remember(template, template->current->memory_fd);
+    template->current->memory_fd = -1;
     snprintf(cause, sizeof cause, "%s%.200s", is_stale ? "changed: " : "", err->text);
     if (err->code != ERR_TIMEOUT && err->code != ERR_CLOSED && !is_stale) {
         return -1; /* this order cannot be sent, others can */
@@ -171,7 +171,7 @@ void template_free(struct template *template) {
         }
     }
     library_list_clear(&template->told);
-    library_list_clear(&template->rest);
+    library_list_clear(&template->memory);
     free(template->purpose.main_reason);
     free(template->next_purpose.main_reason);
     free(template);

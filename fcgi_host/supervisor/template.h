@@ -48,8 +48,9 @@ void template_free(struct template *template);
 void template_worker_loaded(struct template *template, bool is_warm);
 /** A worker has told what libraries its application has imported. @param bytes  taken over */
 void template_learn(struct template *template, char *bytes, size_t size);
-/** What is imported ahead does not fit. @param why  for people */
-void template_misfit(struct template *template, const char *why);
+/** What is imported ahead does not fit. @param why  for people
+ *  @param memory_fd  a memory file with what was learnt of that; closed; -1: nothing */
+void template_misfit(struct template *template, const char *why, int memory_fd);
 /** Whatever was made is of no use any more, and what was learnt is not known to be right. */
 void template_forget(struct template *template, const char *why);
 /** The group falls asleep: keep it, if memory has room for the worker that it is for. */

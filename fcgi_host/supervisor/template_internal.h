@@ -31,10 +31,10 @@ struct template {
     struct template_process *current; /* workers are forked from it; NULL: none */
     struct template_process *next;    /* imports; NULL: none */
     struct purpose purpose, next_purpose;
-    struct loop_timer timer;  /* to make one; or until `next` has taken too long */
-    char cause[256];          /* why the next one is made, "" the first time */
-    struct library_list told; /* by a worker */
-    struct library_list rest; /* what is left of it, since something was left out; or none */
+    struct loop_timer timer;    /* to make one; or until `next` has taken too long */
+    char cause[256];            /* why the next one is made, "" the first time */
+    struct library_list told;   /* by a worker */
+    struct library_list memory; /* what was learnt of it: what to leave out; or none */
     unsigned left_out;
     unsigned deaths, misfits; /* in a row */
     unsigned modules;         /* of `current` */
@@ -45,6 +45,9 @@ struct template {
 };
 
 void library_list_clear(struct library_list *list);
+/** Take what was learnt from a memory file, if there is one. @param fd  closed; -1: none
+ *  @return whether there is */
+bool template_remember(struct template *template, int fd);
 
 /** @return why the group cannot have one; NULL: it can */
 const char *template_find_obstacle(const struct template *template);

@@ -15,13 +15,24 @@
 
 enum {
     FIRST_BACKOFF_MS = 1000,
-    /** Modules to be left out, one after the other. */
+    /** Templates in a row that were spoilt by what had to be left out: each knows more. */
     MAX_LEFT_OUT = 16,
 };
 
 void library_list_clear(struct library_list *list) {
     free(list->bytes);
     *list = (struct library_list){NULL, 0};
+}
+
+bool template_remember(struct template *template, int fd) {
+    struct error err;
+    size_t size;
+    char *bytes = fd >= 0 ? channel_take_file(fd, &size, &err) : NULL;
+    if (bytes) {
+        library_list_clear(&template->memory);
+        template->memory = (struct library_list){bytes, size};
+    }
+    return bytes != NULL;
 }
 
 void template_set_why(struct template *template, const char *format, ...) {
@@ -124,10 +135,9 @@ void template_remake(struct template *template, const char *cause) {
 
 /** What is to be imported. @return false: that is not known */
 static bool find_list(const struct template *template, const struct library_list **ret_list) {
-    const struct library_list *list = template->rest.bytes ? &template->rest : &template->told;
     bool are_named = template_has_names(template);
-    *ret_list = are_named && !template->rest.bytes ? NULL : list;
-    return are_named || list->bytes;
+    *ret_list = are_named ? NULL : &template->told;
+    return are_named || template->told.bytes;
 }
 
 void template_died(struct template *template, const char *how) {
@@ -151,7 +161,8 @@ static void start_next(struct template *template, const struct library_list *lis
     if (take_purpose(template, &start, &template->next_purpose) != 0) {
         error_set(&err, ERR_MEMORY, "out of memory");
     } else {
-        template->next = template_process_start(&start, list, template->options.run, &err);
+        template->next =
+            template_process_start(&start, list, &template->memory, template->options.run, &err);
     }
     seats_forget_start(&start);
     if (!template->next) {
@@ -201,6 +212,7 @@ static void became_ready(struct template *template, const struct channel_message
     template->purpose = template->next_purpose;
     template->next_purpose = (struct purpose){0};
     template->modules = (unsigned)message->number;
+    snprintf(template->note, sizeof template->note, "%s", message->text);
     template->why[0] = '\0';
     if (template->was_made) {
         log_line(LOG_INFO, "template.remade", NULL, "process %s: %s", template->options.name,
@@ -216,21 +228,13 @@ static void became_ready(struct template *template, const struct channel_message
 }
 
 static void is_unfit(struct template *template, struct channel_message *message) {
-    struct error err;
-    struct library_list rest = {NULL, 0};
-    if (message->fd >= 0) {
-        rest.bytes = channel_take_file(message->fd, &rest.size, &err);
-        message->fd = -1;
-    }
+    bool has_learnt = template_remember(template, message->fd);
+    message->fd = -1;
     template_drop_next(template);
-    if (rest.bytes && ++template->left_out <= MAX_LEFT_OUT) {
-        library_list_clear(&template->rest);
-        template->rest = rest;
-        snprintf(template->note, sizeof template->note, "%s", message->text);
+    if (has_learnt && ++template->left_out <= MAX_LEFT_OUT) {
         template_make_after(template, 0);
         return;
     }
-    free(rest.bytes);
     if (!template->current) {
         template_set_why(template, "%s", message->text);
         template_give_up(template);

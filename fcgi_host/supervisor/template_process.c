@@ -38,7 +38,8 @@ static void close_workers(const struct worker_process_start *start) {
 
 /** In the child. Never returns. */
 static void be_template(const struct worker_process_start *start, const struct library_list *list,
-                        template_run_function *run, const int ends[2], pid_t supervisor) {
+                        const struct library_list *memory, template_run_function *run,
+                        const int ends[2], pid_t supervisor) {
     close(ends[0]);
     worker_process_enter(start, supervisor);
     close_workers(start);
@@ -49,6 +50,8 @@ static void be_template(const struct worker_process_start *start, const struct l
         .orders_fd = ends[1],
         .libraries = list ? list->bytes : NULL,
         .libraries_bytes = list ? list->size : 0,
+        .memory = memory->bytes,
+        .memory_bytes = memory->size,
     };
     int status = run(&template);
     log_stream_flush();
@@ -57,6 +60,7 @@ static void be_template(const struct worker_process_start *start, const struct l
 
 struct template_process *template_process_start(const struct worker_process_start *start,
                                                 const struct library_list *list,
+                                                const struct library_list *memory,
                                                 template_run_function *run, struct error *err) {
     int ends[2];
     pid_t supervisor = getpid();
@@ -76,7 +80,7 @@ struct template_process *template_process_start(const struct worker_process_star
     }
     process->pid = fork();
     if (process->pid == 0) {
-        be_template(start, list, run, ends, supervisor);
+        be_template(start, list, memory, run, ends, supervisor);
     }
     if (process->pid < 0) {
         error_set_errno(err, errno, "fork");
@@ -85,6 +89,7 @@ struct template_process *template_process_start(const struct worker_process_star
         process = NULL;
     } else {
         process->channel.fd = ends[0];
+        process->memory_fd = -1;
     }
     close(ends[1]);
     return process;
@@ -93,12 +98,15 @@ struct template_process *template_process_start(const struct worker_process_star
 /* ---- Orders ---- */
 
 /** @return the answer's worker; 0: there is no answer yet; -1: ERR_FAILED, ERR_CLOSED … */
-static pid_t read_answer(int fd, struct error *err) {
+static pid_t read_answer(struct template_process *process, struct error *err) {
     struct channel_message message;
-    if (channel_receive(fd, &message, err) != 0) {
+    if (channel_receive(process->channel.fd, &message, err) != 0) {
         return err->code == ERR_BUSY ? 0 : -1;
     }
-    close_if_open(message.fd);
+    if (message.fd >= 0) {
+        close_if_open(process->memory_fd);
+        process->memory_fd = message.fd;
+    }
     if (message.type == CHANNEL_TEMPLATE_FORKED && message.number > 0) {
         return (pid_t)message.number;
     }
@@ -106,30 +114,29 @@ static pid_t read_answer(int fd, struct error *err) {
                                                   : 0;
 }
 
-static pid_t await_answer(int fd, unsigned timeout_ms, struct error *err) {
+static pid_t await_answer(struct template_process *process, unsigned timeout_ms,
+                          struct error *err) {
     struct timespec deadline = clock_deadline(timeout_ms);
-    pid_t pid = read_answer(fd, err);
+    pid_t pid = read_answer(process, err);
     int64_t left_ns;
     while (pid == 0 && (left_ns = clock_left_ns(&deadline)) > 0) {
-        struct pollfd wanted = {.fd = fd, .events = POLLIN};
+        struct pollfd wanted = {.fd = process->channel.fd, .events = POLLIN};
         poll(&wanted, 1, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
-        pid = read_answer(fd, err);
+        pid = read_answer(process, err);
     }
     return pid;
 }
 
-pid_t template_process_fork(const struct template_process *process,
-                            const struct worker_order *order, unsigned timeout_ms,
-                            struct error *err) {
-    int fd = process->channel.fd;
-    if (worker_order_send(fd, order, err) != 0) {
+pid_t template_process_fork(struct template_process *process, const struct worker_order *order,
+                            unsigned timeout_ms, struct error *err) {
+    if (worker_order_send(process->channel.fd, order, err) != 0) {
         return -1;
     }
-    pid_t pid = await_answer(fd, timeout_ms, err);
+    pid_t pid = await_answer(process, timeout_ms, err);
     if (pid ==
         0) { /* a worker that it has forked just now begins nothing unless we are told of it */
         kill(process->pid, SIGKILL);
-        pid = await_answer(fd, END_TIMEOUT_MS, err);
+        pid = await_answer(process, END_TIMEOUT_MS, err);
         if (pid <= 0) {
             return error_set(err, ERR_TIMEOUT, "it does not answer");
         }
@@ -152,6 +159,7 @@ void template_process_end(struct template_process *process) {
     if (process) {
         kill(process->pid, SIGKILL);
         close(process->channel.fd);
+        close_if_open(process->memory_fd);
         free(process);
     }
 }

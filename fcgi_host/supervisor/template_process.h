@@ -16,6 +16,7 @@ struct template_process {
     pid_t pid;
     struct loop_source channel; /**< orders and answers; to be watched by the owner */
     void *owner;                /**< the owner's */
+    int memory_fd; /**< what it has learnt when it found itself of no use; -1: nothing */
 };
 
 /** What a template imports: bytes that only workers read. */
@@ -28,11 +29,13 @@ struct library_list {
  * Fork.  From now on this process adopts orphans (PR_SET_CHILD_SUBREAPER), which workers are.
  * @param start  as for its workers; descriptors come with each order
  * @param list   NULL: what the configuration names
+ * @param memory what was learnt of it; without bytes: nothing
  * @return the process (its channel not watched yet), or NULL: ERR_SYSTEM, ERR_MEMORY
  * @owns   the caller: template_process_end()
  */
 struct template_process *template_process_start(const struct worker_process_start *start,
                                                 const struct library_list *list,
+                                                const struct library_list *memory,
                                                 template_run_function *run, struct error *err);
 
 /**
@@ -42,9 +45,8 @@ struct template_process *template_process_start(const struct worker_process_star
  *         killed), ERR_FAILED (this one is of no use any more: the text says why), ERR_CLOSED (it
  *         has ended), ERR_EXHAUSTED, ERR_SYSTEM, ERR_MEMORY
  */
-pid_t template_process_fork(const struct template_process *process,
-                            const struct worker_order *order, unsigned timeout_ms,
-                            struct error *err);
+pid_t template_process_fork(struct template_process *process, const struct worker_order *order,
+                            unsigned timeout_ms, struct error *err);
 
 /** Let it write to another log. @param fd  stays open here */
 void template_process_use_log(const struct template_process *process, int fd);

@@ -75,6 +75,7 @@ struct worker_process_start {
     int listen_fd;
     int modules_fd;            /**< as in struct worker_start */
     bool is_one_of_many;       /**< wsgi.multiprocess */
+    bool makes_no_spares;      /**< as in struct worker_start */
     struct balance *balance;   /**< NULL: none */
     struct template *template; /**< that is ready to fork it; NULL: it is forked here */
     /** template_fork() */

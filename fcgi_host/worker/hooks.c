@@ -57,14 +57,49 @@ static bool may_lack_one(const struct pool_interpreter *interpreter, const struc
     return err->code != ERR_REFUSED && pool_interpreter_app_count(interpreter) > 1;
 }
 
+static int prepare_spare(void *ctx, struct generation *generation, struct error *err) {
+    const struct loader *loader = ctx;
+    return recycle_prepare(loader->recycle, generation, err);
+}
+
+/** What was imported in advance does not fit, by a template or in a spare. @tstate attached */
+static void note_cold(const struct loader *loader, struct generation *generation,
+                      const struct error *why) {
+    if (!pool_interpreter_is_main(generation_interpreter(generation))) {
+        recycle_cold(loader->recycle, generation, why);
+        return;
+    }
+    struct wsgi_modules memory = {NULL, 0};
+    char left_out[2];
+    struct error err;
+    if (wsgi_preload_cold(&memory, left_out, sizeof left_out, &err) != 0) {
+        PyErr_Clear();
+    }
+    loader_tell_cold(loader, why, &memory);
+    free(memory.bytes);
+}
+
+static int end_load(void *ctx, struct generation *generation, struct error *err) {
+    const struct loader *loader = ctx;
+    int outcome = wsgi_loaded(err);
+    if (outcome != 0 && err->code == ERR_COLD) {
+        note_cold(loader, generation, err);
+    }
+    return outcome;
+}
+
 static int load_application(void *ctx, struct generation *generation, struct pool_app *app,
                             void **ret_loaded, struct error *err) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
     struct application *application = pool_app_user(app);
-    (void)ctx;
+    const struct loader *loader = ctx;
     struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
     int outcome = wsgi_load(generation, application->config, ret_loaded, err);
     end_loading(slot);
+    if (outcome != 0 && err->code == ERR_COLD) {
+        note_cold(loader, generation, err);
+        return outcome;
+    }
     bool did_serve = pool_current(interpreter) && !atomic_load(&application->failure);
     if (outcome == 0 || did_serve) {
         return outcome;
@@ -140,7 +175,9 @@ void hooks_fill(struct loader *loader, struct pool_hooks *hooks) {
     *hooks = (struct pool_hooks){
         .ctx = loader,
         .setup = setup_interpreter,
+        .prepare = prepare_spare,
         .load = load_application,
+        .loaded = end_load,
         .unload = unload_application,
         .retiring = retire_interpreter,
         .may_end = may_end_interpreter,

@@ -2,12 +2,14 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/outcome.h"
 #include "fcgi_host/worker/predecessor.h"
+#include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
@@ -24,10 +26,8 @@ static void tell_outcome(const struct loader *loader, struct pool_interpreter *i
                                                 .text = err->text,
                                                 .finding = finding});
     }
-    if (!generation && err->code == ERR_COLD) { /* this process is of no use: another comes */
-        channel_tell(loader->supervisor,
-                     &(struct channel_outgoing){.type = CHANNEL_COLD, .text = err->text});
-        return;
+    if (!generation && err->code == ERR_COLD) {
+        return; /* loader_tell_cold() */
     }
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         struct application *application = pool_app_user(pool_interpreter_app(interpreter, i));
@@ -65,6 +65,17 @@ void loader_tell_met_refusal(const struct loader *loader, struct pool_interprete
     struct generation *generation = pool_current(interpreter);
     if (generation && generation_refusal(generation, 0, &refusal)) {
         loader_tell_refused(loader, interpreter, &refusal);
+    }
+}
+
+void loader_tell_cold(const struct loader *loader, const struct error *why,
+                      const struct wsgi_modules *memory) {
+    struct error err;
+    int fd = memory->bytes ? channel_make_file(memory->bytes, memory->size, &err) : -1;
+    channel_tell(loader->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_COLD, .text = why->text, .fd = &fd});
+    if (fd >= 0) {
+        close(fd);
     }
 }
 

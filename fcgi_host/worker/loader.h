@@ -9,6 +9,8 @@ struct pool_interpreter;
 struct pool_refusal;
 struct predecessor;
 struct recycle;
+struct error;
+struct wsgi_modules;
 
 /** What a load needs; constant once loading has begun. */
 struct loader {
@@ -25,6 +27,11 @@ struct loader {
  * @thread any but intake  @tstate none
  */
 void loader_load(const struct loader *loader, struct pool_interpreter *interpreter);
+
+/** This process was forked from a template whose libraries do not fit: another one is to be started
+ *  without.  @param memory  what was learnt of that  @thread generation  @tstate any */
+void loader_tell_cold(const struct loader *loader, const struct error *why,
+                      const struct wsgi_modules *memory);
 
 /** An extension module has refused to be loaded into an interpreter that serves: its applications
  *  need another process.  @thread any */

@@ -96,12 +96,21 @@ static void write_placement(struct json_writer *json, const struct status_part *
     json_end_object(json);
 }
 
-/** What was imported before the application asked for it, and why nothing was. */
-static void write_preload(struct json_writer *json, const struct preloaded *preloaded) {
+/** What is imported before the application asks for it, and why nothing is: by a template, or, for
+ * a
+ *  sub-interpreter, into its spare. */
+static void write_preload(struct json_writer *json, const struct status_part *part,
+                          const struct application *application) {
+    const struct preloaded *preloaded = part->preloaded;
     document_begin_object(json, STATUS_APP_PRELOAD);
-    document_add_integer(json, STATUS_APP_PRELOAD_MODULES, preloaded->modules);
-    document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, preloaded->saved_ms);
-    document_add_text(json, STATUS_APP_PRELOAD_WHY, preloaded->why);
+    if (application->pool_app &&
+        !pool_interpreter_is_main(pool_app_interpreter(application->pool_app))) {
+        recycle_write_preload(part->recycle, application, json);
+    } else {
+        document_add_integer(json, STATUS_APP_PRELOAD_MODULES, preloaded->modules);
+        document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, preloaded->saved_ms);
+        document_add_text(json, STATUS_APP_PRELOAD_WHY, preloaded->why);
+    }
     json_end_object(json);
 }
 
@@ -117,7 +126,7 @@ static void write_application(struct json_writer *json, const struct status_part
     document_add_text(json, STATUS_APP_FILE, application->config->file);
     document_add_text(json, STATUS_APP_INTERPRETER, name);
     write_placement(json, part, application, name, home);
-    write_preload(json, part->preloaded);
+    write_preload(json, part, application);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
                          (int64_t)atomic_load(&application->generation));

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,30 +79,18 @@ static int freeze(struct error *err) {
     return done ? 0 : py_error_take(err);
 }
 
-/** What to import. @return 0, or -1: ERR_MEMORY */
-static int get_list(const struct template_start *start, struct wsgi_modules *ret_list,
-                    struct error *err) {
-    if (!start->libraries) {
-        return wsgi_preload_name(config_preload(start->worker->config), ret_list, err);
-    }
-    *ret_list = (struct wsgi_modules){malloc(start->libraries_bytes + 1), start->libraries_bytes};
-    if (!ret_list->bytes) {
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    memcpy(ret_list->bytes, start->libraries, start->libraries_bytes);
-    return 0;
-}
-
 /** @tstate attached */
 static int import_all(struct template *template, struct error *err) {
     const struct app_config *app = &template->start->worker->config->apps[0];
-    struct wsgi_modules list;
-    if (wsgi_setup_ahead(&app, 1, err) != 0 || get_list(template->start, &list, err) != 0) {
-        return PyErr_Occurred() ? py_error_take(err) : -1;
-    }
-    int rc = wsgi_preload_prepare(&list, &template->report, err);
-    free(list.bytes);
-    if (rc != 0) {
+    const struct template_start *start = template->start;
+    const struct wsgi_preload_order order = {
+        .list = {(char *)start->libraries, start->libraries_bytes},
+        .memory = {(char *)start->memory, start->memory_bytes},
+        .names = start->libraries ? NULL : config_preload(start->worker->config),
+        .is_process = true,
+    };
+    if (wsgi_setup_ahead(&app, 1, err) != 0 ||
+        wsgi_preload_prepare(&order, &template->report, err) != 0) {
         return PyErr_Occurred() ? py_error_take(err) : -1;
     }
     if (!template->report.may_serve) {
@@ -132,18 +121,26 @@ static void tell_ready(const struct template *template) {
                                             .type = CHANNEL_TEMPLATE_READY,
                                             .number = template->report.modules,
                                             .name = ms,
+                                            .text = template->report.why,
                                         });
 }
 
-static void tell_unfit(const struct template *template, const struct error *why) {
-    const struct wsgi_modules *rest = &template->report.left_out;
-    int fd = rest->bytes ? channel_make_file(rest->bytes, rest->size, NULL) : -1;
-    channel_tell(
-        &template->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_TEMPLATE_UNFIT, .text = why->text, .fd = &fd});
+static void tell_learnt(const struct template *template, enum channel_type type, const char *why,
+                        const struct wsgi_modules *memory) {
+    struct error err;
+    int fd = memory->bytes ? channel_make_file(memory->bytes, memory->size, &err) : -1;
+    channel_tell(&template->supervisor,
+                 &(struct channel_outgoing){.type = type, .text = why, .fd = &fd});
     if (fd >= 0) {
         close(fd);
     }
+}
+
+static void tell_unfit(const struct template *template, const struct error *why) {
+    const struct wsgi_modules nothing = {NULL, 0};
+    bool has_learnt = !template->report.may_serve;
+    tell_learnt(template, CHANNEL_TEMPLATE_UNFIT, why->text,
+                has_learnt ? &template->report.memory : &nothing);
 }
 
 /* ---- A worker ---- */
@@ -179,8 +176,9 @@ static int be_worker(const struct template *template, const struct worker_order 
     s_start.last_words_fd = order->last_words_fd;
     s_start.balance = order->balance_member < 0 ? NULL : s_start.balance;
     s_start.balance_member = order->balance_member;
-    s_start.preloaded = (struct preloaded){
-        .modules = template->report.modules, .saved_ms = template->report.ms, .why = ""};
+    s_start.preloaded = (struct preloaded){.modules = template->report.modules,
+                                           .saved_ms = template->report.ms,
+                                           .why = template->report.why};
     s_start.board = scoreboard_open(order->board_fd, &err);
     close(order->board_fd);
     if (!s_start.board) {
@@ -190,12 +188,22 @@ static int be_worker(const struct template *template, const struct worker_order 
     return worker_run(&s_start);
 }
 
-/** Whether what was imported is still what would be imported. */
-static bool is_current(char *why, size_t why_bytes) {
+/** Whether what was imported is still what would be imported; if not, the supervisor is told. */
+static bool is_current(const struct template *template) {
+    char path[PATH_MAX] = "";
+    struct wsgi_modules memory = {NULL, 0};
+    struct error err;
     runtime_attach_first();
-    bool is = wsgi_preload_is_current(why, why_bytes);
+    bool is_known = wsgi_preload_find_changed(&memory, path, sizeof path, &err) == 0;
+    if (!is_known && PyErr_Occurred()) {
+        py_error_take(&err);
+    }
     runtime_detach_first();
-    return is;
+    if (!is_known || *path) {
+        tell_learnt(template, CHANNEL_TEMPLATE_STALE, is_known ? path : err.text, &memory);
+        free(memory.bytes);
+    }
+    return is_known && !*path;
 }
 
 /** The child goes on when the supervisor has been told of it. */
@@ -215,11 +223,9 @@ static void tell_useless(const struct template *template, const char *why) {
 /** @return true in a child, with its exit status when it has ended */
 static bool start_worker(const struct template *template, const struct worker_order *order,
                          int *ret_status) {
-    char why[256];
     struct error err;
     int gate[2];
-    if (!is_current(why, sizeof why)) {
-        tell_useless(template, why);
+    if (!is_current(template)) {
         return false;
     }
     if (pipe2(gate, O_CLOEXEC) != 0) {

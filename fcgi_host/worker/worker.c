@@ -54,6 +54,10 @@ static void ask_reload_replacement(void *ctx, const char *interpreter, bool is_b
     tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, interpreter, why);
 }
 
+static void ask_replacement_for_spare(void *ctx, const char *interpreter, const char *why) {
+    tell_replace_me(ctx, CHANNEL_SPARE_HARMED, interpreter, why);
+}
+
 static void ask_move(void *ctx, const char *interpreter, bool is_barred, const char *why,
                      const char *finding) {
     const struct worker *worker = ctx;
@@ -112,6 +116,8 @@ static void start_recycle(struct worker *worker) {
         .config = worker->start->config,
         .ctx = worker,
         .replace = ask_reload_replacement,
+        .replace_for_spare = ask_replacement_for_spare,
+        .makes_no_spares = worker->start->makes_no_spares,
         .move = ask_move,
         .reloaded = tell_reloaded,
         .loaded = tell_loaded,

@@ -103,14 +103,14 @@ class ApplicationBytecodeLoader(SourcelessFileLoader):
 _standard_library = os.path.dirname(os.__file__)
 
 
-def _is_standard(path):
+def is_standard(path):
     inside = path == _standard_library or path.startswith(_standard_library + "/")
     return inside and "/site-packages" not in path and "/dist-packages" not in path
 
 
 def _finder_for(path):
     """A path hook: folders outside of the standard library."""
-    if _is_standard(path):
+    if is_standard(path):
         raise ImportError("the standard library's", path=path)
     return _hook(path)
 
@@ -133,7 +133,7 @@ def install():
     """From now on modules outside of the standard library are found by these path hooks."""
     sys.path_hooks[:0] = (_finder_for, _archive_finder_for)
     for path in list(sys.path_importer_cache):
-        if not _is_standard(path):
+        if not is_standard(path):
             del sys.path_importer_cache[path]
 
 
@@ -186,6 +186,9 @@ def _import_file(name, file):
         name, file, loader=WsgiFileLoader(name, file)
     )
     return _frozen_importlib._load_unlocked(spec)
+
+
+import_name = _frozen_importlib._gcd_import
 
 
 def _import_standard(name):

@@ -1,74 +1,457 @@
-"""Imports of libraries before there is an application, in a process that is to be forked.
+"""Libraries imported in advance: the next generation's interpreter has them before it is needed.
 
-fcgi_host/wsgi/preload.c calls the functions below.
+prepare() imports the roots of a list (application_libraries.py), each with the environment and
+sys.path that it met before, and then withholds everything that this changed: sys.modules, paths,
+loggers, exit functions, … are as if nothing had been imported.  When the application imports a
+root, release() puts back what that root's import had changed.  So the application meets what it
+would meet if it imported the library itself, but for the time that takes.
+
+Where that cannot be known, the generation is *cold*: it is given up, and another one imports
+everything itself.  Roots that are the reason are left out of the next list.
 """
 
-import _frozen_importlib
+import _thread
+import marshal
 import os
 import sys
-from time import monotonic
 
-# What was imported: {file: what it was}.
-_stamps = {}
+import fcgi_host
+
+state = segments = None  # the modules application_state and application_segment: use()
 
 
-def prepare(names, loaders):
-    """Import modules by their names.
+def use(state_module, segments_module):
+    global state, segments
+    state, segments = state_module, segments_module
+    segments.use(state)
 
-    Returns (modules, ms, why, rest): how many modules that has brought, and how long it took; why
-    this process is of no use, or ""; the names to try in another one, or None.
 
-    `loaders`: the module application_import of this interpreter.
-    """
-    names = names.split()
-    known, threads, descriptors = set(sys.modules), _threads(), _descriptors()
-    start = monotonic()
-    for name in names:
+class Cold(BaseException):
+    """What was imported in advance may not be what the application would import."""
+
+
+# ---- Loaders ----
+
+
+class _Create:
+    """create_module() of a loader, for one call: what was imported in advance."""
+
+    __slots__ = ("_preload", "_loader")
+
+    def __init__(self, preload, loader):
+        self._preload, self._loader = preload, loader
+
+    def __call__(self, spec):
+        del self._loader.create_module
+        module = self._preload.release(spec.name, spec)
+        if module is None:
+            return self._loader.create_module(spec)
+        self._loader.exec_module = _Adopt(self._preload, self._loader)
+        return module
+
+
+class _Adopt:
+    __slots__ = ("_preload", "_loader")
+
+    def __init__(self, preload, loader):
+        self._preload, self._loader = preload, loader
+
+    def __call__(self, module):
+        del self._loader.exec_module
+        self._preload.adopt(module)
+
+
+class _NamespaceLoader:
+    """Stands in for the loader that a namespace package has not."""
+
+    def __init__(self, preload):
+        self._preload = preload
+
+    def create_module(self, spec):
+        module = self._preload.release(spec.name, spec)
+        if module is None:
+            spec.loader = None
+        return module
+
+    def exec_module(self, module):
+        self._preload.adopt(module)
+
+
+# ---- All of them ----
+
+
+class Preload:
+    """What was imported in advance into this interpreter.
+
+    `libraries`: the interpreter's application_libraries.Libraries; `loaders`: its module
+    application_import; `versions_of`: of a list of dictionaries, bytes that differ when one of
+    these has been changed; `reads`: told of each file that the application would have read."""
+
+    def __init__(self, libraries, loaders, versions_of, reads):
+        self._libraries, self._loaders, self._reads = libraries, loaders, reads
+        self._callables = state.Callables(versions_of)
+        self._lock = _thread.RLock()
+        self._segments = []  # in the order of the list
+        self._next = 0  # the first that has not been put back
+        self._withheld = {}  # name → (module, segment)
+        self._adopted = {}  # name → __spec__ of a module that is being put back
+        self._preparing = None  # the segment that is being imported
+        self._own = None  # why that fails
+        self._is_loading = False
+        self._places = {}  # of those that are left out: before which segment they are imported
+        self._stranger = None  # a library that is not in the list, or has another place
+        self.left_out = {}  # name of a root → why it is not imported in advance
+        self.changed = set()  # names of roots of which a file has changed: the next time they leave
+        self.why_cold = None
+        self.stays = False  # nothing is withheld: somebody wants the modules to be there
+
+    # ---- In advance ----
+
+    def prepare(self, roots, is_wanted):
+        """Import the roots, but those that are left out, and withhold them.
+
+        @return whether this interpreter may be used; not so when it turns out that more must be
+        left out, or when it is not wanted any more"""
+        base, names, left_out = state.Snapshot(), set(sys.modules), dict(self.left_out)
+        if state.Snapshot.is_process:
+            os.register_at_fork(after_in_child=self._refresh)
+        for name in names - {"atexit", "os"}:
+            self._callables.add(name, sys.modules[name])
+        self._libraries.begin()
+        self._libraries.preload = self
+        with segments.Recorders(self, names):
+            for node in _flatten(roots, left_out, set()):
+                if not is_wanted():
+                    return False
+                if node.name in left_out or node.has_failed:
+                    self._places[node.name] = len(self._segments)
+                elif node.name not in sys.modules:
+                    self._import_in_advance(node, base)
+        self._preparing = None
+        if not self.stays:
+            base.restore()
+            for segment in reversed(self._segments):
+                segment.withhold()
+        return len(self.left_out) == len(left_out)
+
+    def note_exit(self, function, args, kwargs):
+        self._preparing.exits.append((function, args, kwargs))
+
+    def note_random(self):
+        """No two processes that are forked from this one may have the same random stream."""
+        self._leave_out("it asks for random numbers")
+
+    def _import_in_advance(self, node, base):
+        segment = self._preparing = segments.Segment(node)
+        state.set_environ(state.changed_environ(base.environ, node.environ))
+        sys.path[:] = base.path if node.path is None else node.path
+        segment.before = state.Snapshot()
+        known = set(sys.modules)
+        modules = dict(sys.modules)
+        if not self._import(node):
+            for child in node.children:  # nothing comes of this any more, but more is learnt
+                if child.name not in sys.modules:
+                    self._import(child)
+        segment.after = state.Snapshot()
+        for why in segment.before.fixed_changes(segment.after):
+            self._leave_out(why)
+        for name, module in modules.items():
+            if sys.modules.get(name) is not module:
+                self._leave_out(f"it changes sys.modules[{name!r}]")
+        segment.replaced = self._callables.take_changes()
+        names = [name for name in sys.modules if name not in known]
+        if node.name not in self.left_out:
+            segment.note(names, self._loaders.stamp_of, self._loaders.is_standard)
+            for name, module in segment.modules:
+                self._callables.add(name, module)
+            self._segments.append(segment)
+
+    def _import(self, node):
         try:
-            _frozen_importlib._gcd_import(name)
+            self._loaders.import_name(node.name)
         except BaseException as error:
-            what = f"{type(error).__name__}: {error}"
-        else:
-            what = (
-                "starts a thread" if _threads() != threads
-                else "opens a file or a connection" if _descriptors() - descriptors
-                else None
-            )
-        if what is not None:
-            rest = [each for each in names if each != name]
-            return 0, 0.0, f"left out: {name} ({what})", " ".join(rest)
-    ms = (monotonic() - start) * 1e3
-    brought = [name for name in sys.modules if name not in known]
-    _note_stamps(brought, loaders.stamp_of)
-    _divide_random_streams()
-    return len(brought), ms, "", None
+            why = f"it raises {type(error).__name__}: {error}"
+            self.left_out.setdefault(node.name, self._own or why)
+        self._own = None
+        return node.name not in self.left_out
+
+    def _leave_out(self, why):
+        self.left_out.setdefault(self._preparing.name, why)
+
+    def check_found(self, spec):
+        """While modules are imported in advance: nothing of the application's own is."""
+        if self._preparing is not None and not self.stays and self._libraries.is_own_spec(spec):
+            self._own = f"it imports {spec.name}, which is the application's own"
+            self._leave_out(self._own)
+            raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+
+    def count(self):
+        return sum(len(segment.modules) for segment in self._segments)
+
+    def _refresh(self):
+        """In a process that has been forked: what CPython's own hooks have not made anew."""
+        random = sys.modules.get("numpy.random")
+        if random is not None:
+            random.seed()
+
+    def find_changed(self):
+        """The first file that is not as it was; "": all are."""
+        for segment in self._segments:
+            for path, stamp in segment.files:
+                if self._loaders.stamp_of(path) != stamp:
+                    self._learn(f"{path} has changed", segment, segment.name in self.changed)
+                    return path
+        return ""
+
+    # ---- While the applications load ----
+
+    def begin(self):
+        """Until now the modules were in sys.modules, where the check for stale state looks."""
+        self._is_loading = True
+        if self.stays:
+            self._stay()
+        for segment in self._segments:
+            for name, module in segment.modules:
+                self._withheld[name] = module, segment
+                sys.modules.pop(name, None)
+        self._callables.take_changes()
+        self._libraries.roots.clear()
+        self._find_shadows()
+
+    def _stay(self):
+        """What somebody wanted to be there is there for good."""
+        for segment in self._segments:
+            self._check_files(segment)
+        self._segments.clear()
+
+    def _find_shadows(self):
+        """A new module of the application's own may have a library's name."""
+        names = {name.partition(".")[0] for name in self._withheld}
+        for folder in sys.path:
+            if self._libraries.is_own(os.path.join(folder, "")):
+                try:
+                    entries = os.listdir(folder)
+                except OSError:
+                    continue
+                for name in names.intersection(entry.partition(".")[0] for entry in entries):
+                    if name in self._withheld:
+                        self._check_place(name, self._libraries.find(name))
+
+    def _check_place(self, name, spec):
+        module, _ = self._withheld[name]
+        before = getattr(module, "__spec__", None)
+        if spec is None or before is None or spec.origin != before.origin:
+            place = None if spec is None else spec.origin
+            self._go_cold(f"{name} is found elsewhere: {place}")
+
+    def _go_cold(self, why, segment=None, is_of_segment=False):
+        """`segment`: that would not be the same; `is_of_segment`: nor will be the next time."""
+        if self.why_cold is None:
+            self.why_cold = why
+            self._learn(why, segment, is_of_segment)
+        raise Cold(why)
+
+    def _learn(self, why, segment, is_of_segment):
+        if is_of_segment:
+            self.left_out.setdefault(segment.name, why)
+        elif segment is not None:
+            self.changed.add(segment.name)
+
+    def has(self, name):
+        return name in self._withheld
+
+    def opened(self, spec):
+        """A module is about to be executed that was not imported in advance."""
+        if not self._is_loading or self._stranger or self._libraries.is_within_library():
+            return
+        is_standard = not spec.has_location or self._loaders.is_standard(spec.origin)
+        is_own = self._libraries.is_own_spec(spec)
+        if not is_standard and not is_own and self._places.get(spec.name) != self._next:
+            self._stranger = spec.name
+
+    def find(self, name, path, target):
+        """The spec of what is withheld: it is put back when its module is created, not when
+        somebody only looks whether there is one."""
+        spec = self._libraries.find(name, path, target)
+        if spec is None or isinstance(spec.loader, type):
+            return spec
+        if spec.loader is None:
+            spec.loader = _NamespaceLoader(self)
+            return spec
+        try:
+            spec.loader.create_module = _Create(self, spec.loader)
+        except (AttributeError, TypeError):
+            self._go_cold(f"the loader of {name} is of another kind")
+        return spec
+
+    def release(self, name, spec):
+        """Put back what the import of `name` has changed.  @return its module; None: it is to be
+        imported"""
+        with self._lock:
+            if name not in self._withheld:
+                return None
+            module, segment = self._withheld[name]
+            if self.why_cold is not None:
+                raise Cold(self.why_cold)
+            if self._is_loading:
+                self._check(segment, name, spec)
+            elif not self._can_put_back(segment):
+                self.drop()
+                return None
+            else:
+                self._read(segment)
+            while segment.modules and name in self._withheld:
+                self._put_back(self._segments[self._next])
+            self._adopted[name] = getattr(module, "__spec__", None)
+        return module
+
+    def _check(self, segment, name, spec):
+        due = self._segments[self._next]
+        if self._stranger is not None:
+            self._go_cold(f"{self._stranger} is imported before {name}, which is new")
+        if segment is not due:
+            self._go_cold(f"{name} is imported before {due.name}")
+        if name != segment.name:
+            self._go_cold(f"{name} is imported before {segment.name}")
+        self._check_place(name, spec)
+        why = segment.is_met()
+        if why is not None:
+            self._go_cold(f"{name}: {why}")
+        for module, _, attribute, _, _ in self._callables.take_changes():
+            why = f"before {name}, {module}.{attribute} is replaced"
+            self._go_cold(why, segment, True)
+        why = segment.conflict()
+        if why is not None:
+            self._go_cold(f"{name}: {why}", segment, True)
+        self._check_files(segment)
+
+    def _check_files(self, segment):
+        for path, stamp in segment.files:
+            self._reads(path)  # first: what is written after that is seen by the reloader
+            if self._loaders.stamp_of(path) != stamp:
+                self._go_cold(f"{path} has changed", segment, segment.name in self.changed)
+
+    def _put_back(self, segment):
+        self._next += 1
+        for name, _ in segment.modules:
+            self._withheld.pop(name, None)
+        segment.put_back()
+        if segment.replaced:
+            self._callables.take_changes()
+        self._libraries.note(segment.node)
+        if self._next == len(self._segments):
+            self._finish()
+
+    def _finish(self):
+        """Nothing is withheld any more."""
+        self._callables = None
+        if not self._is_loading:
+            self._libraries.preload = None
+
+    def adopt(self, module):
+        """The module, which has been put back, would be executed now. @return whether it is one"""
+        name = getattr(getattr(module, "__spec__", None), "name", None)
+        if name not in self._adopted:
+            return False
+        module.__spec__ = self._adopted.pop(name)
+        return True
+
+    # ---- When they have loaded ----
+
+    def loaded(self):
+        """The applications have loaded.  What they have not imported is kept for when they do, in
+        any order, but not where it would be another import then."""
+        self._is_loading = False
+        rest = self._segments[self._next :]
+        changes = self._callables.take_changes() if rest else []
+        kept = 0
+        while kept < len(rest) and not changes and rest[kept].is_met() is None:
+            kept += 1
+        if any(segment.has_extension for segment in rest[kept:]):
+            why = f"{changes[0][0]}.{changes[0][2]} is replaced" if changes else rest[kept].is_met()
+            self._go_cold(f"{rest[kept].name}: {why}")
+        for segment in rest[kept:]:
+            for name, _ in segment.modules:
+                self._withheld.pop(name, None)
+        del self._segments[self._next + kept :]
+        if not self._withheld:
+            self._finish()
+
+    def rest(self):
+        """The roots that have not been put back."""
+        return [segment.node for segment in self._segments[self._next :]]
+
+    def _up_to(self, segment):
+        return self._segments[self._next : self._segments.index(segment) + 1]
+
+    def _can_put_back(self, segment):
+        return all(each.conflict() is None for each in self._up_to(segment))
+
+    def _read(self, segment):
+        for each in self._up_to(segment):
+            for path, _ in each.files:
+                self._reads(path)
+
+    def drop(self):
+        """What is withheld is forgotten."""
+        self._withheld.clear()
+        del self._segments[self._next :]
+        self._finish()
+
+    def end(self):
+        """The interpreter ends: libraries that were not asked for clean up, too."""
+        threading = state.find_module("threading")
+        for segment in self._segments[self._next :]:
+            segment.put_back_exits()
+            name = "threading's exit functions"
+            if threading is not None:
+                front, behind = state.inserted(segment.before.lists[name], segment.after.lists[name])
+                threading._threading_atexits.extend(front + behind)
 
 
-def _threads():
-    return len(os.listdir("/proc/self/task"))
+def _flatten(roots, left_out, seen):
+    """The roots; behind those that are left out, what was imported for them."""
+    for node in roots:
+        if node.name in left_out or node.has_failed:
+            yield node
+            yield from _flatten(_with_place(node), left_out, seen)
+        elif node.name not in seen:
+            seen.add(node.name)
+            yield node
 
 
-def _descriptors():
-    return {name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")}
+def _with_place(node):
+    for child in node.children:
+        child.environ, child.path, child.is_late = node.environ, node.path, node.is_late
+        yield child
 
 
-def _note_stamps(names, stamp_of):
-    for name in names:
-        spec = getattr(sys.modules[name], "__spec__", None)
-        if spec is not None and spec.has_location and isinstance(spec.origin, str):
-            _stamps[spec.origin] = stamp_of(spec.origin)
+# ---- For the C side ----
 
 
-def changed_file(loaders):
-    """A file that is not what it was when it was imported; "": there is none."""
-    for path, stamp in _stamps.items():
-        if loaders.stamp_of(path) != stamp:
-            return path
-    return ""
+def prepare(preload, node_type, description, memory, is_process, names):
+    """`description`: of Libraries.describe(), or `names`: of modules; `memory`: what was learnt
+    before, or empty.
+    @return whether the interpreter may be used, how many modules it has"""
+    state.Snapshot.is_process = is_process
+    if names is None:
+        roots = [node_type.unpack(root) for root in marshal.loads(description)]
+    else:
+        roots, preload.stays = [node_type(name) for name in names.split()], True
+    if memory:
+        preload.left_out, preload.changed = marshal.loads(memory)
+    may_serve = preload.prepare(roots, fcgi_host._is_wanted)
+    return may_serve, preload.count()
 
 
-def _divide_random_streams():
-    """No two children draw the same numbers: `random` takes care of itself."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        os.register_at_fork(after_in_child=numpy_random.seed)
+def remember(preload):
+    """What was learnt: memory for the next one, and a text which says what is left out and why."""
+    reasons = {}
+    for name, why in preload.left_out.items():
+        reasons.setdefault(why, []).append(name)
+    text = "; ".join(
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} ({why})"
+        for why, names in reasons.items()
+    )
+    text = f"left out: {text}" if text else ""
+    return marshal.dumps((preload.left_out, preload.changed)), text

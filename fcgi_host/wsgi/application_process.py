@@ -290,15 +290,51 @@ def adopt_environment(assignments, variables):
     _real_tzset()
 
 
+def _forget(*args):
+    """putenv() and unsetenv() of a spare."""
+
+
+def prepare_environment(assignments, variables):
+    """The same in a spare: the generation that serves has C's environment until settle()."""
+    for name in ("putenv", "unsetenv"):
+        _originals[name] = getattr(posix, name)
+        _replace((posix, os), name, _forget)
+    os.environ._data.clear()
+    os.environ._data.update(assignment.split(b"=", 1) for assignment in assignments)
+    os.environ.update(variables)
+
+
+_originals = {}
+
+
+def settle(assignments):
+    """A spare is used now.  `assignments`: C's environment, as a list of NAME=VALUE."""
+    if not _originals:
+        return
+    for name, function in _originals.items():
+        _replace((posix, os), name, function)
+    _originals.clear()
+    current = dict(assignment.split(b"=", 1) for assignment in assignments if b"=" in assignment)
+    for name in current.keys() - os.environ._data.keys():
+        posix.unsetenv(name)
+    for name, value in os.environ._data.items():
+        if current.get(name) != value:
+            posix.putenv(name, value)
+    _real_tzset()
+
+
 # ---- All of it ----
 
 
-def set_up(variables, environment):
+def set_up(variables, environment, is_spare):
     """`variables`: what the configuration sets; `environment`: the process's at its start, as a
-    list of NAME=VALUE, where it is this application's alone, else None."""
+    list of NAME=VALUE, where it is this application's alone, else None; `is_spare`: another
+    generation serves on after this."""
     withhold_signals()
     if environment is None:
         separate_environment(variables)
         name_changes()
+    elif is_spare:
+        prepare_environment([each for each in environment if b"=" in each], variables)
     else:
         adopt_environment(environment, variables)

@@ -162,11 +162,11 @@ def _all_variables(applications):
     return variables
 
 
-def set_up(applications, process, environment):
+def set_up(applications, process, environment, is_spare):
     """`applications`: (name, virtualenv or None, python_path, env) of all in this interpreter;
-    `process`: the module application_process; `environment`: for its set_up()."""
+    `process`: the module application_process; `environment`, `is_spare`: for its set_up()."""
     set_up_streams()
-    process.set_up(_all_variables(applications), environment)
+    process.set_up(_all_variables(applications), environment, is_spare)
     virtualenv = _only_virtualenv(applications)
     if virtualenv is not None:
         enter_virtualenv(virtualenv)

@@ -4,6 +4,9 @@
 
 #include "pool/python/py_error.h"
 
+/** Longer chains of exceptions are cut off: they may be circular. */
+enum { CHAIN_MAX = 16 };
+
 static int number_of(const struct error *err) {
     switch (err->code) {
     case ERR_CLOSED:
@@ -48,4 +51,21 @@ void exception_take(struct wsgi_state *state, struct error *err) {
         PyErr_SetRaisedException(exception);
     }
     py_error_take(err);
+}
+
+int exception_errno(PyObject *exception) {
+    PyObject *each = Py_NewRef(exception);
+    int number = 0;
+    for (int links = 0; each && number == 0 && links < CHAIN_MAX; links++) {
+        PyObject *text = PyErr_GivenExceptionMatches(each, PyExc_OSError)
+                             ? PyObject_GetAttrString(each, "errno")
+                             : NULL;
+        number = text && PyLong_Check(text) ? (int)PyLong_AsLong(text) : 0;
+        Py_XDECREF(text);
+        PyErr_Clear();
+        PyObject *cause = PyException_GetCause(each);
+        Py_SETREF(each, cause ? cause : PyException_GetContext(each));
+    }
+    Py_XDECREF(each);
+    return number;
 }

@@ -25,4 +25,7 @@ int exception_raise_io(const struct error *err);
  */
 void exception_take(struct wsgi_state *state, struct error *err);
 
+/** The first number of an OSError in the chain of an exception. @return 0: there is none */
+int exception_errno(PyObject *exception);
+
 #endif

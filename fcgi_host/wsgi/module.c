@@ -9,6 +9,7 @@
 #include "fcgi_host/wsgi/file_wrapper.h"
 #include "fcgi_host/wsgi/input.h"
 #include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/preload.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 
@@ -88,11 +89,8 @@ static PyObject *note_read(PyObject *module, PyObject *path) {
         return NULL;
     }
     const struct wsgi_file_hook *hook = &wsgi_settings()->file_hook;
-    if (hook->reads && state->place) {
+    if (hook->reads && state->place && !state->is_preparing) {
         hook->reads(hook->ctx, state->place, PyBytes_AS_STRING(bytes));
-    } else if (state->is_set_up_ahead) {
-        /* Out of memory: a change of this file is not noticed. */
-        (void)string_list_add(&wsgi_settings()->read_ahead, strdup(PyBytes_AS_STRING(bytes)));
     }
     Py_DECREF(bytes);
     Py_RETURN_NONE;
@@ -214,7 +212,12 @@ static int exec_module(PyObject *module) {
     DO(request_timeout)                                                                            \
     DO(client_gone)                                                                                \
     DO(setup)                                                                                      \
-    DO(import)
+    DO(process)                                                                                    \
+    DO(import)                                                                                     \
+    DO(libraries_module)                                                                           \
+    DO(preload_module)                                                                             \
+    DO(libraries)                                                                                  \
+    DO(preload)
 
 /* The other references, which objects of the types above use until they are freed. */
 #define EACH_LEAF(DO)                                                                              \
@@ -269,6 +272,9 @@ void *wsgi_module_init(void) {
         {"_reads", note_read, METH_O, NULL},
         {"_compile", compile_source, METH_VARARGS, NULL},
         {"_log_fd", get_log_fd, METH_NOARGS, NULL},
+        {"_library_came", preload_library_came, METH_NOARGS, NULL},
+        {"_is_wanted", preload_is_wanted, METH_NOARGS, NULL},
+        {"_versions", preload_versions, METH_O, NULL},
         {NULL, NULL, 0, NULL},
     };
     static PyModuleDef_Slot slots[] = {

@@ -23,8 +23,10 @@ struct exchange;
 struct wsgi_state {
     PyTypeObject *exchange_type, *input_type, *errors_type, *file_wrapper_type;
     struct environ_cache *environ_cache;
-    PyObject *retire_callbacks;              /**< list, in the order of on_retire() */
-    PyObject *setup, *process, *import;      /**< the embedded modules application_… */
+    PyObject *retire_callbacks;                  /**< list, in the order of on_retire() */
+    PyObject *setup, *process, *import;          /**< the embedded modules application_… */
+    PyObject *libraries_module, *preload_module; /**< the same; the latter may be NULL */
+    PyObject *libraries, *preload; /**< Libraries; Preload, NULL: nothing imported in advance */
     PyObject *request_timeout, *client_gone; /**< exception classes; NULL until they are needed */
 
     /* What info() tells. */
@@ -33,6 +35,8 @@ struct wsgi_state {
     PyObject *only_app; /**< the application's name when the interpreter has just one, else None */
 
     bool has_refused;     /**< wsgi_note_refusal() */
+    bool has_begun;       /**< preload_begin() */
+    bool is_preparing;    /**< wsgi_preload_prepare(): what is read then is told when it is used */
     bool is_set_up_ahead; /**< wsgi_setup_ahead(), not yet wsgi_setup() */
 
     /* Interned names. */
@@ -69,8 +73,7 @@ struct wsgi_settings {
     struct wsgi_process process;
     struct wsgi_file_hook file_hook;
     struct wsgi_withhold_hook withhold_hook;
-    /** Files that were read before there was a hook to tell: after wsgi_setup_ahead(). */
-    struct string_list read_ahead;
+    struct wsgi_preload_hook preload_hook;
 };
 /** Written before any interpreter is made, read afterwards. */
 struct wsgi_settings *wsgi_settings(void);

@@ -1,6 +1,8 @@
 /* The Python side of this file is in application_setup.py and application_import.py. */
 #include "fcgi_host/wsgi/wsgi.h"
 
+#include <unistd.h>
+
 #include "embedded/application_import_py.h"
 #include "embedded/application_process_py.h"
 #include "embedded/application_setup_py.h"
@@ -11,13 +13,11 @@
 #include "fcgi_host/wsgi/exchange.h"
 #include "fcgi_host/wsgi/loaded.h"
 #include "fcgi_host/wsgi/log.h"
+#include "fcgi_host/wsgi/preload.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/runtime_fork.h"
-
-/** Longer chains of exceptions are cut off: they may be circular. */
-enum { CHAIN_MAX = 16 };
 
 static struct embedded_code s_setup = {"application_setup", application_setup_py, NULL};
 static struct embedded_code s_process = {"application_process", application_process_py, NULL};
@@ -31,25 +31,11 @@ void wsgi_set_file_hook(const struct wsgi_file_hook *hook) {
     wsgi_settings()->file_hook = *hook;
 }
 
-/* ---- Interpreters and applications ---- */
-
-/** The first number of an OSError in the chain of an exception. @return 0: there is none */
-static int find_errno(PyObject *exception) {
-    PyObject *each = Py_NewRef(exception);
-    int number = 0;
-    for (int links = 0; each && number == 0 && links < CHAIN_MAX; links++) {
-        PyObject *text = PyErr_GivenExceptionMatches(each, PyExc_OSError)
-                             ? PyObject_GetAttrString(each, "errno")
-                             : NULL;
-        number = text && PyLong_Check(text) ? (int)PyLong_AsLong(text) : 0;
-        Py_XDECREF(text);
-        PyErr_Clear();
-        PyObject *cause = PyException_GetCause(each);
-        Py_SETREF(each, cause ? cause : PyException_GetContext(each));
-    }
-    Py_XDECREF(each);
-    return number;
+void wsgi_set_preload_hook(const struct wsgi_preload_hook *hook) {
+    wsgi_settings()->preload_hook = *hook;
 }
+
+/* ---- Interpreters and applications ---- */
 
 /* The exception that is set, as an error; of `plain_type`, a class of `module`, only its text. */
 static int take_exception(struct wsgi_state *state, PyObject *module, const char *plain_type,
@@ -61,7 +47,7 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
     /* A name of a file may be no text. */
     PyObject *utf8 = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
     PyErr_Clear();
-    int number = find_errno(exception);
+    int number = exception_errno(exception);
     if (utf8) {
         error_set(err, ERR_PYTHON, "%s", PyBytes_AS_STRING(utf8));
         Py_DECREF(exception);
@@ -148,13 +134,8 @@ static int set_facts(struct wsgi_state *state, const struct app_config *const *a
                                                           : Py_NewRef(Py_None));
 }
 
-/* What the process was started with, as a list of NAME=VALUE; None where it serves more than one
- * application, which must not change it. */
-static PyObject *initial_environment(void) {
-    char *const *environment = wsgi_settings()->process.environment;
-    if (!environment) {
-        return Py_NewRef(Py_None);
-    }
+/* An environment as a list of NAME=VALUE. */
+static PyObject *list_environment(char *const *environment) {
     PyObject *list = PyList_New(0);
     for (; list && *environment; environment++) {
         PyObject *item = PyBytes_FromString(*environment);
@@ -166,8 +147,15 @@ static PyObject *initial_environment(void) {
     return list;
 }
 
-static int run_set_up(struct wsgi_state *state, const struct app_config *const *apps,
-                      size_t count) {
+/* What the process was started with; None where it serves more than one application, which must not
+ * change it. */
+static PyObject *initial_environment(void) {
+    char *const *environment = wsgi_settings()->process.environment;
+    return environment ? list_environment(environment) : Py_NewRef(Py_None);
+}
+
+static int run_set_up(struct wsgi_state *state, const struct app_config *const *apps, size_t count,
+                      bool is_spare) {
     if (set_facts(state, apps, count) < 0 ||
         replace_reference(&state->setup, embedded_code_run(&s_setup)) < 0 ||
         replace_reference(&state->process, embedded_code_run(&s_process)) < 0 ||
@@ -176,8 +164,9 @@ static int run_set_up(struct wsgi_state *state, const struct app_config *const *
     }
     PyObject *applications = describe_applications(apps, count);
     PyObject *environment = applications ? initial_environment() : NULL;
-    PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOO", applications,
-                                                       state->process, environment)
+    PyObject *done = environment ? PyObject_CallMethod(state->setup, "set_up", "OOOO", applications,
+                                                       state->process, environment,
+                                                       is_spare ? Py_True : Py_False)
                                  : NULL;
     Py_XDECREF(environment);
     Py_XDECREF(applications);
@@ -185,7 +174,7 @@ static int run_set_up(struct wsgi_state *state, const struct app_config *const *
         Py_SETREF(done, PyObject_CallMethod(state->import, "install", NULL));
     }
     Py_XDECREF(done);
-    return done ? 0 : -1;
+    return done ? preload_install(state, apps, count) : -1;
 }
 
 /* The state of an interpreter that is about to be set up; NULL with an exception. */
@@ -194,16 +183,6 @@ static struct wsgi_state *make_state(void) {
     struct wsgi_state *state = module ? wsgi_state_get() : NULL;
     Py_XDECREF(module);
     return state;
-}
-
-/* The files that were imported ahead are this generation's. */
-static void tell_read_ahead(const struct wsgi_state *state) {
-    struct wsgi_settings *settings = wsgi_settings();
-    const struct wsgi_file_hook *hook = &settings->file_hook;
-    for (size_t i = 0; hook->reads && i < settings->read_ahead.count; i++) {
-        hook->reads(hook->ctx, state->place, settings->read_ahead.items[i]);
-    }
-    string_list_clear(&settings->read_ahead);
 }
 
 int wsgi_setup(const struct generation *generation, const struct app_config *const *apps,
@@ -216,10 +195,9 @@ int wsgi_setup(const struct generation *generation, const struct app_config *con
     }
     if (state->is_set_up_ahead) {
         state->is_set_up_ahead = false;
-        tell_read_ahead(state);
         return runtime_inherit_first();
     }
-    return run_set_up(state, apps, count) < 0
+    return run_set_up(state, apps, count, generation_is_spare(generation)) < 0
                ? take_exception(state, state->setup, "SetupError", err)
                : 0;
 }
@@ -229,7 +207,7 @@ int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct 
     if (!state || set_place(state, NULL, CONFIG_MAIN_INTERPRETER, 0) < 0) {
         return -1;
     }
-    if (run_set_up(state, apps, count) < 0) {
+    if (run_set_up(state, apps, count, false) < 0) {
         return take_exception(state, state->setup, "SetupError", err);
     }
     state->is_set_up_ahead = true;
@@ -249,6 +227,28 @@ static PyObject *import_application(struct wsgi_state *state, const struct app_c
     return application;
 }
 
+/* A spare begins to be what other generations are from the start. */
+static int stop_being_spare(struct wsgi_state *state, const struct generation *generation) {
+    PyObject *number = PyLong_FromUnsignedLongLong(generation_number(generation));
+    PyObject *environment = number ? list_environment(environ) : NULL;
+    PyObject *done =
+        environment ? PyObject_CallMethod(state->process, "settle", "O", environment) : NULL;
+    Py_XDECREF(environment);
+    Py_XDECREF(done);
+    if (!done) {
+        Py_XDECREF(number);
+        return -1;
+    }
+    return replace_reference(&state->generation, number);
+}
+
+static int begin_load(struct wsgi_state *state, const struct generation *generation) {
+    if (state->preload && !state->has_begun && stop_being_spare(state, generation) < 0) {
+        return -1;
+    }
+    return preload_begin(state);
+}
+
 int wsgi_load(const struct generation *generation, const struct app_config *config,
               void **ret_loaded, struct error *err) {
     struct wsgi_current *current = wsgi_current();
@@ -259,12 +259,20 @@ int wsgi_load(const struct generation *generation, const struct app_config *conf
     }
     current->config = config;
     current->generation = generation_number(generation);
-    PyObject *callable = import_application(state, config);
+    PyObject *callable =
+        begin_load(state, generation) == 0 ? import_application(state, config) : NULL;
     if (callable) {
         loaded = wsgi_loaded_new(state, callable, config, generation_number(generation));
         Py_DECREF(callable);
     }
-    int result = loaded ? 0 : take_exception(state, state->import, "LoadError", err);
+    int result = 0;
+    if (preload_check_cold(state, err) < 0 && !PyErr_Occurred()) {
+        wsgi_loaded_free(loaded);
+        loaded = NULL;
+        result = -1;
+    } else if (!loaded) {
+        result = take_exception(state, state->import, "LoadError", err);
+    }
     current->config = NULL;
     if (loaded) {
         *ret_loaded = loaded;
@@ -284,6 +292,7 @@ void wsgi_retire(const struct generation *generation) {
     }
     struct log_about about = {pool_interpreter_name(generation_interpreter(generation)),
                               generation_number(generation), NULL};
+    preload_end(state);
     Py_ssize_t count;
     while ((count = PyList_GET_SIZE(state->retire_callbacks)) > 0) {
         PyObject *callback = Py_NewRef(PyList_GET_ITEM(state->retire_callbacks, count - 1));

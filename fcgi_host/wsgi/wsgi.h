@@ -43,6 +43,17 @@ struct wsgi_file_hook {
 };
 void wsgi_set_file_hook(const struct wsgi_file_hook *hook);
 
+/** About the libraries that are imported in advance.  Set before any load.
+ *  @thread generation   @tstate attached: must be quick, must not block */
+struct wsgi_preload_hook {
+    /** Asked between two imports. @return whether to go on; NULL: yes */
+    bool (*is_wanted)(void *ctx, struct pool_interpreter *interpreter);
+    /** A library was imported after the applications had loaded. Optional. */
+    void (*came)(void *ctx, struct pool_interpreter *interpreter);
+    void *ctx;
+};
+void wsgi_set_preload_hook(const struct wsgi_preload_hook *hook);
+
 /**
  * Asked before anything of a response is sent where an extension module has refused to be imported:
  * by the request itself, or before it while the response tells of a failure (status 500 or above).
@@ -88,6 +99,12 @@ int wsgi_setup_ahead(const struct app_config *const *apps, size_t count, struct 
  */
 int wsgi_load(const struct generation *generation, const struct app_config *config,
               void **ret_loaded, struct error *err);
+/**
+ * All applications of the interpreter that is attached have loaded.
+ * @return 0, or -1: ERR_COLD, ERR_PYTHON, or an exception is set
+ * @tstate attached
+ */
+int wsgi_loaded(struct error *err);
 /** NULL is fine. @tstate attached */
 void wsgi_unload(void *loaded);
 
@@ -126,45 +143,56 @@ int wsgi_modules_describe(struct wsgi_modules *ret_modules, struct error *err);
  */
 int wsgi_modules_import(const struct wsgi_modules *described, struct error *err);
 
-/**
- * Describe the library modules that this interpreter's applications have imported, for
- * wsgi_preload_prepare() of another process.
- * @param[out] ret_list  set only on success; without bytes: there is nothing to import ahead
- * @return 0, or -1: ERR_PYTHON or ERR_MEMORY in `err`, or an exception is set
- * @owns the caller: free(ret_list->bytes)
- * @tstate attached: main interpreter
- */
-int wsgi_preload_describe(struct wsgi_modules *ret_list, struct error *err);
+/* ---- Libraries imported in advance (application_preload.py) ---- */
 
-/** Make such a list of names of modules, separated by blanks: they are imported in this order.
- *  @return 0, or -1: ERR_MEMORY  @owns the caller: free(ret_list->bytes)  @tstate any */
-int wsgi_preload_name(const char *names, struct wsgi_modules *ret_list, struct error *err);
+/** What to import in advance. */
+struct wsgi_preload_order {
+    struct wsgi_modules list;   /**< of wsgi_preload_describe(), of this process or another */
+    struct wsgi_modules memory; /**< what was learnt of it before; `bytes` NULL: nothing */
+    const char *names; /**< in place of a list: modules, separated by blanks, that are imported in
+                        *   this order and stay in sys.modules; NULL: there is a list */
+    bool is_process; /**< the process, which has this thread only, is to be forked: more is watched
+                      */
+};
 
-/** What wsgi_preload_prepare() has done. */
 struct wsgi_preload_report {
-    unsigned modules; /**< that were imported */
-    double ms;
-    bool may_serve; /**< false: this process is of no use */
-    char why[256];  /**< why it is not, or "" */
-    /** The list without what must be left out, for another process; without bytes: there is no use
-     *  in one.  The caller's: free() */
-    struct wsgi_modules left_out;
+    bool may_serve;   /**< else: this interpreter is spoilt; make another one, with `memory` */
+    unsigned modules; /**< that were imported in advance */
+    double ms;        /**< that this has taken, of the thread's CPU time */
+    char why[512];    /**< what is left out and why, for people; "": nothing */
+    struct wsgi_modules memory; /**< for the next order; malloc'ed */
 };
 
 /**
- * In a main interpreter that is set up, before any application: import libraries, for this process
- * and its children.
- * @param list  from wsgi_preload_describe() of another process, or wsgi_preload_name()
- * @param[out] ret_report  set only on success
- * @return 0, or -1: ERR_PYTHON or ERR_MEMORY in `err`, or an exception is set
- * @thread as wsgi_setup_ahead()  @tstate attached; runs the libraries' code
+ * Describe the libraries that the interpreter which is attached has imported until now, by the
+ * imports of its applications.
+ * @param[out] ret_list  malloc'ed bytes
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached
  */
-int wsgi_preload_prepare(const struct wsgi_modules *list, struct wsgi_preload_report *ret_report,
-                         struct error *err);
-
-/** @param[out] why  the file that has changed; "" if it returns true
- *  @return whether the files that were imported are what they were  @tstate attached */
-bool wsgi_preload_is_current(char *why, size_t why_bytes);
+int wsgi_preload_describe(struct wsgi_modules *ret_list, struct error *err);
+/**
+ * Import them into an interpreter that is set up, and in which no application has been loaded.
+ * Then wsgi_load() and wsgi_loaded() may fail with ERR_COLD: the applications would import
+ * something else, or in another way, in an interpreter that begins with nothing.
+ * @param[out] ret_report  its memory is the caller's to free, also on failure
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached; runs the libraries' modules
+ */
+int wsgi_preload_prepare(const struct wsgi_preload_order *order,
+                         struct wsgi_preload_report *ret_report, struct error *err);
+/** After ERR_COLD, in the same interpreter: what has been learnt, as in a report. */
+int wsgi_preload_cold(struct wsgi_modules *ret_memory, char *ret_why, size_t why_bytes,
+                      struct error *err);
+/**
+ * Look at the files that were imported.
+ * @param[out] ret_memory  what is learnt of a change, as in a report; unchanged if there is none
+ * @param[out] ret_path    the first file that is not as it was; "": all are
+ * @return 0, or -1: ERR_PYTHON in `err`, or an exception is set
+ * @tstate attached, to the interpreter of wsgi_preload_prepare(), before any application is loaded
+ */
+int wsgi_preload_find_changed(struct wsgi_modules *ret_memory, char *ret_path, size_t path_bytes,
+                              struct error *err);
 
 /**
  * Run the job of a struct request: build environ, call the application, send, finish.

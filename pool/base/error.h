@@ -27,8 +27,8 @@ enum error_code {
     ERR_CLOSED,   /**< the other side has gone, or the object was closed */
     ERR_PROTOCOL, /**< bytes that the FastCGI specification does not allow */
     ERR_NOT_FOUND,
+    ERR_COLD,      /**< what was prepared for this does not fit: begin without it */
     ERR_EXHAUSTED, /**< this process has too little left of something; a fresh one has it */
-    ERR_COLD,      /**< what was imported ahead does not fit; a process without it is needed */
 };
 
 /** Long enough for a traceback's end; longer text is cut at its end. */

@@ -125,6 +125,14 @@ static inline void py_end_interpreter(PyThreadState *tstate) {
 #endif
 }
 
+/** A number that differs when the dictionary has been changed (PEP 509). @tstate attached */
+static inline uint64_t py_dict_version(PyObject *dict) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    return ((PyDictObject *)dict)->ma_version_tag;
+#pragma GCC diagnostic pop
+}
+
 /**
  * Whether the running libpython unlinks an ended interpreter's lists of objects.  3.12.0 to 3.12.6
  * do not: an object that outlives its interpreter there writes into freed memory later.

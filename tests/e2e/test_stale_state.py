@@ -148,6 +148,53 @@ class BuiltIn(HostTestCase):
         host.log.wait_for(r"\[worker\.replaced\]")
 
 
+@needs_recycling
+class Spares(HostTestCase):
+    """A spare imports a library while the generation before serves on."""
+
+    LIBRARY = """
+        import ctypes, os
+
+        class Held:
+            pass
+
+        def hold():
+            ctypes.c_void_p.in_dll(ctypes.pythonapi, "PyOS_InputHook").value = id(Held)
+
+        if os.path.exists({marker!r}):
+            hold()
+        """
+
+    def test_one_that_takes_what_the_serving_code_needs_is_the_end_of_both(self):
+        os.mkdir(self.path("libraries"))
+        control, marker = self.path("control"), self.path("marker")
+        library = self.write("libraries/library.py", self.LIBRARY.format(marker=marker))
+        app = self.write("app/app.py", f"""
+            import sys
+            sys.path.append({os.path.dirname(library)!r})
+            import library
+
+            def application(environ, start_response):
+                library.hold()
+                start_response("200 OK", [("Content-Type", "text/plain")])
+                return [b"done"]
+            """)
+        host = self.start_host("-c", self.config(
+            f"[fcgi_host]\ncontrol = {control}\n[app one]\nfile = {app}\n"))
+        await_(lambda: host.fetch("/").body == b"done", "the first answer")
+        open(marker, "w").close()
+        # No reload, but a spare.
+        self.write("libraries/library.py", self.LIBRARY.format(marker=marker))
+        host.log.wait_for(r"\[stale\.found\] libpython\S+: PyOS_InputHook .*reinitialised")
+        host.log.wait_for(r"\[worker\.replaced\]")
+        self.assertEqual(host.log.find(r"\[spare\.ready\]"), [])
+        out = subprocess.run([host.args[0], "status", "--json", "-s", control],
+                             capture_output=True, check=True, timeout=30).stdout
+        preload = json.loads(out)["workers"][0]["apps"][0]["preload"]
+        self.assertEqual(preload["modules"], 0)
+        self.assertIn("a spare has taken from the code that serves", preload["why"])
+
+
 #: Extensions that keep objects of the one interpreter they live in, in their variables and blocks.
 #: All but the last refuse sub-interpreters (the first in 3.11 only), and so live in the main one.
 NEIGHBOURS = ("numpy", "lxml.etree", "cryptography.hazmat.bindings._rust", "lazy_class")

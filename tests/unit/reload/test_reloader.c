@@ -80,10 +80,10 @@ static void event(void *ctx, struct reload_target *target, const struct reload_e
     (void)target;
     pthread_mutex_lock(&s_lock);
     s_steps[event->step]++;
-    if (event->cause) {
+    if (event->step != RELOAD_STEP_SETTLED) { /* it comes last */
         snprintf(s_cause, sizeof s_cause, "%s", event->cause);
+        snprintf(s_error, sizeof s_error, "%.599s", event->err ? event->err->text : "");
     }
-    snprintf(s_error, sizeof s_error, "%.599s", event->err ? event->err->text : "");
     pthread_cond_broadcast(&s_changed);
     pthread_mutex_unlock(&s_lock);
 }

@@ -62,6 +62,7 @@ void seats_forget_start(struct worker_process_start *start) {
 
 struct template_process *template_process_start(const struct worker_process_start *start,
                                                 const struct library_list *list,
+                                                const struct library_list *memory,
                                                 template_run_function *run, struct error *err) {
     int ends[2];
     (void)run, (void)err;
@@ -71,14 +72,15 @@ struct template_process *template_process_start(const struct worker_process_star
     s_made->pid = s_next_pid++;
     s_made->channel.fd = ends[0];
     template_end_fd = ends[1];
-    note("make %d of %.*s", (int)s_made->pid, list ? (int)list->size : 5,
-         list ? list->bytes : "names");
+    s_made->memory_fd = -1;
+    note("make %d of %.*s%s%.*s", (int)s_made->pid, list ? (int)list->size : 5,
+         list ? list->bytes : "names", memory->bytes ? " knowing " : "", (int)memory->size,
+         memory->bytes ? memory->bytes : "");
     return s_made;
 }
 
-pid_t template_process_fork(const struct template_process *process,
-                            const struct worker_order *order, unsigned timeout_ms,
-                            struct error *err) {
+pid_t template_process_fork(struct template_process *process, const struct worker_order *order,
+                            unsigned timeout_ms, struct error *err) {
     (void)order, (void)timeout_ms;
     note("fork of %d", (int)process->pid);
     return template_fork_fails ? error_set(err, template_fork_fails, "why") : 4711;
@@ -162,7 +164,7 @@ void template_told(const char *list) {
     template_learn(template_under_test, strdup(list), strlen(list));
 }
 
-/** The one that was made last says something. @param file  what is to be imported instead; NULL */
+/** The one that was made last says something. @param file  what it has learnt; NULL */
 void template_says(enum channel_type type, const char *text, const char *file) {
     int fd = file ? channel_make_file(file, strlen(file), NULL) : -1;
     const struct channel_outgoing message = {

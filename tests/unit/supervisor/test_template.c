@@ -85,7 +85,7 @@ Test(template, one_worker_that_it_cannot_be_asked_for_changes_nothing) {
 
 Test(template, one_that_does_not_fit_is_made_of_what_the_next_worker_tells) {
     template_make_of("list");
-    template_misfit(template_under_test, "other order");
+    template_misfit(template_under_test, "other order", -1);
     cr_expect_not(template_is_armed());
     cr_expect(template_why_has("other order"));
     template_worker_loaded(template_under_test, false);
@@ -99,7 +99,7 @@ Test(template, one_that_does_not_fit_is_made_of_what_the_next_worker_tells) {
 Test(template, three_that_do_not_fit_are_enough) {
     for (int i = 0; i < 3; i++) {
         template_make_of("list");
-        template_misfit(template_under_test, "other order");
+        template_misfit(template_under_test, "other order", -1);
     }
     template_told("list");
     cr_expect_not(template_is_armed());
@@ -110,7 +110,7 @@ Test(template, one_that_fits_begins_a_new_row) {
     for (int i = 0; i < 8; i++) {
         template_make_of("list");
         template_worker_loaded(template_under_test, true);
-        template_misfit(template_under_test, "other order");
+        template_misfit(template_under_test, "other order", -1);
     }
 }
 
@@ -119,7 +119,7 @@ Test(template, named_modules_that_do_not_fit_are_not_tried_again) {
     template_worker_loaded(template_under_test, false);
     template_pass(500);
     template_says(CHANNEL_TEMPLATE_READY, "", NULL);
-    template_misfit(template_under_test, "other order");
+    template_misfit(template_under_test, "other order", -1);
     template_worker_loaded(template_under_test, false);
     cr_expect_not(template_is_armed());
 }

@@ -75,18 +75,18 @@ Test(template_making, another_one_takes_its_place_when_more_is_imported) {
 }
 
 Test(template_making, what_must_be_left_out_is_left_out_by_another_one) {
-    template_told("a b c");
+    template_told("list");
     template_pass(500);
-    template_says(CHANNEL_TEMPLATE_UNFIT, "left out: b", "a c");
+    template_says(CHANNEL_TEMPLATE_UNFIT, "b: raises", "b");
     template_pass(0);
-    template_says(CHANNEL_TEMPLATE_UNFIT, "left out: c", "a");
+    template_says(CHANNEL_TEMPLATE_UNFIT, "c: raises", "b c");
     template_pass(0);
-    template_says(CHANNEL_TEMPLATE_READY, "", NULL);
-    template_assert_done(
-        "make 1 of a b c; end 1; make 2 of a c; end 2; make 3 of a; [template.ready]");
-    template_told("a b c d");
+    template_says(CHANNEL_TEMPLATE_READY, "b, c", NULL);
+    template_assert_done("make 1 of list; end 1; make 2 of list knowing b; end 2; "
+                         "make 3 of list knowing b c; [template.ready]");
+    template_told("longer list");
     template_pass(500);
-    template_assert_done("make 4 of a b c d");
+    template_assert_done("make 4 of longer list knowing b c");
 }
 
 Test(template_making, what_cannot_be_left_out_is_the_end_of_it) {

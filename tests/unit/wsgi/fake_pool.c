@@ -4,6 +4,11 @@ uint64_t generation_number(const struct generation *generation) {
     return generation->number;
 }
 
+bool generation_is_spare(const struct generation *generation) {
+    (void)generation;
+    return false;
+}
+
 struct pool_interpreter *generation_interpreter(const struct generation *generation) {
     return generation->interpreter;
 }

@@ -52,7 +52,7 @@ static PyObject *add_app(PyObject *module, PyObject *options) {
     assert(index < FAKE_APPS);
     struct app_config *config = &s_configs[index];
     config->name = string_of(options, "name", "blog");
-    config->file = string_of(options, "file", NULL);
+    config->file = string_of(options, "file", "/nowhere/wsgi.py");
     config->callable = string_of(options, "callable", NULL);
     config->virtualenv = string_of(options, "virtualenv", NULL);
     config->python_path = strings_of(options, "python_path");

@@ -1,0 +1,276 @@
+#include "fcgi_host/recycle/spares.h"
+#include "fcgi_host/recycle/spare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/log.h"
+#include "pool/base/clock.h"
+#include "pool/base/thread.h"
+
+enum {
+    /** After a reload, or a late import, before a spare is made: another may follow. */
+    SETTLE_MS = 300,
+    /** How often an edit ends the making; after that it must wait for it. */
+    INTERRUPTIONS_MAX = 3,
+};
+
+struct spares {
+    struct recycle *recycle;
+    pthread_cond_t changed; /**< with recycle->lock */
+    bool is_running;        /**< its thread; @lock recycle->lock */
+    bool is_dismissed;      /**< @lock recycle->lock */
+};
+
+static void *run(void *arg);
+static void note_library(void *ctx, struct pool_interpreter *interpreter);
+
+struct spares *spares_new(struct recycle *recycle) {
+    struct spares *spares = calloc(1, sizeof *spares);
+    pthread_condattr_t attributes;
+    if (!spares || pthread_condattr_init(&attributes) != 0) {
+        free(spares);
+        return NULL;
+    }
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&spares->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    spares->recycle = recycle;
+    const struct wsgi_preload_hook hook = {
+        .is_wanted = spare_is_wanted, .came = note_library, .ctx = recycle};
+    wsgi_set_preload_hook(&hook);
+    return spares;
+}
+
+/** Let the thread look. @lock recycle->lock held */
+static void wake_locked(struct spares *spares) {
+    if (!spares->is_running) {
+        spares->is_running = thread_start(run, spares, "spares", NULL) == 0;
+    }
+    pthread_cond_signal(&spares->changed);
+}
+
+void spares_dismiss(struct spares *spares) {
+    if (spares) {
+        pthread_mutex_lock(&spares->recycle->lock);
+        spares->is_dismissed = true;
+        pthread_cond_signal(&spares->changed);
+        pthread_mutex_unlock(&spares->recycle->lock);
+    }
+}
+
+/* ---- One spare ---- */
+
+static void set_why_locked(struct spare *spare, const char *why) {
+    snprintf(spare->why, sizeof spare->why, "%s", why);
+}
+
+int spare_new(struct recyclable *recyclable, struct error *err) {
+    struct spare settings = {.mode = SPARE_OFF, .given_back_ns = UINT64_MAX};
+    for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
+        const struct app_config *config = recycle_application(recyclable, i)->config;
+        bool is_on = config->spare == SPARE_ON || (config->spare == SPARE_AUTO && config->dev);
+        if (is_on) {
+            settings.mode = SPARE_ON;
+        } else if (config->spare == SPARE_AUTO && settings.mode == SPARE_OFF) {
+            settings.mode = SPARE_AUTO;
+        }
+        unsigned idle_ms = config->spare_idle_s * 1000;
+        settings.idle_ms = idle_ms > settings.idle_ms ? idle_ms : settings.idle_ms;
+    }
+    if (!recyclable->check || !recyclable->recycle->spares || settings.mode == SPARE_OFF ||
+        recyclable->recycle->options.makes_no_spares ||
+        recycle_application(recyclable, 0)->is_script) {
+        return 0;
+    }
+    recyclable->spare = malloc(sizeof settings);
+    if (!recyclable->spare) {
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    *recyclable->spare = settings;
+    snprintf(recyclable->spare->why, sizeof recyclable->spare->why, "%s",
+             settings.mode == SPARE_ON ? "not made yet" : "nothing has been edited yet");
+    return 0;
+}
+
+void spare_free(struct spare *spare) {
+    if (spare) {
+        free(spare->memory.bytes);
+        free(spare->list.bytes);
+        free(spare);
+    }
+}
+
+/** @lock recycle->lock held */
+static void want_locked(struct recyclable *recyclable) {
+    struct spare *spare = recyclable->spare;
+    if (spare->colds < SPARE_COLD_MAX) {
+        spare->is_wanted = true;
+        spare->due_ns = clock_now_ns() + SETTLE_MS * CLOCK_NS_PER_MS;
+        wake_locked(recyclable->recycle->spares);
+    }
+}
+
+void spares_note_loaded(struct recyclable *recyclable) {
+    struct spare *spare = recyclable->spare;
+    if (spare && spare->mode == SPARE_ON) {
+        pthread_mutex_lock(&recyclable->recycle->lock);
+        want_locked(recyclable);
+        pthread_mutex_unlock(&recyclable->recycle->lock);
+    }
+}
+
+void spares_note_step(struct recyclable *recyclable, enum reload_step step) {
+    struct spare *spare = recyclable->spare;
+    if (!spare || (step != RELOAD_STEP_SETTLED && step != RELOAD_STEP_SWITCHED)) {
+        return;
+    }
+    pthread_mutex_lock(&recyclable->recycle->lock);
+    if (spare->modules > 0 && !pool_has_spare(recyclable->interpreter)) { /* it has been used */
+        spare->modules = spare->colds = 0;
+        set_why_locked(spare, "used by the last reload: the next one is not made yet");
+    }
+    spare->given_back_ns =
+        spare->mode == SPARE_ON ? UINT64_MAX : clock_now_ns() + spare->idle_ms * CLOCK_NS_PER_MS;
+    if (step == RELOAD_STEP_SETTLED) {
+        want_locked(recyclable);
+    }
+    pthread_mutex_unlock(&recyclable->recycle->lock);
+}
+
+/* ---- What Python tells: wsgi_preload_hook ---- */
+
+bool spare_is_wanted(void *ctx, struct pool_interpreter *interpreter) {
+    struct recycle *recycle = ctx;
+    pthread_mutex_lock(&recycle->lock);
+    struct recyclable *recyclable = recycle_find_locked(recycle, interpreter);
+    bool is_wanted = recyclable && !recycle->spares->is_dismissed &&
+                     (recyclable->spare->interruptions >= INTERRUPTIONS_MAX ||
+                      !reload_target_has_news(recyclable->target));
+    pthread_mutex_unlock(&recycle->lock);
+    return is_wanted;
+}
+
+static void note_library(void *ctx, struct pool_interpreter *interpreter) {
+    struct recycle *recycle = ctx;
+    pthread_mutex_lock(&recycle->lock);
+    struct recyclable *recyclable = recycle_find_locked(recycle, interpreter);
+    if (recyclable && recyclable->spare) {
+        struct spare *spare = recyclable->spare;
+        bool is_there = spare->modules > 0;
+        spare->is_outdated = true;
+        if (is_there || spare->is_wanted) {
+            want_locked(recyclable);
+        }
+    }
+    pthread_mutex_unlock(&recycle->lock);
+}
+
+/* ---- Making ---- */
+
+static void log_ready(struct recyclable *recyclable) {
+    const struct spare *spare = recyclable->spare;
+    const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
+    log_line(LOG_INFO, "spare.ready", &about, "%u modules imported in advance, %.0f ms%s%s",
+             spare->modules, spare->ms, *spare->left_out ? "; " : "", spare->left_out);
+}
+
+/** @lock recycle->lock held, let go meanwhile */
+static void make_held_locked(struct recyclable *recyclable) {
+    struct recycle *recycle = recyclable->recycle;
+    struct spare *spare = recyclable->spare;
+    struct error err;
+    spare->is_wanted = spare->is_outdated = false;
+    pthread_mutex_unlock(&recycle->lock);
+    int outcome = spare_make(recyclable, &err);
+    pthread_mutex_lock(&recycle->lock);
+    spare->modules = outcome == 0 ? spare->modules : 0;
+    bool was_interrupted = outcome != 0 && (err.code == ERR_BUSY || err.code == ERR_CLOSED);
+    spare->interruptions = was_interrupted ? spare->interruptions + 1 : 0;
+    set_why_locked(spare, outcome == 0 ? "" : err.text);
+    pthread_mutex_unlock(&recycle->lock);
+    if (outcome == 0) {
+        log_ready(recyclable);
+    }
+    reload_target_let_go(recyclable->target); /* the recyclable may be freed from here on */
+    pthread_mutex_lock(&recycle->lock);
+}
+
+/* ---- The thread ---- */
+
+/** @return a recyclable that is held, with what is due; NULL: none, the next is at *ret_next_ns
+ *  @lock recycle->lock held */
+static struct recyclable *find_due_locked(const struct spares *spares, uint64_t *ret_next_ns) {
+    uint64_t now_ns = clock_now_ns();
+    *ret_next_ns = UINT64_MAX;
+    for (struct recyclable *each = spares->recycle->first; each; each = each->next) {
+        struct spare *spare = each->spare;
+        uint64_t due_ns = !spare               ? UINT64_MAX
+                          : spare->is_wanted   ? spare->due_ns
+                          : spare->modules > 0 ? spare->given_back_ns
+                                               : UINT64_MAX;
+        if (due_ns <= now_ns && reload_target_hold(each->target)) {
+            return each;
+        }
+        if (due_ns <= now_ns) { /* RELOAD_STEP_SETTLED comes, and sets both again */
+            spare->is_wanted = false;
+            spare->given_back_ns = UINT64_MAX;
+        } else if (due_ns < *ret_next_ns) {
+            *ret_next_ns = due_ns;
+        }
+    }
+    return NULL;
+}
+
+/** @lock recycle->lock held, let go meanwhile */
+static void give_back_held_locked(struct recyclable *recyclable) {
+    struct recycle *recycle = recyclable->recycle;
+    recyclable->spare->modules = 0;
+    set_why_locked(recyclable->spare, "given back: nothing was edited for spare_idle_s");
+    pthread_mutex_unlock(&recycle->lock);
+    spare_give_back(recyclable);
+    reload_target_let_go(recyclable->target);
+    pthread_mutex_lock(&recycle->lock);
+}
+
+/** @lock recycle->lock held, let go meanwhile */
+static void give_all_back_locked(struct spares *spares) {
+    struct recycle *recycle = spares->recycle;
+    for (struct recyclable *each = recycle->first; each;) {
+        struct generation *spare = pool_spare_take(each->interpreter);
+        if (!spare) {
+            each = each->next;
+            continue;
+        }
+        pthread_mutex_unlock(&recycle->lock);
+        pool_discard(spare);
+        pthread_mutex_lock(&recycle->lock);
+        each = recycle->first;
+    }
+}
+
+static void *run(void *arg) {
+    struct spares *spares = arg;
+    struct recycle *recycle = spares->recycle;
+    pthread_mutex_lock(&recycle->lock);
+    while (!spares->is_dismissed) {
+        uint64_t next_ns;
+        struct recyclable *due = find_due_locked(spares, &next_ns);
+        if (due && due->spare->is_wanted) {
+            make_held_locked(due);
+        } else if (due) {
+            give_back_held_locked(due);
+        } else if (next_ns == UINT64_MAX) {
+            pthread_cond_wait(&spares->changed, &recycle->lock);
+        } else {
+            struct timespec until = clock_timespec(next_ns);
+            pthread_cond_timedwait(&spares->changed, &recycle->lock, &until);
+        }
+    }
+    give_all_back_locked(spares);
+    spares->is_running = false;
+    pthread_mutex_unlock(&recycle->lock);
+    return NULL;
+}

@@ -1,0 +1,39 @@
+/**
+ * Spares: of an interpreter that is reloaded in the process, the next generation's interpreter with
+ * the libraries imported that the serving one has imported (pool_spare_make(), wsgi_preload_…).
+ *
+ * When one is made (`spare`): `on`, or `dev`: after each load and each reload; `auto`: after a
+ * reload, and it is given back when spare_idle_s have passed without another; `off`: never.  An
+ * interpreter with several applications has one when any of them wants it.
+ *
+ * A thread of its own makes them, which sleeps while nothing is due.  While it is at work no reload
+ * of that interpreter begins, so an edit ends its work at the next import.  What it makes passes
+ * the check for stale state before it is used, and what the check finds is acted on as after a
+ * reload.
+ *
+ * @tstate none, unless said otherwise
+ */
+#ifndef FCGI_HOST_RECYCLE_SPARES_H
+#define FCGI_HOST_RECYCLE_SPARES_H
+
+#include "fcgi_host/recycle/recycle_internal.h"
+
+struct spares;
+
+/** @return lives as long as the process; NULL: out of memory, and there are no spares */
+struct spares *spares_new(struct recycle *recycle);
+/** This worker is replaced: spares are given back, and none is made any more. NULL is fine.
+ *  @thread any */
+void spares_dismiss(struct spares *spares);
+
+/** Set recyclable->spare, unless there is never to be one. @return 0, or -1: ERR_MEMORY */
+int spare_new(struct recyclable *recyclable, struct error *err);
+/** NULL is fine. */
+void spare_free(struct spare *spare);
+
+/** Its first generation serves, or did not load. @thread any */
+void spares_note_loaded(struct recyclable *recyclable);
+/** Its reload has come to this step. @thread reloader's */
+void spares_note_step(struct recyclable *recyclable, enum reload_step step);
+
+#endif

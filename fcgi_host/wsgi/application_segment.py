@@ -1,0 +1,190 @@
+"""A library that was imported in advance: what its import changed, withheld and put back.
+
+Run in an interpreter that libraries are imported into in advance (application_preload.py).
+"""
+
+import atexit
+import builtins
+import os
+import sys
+
+from _frozen_importlib_external import ExtensionFileLoader
+
+state = None  # the module application_state: use()
+
+
+def use(module):
+    global state
+    state = module
+
+
+class Segment:
+    """A root, and what its import changed."""
+
+    def __init__(self, node):
+        self.node, self.name = node, node.name
+        self.before = self.after = None
+        self.modules = []  # (name, module), in the order of sys.modules
+        self.attributes = []  # (parent, name, module): of packages that are older
+        self.loggers = {}
+        self.replaced = []  # state.Callables.take_changes()
+        self.exits = []  # (function, args, kwargs) of atexit.register()
+        self.files = []  # (path, stamp)
+        self.has_extension = False
+
+    def note(self, names, stamp_of, is_standard):
+        """Its import has been done."""
+        self.modules = [(name, sys.modules[name]) for name in names]
+        for name, module in self.modules:
+            package, _, stem = name.rpartition(".")
+            parent = None if package in names else sys.modules.get(package)
+            if parent is not None and getattr(parent, "__dict__", {}).get(stem) is module:
+                self.attributes.append((parent, stem, module))
+            self._note_file(getattr(module, "__spec__", None), stamp_of, is_standard)
+        if self.after.loggers != self.before.loggers:
+            Logger = sys.modules["logging"].Logger
+            for name, logger in self.after.loggers.items():
+                if isinstance(logger, Logger) and self.before.loggers.get(name) is not logger:
+                    self.loggers[name] = logger
+
+    def _note_file(self, spec, stamp_of, is_standard):
+        loader = getattr(spec, "loader", None)
+        path = getattr(loader, "archive", None) or getattr(loader, "path", None)
+        self.has_extension |= isinstance(loader, ExtensionFileLoader)
+        if isinstance(path, str) and not is_standard(path):
+            self.files.append((path, getattr(loader, "stamp", None) or stamp_of(path)))
+
+    def withhold(self):
+        for _, namespace, name, before, _ in reversed(self.replaced):
+            state.set_or_remove(namespace, name, before)
+        for parent, stem, module in self.attributes:
+            if vars(parent).get(stem) is module:
+                delattr(parent, stem)
+
+    def conflict(self):
+        """Why this cannot be put back; None: it can."""
+        for name, module in self.modules:
+            if sys.modules.get(name, module) is not module:
+                return f"{name} is another module in sys.modules"
+        loggers = state.loggers_by_name() or {}
+        for name in self.loggers:
+            if type(loggers.get(name, None)).__name__ not in ("PlaceHolder", "NoneType"):
+                return f"the application has made the logger {name}"
+        return None
+
+    def is_met(self):
+        """Why an import would meet something else now; None: it would not."""
+        before = self.before
+        if dict(os.environ) != before.environ:
+            changed = state.difference(before.environ, dict(os.environ))
+            return f"os.environ is another one: {', '.join(sorted(changed))}"
+        if sys.path != before.path:
+            return "sys.path is another one"
+        if state.finders() != before.finders or sys.path_hooks != before.hooks:
+            return "modules are found in another way (sys.meta_path, sys.path_hooks)"
+        if builtins.__import__ is not before.fixed["it changes __import__()"]:
+            return "__import__() is another function"
+        for name in state.HOOKS_OF_SYS:
+            if getattr(sys, name) is not before.hooks_of_sys[name]:
+                return f"sys.{name} is another one"
+        return None
+
+    def put_back(self):
+        for name, module in self.modules:
+            sys.modules[name] = module
+        for parent, stem, module in self.attributes:
+            setattr(parent, stem, module)
+        self._put_back_environment()
+        for name, get in state.LISTS.items():
+            front, behind = state.inserted(self.before.lists[name], self.after.lists[name])
+            if front or behind:
+                current = get()
+                current[:0] = front
+                current += behind
+        state.filters_changed()
+        for name, value in self.after.hooks_of_sys.items():
+            if value is not self.before.hooks_of_sys[name]:
+                setattr(sys, name, value)
+        for _, namespace, name, _, now in self.replaced:
+            state.set_or_remove(namespace, name, now)
+        self._put_back_loggers()
+        self.put_back_exits()
+
+    def put_back_exits(self):
+        for function, args, kwargs in self.exits:
+            atexit.register(function, *args, **kwargs)
+        self.exits = []
+
+    def _put_back_environment(self):
+        before, after = self.before, self.after
+        if before.environ != after.environ:
+            changes = state.difference(before.environ, after.environ)
+            state.set_environ(state.changed_environ(os.environ, changes))
+        for current, was, now in (
+            (sys.path, before.path, after.path),
+            (sys.meta_path, before.finders, after.finders),
+            (sys.path_hooks, before.hooks, after.hooks),
+        ):
+            front, behind = state.inserted(was, now)
+            current[:0] = front
+            current += behind
+
+    def _put_back_loggers(self):
+        if not self.loggers:
+            return
+        logging = sys.modules["logging"]
+        manager = logging.root.manager
+        with logging._lock:
+            for name, logger in self.loggers.items():
+                placeholder = manager.loggerDict.get(name)
+                manager.loggerDict[name] = logger
+                if placeholder is not None:
+                    manager._fixupChildren(placeholder, logger)
+                manager._fixupParents(logger)
+                logger._cache.clear()
+
+
+def _has_refresh(module):
+    """Whether random numbers for this module are made anew in each process: refresh()."""
+    return isinstance(module, str) and module.startswith("numpy.random")
+
+
+class Recorders:
+    """Stand in for functions while modules are imported in advance."""
+
+    def __init__(self, preload, names):
+        self._preload, self._names = preload, names  # of modules that were there before
+        self._originals = ((atexit, "register", atexit.register), (os, "urandom", os.urandom))
+        self._recorders = []
+
+    def __enter__(self):
+        def register(function, /, *args, **kwargs):
+            self._preload.note_exit(function, args, kwargs)
+            return function
+
+        def urandom(size, /):
+            frame = sys._getframe(1)
+            while frame is not None and not _has_refresh(frame.f_globals.get("__name__")):
+                frame = frame.f_back
+            if frame is None:
+                self._preload.note_random()
+            return original(size)
+
+        original = os.urandom
+        self._recorders = [register] + [urandom] * state.Snapshot.is_process
+        for (module, name, _), recorder in zip(self._originals, self._recorders):
+            setattr(module, name, recorder)
+
+    def __exit__(self, *error):
+        for (module, name, original), recorder in zip(self._originals, self._recorders):
+            setattr(module, name, original)
+            self._replace(recorder, original)
+
+    def _replace(self, recorder, original):
+        """Some have written `from atexit import register`."""
+        for name, module in list(sys.modules.items()):
+            namespace = getattr(module, "__dict__", None)
+            if name not in self._names and isinstance(namespace, dict):
+                for key, value in list(namespace.items()):
+                    if value is recorder:
+                        namespace[key] = original

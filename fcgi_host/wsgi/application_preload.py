@@ -132,7 +132,15 @@ class Preload:
             base.restore()
             for segment in reversed(self._segments):
                 segment.withhold()
+        if state.Snapshot.is_process:
+            self._share()
         return len(self.left_out) == len(left_out)
+
+    def _share(self):
+        """Children share the memory of what they do not write to: what is let go of is written
+        to, with all that only it refers to, and so is what is compared."""
+        self._callables.take_changes()
+        self._shared = self._callables, list(self._segments), list(self._libraries.roots)
 
     def note_exit(self, function, args, kwargs):
         self._preparing.exits.append((function, args, kwargs))

@@ -191,10 +191,12 @@ class Callables:
         if versions == before:
             return []
         changes = []
-        for index, namespace in enumerate(self._dicts):
+        for index in range(len(self._dicts)):  # nothing else is touched: others share its memory
             place = slice(index * VERSION_BYTES, (index + 1) * VERSION_BYTES)
             if before is None or versions[place] != before[place]:
-                changes += self._compare(self._names[index], namespace, self._values[index])
+                changes += self._compare(
+                    self._names[index], self._dicts[index], self._values[index]
+                )
         return changes
 
     @staticmethod

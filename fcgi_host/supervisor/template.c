@@ -33,7 +33,10 @@ void template_learn(struct template *template, char *bytes, size_t size) {
     template->told = (struct library_list){bytes, size};
     template->left_out = 0;
     if (!template_has_names(template)) {
+        char cause[sizeof template->cause]; /* after a misfit, the reason is known */
+        snprintf(cause, sizeof cause, "%s", template->cause);
         template_remake(template, is_other ? "the application has imported more libraries"
+                                  : *cause ? cause
                                            : "the application's libraries are known");
     }
 }

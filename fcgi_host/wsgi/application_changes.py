@@ -10,7 +10,6 @@ Run in an interpreter that libraries are imported into in advance (application_p
 import sys
 
 from _operator import ne
-from itertools import compress
 
 _ABSENT = object()
 _Module = type(sys)
@@ -313,9 +312,9 @@ class Changes:
         elif versions == before:
             return []
         else:
-            added = len(versions) - len(before)
-            differ = [*map(ne, versions, before), *[True] * added]
-            changed = compress(self._holders, differ)
+            # No other holder is touched: processes that were forked share their memory.
+            differ = [*map(ne, versions, before), *[True] * (len(versions) - len(before))]
+            changed = [self._holders[index] for index, has in enumerate(differ) if has]
         return [change for holder in changed for change in holder.compare()]
 
     def keep_settings(self):

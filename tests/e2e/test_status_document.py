@@ -63,7 +63,7 @@ class Document(HostTestCase):
         control = self.path("control")
         host = self.start_host("--control", control, "-c", self.config(
             f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"
-            f"[app moved]\nfile = {moved}\nmount = /moved\n"
+            f"[app moved]\nfile = {moved}\nmount = /moved\npreload = json lxml.etree\n"
             f"[app later]\nfile = {good}\nmount = /later\nprocess = own\nworkers = 0-1\n"))
         host.log.wait_for(r"\[app\.loaded\]")
         host.signal(signal.SIGHUP)

@@ -234,11 +234,10 @@ class Preload:
         self._there.update(sys.modules)
         self._is_loading = True
         self._libraries.roots.clear()
-        self._find_shadows()
 
-    def _find_shadows(self):
+    def _check_shadows(self, segment):
         """A new module of the application's own may have a library's name."""
-        names = {name.partition(".")[0] for name in self._withheld}
+        names = {name.partition(".")[0] for name, _ in segment.modules}
         for folder in sys.path:
             if self._libraries.is_own(os.path.join(folder, "")):
                 try:
@@ -323,6 +322,7 @@ class Preload:
         if name != segment.name:
             self._go_cold(f"{name} is imported before {segment.name}")
         self._check_place(name, spec)
+        self._check_shadows(segment)
         self._check_earlier(name)
         why = segment.process_is_met()
         if why is not None:

@@ -64,6 +64,9 @@ static PyObject *add_app(PyObject *module, PyObject *options) {
 }
 
 static PyObject *raise_error(const struct error *err) {
+    if (!PyErr_Occurred() && err->code == ERR_COLD) {
+        PyErr_Format(PyExc_RuntimeError, "cold: %s", err->text);
+    }
     if (!PyErr_Occurred()) {
         PyErr_SetString(PyExc_RuntimeError, err->text);
     }
@@ -92,6 +95,67 @@ static PyObject *load(PyObject *module, PyObject *index) {
         return raise_error(&err);
     }
     return PyCapsule_New(loaded, NULL, free_loaded);
+}
+
+/* loaded(): all applications have been loaded. */
+static PyObject *end_loading(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    struct error err;
+    if (wsgi_loaded(&err) < 0) {
+        return raise_error(&err);
+    }
+    Py_RETURN_NONE;
+}
+
+/* describe() -> the list of the libraries that have been imported, as bytes */
+static PyObject *describe(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    struct error err;
+    struct wsgi_modules list;
+    if (wsgi_preload_describe(&list, &err) < 0) {
+        return raise_error(&err);
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(list.bytes, (Py_ssize_t)list.size);
+    free(list.bytes);
+    return bytes;
+}
+
+/* prepare(list, memory) -> (whether it may serve, modules, what is left out, memory) */
+static PyObject *prepare(PyObject *module, PyObject *args) {
+    (void)module;
+    struct error err;
+    struct wsgi_preload_order order = {0};
+    struct wsgi_preload_report report;
+    Py_ssize_t list_size, memory_size;
+    if (!PyArg_ParseTuple(args, "y#y#", &order.list.bytes, &list_size, &order.memory.bytes,
+                          &memory_size)) {
+        return NULL;
+    }
+    order.list.size = (size_t)list_size;
+    order.memory.size = (size_t)memory_size;
+    if (wsgi_preload_prepare(&order, &report, &err) < 0) {
+        free(report.memory.bytes);
+        return raise_error(&err);
+    }
+    PyObject *result =
+        Py_BuildValue("OIsy#", report.may_serve ? Py_True : Py_False, report.modules, report.why,
+                      report.memory.bytes, (Py_ssize_t)report.memory.size);
+    free(report.memory.bytes);
+    return result;
+}
+
+/* went_cold() -> (what is to be left out, memory) */
+static PyObject *went_cold(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    struct error err;
+    struct wsgi_modules memory;
+    char why[1024];
+    if (wsgi_preload_cold(&memory, why, sizeof why, &err) < 0) {
+        return raise_error(&err);
+    }
+    PyObject *result = Py_BuildValue("sy#", why, memory.bytes, (Py_ssize_t)memory.size);
+    free(memory.bytes);
+    return result;
 }
 
 /* wrap(callable, index): a callable as if it had been loaded. */
@@ -299,6 +363,10 @@ static PyMethodDef s_methods[] = {
     {"add_app", add_app, METH_O, NULL},
     {"set_up", set_up, METH_NOARGS, NULL},
     {"load", load, METH_O, NULL},
+    {"loaded", end_loading, METH_NOARGS, NULL},
+    {"describe", describe, METH_NOARGS, NULL},
+    {"prepare", prepare, METH_VARARGS, NULL},
+    {"went_cold", went_cold, METH_NOARGS, NULL},
     {"wrap", wrap, METH_VARARGS, NULL},
     {"get_callable", get_callable, METH_O, NULL},
     {"retire", retire, METH_NOARGS, NULL},

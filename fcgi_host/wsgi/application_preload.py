@@ -27,7 +27,9 @@ def use(state_module, segments_module, changes_module):
     segments.use(state)
 
 
-_WITH_STATE = ("logging", "copyreg")  # of the standard library, what libraries set for everybody
+# Of the standard library, what libraries set for everybody.
+_WITH_STATE = ("logging", "copyreg", "asyncio.events", "urllib.request")
+_NO_FILES = ("/proc/", "/sys/", "/dev/")
 
 
 class Cold(BaseException):
@@ -122,11 +124,11 @@ class Preload:
         @return whether this interpreter may be used; not so when it turns out that more must be
         left out, or when it is not wanted any more"""
         base, names, left_out = state.Snapshot(), set(sys.modules), dict(self.left_out)
-        for name in names - {"atexit", "codecs", "os"}:
-            self._watch(name, sys.modules[name])
         self._libraries.begin()
         self._libraries.preload = self
-        with segments.Recorders(self, names):
+        with segments.Recorders(self, names) as recorders:
+            for name in names:
+                self._watch(name, sys.modules[name])
             for node in _flatten(roots, left_out):
                 if not is_wanted():
                     return False
@@ -137,21 +139,36 @@ class Preload:
                 else:
                     self._places[node.name] = len(self._segments)  # once more: importlib.reload()
         self._preparing = None
+        for segment in self._segments:
+            recorders.replace_in(segment.changes)
         base.restore()
         for segment in reversed(self._segments):
             segment.withhold()
         self._changes.keep_settings()
         return len(self.left_out) == len(left_out)
 
-    def note_exit(self, function, args, kwargs):
-        self._preparing.exits.append((function, args, kwargs))
+    def is_preparing(self):
+        return self._preparing is not None
+
+    def note_exit(self, register, function, /, *args, **kwargs):
+        self._preparing.exits.append((register, function, args, kwargs))
+        return function
 
     def note_random(self):
         """No two processes that are forked from this one may have the same random stream."""
         self._leave_out("it asks for random numbers")
 
-    def note_codec(self):
+    def note_codec(self, register, function):
         self._leave_out("it registers a codec")
+        return register(function)
+
+    def note_open(self, function, file, mode="r", *args, **kwargs):
+        """What a library reads when it is imported must be the same when it is put back."""
+        if mode.strip("rbtU") == "" and isinstance(file, (str, bytes, os.PathLike)):
+            path = os.path.abspath(os.fsdecode(file))
+            if not path.startswith(_NO_FILES) and not self._loaders.is_standard(path):
+                self._preparing.data_files.append((path, self._loaders.stamp_of(path)))
+        return function(file, mode, *args, **kwargs)
 
     def _import_in_advance(self, node, base):
         segment = self._preparing = segments.Segment(node)
@@ -211,7 +228,7 @@ class Preload:
 
     def note_missing(self, name, path):
         if self._preparing is not None:
-            self._preparing.missing.append((name, path))
+            self._preparing.missing.append((name, None if path is None else list(path)))
 
     def count(self):
         return sum(len(segment.modules) for segment in self._segments)
@@ -366,8 +383,13 @@ class Preload:
     def _check_files(self, segment):
         for path, stamp in segment.files:
             self._reads(path)  # first: what is written after that is seen by the reloader
-            if self._loaders.stamp_of(path) != stamp:
-                self._go_cold(f"{path} has changed", segment, segment.name in self.changed)
+            self._check_file(segment, path, stamp)
+        for path, stamp in segment.data_files:
+            self._check_file(segment, path, stamp)
+
+    def _check_file(self, segment, path, stamp):
+        if self._loaders.stamp_of(path) != stamp:
+            self._go_cold(f"{path} has changed", segment, segment.name in self.changed)
 
     def _put_back(self, segment):
         self._next += 1

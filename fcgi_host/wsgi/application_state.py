@@ -77,7 +77,6 @@ def _fixed():
     yield "sys.settrace()", sys.gettrace()
     yield "sys.setprofile()", sys.getprofile()
     yield "__import__()", builtins.__import__
-    yield "builtins", tuple(vars(builtins))
     root = logging.root if logging else None
     yield "the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
     if socket:
@@ -94,7 +93,11 @@ def met():
     """What else an import may depend on."""
     warnings = find_module("warnings")
     filters = warnings.filters if warnings else ()
-    return {"which warnings raise": [each for each in filters if each[0] == "error"]}
+    return {
+        "which warnings raise": [each for each in filters if each[0] == "error"],
+        "builtins": tuple(vars(builtins)),
+        "sys.argv": list(sys.argv),
+    }
 
 
 def _is_internal(finder):

@@ -336,6 +336,82 @@ class Surroundings(Spares):
                 "try:\n    import own_settings_b\n    HAS = True\nexcept ImportError:\n    HAS = False\n"},
             edit=lambda cls, name: cls.put(name + "/app/own_settings_b.py", "X = 1\n"),
             cold="own_settings_b", differs=True),
+        "builtins_that_the_application_adds": Case("""
+            import builtins
+            builtins.SHOUT = True
+            import reads_builtins
+            def report():
+                return reads_builtins.SHOUT
+            """, packages={"reads_builtins.py": "import builtins\nSHOUT = getattr(builtins, 'SHOUT', False)\n"},
+            cold="before reads_builtins, builtins changed"),
+        "arguments_that_the_application_sets": Case("""
+            import sys
+            sys.argv = ["mine", "--fast"]
+            import reads_arguments
+            def report():
+                return reads_arguments.FAST
+            """, packages={"reads_arguments.py": "import sys\nFAST = '--fast' in sys.argv\n"},
+            cold="before reads_arguments, sys.argv changed"),
+        "data_file_of_the_application": Case("""
+            import reads_file
+            def report():
+                return reads_file.DATA
+            """, own={"data.txt": "before"}, packages={"reads_file.py":
+                "import sys, os\nDATA = open(os.path.join(sys.path[0], 'data.txt')).read()\n"},
+            edit=lambda cls, name: cls.put(name + "/app/data.txt", "behind"),
+            cold="data.txt has changed", differs=True),
+        "data_file_that_is_the_same": Case("""
+            import reads_file, read_by_pathlib
+            def report():
+                return reads_file.DATA, read_by_pathlib.DATA, reads_file.open is open, reads_file.Reader().get()
+            """, own={"data.txt": "data"}, packages={"reads_file.py":
+                "import sys, os\nfrom io import open\npath = os.path.join(sys.path[0], 'data.txt')\nDATA = open(path).read()\n"
+                "class Reader:\n    keeps = open\n    def get(self): return self.keeps(path).read()\n",
+                "read_by_pathlib.py": "import pathlib, reads_file\nDATA = pathlib.Path(reads_file.path).read_bytes()\n"}),
+        "exit_functions_that_are_kept": Case("""
+            import keeps_register, atexit
+            BEFORE = atexit._ncallbacks()
+            keeps_register.Class().keeps(print, "x")
+            keeps_register.TABLE["register"](print, "y")
+            def report():
+                return BEFORE, atexit._ncallbacks()
+            """, packages={"keeps_register.py":
+                "import atexit\nclass Class:\n    keeps = atexit.register\nTABLE = {'register': atexit.register}\n"}),
+        "policies_that_a_library_installs": Case("""
+            import asyncio, urllib.request
+            BEFORE = asyncio.events._event_loop_policy is None, urllib.request._opener is None
+            import installs
+            def report():
+                return BEFORE, type(asyncio.get_event_loop_policy()).__name__, urllib.request._opener is None
+            """, packages={"installs.py": "import asyncio, urllib.request\n"
+                "class Policy(asyncio.DefaultEventLoopPolicy): pass\nasyncio.set_event_loop_policy(Policy())\n"
+                "urllib.request.install_opener(urllib.request.build_opener())\n"}),
+        "lazy_loader": Case("""
+            import sys, importlib.util
+            def lazy(name):
+                spec = importlib.util.find_spec(name)
+                spec.loader = importlib.util.LazyLoader(spec.loader)
+                module = importlib.util.module_from_spec(spec)
+                sys.modules[name] = module
+                spec.loader.exec_module(module)
+                return module
+            plain = lazy("plain")
+            BEFORE = "json" in sys.modules
+            X = plain.X
+            def report():
+                return BEFORE, X, "json" in sys.modules
+            """, packages=PLAIN, cold="create_module.. for plain", ready=None),
+        "imported_by_other_ways": Case("""
+            import importlib, pkgutil, runpy, sys
+            plain = importlib.import_module("plain")
+            NAMES = runpy.run_module("other_module")
+            OTHER = "other_module" in sys.modules
+            pkgutil.resolve_name("plain_too:Y")
+            exec("import decimal")
+            import other_module
+            def report():
+                return plain.X, NAMES["Y"], OTHER, list(sys.modules)
+            """, packages={**PLAIN, "other_module.py": "import plain\nY = 5\n"}),
         "recursion_limit": Case("""
             import sys
             BEFORE = sys.getrecursionlimit()

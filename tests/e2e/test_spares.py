@@ -208,6 +208,53 @@ class Using(OneApplication):
         self.log.wait_for(r"\[app\.stdout\] plain ends", 2)  # the serving one's, and the spare's
 
 
+    def test_what_is_called_at_the_end_has_its_order(self):
+        text = """
+            import atexit, fcgi_host
+            fcgi_host.on_retire(lambda: print("own retires"))
+            atexit.register(print, "own ends")
+            import plain
+            {0}
+            def report(): return plain.X
+            """
+        self.start(text.format("FIRST = 1"), {"plain.py": "import atexit, fcgi_host\nX = 1\n"
+                   "atexit.register(print, 'plain ends')\n"
+                   "fcgi_host.on_retire(lambda: print('plain retires'))\n"})
+        expected = ["plain retires", "own retires", "plain ends", "own ends"]
+        for generation in (1, 2):
+            self.edit(text.format(f"FIRST = {generation + 1}"))
+            self.log.wait_for(rf"gen={generation} \[reload\.retired\]")
+            printed = self.log.find(rf"gen={generation} \[app\.stdout\]")
+            self.assertEqual([line.partition("[app.stdout] ")[2] for line in printed], expected)
+            self.await_spare(self.name, generation + 1)
+        self.assertEqual(self.colds(), 0)
+
+    def test_three_cold_loads_in_a_row_end_the_making(self):
+        text = """
+            import os
+            path = os.path.join(os.path.dirname(__file__), "toggle")
+            if os.path.exists(path):
+                os.unlink(path)
+                import other, third
+            else:
+                os.close(os.open(path, os.O_CREAT))
+                import third, other
+            def report(): return other.Y
+            """
+        self.start(text)
+        for count in range(1, 4):
+            self.edit(text, f"# {count}\n")
+            self.switched(count + 1)
+            self.assertEqual(self.answer(), "2")
+            self.assertEqual(self.colds(), count)
+            if count < 3:
+                self.await_spare(self.name, count + 1)
+        self.assertRegex(self.preload(self.name)["why"], "third time in a row: no more are made")
+        self.edit(app("v5"))
+        self.switched(5)
+        self.assertEqual(self.answer(), "('v5', 1, 2)")
+
+
 class LateModules(OneApplication):
     PACKAGES = {f"late_{n}.py": f"import late_shared\nX = {n}\n" for n in range(8)}
     PACKAGES["late_shared.py"] = "import os\nSEEN = []\n"

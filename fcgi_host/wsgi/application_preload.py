@@ -170,6 +170,14 @@ class Preload:
                 self._preparing.data_files.append((path, self._loaders.stamp_of(path)))
         return function(file, mode, *args, **kwargs)
 
+    def note_folder(self, function, path=".", *args):
+        """Likewise what it finds there, but not with the application's files: each edit is one."""
+        if isinstance(path, (str, bytes, os.PathLike)):
+            folder = os.path.abspath(os.fsdecode(path))
+            if not self._libraries.is_own(folder + "/") and not self._loaders.is_standard(folder):
+                self._preparing.data_files.append((folder, self._loaders.stamp_of(folder)))
+        return function(path, *args)
+
     def _import_in_advance(self, node, base):
         segment = self._preparing = segments.Segment(node)
         state.set_environ(state.changed_environ(base.environ, node.environ))
@@ -251,6 +259,11 @@ class Preload:
         self._there.update(sys.modules)
         self._is_loading = True
         self._libraries.roots.clear()
+        if self._libraries.has_moved():
+            self._go_cold("the application's files are in another place now")
+        for path, finder in list(sys.path_importer_cache.items()):
+            if hasattr(finder, "invalidate_caches") and not self._loaders.is_standard(path):
+                finder.invalidate_caches()
 
     def _check_shadows(self, segment):
         """A new module of the application's own may have a library's name."""

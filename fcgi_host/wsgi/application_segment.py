@@ -199,6 +199,8 @@ class Recorders:
             (codecs, "register", preload.note_codec),
             (builtins, "open", preload.note_open),
             (io, "open", preload.note_open),
+            (os, "listdir", preload.note_folder),
+            (os, "scandir", preload.note_folder),
         ]
         if state.Snapshot.is_process:
             notes.append((os, "urandom", self._note_random))

@@ -246,7 +246,7 @@ class Using(OneApplication):
         self.release(1)
         current = os.path.join(self.folder, "current")
         host = self.start_host("-c", self.config(
-            f"[app one]\nfile = {current}/wsgi.py\npython_path = {current}/lib\n"
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {current}/wsgi.py\npython_path = {current}/lib\n"
             f"virtualenv = {current}/venv\nspare = on\n"))
         for version in (1, 2, 3):
             self.assertEqual(host.fetch("/").body.decode(), repr((version,) * 3))
@@ -364,7 +364,7 @@ class Elsewhere(OneApplication):
     def test_each_worker_has_one(self):
         self.case = Case(app("v1"), packages=LIBRARIES)
         section = self.write_case("two_workers", self.case)
-        host = self.start_host("-c", self.config(f"[fcgi_host]\nworkers = 2\n{section}"))
+        host = self.start_host("-c", self.config(f"[fcgi_host]\nrecycle_budget_mb = 0\nworkers = 2\n{section}"))
         host.log.wait_for(r"\[spare\.ready\]", 2)
         self.save("two_workers", app("v2"))
         host.log.wait_for(r"\[reload\.switched\]", 2)

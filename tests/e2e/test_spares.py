@@ -338,6 +338,22 @@ class LateModules(OneApplication):
 
 
 class Ending(OneApplication):
+    def test_exit_functions_of_what_is_left_out_and_of_what_is_not_asked_for(self):
+        ends = "import atexit\natexit.register(print, '{0} ends')\nX = 1\n"
+        threaded = ("import threading\nevent = threading.Event()\n"
+                    "threading.Thread(target=event.wait).start()\nX = 1\n"
+                    "import atexit\natexit.register(lambda: (event.set(), print('thread ends')))\n")
+        self.start("import plain\ndef report(): return 1\n",
+                   {"plain.py": threaded, "other.py": ends.format("other")})
+        self.log.wait_for(r"\[app\.stdout\] thread ends")  # the interpreter that it spoilt
+        self.edit("import other\ndef report(): return 2\n")
+        self.switched(2)
+        self.await_spare(self.name, 2)
+        self.edit("def report(): return 3\n")
+        self.switched(3)
+        self.log.wait_for(r"\[app\.stdout\] other ends", 2)
+        self.assertEqual(self.log.find("zombie"), [])
+
     def test_a_replaced_worker_gives_it_back_and_the_next_has_one(self):
         self.start(app("v1"))
         self.host.signal(signal.SIGHUP)

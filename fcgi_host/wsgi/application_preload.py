@@ -133,7 +133,7 @@ class Preload:
             for node in _flatten(roots, left_out):
                 if not is_wanted():
                     return False
-                if node.name in left_out or node.has_failed:
+                if _is_out(node, left_out):
                     self._places[node.name] = len(self._segments)
                 elif node.name not in sys.modules:
                     self._import_in_advance(node, base)
@@ -511,7 +511,7 @@ class Preload:
 def _flatten(roots, left_out):
     """The roots; behind those that are left out, what was imported for them."""
     for node in roots:
-        if node.name in left_out or node.has_failed:
+        if _is_out(node, left_out):
             yield node
             yield from _flatten(_with_place(node), left_out)
         else:
@@ -528,6 +528,15 @@ def _names_of(node):
     yield node.name
     for child in node.children:
         yield from _names_of(child)
+
+
+def _is_out(node, left_out):
+    """Whether it is not imported in advance: it, or a package that it is in."""
+    name, is_out = node.name, node.has_failed
+    while name and not is_out:
+        is_out = name in left_out
+        name = name.rpartition(".")[0]
+    return is_out
 
 
 def _with_place(node):

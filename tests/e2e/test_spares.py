@@ -255,7 +255,7 @@ class Using(OneApplication):
             host.log.wait_for(rf"gen={version + 1} \[reload\.switched\]")
         self.assertRegex(host.log.find(r"\[spare\.cold\]")[0], "files are in another place now")
 
-    def test_three_cold_loads_in_a_row_end_the_making(self):
+    def test_three_cold_loads_in_a_row_end_the_making_for_a_while(self):
         text = """
             import os
             path = os.path.join(os.path.dirname(__file__), "toggle")
@@ -275,10 +275,17 @@ class Using(OneApplication):
             self.assertEqual(self.colds(), count)
             if count < 3:
                 self.await_spare(self.name, count + 1)
-        self.assertRegex(self.preload(self.name)["why"], "third time in a row: no more are made")
-        self.edit(app("v5"))
-        self.switched(5)
-        self.assertEqual(self.answer(), "('v5', 1, 2)")
+        self.assertRegex(self.preload(self.name)["why"], "third time in a row: none is made")
+        for generation in range(5, 15):
+            self.assertEqual(self.log.count(r"\[spare\.ready\]"), 3)
+            self.edit(app(f"v{generation}"))
+            self.switched(generation)
+            self.assertEqual(self.answer(), repr((f"v{generation}", 1, 2)))
+        self.await_spare(self.name, 4)
+        self.edit(app("v15"))
+        self.switched(15)
+        self.assertEqual(self.answer(), "('v15', 1, 2)")
+        self.assertEqual(self.colds(), 3)
 
 
 class LateModules(OneApplication):

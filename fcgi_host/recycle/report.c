@@ -47,23 +47,36 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
     document_add_text(json, STATUS_APP_RELOAD_WHY, why);
 }
 
-void recycle_write_preload(struct recycle *recycle, const struct application *application,
-                           struct json_writer *json) {
-    bool was_harmed = recycle && recycle->options.makes_no_spares;
-    struct spare shown = {0};
-    snprintf(shown.why, sizeof shown.why, "%s",
-             was_harmed ? "a spare has taken from the code that serves what an extension keeps for "
-                          "one interpreter only"
-                        : "spare = off");
-    char why[2 * RECYCLE_WHY_BYTES];
-    if (recycle) {
+/** @return the application's spare, or one that says why it never has one */
+static struct spare copy_spare(struct recycle *recycle, const struct application *application) {
+    struct spare shown = {.why = "this worker has no reloader"};
+    if (application->config->spare == SPARE_OFF) {
+        snprintf(shown.why, sizeof shown.why, "spare = off");
+    } else if (recycle && recycle->options.makes_no_spares) {
+        snprintf(shown.why, sizeof shown.why,
+                 "a spare has taken from the code that serves what an extension keeps for one "
+                 "interpreter only");
+    } else if (application->is_script) {
+        snprintf(shown.why, sizeof shown.why, "scripts have none");
+    } else if (recycle) {
         pthread_mutex_lock(&recycle->lock);
-        const struct recyclable *recyclable = find_of_locked(recycle, application);
+        struct recyclable *recyclable = find_of_locked(recycle, application);
         if (recyclable && recyclable->spare) {
             shown = *recyclable->spare;
+        } else if (recyclable) {
+            recycle_strategy(recyclable, shown.why, sizeof shown.why);
+        } else {
+            snprintf(shown.why, sizeof shown.why, "it is not loaded");
         }
         pthread_mutex_unlock(&recycle->lock);
     }
+    return shown;
+}
+
+void recycle_write_preload(struct recycle *recycle, const struct application *application,
+                           struct json_writer *json) {
+    char why[2 * RECYCLE_WHY_BYTES];
+    struct spare shown = copy_spare(recycle, application);
     const char *none = shown.modules > 0 ? "" : shown.why;
     snprintf(why, sizeof why, "%s%s%s", none, *none && *shown.left_out ? "; " : "", shown.left_out);
     document_add_integer(json, STATUS_APP_PRELOAD_MODULES, shown.modules);

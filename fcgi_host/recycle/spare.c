@@ -51,8 +51,8 @@ void recycle_cold(struct recycle *recycle, struct generation *generation, const 
     struct spare *spare = recyclable->spare;
     bool is_last = ++spare->colds == SPARE_COLD_MAX;
     spare->modules = 0;
-    snprintf(spare->why, sizeof spare->why, "%.300s%s", why->text,
-             is_last ? "; that was the third time in a row: no more are made" : "");
+    const char *then = "; that was the third time in a row: none is made for ten reloads";
+    snprintf(spare->why, sizeof spare->why, "%.300s%s", why->text, is_last ? then : "");
     pthread_mutex_unlock(&recycle->lock);
     Py_BEGIN_ALLOW_THREADS;
     log_line(LOG_INFO, "spare.cold", &about, "the spare did not fit: %s", why->text);

@@ -8,8 +8,11 @@
 
 #include "fcgi_host/recycle/recycle_internal.h"
 
-/** Loads in a row that a spare did not fit: then no more are made. */
-enum { SPARE_COLD_MAX = 3 };
+enum {
+    SPARE_COLD_MAX =
+        3,           /**< loads in a row that a spare did not fit: then none is made for a while */
+    SPARE_REST = 10, /**< reloads; then one more is tried */
+};
 
 /** The spare of a recyclable. @lock recycle->lock, but for what the thread at work uses alone */
 struct spare {
@@ -20,6 +23,7 @@ struct spare {
     uint64_t given_back_ns;     /**< when it is given back, CLOCK_MONOTONIC; UINT64_MAX: never */
     bool is_outdated;           /**< more libraries have been imported since it was made */
     unsigned colds;             /**< loads in a row that it did not fit */
+    unsigned rested;            /**< reloads since these were SPARE_COLD_MAX */
     unsigned interruptions;     /**< in a row */
     struct wsgi_modules memory; /**< of wsgi_preload_order */
     unsigned modules;

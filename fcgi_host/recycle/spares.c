@@ -144,6 +144,11 @@ void spares_note_step(struct recyclable *recyclable, enum reload_step step) {
         spare->modules = spare->colds = 0;
         set_why_locked(spare, "used by the last reload: the next one is not made yet");
     }
+    if (step == RELOAD_STEP_SWITCHED && spare->colds >= SPARE_COLD_MAX &&
+        ++spare->rested > SPARE_REST) { /* the first was with the last that did not fit */
+        spare->colds = SPARE_COLD_MAX - 1;
+        spare->rested = 0;
+    }
     spare->given_back_ns =
         spare->mode == SPARE_ON ? UINT64_MAX : clock_now_ns() + spare->idle_ms * CLOCK_NS_PER_MS;
     if (step == RELOAD_STEP_SETTLED) {

@@ -30,10 +30,11 @@ def _is_a(value, kind):
 class Change:
     """One name or key of a holder, or all of a list: the value before, and now."""
 
-    __slots__ = ("_holder", "key", "before", "now")
+    __slots__ = ("_holder", "base", "key", "before", "now")
 
-    def __init__(self, holder, key, before, now):
-        self._holder, self.key, self.before, self.now = holder, key, before, now
+    def __init__(self, holder, base, key, before, now):
+        self._holder, self.base = holder, base  # all that the holder had before
+        self.key, self.before, self.now = key, before, now
 
     @property
     def text(self):
@@ -51,18 +52,11 @@ class Change:
         self._holder.set(self.key, self.now, self.before)
 
     def redo(self):
-        now = self.now
-        if self._is_counter():
-            now += self._holder.read()[self.key] - self.before
-        self._holder.set(self.key, self.before, now)
+        self._holder.set(self.key, self.before, self.now)
 
     def can_redo(self):
-        return self._is_counter() or self._holder.can_set(self.key, self.before, self.now)
-
-    def _is_counter(self):
-        """The application may have counted on meanwhile."""
-        current = self._holder.read().get(self.key)
-        return type(self.before) is type(self.now) is type(current) is int
+        """Whether the application has left it as it was; else the import might do otherwise."""
+        return self._holder.is_as(self.base, self.key, self.before)
 
 
 class _Holder:
@@ -79,19 +73,18 @@ class _Holder:
         before, self._values = self._values, self.read()
         now = self._values
         changes = [
-            Change(self, key, before.get(key, _ABSENT), value)
+            Change(self, before, key, before.get(key, _ABSENT), value)
             for key, value in now.items()
             if before.get(key, _ABSENT) is not value
         ]
-        changes += [Change(self, key, before[key], _ABSENT) for key in before if key not in now]
+        changes += [Change(self, before, key, before[key], _ABSENT) for key in before if key not in now]
         return changes
 
     def text_of(self, key):
         return f"{self.name}.{key}"
 
-    def can_set(self, key, before, now):
-        current = self.read().get(key, _ABSENT)
-        return current is before or current is now
+    def is_as(self, base, key, before):
+        return self.read().get(key, _ABSENT) is before
 
 
 class _Globals(_Holder):
@@ -151,6 +144,11 @@ class _Items(_Container):
     def read(self):
         return dict(self.target)
 
+    def is_as(self, base, key, before):
+        """A registry: what is added may depend on what is there."""
+        now = self.read()
+        return now.keys() == base.keys() and all(now[key] is base[key] for key in now)
+
     def text_of(self, key):
         return f"{self.name}[{key!r}]"
 
@@ -167,6 +165,9 @@ class _State(_Items):
     def __init__(self, name, target):
         super().__init__(name, target)
         self.has_settings = False
+
+    def is_as(self, base, key, before):
+        return self.read().get(key, _ABSENT) is before
 
     def text_of(self, key):
         return f"{self.name}.{key}"
@@ -192,7 +193,7 @@ class _LoggerState(_State):
     def read(self):
         return {key: self.target.get(key) for key in self._KEYS}
 
-    def can_set(self, key, before, now):
+    def is_as(self, base, key, before):
         return True
 
 
@@ -205,15 +206,20 @@ class _Elements(_Container):
     def compare(self):
         before, self._values = self._values, self.read()
         old, new = before[None], self._values[None]
-        if len(old) == len(new) and all(map(_is, old, new)):
+        if self._is_same(old, new):
             return []
-        return [Change(self, None, old, new)]
+        return [Change(self, before, None, old, new)]
 
     def text_of(self, key):
         return self.name
 
-    def can_set(self, key, before, now):
-        return self._merge(before, now) is not None
+    def is_as(self, base, key, before):
+        return self._is_same(tuple(self.target), before)
+
+    def _is_same(self, one, other):
+        if _is_a(self.target, set):  # which has its elements in any order
+            return len(one) == len(other) and set(one) == set(other)
+        return len(one) == len(other) and all(map(_is, one, other))
 
     def set(self, key, before, now):
         merged = self._merge(before, now)
@@ -237,6 +243,13 @@ class _Elements(_Container):
         if len(now) >= len(before) and all(map(_is, now, before)):
             return current + now[len(before) :]
         return None
+
+
+class _LoggerElements(_Elements):
+    """Its handlers or filters."""
+
+    def is_as(self, base, key, before):
+        return True
 
 
 def _is(one, other):
@@ -364,7 +377,7 @@ class Changes:
         text = f"the logger {logger.name}"
         self._add(_LoggerState(text, vars(logger)))
         for key in ("handlers", "filters"):
-            holder = _Elements(f"{text}.{key}", getattr(logger, key))
+            holder = _LoggerElements(f"{text}.{key}", getattr(logger, key))
             holder.has_settings = False
             self._add(holder)
 

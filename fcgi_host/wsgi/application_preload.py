@@ -104,6 +104,7 @@ class Preload:
         self._lock = _thread.RLock()
         self._segments = []  # in the order of the list
         self._next = 0  # the first that has not been put back
+        self._given_up = []  # others, which never will be
         self._withheld = {}  # name → (module, segment)
         self._there = {}  # what sys.modules had before, and what has been put back
         self._adopted = {}  # name → __spec__ of a module that is being put back
@@ -135,7 +136,7 @@ class Preload:
             for node in _flatten(roots, left_out):
                 if not is_wanted():
                     return False
-                if node.name in left_out or node.has_failed:
+                if _is_out(node, left_out):
                     self._places[node.name] = len(self._segments)
                 elif node.name not in sys.modules:
                     self._import_in_advance(node, base)
@@ -222,6 +223,8 @@ class Preload:
             for logger in segment.loggers.values():
                 self._changes.add_logger(logger)
             self._segments.append(segment)
+        else:
+            self._given_up.append(segment)
 
     def _watch(self, name, module):
         """From now on changes of it are found."""
@@ -447,6 +450,7 @@ class Preload:
         segment.put_back()
         if segment.changes:
             self._changes.take()
+        segment.forget()
         self._libraries.note(segment.node)
         if self._next == len(self._segments):
             self._finish()
@@ -492,7 +496,7 @@ class Preload:
         for segment in rest[kept:]:
             for name, _ in segment.modules:
                 self._withheld.pop(name, None)
-        del self._segments[self._next + kept :]
+        self._give_up(self._next + kept)
         if not self._withheld:
             self._finish()
 
@@ -523,24 +527,30 @@ class Preload:
     def drop(self):
         """What is withheld is forgotten."""
         self._withheld.clear()
-        del self._segments[self._next :]
+        self._give_up(self._next)
         self._finish()
+
+    def _give_up(self, index):
+        self._given_up += self._segments[index:]
+        del self._segments[index:]
 
     def end(self):
         """The interpreter ends: libraries that were not asked for clean up, too."""
         threading = state.find_module("threading")
-        for segment in self._segments[self._next :]:
+        self._preparing = None
+        for segment in self._given_up + self._segments[self._next :]:
             segment.put_back_exits()
             name = "threading's exit functions"
             if threading is not None:
-                front, behind = state.inserted(segment.before.lists[name], segment.after.lists[name])
-                threading._threading_atexits.extend(front + behind)
+                before, after = segment.before.lists[name], segment.after.lists[name]
+                front, behind = state.inserted(before, after) or ((), ())
+                threading._threading_atexits += [*front, *behind]
 
 
 def _flatten(roots, left_out):
     """The roots; behind those that are left out, what was imported for them."""
     for node in roots:
-        if node.name in left_out or node.has_failed:
+        if _is_out(node, left_out):
             yield node
             yield from _flatten(_with_place(node), left_out)
         else:
@@ -557,6 +567,15 @@ def _names_of(node):
     yield node.name
     for child in node.children:
         yield from _names_of(child)
+
+
+def _is_out(node, left_out):
+    """Whether it is not imported in advance: it, or a package that it is in."""
+    name, is_out = node.name, node.has_failed
+    while name and not is_out:
+        is_out = name in left_out
+        name = name.rpartition(".")[0]
+    return is_out
 
 
 def _with_place(node):

@@ -134,6 +134,11 @@ class Segment:
             state.loggers_changed()
         self.put_back_exits()
 
+    def forget(self):
+        """It has been put back: nothing is to live longer for it."""
+        self.before = self.after = None
+        self.attributes, self.changes, self.loggers = [], [], {}
+
     def put_back_exits(self):
         for register, function, args, kwargs in self.exits:
             register(function, *args, **kwargs)
@@ -187,6 +192,12 @@ class _Recorder:
             return self._note(self._function, *args, **kwargs)
         return self._function(*args, **kwargs)
 
+    def __eq__(self, other):  # as in `os.scandir in os.supports_fd`
+        return other is self or other is self._function
+
+    def __hash__(self):
+        return hash(self._function)
+
 
 class Recorders:
     """Stand in for functions while modules are imported in advance."""
@@ -204,10 +215,11 @@ class Recorders:
         ]
         if state.Snapshot.is_process:
             notes.append((os, "urandom", self._note_random))
-        self._stand_ins = [
-            (module, name, getattr(module, name), _Recorder(preload, getattr(module, name), note))
-            for module, name, note in notes
-        ]
+        self._stand_ins, recorders = [], {}
+        for module, name, note in notes:  # builtins.open and io.open are one
+            original = getattr(module, name)
+            recorder = recorders.setdefault(original, _Recorder(preload, original, note))
+            self._stand_ins.append((module, name, original, recorder))
 
     def _note_random(self, function, size):
         frame = sys._getframe(2)

@@ -107,7 +107,8 @@ static uint64_t version_of(PyObject *object) {
         return py_dict_version(object);
     }
     if (PyType_Check(object)) {
-        return py_dict_version(((PyTypeObject *)object)->tp_dict);
+        PyObject *attributes = ((PyTypeObject *)object)->tp_dict;
+        return attributes ? py_dict_version(attributes) : 0;
     }
     if (PyList_Check(object)) {
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); i++) {

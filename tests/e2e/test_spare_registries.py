@@ -168,6 +168,55 @@ class Registries(Spares):
             def report():
                 return BEFORE, threading.excepthook is threading.__excepthook__, thook.loc
             """, packages={"thook.py": "import threading, locale, signal\nthreading.excepthook = print\nloc = locale.setlocale(locale.LC_NUMERIC)\n"}),
+        "monkey_patched_by_a_call": Case("""
+            import plain0
+            import fakegevent
+            fakegevent.patch()
+            import plain
+            def report():
+                return plain0.S.__module__, plain.S.__module__
+            """, packages={"fakegevent.py": "import socket\nclass Fake: pass\ndef patch():\n    socket.socket = Fake\n",
+               "plain0.py": "import socket\nfrom socket import socket as S\n", "plain.py": "import socket\nfrom socket import socket as S\n"}, cold="socket.socket is replaced"),
+        "weak_references": Case("""
+            import gc, weakref, wk
+            def report():
+                return gc.isenabled(), gc.get_threshold(), wk.dead(), len(wk.W)
+            """, packages={"wk.py": "import weakref, gc\nclass C: pass\nW = weakref.WeakValueDictionary()\nx = C()\nW['x'] = x\ndef dead():\n    return W.get('y') is None\n"}),
+        "registered_by_the_application_before": Case("""
+            import pluggy_like
+            from ownpkg import views
+            import pluggy_more
+            def report():
+                return pluggy_like.hooks(), views.X
+            """, own={"ownpkg/__init__.py": "import pluggy_like\npluggy_like.add('own')\n", "ownpkg/views.py": "from . import models\nX = models.X\n", "ownpkg/models.py": "import pluggy_like\npluggy_like.add('models')\nX = 1\n"},
+            packages={"pluggy_like.py": "_h = []\ndef add(x): _h.append(x)\ndef hooks(): return list(_h)\n",
+             "pluggy_more.py": "import pluggy_like\npluggy_like.add('more')\n"}, cold="pluggy_like._h is another one"),
+        "public_registry_of_both": Case("""
+            import reg
+            reg.register('own')
+            import regmore
+            reg.register('own2')
+            def report():
+                return reg.items, reg.table, sorted(reg.names)
+            """, packages={"reg.py": "items = []\ntable = {}\nnames = set()\ndef register(x):\n    items.append(x)\n    table[x] = len(items)\n    names.add(x)\n",
+             "regmore.py": "import reg\nreg.register('lib')\n"}, cold="reg\\.", ),
+        "private_registry_of_both": Case("""
+            import reg
+            reg.register('own')
+            import regmore
+            reg.register('own2')
+            def report():
+                return reg._items, reg._table, sorted(reg._names), reg.count()
+            """, cold="reg._n is another one", packages={"reg.py": "_items = []\n_table = {}\n_names = set()\n_n = 0\ndef register(x):\n    global _n\n    _items.append(x)\n    _table[x] = len(_items)\n    _names.add(x)\n    _n += 1\ndef count(): return _n\n",
+             "regmore.py": "import reg\nreg.register('lib')\n"}),
+        "counter_of_both": Case("""
+            import ids
+            A = ids.new()
+            import idsmore
+            B = ids.new()
+            def report():
+                return A, idsmore.X, B
+            """, packages={"ids.py": "import itertools\n_n = 0\ndef new():\n    global _n\n    _n += 1\n    return _n\n", "idsmore.py": "import ids\nX = ids.new()\n"}, cold="ids._n is another one", ready=None),
     }
 
 

@@ -264,6 +264,12 @@ class Surroundings(Spares):
                 "import sys, os\nfrom io import open\npath = os.path.join(sys.path[0], 'data.txt')\nDATA = open(path).read()\n"
                 "class Reader:\n    keeps = open\n    def get(self): return self.keeps(path).read()\n",
                 "read_by_pathlib.py": "import pathlib, reads_file\nDATA = pathlib.Path(reads_file.path).read_bytes()\n"}),
+        "functions_that_are_looked_for_in_sets": Case("""
+            import shutil, looks_for
+            def report():
+                return shutil.rmtree.avoids_symlink_attacks, looks_for.FOUND
+            """, packages={"looks_for.py": "import os, io\n"
+                "FOUND = (os.scandir in os.supports_fd, os.listdir in os.supports_fd, {open: 1}.get(io.open))\n"}),
         "exit_functions_that_are_kept": Case("""
             import keeps_register, atexit
             BEFORE = atexit._ncallbacks()

@@ -255,7 +255,7 @@ class Using(OneApplication):
             host.log.wait_for(rf"gen={version + 1} \[reload\.switched\]")
         self.assertRegex(host.log.find(r"\[spare\.cold\]")[0], "files are in another place now")
 
-    def test_three_cold_loads_in_a_row_end_the_making(self):
+    def test_three_cold_loads_in_a_row_end_the_making_for_a_while(self):
         text = """
             import os
             path = os.path.join(os.path.dirname(__file__), "toggle")
@@ -275,10 +275,17 @@ class Using(OneApplication):
             self.assertEqual(self.colds(), count)
             if count < 3:
                 self.await_spare(self.name, count + 1)
-        self.assertRegex(self.preload(self.name)["why"], "third time in a row: no more are made")
-        self.edit(app("v5"))
-        self.switched(5)
-        self.assertEqual(self.answer(), "('v5', 1, 2)")
+        self.assertRegex(self.preload(self.name)["why"], "third time in a row: none is made")
+        for generation in range(5, 15):
+            self.assertEqual(self.log.count(r"\[spare\.ready\]"), 3)
+            self.edit(app(f"v{generation}"))
+            self.switched(generation)
+            self.assertEqual(self.answer(), repr((f"v{generation}", 1, 2)))
+        self.await_spare(self.name, 4)
+        self.edit(app("v15"))
+        self.switched(15)
+        self.assertEqual(self.answer(), "('v15', 1, 2)")
+        self.assertEqual(self.colds(), 3)
 
 
 class LateModules(OneApplication):
@@ -338,6 +345,22 @@ class LateModules(OneApplication):
 
 
 class Ending(OneApplication):
+    def test_exit_functions_of_what_is_left_out_and_of_what_is_not_asked_for(self):
+        ends = "import atexit\natexit.register(print, '{0} ends')\nX = 1\n"
+        threaded = ("import threading\nevent = threading.Event()\n"
+                    "threading.Thread(target=event.wait).start()\nX = 1\n"
+                    "import atexit\natexit.register(lambda: (event.set(), print('thread ends')))\n")
+        self.start("import plain\ndef report(): return 1\n",
+                   {"plain.py": threaded, "other.py": ends.format("other")})
+        self.log.wait_for(r"\[app\.stdout\] thread ends")  # the interpreter that it spoilt
+        self.edit("import other\ndef report(): return 2\n")
+        self.switched(2)
+        self.await_spare(self.name, 2)
+        self.edit("def report(): return 3\n")
+        self.switched(3)
+        self.log.wait_for(r"\[app\.stdout\] other ends", 2)
+        self.assertEqual(self.log.find("zombie"), [])
+
     def test_a_replaced_worker_gives_it_back_and_the_next_has_one(self):
         self.start(app("v1"))
         self.host.signal(signal.SIGHUP)
@@ -359,7 +382,7 @@ class Elsewhere(OneApplication):
     def test_no_module_of_an_application_in_the_main_interpreter(self):
         self.start(app("v1"), keys="interpreter = main", ready=0)
         self.assertEqual(self.preload(self.name)["modules"], 0)
-        self.assertNotEqual(self.preload(self.name)["why"], "")
+        self.assertEqual(self.preload(self.name)["why"], "it runs in the main interpreter")
 
     def test_each_worker_has_one(self):
         self.case = Case(app("v1"), packages=LIBRARIES)

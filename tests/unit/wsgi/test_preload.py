@@ -149,6 +149,16 @@ class InAdvance(Preload):
         self.assertEqual((self.may_serve, answer), (True, [1]))
         self.assertGreater(self.count, 1)
 
+    def test_a_package_that_is_left_out_is_so_with_its_modules(self):
+        self.make("site-packages/lib_p/__init__.py",
+                  "import sys, lib_a\nfrom lib_p import part\nassert 'wsgi' in sys.modules\n")
+        self.make("site-packages/lib_p/part.py", "X = 3\n")
+        self.cold("import lib_p\nimport lib_b")
+        self.warm()
+        answer = self.warm(memory=self.memory, code="result(sys.modules['lib_p'].part.X)")
+        self.assertEqual(answer, [3])
+        self.assertGreater(self.count, 2)
+
     def test_without_anything(self):
         self.cold("")
         self.assertEqual(self.warm(code="result('loaded')"), ["loaded"])

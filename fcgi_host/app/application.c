@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/app/live.h"
+
 /** An error, and the errors of the same application before it. */
 struct failure {
     struct error err; /* first: application->failure points here */
@@ -44,6 +46,7 @@ void application_free(struct application *application) {
 
 void application_set_failure(struct application *application, const struct error *err) {
     static struct error s_no_memory = {ERR_MEMORY, 0, "out of memory"};
+    const struct error *before = atomic_load(&application->failure);
     if (!err) {
         atomic_store(&application->failure, NULL);
         return;
@@ -59,6 +62,9 @@ void application_set_failure(struct application *application, const struct error
     application->last_failure = failure;
     pthread_mutex_unlock(&application->lock);
     atomic_store(&application->failure, &failure->err);
+    if (!before || strcmp(before->text, err->text) != 0) {
+        live_fails(application->config, err);
+    }
 }
 
 void application_set_serving(struct application *application, uint64_t generation, double load_ms,
@@ -66,6 +72,7 @@ void application_set_serving(struct application *application, uint64_t generatio
     atomic_store(&application->generation, generation);
     atomic_store(&application->load_us, (unsigned)(load_ms * 1000));
     atomic_store(&application->loaded_at_s, now_s);
+    live_serves(application->config);
 }
 
 void application_set_reload(struct application *application,

@@ -27,6 +27,11 @@ static void send_answer(struct request *request, struct response *response, cons
 
 void reply_status(struct request *request, const char *status, const char *retry_after,
                   const char *detail) {
+    reply_failure(request, status, retry_after, detail, NULL);
+}
+
+void reply_failure(struct request *request, const char *status, const char *retry_after,
+                   const char *detail, const struct live_mark *mark) {
     struct response response;
     struct error err;
     char *body = NULL;
@@ -37,6 +42,10 @@ void reply_status(struct request *request, const char *status, const char *retry
          response_add_header(&response, slice_of("Retry-After"), slice_of(retry_after), &err))) {
         request_finish(request, REQUEST_CUT, 0); /* out of memory */
     } else {
+        if (mark && detail && live_page_is_asked(request)) {
+            live_page_append(*mark, &body, &bytes);
+            response.content_length = (int64_t)bytes;
+        }
         send_answer(request, &response, body, bytes);
     }
     free(body);

@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 
+#include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/fastcgi/request.h"
 
 /**
@@ -23,6 +24,14 @@
  */
 void reply_status(struct request *request, const char *status, const char *retry_after,
                   const char *detail);
+
+/**
+ * The same for an application that has failed to load, whose page in the browser goes on by itself
+ * when it is repaired.
+ * @param mark  of the page; NULL: it does not
+ */
+void reply_failure(struct request *request, const char *status, const char *retry_after,
+                   const char *detail, const struct live_mark *mark);
 
 /** Answer 200 with this content and finish the request. Authorizers are refused (403). */
 void reply_content(struct request *request, const char *type, const char *content, size_t bytes);

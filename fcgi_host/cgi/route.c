@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "fcgi_host/base/text.h"
+#include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/cgi/route_params.h"
 #include "fcgi_host/cgi/route_split.h"
 
@@ -174,12 +175,26 @@ static struct entry *find_application(const struct router *router,
                                   : find_by_host_and_mount(router, params);
 }
 
+/** Paths that are the host's own. */
+static enum route_kind find_own(const struct config *config, const struct route_params *params) {
+    if (params->role != ROLE_RESPONDER) {
+        return ROUTE_NONE;
+    }
+    if (config->status_path && route_params_path_equals(params, config->status_path)) {
+        return ROUTE_STATUS;
+    }
+    if (config->live && route_params_path_equals(params, LIVE_PATH)) {
+        return ROUTE_LIVE;
+    }
+    return config->live && route_params_path_equals(params, LIVE_SCRIPT_PATH) ? ROUTE_LIVE_SCRIPT
+                                                                              : ROUTE_NONE;
+}
+
 static void find_route(const struct router *router, const struct route_params *params,
                        char *(*resolve_script)(const char *path), struct route *route) {
     const struct config *config = router->config;
-    if (config->status_path && params->role == ROLE_RESPONDER &&
-        route_params_path_equals(params, config->status_path)) {
-        route->kind = ROUTE_STATUS;
+    route->kind = find_own(config, params);
+    if (route->kind != ROUTE_NONE) {
         return;
     }
     struct entry *entry = find_application(router, params);

@@ -17,7 +17,14 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "pool/base/error.h"
 
-enum route_kind { ROUTE_NONE, ROUTE_APPLICATION, ROUTE_SCRIPT, ROUTE_STATUS };
+enum route_kind {
+    ROUTE_NONE,
+    ROUTE_APPLICATION,
+    ROUTE_SCRIPT,
+    ROUTE_STATUS,
+    ROUTE_LIVE,        /**< LIVE_PATH */
+    ROUTE_LIVE_SCRIPT, /**< LIVE_SCRIPT_PATH */
+};
 
 struct route {
     enum route_kind kind;

@@ -24,7 +24,8 @@ enum { SERVE_PORT = 8080, SERVE_BACKLOG = 128, SERVE_APPS_MAX = 64 };
 struct serve {
     enum web_server server;
     unsigned port;
-    const char *apps[SERVE_APPS_MAX];
+    bool is_live;
+    const char *apps[SERVE_APPS_MAX + 1]; /* NULL behind them */
     size_t app_count;
     char folder[64], socket_path[80], config_file[80];
     int socket_fd;
@@ -72,6 +73,8 @@ static int parse_arguments(const struct command_line *line, struct serve *serve)
             if (web_server_from_name(value, &serve->server) != 0) {
                 return usage_say(line, "--server takes lighttpd, nginx or apache", value);
             }
+        } else if (strcmp(line->argv[i], "--live") == 0) {
+            serve->is_live = true;
         } else if (line->argv[i][0] == '-') {
             return usage_say(line, "unknown option", line->argv[i]);
         } else if (serve->app_count == SERVE_APPS_MAX) {
@@ -131,8 +134,9 @@ static int let_in_server(const struct serve *serve, struct error *err) {
 }
 
 static int write_config(struct serve *serve, struct error *err) {
-    char *text =
-        serve_config_text(serve->server, serve->folder, serve->socket_path, serve->port, err);
+    const struct serve_address address = {serve->folder, serve->socket_path, serve->port,
+                                          serve->is_live};
+    char *text = serve_config_text(serve->server, &address, err);
     FILE *file = text ? fopen(serve->config_file, "we") : NULL;
     int failed = !file || fputs(text, file) == EOF;
     failed |= file && fclose(file) != 0;
@@ -179,9 +183,10 @@ static pid_t start_program(const char *program, const char *const *argv, int std
 
 static int start_both(struct serve *serve, struct error *err) {
     /* For development, as whoever develops. */
-    const char *host_argv[SERVE_APPS_MAX + 4] = {"fcgi_host", "--dev", "--allow-root"};
+    const char *host_argv[SERVE_APPS_MAX + 5] = {"fcgi_host", "--dev", "--allow-root", "--live"};
     const char *server_argv[SERVE_ARGUMENTS_MAX];
-    memcpy(host_argv + 3, serve->apps, serve->app_count * sizeof *serve->apps);
+    size_t option_count = serve->is_live ? 4 : 3;
+    memcpy(host_argv + option_count, serve->apps, (serve->app_count + 1) * sizeof *serve->apps);
     serve_arguments(serve->server, serve->program, serve->config_file, server_argv);
     serve->host = start_program("/proc/self/exe", host_argv, serve->socket_fd);
     close(serve->socket_fd);

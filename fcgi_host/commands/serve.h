@@ -15,7 +15,8 @@
 
 /**
  * @param config  unused: the applications are given, for development
- * @param line  argv[0] is "serve"; then APP…, --port N (8080), --server lighttpd|nginx|apache
+ * @param line  argv[0] is "serve"; then APP…, --live, --port N (8080),
+ *              --server lighttpd|nginx|apache
  * @return the process's exit status: 0 stopped as asked, 1 could not start or run, 2 wrong usage
  */
 int serve_command(const struct command_line *line, const struct config *config);

@@ -91,7 +91,14 @@ static const char LIGHTTPD[] =
     "accesslog.filename = \"/dev/stdout\"\n"
     "accesslog.format = \"%%h \\\"%%r\\\" %%>s %%b\"\n"
     "fastcgi.server = (\"/\" => ((\"socket\" => \"%2$s\", \"check-local\" => \"disable\",\n"
-    "                           \"fix-root-scriptname\" => \"enable\")))\n";
+    "                           \"fix-root-scriptname\" => \"enable\")))\n"
+    "%4$s";
+static const char LIGHTTPD_LIVE[] = /* it collects other responses before it sends them */
+    "$HTTP[\"url\"] =~ \"^/\\.fcgi_host/\" {\n"
+    "  server.stream-response-body = 1\n"
+    "  server.max-write-idle = 86400\n"
+    "  accesslog.filename = \"\"\n"
+    "}\n";
 
 static const char NGINX[] =
     "%4$s" /* the user, when started by root */
@@ -111,27 +118,31 @@ static const char NGINX[] =
     "  client_max_body_size 0;\n"
     "  server {\n"
     "    listen 127.0.0.1:%3$u;\n"
-    "    location / {\n"
-    "      fastcgi_pass unix:%2$s;\n"
-    "      fastcgi_buffering off;\n"
-    "      fastcgi_param QUERY_STRING $query_string;\n"
-    "      fastcgi_param REQUEST_METHOD $request_method;\n"
-    "      fastcgi_param CONTENT_TYPE $content_type;\n"
-    "      fastcgi_param CONTENT_LENGTH $content_length;\n"
-    "      fastcgi_param SCRIPT_NAME $fastcgi_script_name;\n"
-    "      fastcgi_param REQUEST_URI $request_uri;\n"
-    "      fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
-    "      fastcgi_param REQUEST_SCHEME $scheme;\n"
-    "      fastcgi_param GATEWAY_INTERFACE CGI/1.1;\n"
-    "      fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;\n"
-    "      fastcgi_param REMOTE_ADDR $remote_addr;\n"
-    "      fastcgi_param REMOTE_PORT $remote_port;\n"
-    "      fastcgi_param SERVER_ADDR $server_addr;\n"
-    "      fastcgi_param SERVER_PORT $server_port;\n"
-    "      fastcgi_param SERVER_NAME localhost;\n"
-    "    }\n"
+    "    fastcgi_buffering off;\n"
+    "    fastcgi_param QUERY_STRING $query_string;\n"
+    "    fastcgi_param REQUEST_METHOD $request_method;\n"
+    "    fastcgi_param CONTENT_TYPE $content_type;\n"
+    "    fastcgi_param CONTENT_LENGTH $content_length;\n"
+    "    fastcgi_param SCRIPT_NAME $fastcgi_script_name;\n"
+    "    fastcgi_param REQUEST_URI $request_uri;\n"
+    "    fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
+    "    fastcgi_param REQUEST_SCHEME $scheme;\n"
+    "    fastcgi_param GATEWAY_INTERFACE CGI/1.1;\n"
+    "    fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;\n"
+    "    fastcgi_param REMOTE_ADDR $remote_addr;\n"
+    "    fastcgi_param REMOTE_PORT $remote_port;\n"
+    "    fastcgi_param SERVER_ADDR $server_addr;\n"
+    "    fastcgi_param SERVER_PORT $server_port;\n"
+    "    fastcgi_param SERVER_NAME localhost;\n"
+    "    location / { fastcgi_pass unix:%2$s; }\n"
+    "%5$s"
     "  }\n"
     "}\n";
+static const char NGINX_LIVE[] = "    location /.fcgi_host/ {\n"
+                                 "      fastcgi_pass unix:%s;\n"
+                                 "      fastcgi_read_timeout 1d;\n"
+                                 "      access_log off;\n"
+                                 "    }\n";
 
 static const char APACHE[] =
     "ServerRoot \"%1$s\"\n"
@@ -147,26 +158,56 @@ static const char APACHE[] =
     "Listen 127.0.0.1:%3$u\n"
     "DocumentRoot \"%1$s\"\n"
     "LogFormat \"%%h \\\"%%r\\\" %%>s %%b\" short\n"
-    "CustomLog /dev/stdout short\n"
+    "CustomLog /dev/stdout short \"expr=!(%%{REQUEST_URI} =~ m#^/\\.fcgi_host/#)\"\n"
+    "%5$s"
     "ProxyPass \"/\" \"unix:%2$s|fcgi://localhost/\" flushpackets=on\n";
 
-char *serve_config_text(enum web_server server, const char *folder, const char *socket_path,
-                        unsigned port, struct error *err) {
+static const char APACHE_LIVE[] =
+    "ProxyPass \"/.fcgi_host/\" \"unix:%s|fcgi://localhost/.fcgi_host/\" flushpackets=on "
+    "timeout=86400\n";
+
+/* What streams of events ask of a server: no buffer, no time limit, no line in the log for each.
+ * @return malloc'ed text, or NULL */
+static char *live_text(enum web_server server, const char *socket_path) {
     char *text = NULL;
+    int made = -1;
+    switch (server) {
+    case WEB_SERVER_LIGHTTPD:
+        return strdup(LIGHTTPD_LIVE);
+    case WEB_SERVER_NGINX:
+        made = asprintf(&text, NGINX_LIVE, socket_path);
+        break;
+    case WEB_SERVER_APACHE:
+        made = asprintf(&text, APACHE_LIVE, socket_path);
+        break;
+    }
+    return made < 0 ? NULL : text;
+}
+
+char *serve_config_text(enum web_server server, const struct serve_address *address,
+                        struct error *err) {
+    const char *folder = address->folder, *socket_path = address->socket_path;
+    char *live = address->is_live ? live_text(server, socket_path) : strdup("");
+    char *text = NULL;
+    unsigned port = address->port;
     bool is_root = geteuid() == 0;
     int made = -1;
     switch (server) {
     case WEB_SERVER_LIGHTTPD:
-        made = asprintf(&text, LIGHTTPD, folder, socket_path, port);
+        made = live ? asprintf(&text, LIGHTTPD, folder, socket_path, port, live) : -1;
         break;
     case WEB_SERVER_NGINX:
-        made = asprintf(&text, NGINX, folder, socket_path, port, is_root ? "user root;\n" : "");
+        made = live ? asprintf(&text, NGINX, folder, socket_path, port,
+                               is_root ? "user root;\n" : "", live)
+                    : -1;
         break;
     case WEB_SERVER_APACHE:
-        made = asprintf(&text, APACHE, folder, socket_path, port,
-                        is_root ? "User " APACHE_USER "\nGroup " APACHE_USER "\n" : "");
+        made = live ? asprintf(&text, APACHE, folder, socket_path, port,
+                               is_root ? "User " APACHE_USER "\nGroup " APACHE_USER "\n" : "", live)
+                    : -1;
         break;
     }
+    free(live);
     if (made < 0) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;

@@ -31,12 +31,19 @@ enum { SERVE_ARGUMENTS_MAX = 8 };
 void serve_arguments(enum web_server server, const char *program, const char *config_file,
                      const char *ret_argv[SERVE_ARGUMENTS_MAX]);
 
+/** Where everything goes. */
+struct serve_address {
+    const char *folder; /**< for the server's own files */
+    const char *socket_path;
+    unsigned port;
+    bool is_live; /**< LIVE_PATH (cgi/live_page.h) answers with streams of events */
+};
+
 /**
  * The text of a configuration: everything on 127.0.0.1:port goes to the socket.
- * @param folder  for the server's own files
  * @return malloc'ed text, or NULL: ERR_MEMORY
  */
-char *serve_config_text(enum web_server server, const char *folder, const char *socket_path,
-                        unsigned port, struct error *err);
+char *serve_config_text(enum web_server server, const struct serve_address *address,
+                        struct error *err);
 
 #endif

@@ -208,6 +208,27 @@ static int check_interpreter_count(const struct config_builder *builder, struct 
     return 0;
 }
 
+/** Each worker reloads for itself: a page would learn of new code that the next one does not have.
+ */
+static int check_live(const struct config_builder *builder, struct error *err) {
+    static const char s_text[] = "live = on needs one worker process for each application";
+    const struct config *config = builder->config;
+    bool has_more = config->workers.most != 1 || config->workers.least != 1;
+    for (size_t i = 0; i < config->process_count; i++) {
+        const struct worker_range *workers = &config->processes[i].workers;
+        has_more |= workers->most != 1 || workers->least != 1;
+    }
+    for (size_t i = 0; i < config->app_count; i++) {
+        const struct worker_range *workers = &config->apps[i].own.workers;
+        has_more |= workers->most != 1 || workers->least != 1;
+    }
+    if (config->live && has_more) {
+        error_set(err, ERR_USAGE, "%s", s_text);
+        return at_host(builder, "live", err);
+    }
+    return 0;
+}
+
 int config_check(struct config_builder *builder, struct error *err) {
     struct config *config = builder->config;
     if (builder->has_scripts && !config->scripts_root) {
@@ -239,5 +260,5 @@ int config_check(struct config_builder *builder, struct error *err) {
             }
         }
     }
-    return check_interpreter_count(builder, err);
+    return check_interpreter_count(builder, err) != 0 ? -1 : check_live(builder, err);
 }

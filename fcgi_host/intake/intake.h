@@ -86,6 +86,9 @@ void intake_free(struct intake *intake);
 int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
                   struct error *err);
 void intake_remove_fd(struct intake *intake, int fd);
+/** As intake_add_fd(), but called once for each change: for a descriptor that nobody reads. */
+int intake_add_edge_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
+                       struct error *err);
 /** As intake_add_fd(), for a descriptor that other processes wait for as well: not all are woken.
  */
 int intake_add_shared_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,

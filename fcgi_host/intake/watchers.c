@@ -36,6 +36,11 @@ int intake_add_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd
     return add_watcher(intake, fd, EPOLLIN, ready, ctx, err);
 }
 
+int intake_add_edge_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
+                       struct error *err) {
+    return add_watcher(intake, fd, EPOLLIN | EPOLLET, ready, ctx, err);
+}
+
 int intake_add_shared_fd(struct intake *intake, int fd, void (*ready)(void *ctx, int fd), void *ctx,
                          struct error *err) {
     return add_watcher(intake, fd, EPOLLIN | EPOLLEXCLUSIVE, ready, ctx, err);

@@ -23,6 +23,7 @@ struct home {
     int mailbox_fd;      /**< to send to; of the own group: not used */
     const char *why;     /**< it was moved there because of this; NULL: the configuration says so */
     int64_t since_s;     /**< when it was moved there, CLOCK_REALTIME; 0: it was not */
+    bool is_coming;      /**< to the own group: another one answers until CHANNEL_HOME */
 };
 
 /** Of a single script, which is not where the others are. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "fcgi_host/app/live.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/recycle/recycle_internal.h"
@@ -76,6 +77,7 @@ static void note_step(struct recyclable *recyclable, struct application *applica
                                     .generation = event->generation};
     switch (event->step) {
     case RELOAD_STEP_DETECTED:
+        live_expect(application->config);
         log_line(LOG_INFO, "reload.detected", &about, "%s", event->cause);
         break;
     case RELOAD_STEP_SWITCHED:

@@ -122,8 +122,20 @@ void spares_note_loaded(struct recyclable *recyclable) {
     }
 }
 
+/** Loading has failed without the spare, too, which was not the reason then. */
+static void note_kept(struct recyclable *recyclable) {
+    pthread_mutex_lock(&recyclable->recycle->lock);
+    if (recyclable->spare->colds > 0) {
+        recyclable->spare->colds--;
+    }
+    pthread_mutex_unlock(&recyclable->recycle->lock);
+}
+
 void spares_note_step(struct recyclable *recyclable, enum reload_step step) {
     struct spare *spare = recyclable->spare;
+    if (spare && step == RELOAD_STEP_KEPT) {
+        note_kept(recyclable);
+    }
     if (!spare || (step != RELOAD_STEP_SETTLED && step != RELOAD_STEP_SWITCHED)) {
         return;
     }

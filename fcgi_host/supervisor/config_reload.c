@@ -4,6 +4,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/config/load.h"
+#include "fcgi_host/link/live_board.h"
 #include "fcgi_host/supervisor/notify.h"
 #include "pool/base/clock.h"
 
@@ -23,6 +24,13 @@ static void on_replaced(void *ctx, const struct replacement_result *result) {
     }
 }
 
+void config_open_live(const struct config *config) {
+    struct error err;
+    if (config->live && live_board_open(&err) != 0) {
+        log_line(LOG_ERROR, "live.failed", NULL, "pages do not reload themselves: %s", err.text);
+    }
+}
+
 void config_reload(struct groups *groups, int argc, char **argv) {
     struct command_line line;
     struct config *config = NULL;
@@ -36,6 +44,8 @@ void config_reload(struct groups *groups, int argc, char **argv) {
         notify_send("READY=1");
         return;
     }
+    config_open_live(config);
+    live_board_expect(-1);
     log_line(LOG_INFO, "host.config", NULL, "configuration read again, applications are recycled");
     groups_reconfigure(groups, config, on_replaced, NULL);
 }

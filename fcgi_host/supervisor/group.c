@@ -172,6 +172,7 @@ static void note_move(const struct group *group, const struct config *site, stru
             homes[i].process = group->name;
             homes[i].why = moved->why;
             homes[i].since_s = moved->since_s;
+            homes[i].is_coming = moved->is_pending;
         }
     }
 }

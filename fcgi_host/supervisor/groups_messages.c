@@ -7,17 +7,26 @@
 #include "fcgi_host/link/passing.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 
-static void tell_home(struct groups *groups, const char *app, const struct home *home) {
+/** @param is_own  those of the group that has it; else the others */
+static void tell_home_to(struct groups *groups, const char *app, const struct home *home,
+                         bool is_own) {
     struct worker_process *process = NULL;
+    bool has_mailbox = !is_own && home->mailbox_fd >= 0;
     while ((process = groups_next_process(groups, process))) {
-        bool is_own = strcmp(home->process, group_with(groups, process)->name) == 0;
-        channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_HOME,
-                                                               .name = app,
-                                                               .text = home->process,
-                                                               .fd = is_own || home->mailbox_fd < 0
-                                                                         ? NULL
-                                                                         : &home->mailbox_fd});
+        if (is_own == (strcmp(home->process, group_with(groups, process)->name) == 0)) {
+            channel_tell(&process->end,
+                         &(struct channel_outgoing){.type = CHANNEL_HOME,
+                                                    .name = app,
+                                                    .text = home->process,
+                                                    .fd = has_mailbox ? &home->mailbox_fd : NULL});
+        }
     }
+}
+
+/** The others first: a page that the group tells to reload must not get their code once more. */
+static void tell_home(struct groups *groups, const char *app, const struct home *home) {
+    tell_home_to(groups, app, home, false);
+    tell_home_to(groups, app, home, true);
 }
 
 static const char *name_at(const struct config *site, size_t place) {

@@ -367,6 +367,7 @@ int supervisor_run(const struct supervisor_options *options) {
     struct error err;
     notify_start();
     warn_of_root(options->config);
+    config_open_live(options->config);
     if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {

@@ -1,6 +1,7 @@
 #include "fcgi_host/worker/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/cgi/route.h"
@@ -8,6 +9,7 @@
 #include "fcgi_host/worker/applications.h"
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/handover.h"
+#include "fcgi_host/worker/live_streams.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/status_requests.h"
 #include "fcgi_host/worker/submit.h"
@@ -44,6 +46,13 @@ void dispatch_request(const struct dispatch *dispatch, struct request *request) 
         break;
     case ROUTE_STATUS:
         status_requests_ask(dispatch->status_requests, request);
+        break;
+    case ROUTE_LIVE:
+        live_streams_open(dispatch->live_streams, request);
+        break;
+    case ROUTE_LIVE_SCRIPT:
+        reply_content(request, "text/javascript; charset=utf-8", live_page_script(),
+                      strlen(live_page_script()));
         break;
     case ROUTE_NONE:
         reply_status(request, request->role == ROLE_AUTHORIZER ? "403 Forbidden" : "404 Not Found",

@@ -8,6 +8,7 @@ struct applications;
 struct away;
 struct handover;
 struct request;
+struct live_streams;
 struct status_requests;
 
 /** Where requests can go. */
@@ -16,6 +17,7 @@ struct dispatch {
     struct away *away;         /**< applications of other process groups */
     struct handover *handover; /**< to the worker that takes this one's place */
     struct status_requests *status_requests;
+    struct live_streams *live_streams;
 };
 
 /** Route a request and pass it on, or answer it. @owns the request passes on

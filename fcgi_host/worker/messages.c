@@ -8,11 +8,13 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
+#include "fcgi_host/app/live.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/scripts.h"
 #include "fcgi_host/worker/status_part.h"
@@ -54,6 +56,7 @@ static void take_whole_status(struct worker *worker, const struct channel_messag
 }
 
 static void reload_by_hand(struct worker *worker, const struct channel_message *message) {
+    live_pages_expect(&worker->applications, message->text);
     if (worker->loader.recycle) {
         recycle_by_hand(worker->loader.recycle, message->number, message->text);
     } else {
@@ -90,6 +93,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
         handover_give_up(&worker->handover);
         withheld_end(&worker->withheld);
     }
+    live_streams_close(&worker->live_streams);
     if (is_first) {
         recycle_dismiss(worker->loader.recycle);
         libraries_stop(&worker->libraries, worker_first_application(worker));
@@ -124,6 +128,7 @@ static void note_replacement(struct worker *worker, const struct channel_message
         application_set_reload(worker->applications.apps[i], &outcome);
     }
     if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
+        live_pages_show_failures(&worker->applications);
         limits_replacement_kept(worker->limits);
         resume_accepting(worker);
     }
@@ -223,6 +228,9 @@ static void move_application_home(struct worker *worker, const struct channel_me
     bool is_own = strcmp(message->text, worker->away.process) == 0;
     bool was_away = away_is(&worker->away, place, "");
     away_set_home(&worker->away, message->name, message->text, message->fd);
+    if (is_own && application) {
+        live_release(application->config);
+    }
     if (is_own && !is_served && !worker->stopping.is_begun) {
         worker->handover.awaits_successor = true; /* a worker that has it replaces this one */
     }
@@ -328,6 +336,7 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         applications_slow_down(&worker->applications, message->name, message->number);
         break;
     case CHANNEL_STAYS:
+        live_pages_show_failures(&worker->applications);
         withheld_end_move(&worker->applications, message->name);
         withheld_go_on(&worker->withheld);
         break;

@@ -9,6 +9,7 @@
 #include "fcgi_host/app/crash.h"
 #include "fcgi_host/app/latency.h"
 #include "fcgi_host/app/limits.h"
+#include "fcgi_host/app/live.h"
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/scoreboard.h"
@@ -27,13 +28,16 @@ static struct withheld *s_withheld;
 static void reply_failed(struct request *request, const struct application *application) {
     const struct error *failure = atomic_load(&application->failure);
     const char *detail = failure && application->config->dev ? failure->text : NULL;
+    struct live_origin origin = live_failure_origin(application->config);
+    struct live_mark mark = {origin.slot, origin.state};
+    const struct live_mark *live = origin.slot >= 0 ? &mark : NULL;
     /* Stopping, given up after crashes, about to be moved, or a new worker is to come: the next try
      * may be served. */
     if (!failure || failure->code == ERR_FAILED || failure->code == ERR_REFUSED ||
         failure->code == ERR_EXHAUSTED) {
-        reply_status(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, detail);
+        reply_failure(request, "503 Service Unavailable", SUBMIT_RETRY_AFTER_S, detail, live);
     } else {
-        reply_status(request, "500 Internal Server Error", NULL, detail);
+        reply_failure(request, "500 Internal Server Error", NULL, detail, live);
     }
 }
 

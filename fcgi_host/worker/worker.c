@@ -2,7 +2,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fcgi_host/app/crash.h"
@@ -13,7 +13,9 @@
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/descriptors.h"
 #include "fcgi_host/worker/hooks.h"
+#include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/loading.h"
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
@@ -26,9 +28,6 @@
 #include "pool/pool.h"
 
 enum {
-    /** Descriptors that are not for connections: libraries, files that applications open. */
-    RESERVED_DESCRIPTORS = 64,
-    MOST_CONNECTIONS = 65536,
     HEADER_TIMEOUT_MS = 30000,     /**< for a peer that sends its header byte by byte */
     MAX_HEADER_BYTES = 256 * 1024, /**< far beyond what web servers let through (8-64 KiB) */
 };
@@ -102,6 +101,7 @@ static int start_python(struct worker *worker, struct error *err) {
         .withholds = wants_withheld,
         .ctx = &worker->withheld,
     });
+    live_pages_start(worker->start);
     submit_use(&worker->withheld);
     scoreboard_use(worker->start->board);
     return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
@@ -244,16 +244,6 @@ static void channel_ready(void *ctx, int fd) {
     messages_read(ctx);
 }
 
-/** As many as descriptors allow; main() has raised their limit to the maximum. */
-static unsigned max_connections(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= 2 * RESERVED_DESCRIPTORS) {
-        return RESERVED_DESCRIPTORS / 2;
-    }
-    rlim_t connections = limit.rlim_cur - RESERVED_DESCRIPTORS;
-    return connections < MOST_CONNECTIONS ? (unsigned)connections : MOST_CONNECTIONS;
-}
-
 static int serve_requests(struct worker *worker, struct error *err) {
     const struct intake_hooks hooks = {
         .ctx = worker,
@@ -263,7 +253,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         .bequeath = hand_over,
         .client_event = on_client_event,
     };
-    unsigned connections = max_connections();
+    unsigned connections = descriptors_for_connections();
     const struct intake_options options = {
         .listen_fd = worker->start->listen_fd,
         .balance = worker->start->balance,
@@ -278,7 +268,8 @@ static int serve_requests(struct worker *worker, struct error *err) {
     worker->intake = intake_new(&options, &hooks, err);
     if (!worker->intake ||
         intake_add_fd(worker->intake, worker->supervisor.fd, channel_ready, worker, err) ||
-        withheld_attach(&worker->withheld, worker->intake, err)) {
+        withheld_attach(&worker->withheld, worker->intake, err) ||
+        live_pages_serve(&worker->live_streams, worker->intake, err)) {
         return -1;
     }
     handover_attach(&worker->handover, worker->intake);
@@ -315,12 +306,14 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
     worker->dispatch = (struct dispatch){.applications = &worker->applications,
                                          .away = &worker->away,
                                          .handover = &worker->handover,
-                                         .status_requests = &worker->status_requests};
+                                         .status_requests = &worker->status_requests,
+                                         .live_streams = &worker->live_streams};
     worker->withheld = (struct withheld){.applications = &worker->applications,
                                          .away = &worker->away,
                                          .handover = &worker->handover,
                                          .stopping = &worker->stopping};
     handover_init(&worker->handover);
+    live_streams_init(&worker->live_streams);
 }
 
 int worker_run(const struct worker_start *start) {

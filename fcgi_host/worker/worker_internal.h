@@ -16,6 +16,7 @@
 #include "fcgi_host/worker/dispatch.h"
 #include "fcgi_host/worker/handover.h"
 #include "fcgi_host/worker/libraries.h"
+#include "fcgi_host/worker/live_streams.h"
 #include "fcgi_host/worker/loader.h"
 #include "fcgi_host/worker/predecessor.h"
 #include "fcgi_host/worker/status_requests.h"
@@ -45,6 +46,7 @@ struct worker {
     struct dispatch dispatch;
     struct status_requests status_requests;
     struct handover handover;
+    struct live_streams live_streams;
     struct stopping stopping;
     struct withheld withheld;
 };

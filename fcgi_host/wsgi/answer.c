@@ -11,6 +11,7 @@
 #include "fcgi_host/wsgi/errors.h"
 #include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/input.h"
+#include "fcgi_host/wsgi/live.h"
 #include "fcgi_host/wsgi/log.h"
 #include "fcgi_host/wsgi/result.h"
 #include "fcgi_host/wsgi/withhold.h"
@@ -149,6 +150,7 @@ enum request_end answer_request(struct wsgi_loaded *loaded, struct exchange *exc
                                 struct request *request) {
     PyObject *input = wsgi_input_new(loaded->state, exchange);
     PyObject *environ = input ? environ_new(loaded, request, input, &exchange->is_head) : NULL;
+    live_begin_request(exchange, loaded);
     exchange_leave(exchange);
     if (environ) {
         call_application(loaded, exchange, request, environ);
@@ -161,6 +163,7 @@ enum request_end answer_request(struct wsgi_loaded *loaded, struct exchange *exc
     if (exchange->response.left_out && !loaded->has_left_out) {
         log_left_out(loaded, exchange->response.left_out);
     }
+    live_log(loaded, exchange);
     exchange_close(exchange);
     log_length(exchange, request);
     return how_it_ends(exchange);

@@ -156,6 +156,8 @@ class Libraries:
             if preload is not None:
                 preload.check_found(spec)
             self._watch(spec)
+        elif preload is not None:
+            preload.note_missing(name, path)
         return spec
 
     def _watch(self, spec):
@@ -178,7 +180,7 @@ class Libraries:
         def create_module(spec):
             preload = self.preload
             if preload is not None and preload.has(spec.name):
-                return preload.release(spec.name)
+                return preload.release(spec.name, spec) or create(spec)
             return create(spec)
 
         def exec_module(module):

@@ -10,6 +10,7 @@ Where that cannot be known, the generation is *cold*: it is given up, and anothe
 everything itself.  Roots that are the reason are left out of the next list.
 """
 
+import _frozen_importlib
 import _thread
 import marshal
 import os
@@ -17,13 +18,16 @@ import sys
 
 import fcgi_host
 
-state = segments = None  # the modules application_state and application_segment: use()
+state = segments = changes = None  # the modules application_state, …_segment, …_changes: use()
 
 
-def use(state_module, segments_module):
-    global state, segments
-    state, segments = state_module, segments_module
+def use(state_module, segments_module, changes_module):
+    global state, segments, changes
+    state, segments, changes = state_module, segments_module, changes_module
     segments.use(state)
+
+
+_WITH_STATE = ("logging", "copyreg")  # of the standard library, what libraries set for everybody
 
 
 class Cold(BaseException):
@@ -31,6 +35,9 @@ class Cold(BaseException):
 
 
 # ---- Loaders ----
+
+
+_LOAD = _frozen_importlib._load_unlocked.__code__
 
 
 class _Create:
@@ -43,6 +50,8 @@ class _Create:
 
     def __call__(self, spec):
         del self._loader.create_module
+        if sys._getframe(2).f_code is not _LOAD:
+            self._preload.made_by_hand(spec.name)
         module = self._preload.release(spec.name, spec)
         if module is None:
             return self._loader.create_module(spec)
@@ -84,16 +93,17 @@ class Preload:
     """What was imported in advance into this interpreter.
 
     `libraries`: the interpreter's application_libraries.Libraries; `loaders`: its module
-    application_import; `versions_of`: of a list of dictionaries, bytes that differ when one of
-    these has been changed; `reads`: told of each file that the application would have read."""
+    application_import; `versions_of`: of a list of dictionaries, classes, lists and sets, bytes that
+    differ when one of these has been changed; `reads`: told of each file that the application would have read."""
 
     def __init__(self, libraries, loaders, versions_of, reads):
         self._libraries, self._loaders, self._reads = libraries, loaders, reads
-        self._callables = state.Callables(versions_of)
+        self._changes = changes.Changes(versions_of)
         self._lock = _thread.RLock()
         self._segments = []  # in the order of the list
         self._next = 0  # the first that has not been put back
         self._withheld = {}  # name → (module, segment)
+        self._there = {}  # what sys.modules had before, and what has been put back
         self._adopted = {}  # name → __spec__ of a module that is being put back
         self._preparing = None  # the segment that is being imported
         self._own = None  # why that fails
@@ -115,32 +125,27 @@ class Preload:
         base, names, left_out = state.Snapshot(), set(sys.modules), dict(self.left_out)
         if state.Snapshot.is_process:
             os.register_at_fork(after_in_child=self._refresh)
-        for name in names - {"atexit", "os"}:
-            self._callables.add(name, sys.modules[name])
+        for name in names - {"atexit", "codecs", "os"}:
+            self._watch(name, sys.modules[name])
         self._libraries.begin()
         self._libraries.preload = self
         with segments.Recorders(self, names):
-            for node in _flatten(roots, left_out, set()):
+            for node in _flatten(roots, left_out):
                 if not is_wanted():
                     return False
                 if node.name in left_out or node.has_failed:
                     self._places[node.name] = len(self._segments)
                 elif node.name not in sys.modules:
                     self._import_in_advance(node, base)
+                else:
+                    self._places[node.name] = len(self._segments)  # once more: importlib.reload()
         self._preparing = None
         if not self.stays:
             base.restore()
             for segment in reversed(self._segments):
                 segment.withhold()
-        if state.Snapshot.is_process:
-            self._share()
+            self._changes.keep_settings()
         return len(self.left_out) == len(left_out)
-
-    def _share(self):
-        """Children share the memory of what they do not write to: what is let go of is written
-        to, with all that only it refers to, and so is what is compared."""
-        self._callables.take_changes()
-        self._shared = self._callables, list(self._segments), list(self._libraries.roots)
 
     def note_exit(self, function, args, kwargs):
         self._preparing.exits.append((function, args, kwargs))
@@ -148,6 +153,9 @@ class Preload:
     def note_random(self):
         """No two processes that are forked from this one may have the same random stream."""
         self._leave_out("it asks for random numbers")
+
+    def note_codec(self):
+        self._leave_out("it registers a codec")
 
     def _import_in_advance(self, node, base):
         segment = self._preparing = segments.Segment(node)
@@ -166,13 +174,25 @@ class Preload:
         for name, module in modules.items():
             if sys.modules.get(name) is not module:
                 self._leave_out(f"it changes sys.modules[{name!r}]")
-        segment.replaced = self._callables.take_changes()
+        segment.changes = self._changes.take()
+        module = sys.modules.get(node.name)
+        if module is not None and getattr(module, "__spec__", None) is None:
+            self._leave_out("it puts another module into sys.modules")
         names = [name for name in sys.modules if name not in known]
         if node.name not in self.left_out:
             segment.note(names, self._loaders.stamp_of, self._loaders.is_standard)
             for name, module in segment.modules:
-                self._callables.add(name, module)
+                self._watch(name, module)
+            for logger in segment.loggers.values():
+                self._changes.add_logger(logger)
             self._segments.append(segment)
+
+    def _watch(self, name, module):
+        """From now on changes of it are found."""
+        file = getattr(getattr(module, "__spec__", None), "origin", None)
+        is_file = isinstance(file, str) and file.startswith("/")
+        is_standard = not is_file or self._loaders.is_standard(file)
+        self._changes.add(name, module, is_standard and name not in _WITH_STATE)
 
     def _import(self, node):
         try:
@@ -192,6 +212,10 @@ class Preload:
             self._own = f"it imports {spec.name}, which is the application's own"
             self._leave_out(self._own)
             raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+
+    def note_missing(self, name, path):
+        if self._preparing is not None:
+            self._preparing.missing.append((name, path))
 
     def count(self):
         return sum(len(segment.modules) for segment in self._segments)
@@ -222,7 +246,8 @@ class Preload:
             for name, module in segment.modules:
                 self._withheld[name] = module, segment
                 sys.modules.pop(name, None)
-        self._callables.take_changes()
+        self._changes.take()
+        self._there.update(sys.modules)
         self._libraries.roots.clear()
         self._find_shadows()
 
@@ -248,8 +273,8 @@ class Preload:
     def _check_place(self, name, spec):
         module, _ = self._withheld[name]
         before = getattr(module, "__spec__", None)
-        if spec is None or before is None or spec.origin != before.origin:
-            place = None if spec is None else spec.origin
+        if spec is None or before is None or _place_of(spec) != _place_of(before):
+            place = None if spec is None else _place_of(spec)
             self._go_cold(f"{name} is found elsewhere: {place}")
 
     def _go_cold(self, why, segment=None, is_of_segment=False):
@@ -322,16 +347,45 @@ class Preload:
         if name != segment.name:
             self._go_cold(f"{name} is imported before {segment.name}")
         self._check_place(name, spec)
+        self._check_earlier(name)
+        why = segment.process_is_met()
+        if why is not None:
+            self._leave_out_rest(f"before {name}, {why}")
         why = segment.is_met()
         if why is not None:
             self._go_cold(f"{name}: {why}")
-        for module, _, attribute, _, _ in self._callables.take_changes():
-            why = f"before {name}, {module}.{attribute} is replaced"
-            self._go_cold(why, segment, True)
+        why = self._settings_changed()
+        if why is not None:
+            self._leave_out_rest(f"before {name}, {why}")
         why = segment.conflict()
         if why is not None:
             self._go_cold(f"{name}: {why}", segment, True)
+        self._check_missing(segment)
         self._check_files(segment)
+
+    def _check_earlier(self, name):
+        """What was put back is what the import of `name` would find."""
+        if not self._there.items() <= sys.modules.items():
+            for each, module in self._there.items():
+                if sys.modules.get(each) is not module:
+                    self._leave_out_rest(f"before {name}, sys.modules[{each!r}] is replaced")
+
+    def _settings_changed(self):
+        """What the application has set in a module; None: nothing."""
+        changed = [change.text for change in self._changes.take() if change.is_setting]
+        return f"{changed[0]} is replaced" if changed else None
+
+    def _leave_out_rest(self, why):
+        """What comes now may be another import, this time and the next."""
+        for segment in self._segments[self._next :]:
+            for name in _names_of(segment.node):
+                self.left_out.setdefault(name, why)
+        self._go_cold(why)
+
+    def _check_missing(self, segment):
+        for name, path in segment.missing:
+            if name not in self._withheld and self._libraries.find(name, path) is not None:
+                self._go_cold(f"{segment.name}: {name}, which was not there, is there now")
 
     def _check_files(self, segment):
         for path, stamp in segment.files:
@@ -341,20 +395,29 @@ class Preload:
 
     def _put_back(self, segment):
         self._next += 1
-        for name, _ in segment.modules:
+        for name, module in segment.modules:
             self._withheld.pop(name, None)
+            self._there[name] = module
         segment.put_back()
-        if segment.replaced:
-            self._callables.take_changes()
+        if segment.changes:
+            self._changes.take()
         self._libraries.note(segment.node)
         if self._next == len(self._segments):
             self._finish()
 
     def _finish(self):
         """Nothing is withheld any more."""
-        self._callables = None
+        self._changes = None
+        self._there.clear()
         if not self._is_loading:
             self._libraries.preload = None
+
+    def made_by_hand(self, name):
+        """The application makes a module from a spec, which need not become the one of its name."""
+        with self._lock:
+            if name in self._withheld and self._is_loading:
+                self._leave_out_rest(f"the application calls create_module() for {name}")
+            self.drop()
 
     def adopt(self, module):
         """The module, which has been put back, would be executed now. @return whether it is one"""
@@ -367,17 +430,19 @@ class Preload:
     # ---- When they have loaded ----
 
     def loaded(self):
-        """The applications have loaded.  What they have not imported is kept for when they do, in
-        any order, but not where it would be another import then."""
+        """The applications have loaded.  What requests have imported is kept for when they do
+        again, in any order, but not where it would be another import then."""
         self._is_loading = False
         rest = self._segments[self._next :]
-        changes = self._callables.take_changes() if rest else []
+        for segment in rest:
+            if not segment.node.is_late:
+                self._go_cold(f"{segment.name} is not imported any more")
+        why = self._settings_changed() if rest else None
         kept = 0
-        while kept < len(rest) and not changes and rest[kept].is_met() is None:
+        while kept < len(rest) and why is None and rest[kept].is_met() is None:
             kept += 1
         if any(segment.has_extension for segment in rest[kept:]):
-            why = f"{changes[0][0]}.{changes[0][2]} is replaced" if changes else rest[kept].is_met()
-            self._go_cold(f"{rest[kept].name}: {why}")
+            self._go_cold(f"{rest[kept].name}: {why or rest[kept].is_met()}")
         for segment in rest[kept:]:
             for name, _ in segment.modules:
                 self._withheld.pop(name, None)
@@ -393,12 +458,21 @@ class Preload:
         return self._segments[self._next : self._segments.index(segment) + 1]
 
     def _can_put_back(self, segment):
-        return all(each.conflict() is None for each in self._up_to(segment))
+        return self._settings_changed() is None and all(
+            each.conflict() is None and each.is_met() is None for each in self._up_to(segment)
+        )
 
     def _read(self, segment):
         for each in self._up_to(segment):
             for path, _ in each.files:
                 self._reads(path)
+
+    def fail(self):
+        """Loading has raised an exception, which is to be shown: whoever does imports anew."""
+        with self._lock:
+            self._is_loading = False
+            if self._withheld:
+                self.drop()
 
     def drop(self):
         """What is withheld is forgotten."""
@@ -417,15 +491,26 @@ class Preload:
                 threading._threading_atexits.extend(front + behind)
 
 
-def _flatten(roots, left_out, seen):
+def _flatten(roots, left_out):
     """The roots; behind those that are left out, what was imported for them."""
     for node in roots:
         if node.name in left_out or node.has_failed:
             yield node
-            yield from _flatten(_with_place(node), left_out, seen)
-        elif node.name not in seen:
-            seen.add(node.name)
+            yield from _flatten(_with_place(node), left_out)
+        else:
             yield node
+
+
+def _place_of(spec):
+    """A namespace package is in several places."""
+    is_namespace = spec.origin is None and spec.submodule_search_locations is not None
+    return list(spec.submodule_search_locations) if is_namespace else spec.origin
+
+
+def _names_of(node):
+    yield node.name
+    for child in node.children:
+        yield from _names_of(child)
 
 
 def _with_place(node):

@@ -5,6 +5,7 @@ Run in an interpreter that libraries are imported into in advance (application_p
 
 import atexit
 import builtins
+import codecs
 import os
 import sys
 
@@ -27,9 +28,10 @@ class Segment:
         self.modules = []  # (name, module), in the order of sys.modules
         self.attributes = []  # (parent, name, module): of packages that are older
         self.loggers = {}
-        self.replaced = []  # state.Callables.take_changes()
+        self.changes = []  # of older modules: application_changes.Change
         self.exits = []  # (function, args, kwargs) of atexit.register()
         self.files = []  # (path, stamp)
+        self.missing = []  # (name, path): what was looked for and not found
         self.has_extension = False
 
     def note(self, names, stamp_of, is_standard):
@@ -55,11 +57,12 @@ class Segment:
             self.files.append((path, getattr(loader, "stamp", None) or stamp_of(path)))
 
     def withhold(self):
-        for _, namespace, name, before, _ in reversed(self.replaced):
-            state.set_or_remove(namespace, name, before)
+        for change in reversed(self.changes):
+            change.undo()
         for parent, stem, module in self.attributes:
             if vars(parent).get(stem) is module:
                 delattr(parent, stem)
+        state.loggers_changed()
 
     def conflict(self):
         """Why this cannot be put back; None: it can."""
@@ -70,16 +73,28 @@ class Segment:
         for name in self.loggers:
             if type(loggers.get(name, None)).__name__ not in ("PlaceHolder", "NoneType"):
                 return f"the application has made the logger {name}"
+        for change in self.changes:
+            if not change.can_redo():
+                return f"{change.text} is another one"
         return None
 
     def is_met(self):
         """Why an import would meet something else now; None: it would not."""
+        return self._environ_is_met() or self.process_is_met()
+
+    def _environ_is_met(self):
+        """The part that is noted of each root, so that it is met the next time."""
         before = self.before
         if dict(os.environ) != before.environ:
             changed = state.difference(before.environ, dict(os.environ))
             return f"os.environ is another one: {', '.join(sorted(changed))}"
         if sys.path != before.path:
             return "sys.path is another one"
+        return None
+
+    def process_is_met(self):
+        """The part that is not noted."""
+        before = self.before
         if state.finders() != before.finders or sys.path_hooks != before.hooks:
             return "modules are found in another way (sys.meta_path, sys.path_hooks)"
         if builtins.__import__ is not before.fixed["it changes __import__()"]:
@@ -87,6 +102,9 @@ class Segment:
         for name in state.HOOKS_OF_SYS:
             if getattr(sys, name) is not before.hooks_of_sys[name]:
                 return f"sys.{name} is another one"
+        for what, value in state.met().items():
+            if value != before.met[what]:
+                return f"{what} changed"
         return None
 
     def put_back(self):
@@ -105,9 +123,11 @@ class Segment:
         for name, value in self.after.hooks_of_sys.items():
             if value is not self.before.hooks_of_sys[name]:
                 setattr(sys, name, value)
-        for _, namespace, name, _, now in self.replaced:
-            state.set_or_remove(namespace, name, now)
+        for change in self.changes:
+            change.redo()
         self._put_back_loggers()
+        if self.changes:
+            state.loggers_changed()
         self.put_back_exits()
 
     def put_back_exits(self):
@@ -154,7 +174,10 @@ class Recorders:
 
     def __init__(self, preload, names):
         self._preload, self._names = preload, names  # of modules that were there before
-        self._originals = ((atexit, "register", atexit.register), (os, "urandom", os.urandom))
+        self._originals = tuple(
+            (module, name, getattr(module, name))
+            for module, name in ((atexit, "register"), (codecs, "register"), (os, "urandom"))
+        )
         self._recorders = []
 
     def __enter__(self):
@@ -170,8 +193,12 @@ class Recorders:
                 self._preload.note_random()
             return original(size)
 
-        original = os.urandom
-        self._recorders = [register] + [urandom] * state.Snapshot.is_process
+        def register_codec(function, /):
+            self._preload.note_codec()
+            return original_codec(function)
+
+        original, original_codec = os.urandom, codecs.register
+        self._recorders = [register, register_codec] + [urandom] * state.Snapshot.is_process
         for (module, name, _), recorder in zip(self._originals, self._recorders):
             setattr(module, name, recorder)
 

@@ -8,24 +8,22 @@ import _signal
 import _thread
 import atexit
 import builtins
-import gc
 import os
 import sys
-import types
 
-VERSION_BYTES = 8  # of a dictionary, in what versions_of() returns
-_ABSENT = object()
+
+_was_there = "gc" in sys.modules
+import gc  # noqa: E402
+
+if not _was_there:  # who looks at sys.modules does not see what is needed here
+    del sys.modules["gc"]
 
 
 def inserted(before, after):
     """What was added to a list: (in front, behind), or None if it was changed in another way."""
-    if before == after:
-        return [], []
-    count = len(after) - len(before)
-    if count > 0 and after[count:] == before:
-        return after[:count], []
-    if count > 0 and after[: len(before)] == before:
-        return [], after[len(before) :]
+    for index in range(len(after) - len(before) + 1):
+        if after[index : index + len(before)] == before:
+            return after[:index], after[index + len(before) :]
     return None
 
 
@@ -41,6 +39,13 @@ def _filters():
 def loggers_by_name():
     logging = find_module("logging")
     return logging.root.manager.loggerDict if logging else None
+
+
+def loggers_changed():
+    """Loggers keep in mind which levels they let through."""
+    logging = find_module("logging")
+    if logging:
+        logging.root.manager._clear_cache()
 
 
 def _exits_of_threading():
@@ -78,12 +83,23 @@ def _fixed():
     yield "it changes builtins", tuple(vars(builtins))
     root = logging.root if logging else None
     yield "it changes the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
-    yield "it changes socket.setdefaulttimeout()", socket.getdefaulttimeout() if socket else None
+    if socket:
+        yield "it changes socket.setdefaulttimeout()", socket.getdefaulttimeout()
     yield "it changes gc", (gc.isenabled(), gc.get_threshold(), tuple(map(id, gc.callbacks)))
     yield "it changes the working directory", os.path.realpath(os.curdir)
     yield "it changes the locale", _locale.setlocale(_locale.LC_ALL, None)
+    random = find_module("random")
+    if random:
+        yield "it changes random's state", random.getstate()
     if Snapshot.is_process:
         yield from _of_process()
+
+
+def met():
+    """What else an import may depend on."""
+    warnings = find_module("warnings")
+    filters = warnings.filters if warnings else ()
+    return {"which warnings raise": [each for each in filters if each[0] == "error"]}
 
 
 def _is_internal(finder):
@@ -106,16 +122,20 @@ class Snapshot:
     def __init__(self):
         self.environ, self.path = dict(os.environ), list(sys.path)
         self.finders, self.hooks = finders(), list(sys.path_hooks)
+        self.all_finders = list(sys.meta_path)
         self.lists = {name: list(get() or ()) for name, get in LISTS.items()}
         self.loggers = dict(loggers_by_name() or ())
         self.hooks_of_sys = {name: getattr(sys, name) for name in HOOKS_OF_SYS}
-        self.fixed = dict(_fixed())
+        self.fixed, self.met = dict(_fixed()), met()
         self.threads = _threads()
 
     def restore(self):
         set_environ(self.environ)
         sys.path[:] = self.path
-        sys.meta_path[:] = [each for each in sys.meta_path if _is_internal(each)] + self.finders
+        there = sys.meta_path[:]
+        sys.meta_path[:] = [
+            each for each in self.all_finders if each in there or not _is_internal(each)
+        ]
         sys.path_hooks[:] = self.hooks
         for name, get in LISTS.items():
             current = get()
@@ -133,11 +153,21 @@ class Snapshot:
         for what, value in self.fixed.items():
             if after.fixed[what] != value:
                 yield what
+        for what, value in self.met.items():
+            if after.met[what] != value:
+                yield f"it changes {what}"
         if after.threads != self.threads:
             yield "it starts a thread"
-        for name in LISTS:
-            if inserted(self.lists[name], after.lists[name]) is None:
+        for name, before, now in self._pairs(after):
+            if inserted(before, now) is None:
                 yield f"it changes {name}"
+
+    def _pairs(self, after):
+        for name in LISTS:
+            yield name, self.lists[name], after.lists[name]
+        yield "sys.path", self.path, after.path
+        yield "sys.meta_path", self.finders, after.finders
+        yield "sys.path_hooks", self.hooks, after.hooks
 
 
 def set_environ(environ):
@@ -162,60 +192,6 @@ def filters_changed():
     warnings = find_module("warnings")
     if warnings:
         warnings._filters_mutated()
-
-
-# ---- Monkey-patching ----
-
-
-class Callables:
-    """Finds functions and classes of modules that have been replaced."""
-
-    def __init__(self, versions_of):
-        self._versions_of = versions_of
-        self._names, self._dicts = [], []
-        self._values = []  # of each module, the callables by their names
-        self._versions = None
-
-    def add(self, name, module):
-        if isinstance(module, types.ModuleType):
-            values = {key: value for key, value in vars(module).items() if callable(value)}
-            self._names.append(name)
-            self._dicts.append(vars(module))
-            self._values.append(values)
-
-    def take_changes(self):
-        """What was replaced or deleted since the last call: (module's name, its dictionary, name,
-        value before, value now)."""
-        versions = self._versions_of(self._dicts)
-        before, self._versions = self._versions, versions
-        if versions == before:
-            return []
-        changes = []
-        for index in range(len(self._dicts)):  # nothing else is touched: others share its memory
-            place = slice(index * VERSION_BYTES, (index + 1) * VERSION_BYTES)
-            if before is None or versions[place] != before[place]:
-                changes += self._compare(
-                    self._names[index], self._dicts[index], self._values[index]
-                )
-        return changes
-
-    @staticmethod
-    def _compare(module, namespace, values):
-        changes = []
-        for name, value in values.items():
-            now = namespace.get(name, _ABSENT)
-            if now is not value:
-                changes.append((module, namespace, name, value, now))
-        for _, _, name, _, now in changes:
-            values[name] = now
-        return changes
-
-
-def set_or_remove(namespace, name, value):
-    if value is _ABSENT:
-        namespace.pop(name, None)
-    else:
-        namespace[name] = value
 
 
 def difference(before, after):

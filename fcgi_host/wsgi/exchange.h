@@ -24,6 +24,7 @@
 
 #include <pthread.h>
 
+#include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/cgi/response.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/wsgi/state.h"
@@ -34,6 +35,8 @@ enum exchange_phase {
     EXCHANGE_ENDED, /**< all was, with END_REQUEST */
     EXCHANGE_CUT,   /**< it breaks off: shorter than its Content-Length, or not sent */
 };
+
+struct wsgi_loaded;
 
 struct exchange {
     PyObject ob_base;
@@ -49,6 +52,10 @@ struct exchange {
     int64_t sent;    /**< bytes of the body, including those that HEAD leaves out */
     int64_t surplus; /**< bytes beyond Content-Length, left out */
     bool may_exceed; /**< a file: PEP 3333 has it cut to its Content-Length without a word */
+    /** If it asks for a page that may get the script of live.h: of its application; else NULL. */
+    const struct wsgi_loaded *live;
+    struct live_page live_page; /**< all zero: the page does not get it */
+    bool is_live_forbidden;     /**< its Content-Security-Policy keeps it out */
     enum exchange_phase phase;
     bool is_head;         /**< the request's method is HEAD */
     bool peer_has_gone;   /**< the web server has closed, or asked to abort */

@@ -4,6 +4,7 @@
 
 #include "fcgi_host/wsgi/environ.h"
 #include "fcgi_host/wsgi/errors.h"
+#include "fcgi_host/wsgi/live.h"
 
 struct wsgi_loaded *wsgi_loaded_new(struct wsgi_state *state, PyObject *callable,
                                     const struct app_config *config, uint64_t generation) {
@@ -15,6 +16,7 @@ struct wsgi_loaded *wsgi_loaded_new(struct wsgi_state *state, PyObject *callable
     loaded->state = state;
     loaded->config = config;
     loaded->generation = generation;
+    live_begin_load(loaded);
     loaded->callable = Py_NewRef(callable);
     PyObject *errors = wsgi_errors_new(loaded);
     loaded->environ = errors ? environ_prepare(loaded, errors) : NULL;

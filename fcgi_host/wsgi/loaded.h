@@ -8,6 +8,7 @@
 
 #include "pool/python/py_compat.h"
 
+#include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/wsgi/state.h"
 
 struct wsgi_loaded {
@@ -16,7 +17,10 @@ struct wsgi_loaded {
     PyObject *environ;        /**< every key that is the same in each request */
     const struct app_config *config;
     uint64_t generation;
-    bool has_left_out; /**< a hop-by-hop header, and that was logged; under the GIL */
+    bool is_live; /**< its pages are kept fresh (live.h): by this mark */
+    struct live_mark live_mark;
+    bool has_logged_live; /**< under the GIL */
+    bool has_left_out;    /**< a hop-by-hop header, and that was logged; under the GIL */
 };
 
 /**

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embedded/application_changes_py.h"
 #include "embedded/application_libraries_py.h"
 #include "embedded/application_preload_py.h"
 #include "embedded/application_segment_py.h"
@@ -17,6 +18,7 @@
 static struct embedded_code s_libraries = {"application_libraries", application_libraries_py, NULL};
 static struct embedded_code s_preload = {"application_preload", application_preload_py, NULL};
 static struct embedded_code s_segment = {"application_segment", application_segment_py, NULL};
+static struct embedded_code s_changes = {"application_changes", application_changes_py, NULL};
 static struct embedded_code s_state = {"application_state", application_state_py, NULL};
 
 /* ---- Noting ---- */
@@ -89,17 +91,47 @@ PyObject *preload_is_wanted(PyObject *module, PyObject *unused) {
     return PyBool_FromLong(!hook->is_wanted || hook->is_wanted(hook->ctx, state->place));
 }
 
-PyObject *preload_versions(PyObject *module, PyObject *dicts) {
+/** FNV-1a, of machine words. */
+static uint64_t mix(uint64_t hash, uint64_t value) {
+    return (hash ^ value) * UINT64_C(0x100000001b3);
+}
+
+/** @return a number that is another one when `object` holds something else */
+static uint64_t version_of(PyObject *object) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    if (PyDict_Check(object)) {
+        return py_dict_version(object);
+    }
+    if (PyType_Check(object)) {
+        return py_dict_version(((PyTypeObject *)object)->tp_dict);
+    }
+    if (PyList_Check(object)) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); i++) {
+            hash = mix(hash, (uintptr_t)PyList_GET_ITEM(object, i));
+        }
+        return mix(hash, (uint64_t)PyList_GET_SIZE(object));
+    }
+    if (PyAnySet_Check(object)) {
+        const PySetObject *set = (const PySetObject *)object;
+        for (Py_ssize_t i = 0; i <= set->mask; i++) {
+            hash = mix(hash, (uintptr_t)set->table[i].key);
+        }
+        return mix(hash, (uint64_t)set->used);
+    }
+    return 0;
+}
+
+PyObject *preload_versions(PyObject *module, PyObject *objects) {
     (void)module;
-    if (!PyList_Check(dicts)) {
-        PyErr_SetString(PyExc_TypeError, "a list of dictionaries is needed");
+    if (!PyList_Check(objects)) {
+        PyErr_SetString(PyExc_TypeError, "a list is needed");
         return NULL;
     }
-    Py_ssize_t count = PyList_GET_SIZE(dicts);
+    Py_ssize_t count = PyList_GET_SIZE(objects);
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, count * (Py_ssize_t)sizeof(uint64_t));
     char *place = bytes ? PyBytes_AS_STRING(bytes) : NULL;
     for (Py_ssize_t i = 0; place && i < count; i++) {
-        uint64_t version = py_dict_version(PyList_GET_ITEM(dicts, i));
+        uint64_t version = version_of(PyList_GET_ITEM(objects, i));
         memcpy(place + (size_t)i * sizeof version, &version, sizeof version);
     }
     return bytes;
@@ -110,11 +142,14 @@ static PyObject *run_modules(void) {
     PyObject *preload = embedded_code_run(&s_preload);
     PyObject *segment = preload ? embedded_code_run(&s_segment) : NULL;
     PyObject *state = segment ? embedded_code_run(&s_state) : NULL;
-    PyObject *done = state ? PyObject_CallMethod(preload, "use", "OO", state, segment) : NULL;
+    PyObject *changes = state ? embedded_code_run(&s_changes) : NULL;
+    PyObject *done =
+        changes ? PyObject_CallMethod(preload, "use", "OOO", state, segment, changes) : NULL;
     if (!done) {
         Py_CLEAR(preload);
     }
     Py_XDECREF(done);
+    Py_XDECREF(changes);
     Py_XDECREF(state);
     Py_XDECREF(segment);
     return preload;
@@ -240,13 +275,37 @@ int preload_begin(struct wsgi_state *state) {
     return call(state->preload ? state->preload : state->libraries, "begin");
 }
 
+/** Whether an exception is what a mistake in the application's own file raises, in any interpreter.
+ */
+static bool is_own_mistake(const struct wsgi_state *state, PyObject *exception) {
+    PyObject *load_error = PyObject_GetAttrString(state->import, "LoadError");
+    bool is_own = PyErr_GivenExceptionMatches(exception, PyExc_SyntaxError) ||
+                  (load_error && PyErr_GivenExceptionMatches(exception, load_error));
+    Py_XDECREF(load_error);
+    return is_own;
+}
+
+/** Why the applications cannot be loaded here. @return a new reference, None: they can; or NULL */
+static PyObject *why_cold(const struct wsgi_state *state, PyObject *exception) {
+    PyObject *why = PyObject_GetAttrString(state->preload, "why_cold");
+    if (why != Py_None || !exception) {
+        return why;
+    }
+    Py_SETREF(why, PyObject_CallMethod(state->preload, "fail", NULL));
+    if (why && !is_own_mistake(state, exception)) {
+        Py_SETREF(why, PyUnicode_FromFormat("loading raises %s", Py_TYPE(exception)->tp_name));
+    }
+    return why;
+}
+
 int preload_check_cold(const struct wsgi_state *state, struct error *err) {
     if (!state->preload) {
         return PyErr_Occurred() ? -1 : 0;
     }
     PyObject *exception = PyErr_GetRaisedException();
-    PyObject *why = PyObject_GetAttrString(state->preload, "why_cold");
-    if (why && why != Py_None) {
+    PyObject *why = why_cold(state, exception);
+    bool is_cold = why && why != Py_None;
+    if (is_cold) {
         const char *text = PyUnicode_AsUTF8(why);
         error_set(err, ERR_COLD, "%s", text ? text : "");
         PyErr_Clear();
@@ -254,7 +313,6 @@ int preload_check_cold(const struct wsgi_state *state, struct error *err) {
     } else if (exception) {
         PyErr_SetRaisedException(exception);
     }
-    bool is_cold = why && why != Py_None;
     Py_XDECREF(why);
     return is_cold || PyErr_Occurred() ? -1 : 0;
 }

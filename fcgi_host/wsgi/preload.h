@@ -31,7 +31,8 @@ void preload_end(const struct wsgi_state *state);
 PyObject *preload_library_came(PyObject *module, PyObject *unused);
 /** _is_wanted(): whether to go on importing in advance. */
 PyObject *preload_is_wanted(PyObject *module, PyObject *unused);
-/** _versions(dicts): bytes that differ when one of these dictionaries has been changed. */
-PyObject *preload_versions(PyObject *module, PyObject *dicts);
+/** _versions(objects): bytes that differ when one of these dictionaries, classes, lists and sets
+ * has been changed. */
+PyObject *preload_versions(PyObject *module, PyObject *objects);
 
 #endif

@@ -189,6 +189,7 @@ static void exchange_dealloc(PyObject *self) {
     struct exchange *exchange = (struct exchange *)self;
     response_clear(&exchange->response);
     free(exchange->deferred);
+    live_page_clear(&exchange->live_page);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -74,6 +74,7 @@ struct wsgi_settings {
     struct wsgi_file_hook file_hook;
     struct wsgi_withhold_hook withhold_hook;
     struct wsgi_preload_hook preload_hook;
+    struct wsgi_live_hook live_hook;
 };
 /** Written before any interpreter is made, read afterwards. */
 struct wsgi_settings *wsgi_settings(void);

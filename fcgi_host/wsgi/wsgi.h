@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/config/config.h"
 #include "pool/pool.h"
 
@@ -66,6 +67,15 @@ struct wsgi_withhold_hook {
     void *ctx;
 };
 void wsgi_set_withhold_hook(const struct wsgi_withhold_hook *hook);
+
+/** Asked as an application has been imported, for the script that keeps its pages fresh in the
+ *  browser. Set before any load. */
+struct wsgi_live_hook {
+    /** @return whether its pages get the script; then what they come from
+     *  @thread generation   @tstate attached: must be quick, must not block */
+    bool (*draw)(const struct app_config *config, struct live_mark *ret_mark);
+};
+void wsgi_set_live_hook(const struct wsgi_live_hook *hook);
 
 /** An extension module has just refused to be imported into the interpreter that is attached.
  *  @thread generation   @tstate attached */

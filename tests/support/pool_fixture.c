@@ -13,6 +13,8 @@
 
 atomic_uint fixture_states[GENERATION_ZOMBIE + 1];
 const char *fixture_setup;
+const char *fixture_prepare;
+const char *fixture_cold;
 const char *fixture_retiring;
 bool (*fixture_may_end)(void *ctx, struct generation *generation);
 
@@ -43,9 +45,21 @@ static int setup(void *ctx, struct generation *generation, struct error *err) {
     return 0; /* an exception that is left set is what fails */
 }
 
+/** A spare is known by the attribute sys.is_spare. */
+static int prepare(void *ctx, struct generation *generation, struct error *err) {
+    (void)ctx, (void)generation, (void)err;
+    PySys_SetObject("is_spare", Py_True);
+    PyObject *globals = fixture_prepare ? run_text(fixture_prepare) : NULL;
+    Py_XDECREF(globals);
+    return 0; /* an exception that is left set is what fails */
+}
+
 static int load(void *ctx, struct generation *generation, struct pool_app *app, void **ret_loaded,
                 struct error *err) {
     (void)ctx, (void)generation;
+    if (fixture_cold && PySys_GetObject("is_spare")) {
+        return error_set(err, ERR_COLD, "%s", fixture_cold);
+    }
     PyObject *globals = run_text(*(const char **)pool_app_user(app));
     *ret_loaded = globals;
     return globals ? 0 : py_error_take(err);
@@ -75,6 +89,7 @@ static void state_changed(void *ctx, struct generation *generation, enum generat
 struct pool *fixture_start(void) {
     static const struct pool_hooks hooks = {
         .setup = setup,
+        .prepare = prepare,
         .load = load,
         .unload = unload,
         .retiring = retiring,

@@ -19,6 +19,10 @@ enum { FIXTURE_STOP_THREADS_MS = 1000, FIXTURE_BUILD_MS = 20000 };
 extern atomic_uint fixture_states[GENERATION_ZOMBIE + 1];
 /** Text run in every new interpreter by the setup hook, if set. */
 extern const char *fixture_setup;
+/** Text run in every spare by the prepare hook; there is none without it. */
+extern const char *fixture_prepare;
+/** Why spares do not load (ERR_COLD), if set. */
+extern const char *fixture_cold;
 /** Text run by the retiring hook, in a namespace of its own, if set. */
 extern const char *fixture_retiring;
 

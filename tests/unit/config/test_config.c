@@ -256,6 +256,11 @@ static const struct {
     {"[fcgi_host]\nstatus_path = x\n" APP_A, 2, "status_path: "},
     {"[fcgi_host]\nlog_level = loud\n" APP_A, 2, "log_level: "},
     {"[fcgi_host]\nmax_interpreters = 1\n" APP_A APP_B "mount = /b\n", 2, "max_interpreters is 1"},
+    {"[fcgi_host]\nlive = on\nworkers = 2\n" APP_A, 2, "live = on needs one worker process"},
+    {"[fcgi_host]\nworkers = 0-1\nlive = on\n" APP_A, 3, "live = on needs one worker process"},
+    {"[fcgi_host]\nlive = on\n" APP_A "process = own\nworkers = 2\n", 2, "live = on needs one"},
+    {"[fcgi_host]\nlive = on\n[process p]\nworkers = 2\n" APP_A "process = p\n", 2,
+     "live = on needs one"},
 };
 
 Test(config, errors_name_file_line_and_key) {

@@ -48,6 +48,7 @@ def set_up():
         streams = sys.stdout, sys.stderr, sys.argv
         _harness.add_app({"name": "blog"})
         _harness.add_app({"name": "shop", "threads": 4, "dev": 1})
+        _harness.add_app({"name": "live", "dev": 1})
         _harness.set_up()
         sys.stdout, sys.stderr, sys.argv = streams
 

@@ -1,0 +1,323 @@
+"""What is replaced or changed in modules, by a library's import or by the application.
+
+Of each module that is told, its global names are looked at, its classes' attributes, and what the
+lists, dictionaries and sets hold that these names mean, and their objects' attributes.  Of modules of the standard library only
+the functions and classes: their other names change as they are used.
+
+Run in an interpreter that libraries are imported into in advance (application_preload.py).
+"""
+
+import sys
+
+VERSION_BYTES = 8  # of an object, in what versions_of() returns
+_ABSENT = object()
+_Module = type(sys)
+_Descriptor = type(vars(type("Any", (), {}))["__dict__"])
+
+
+def _is_dunder(name):
+    return name[:2] == name[-2:] == "__"
+
+
+def _is_a(value, kind):
+    """As isinstance(), which asks the value, too: a proxy sets itself up then."""
+    return issubclass(type(value), kind)
+
+
+class Change:
+    """One name or key of a holder, or all of a list: the value before, and now."""
+
+    __slots__ = ("_holder", "key", "before", "now")
+
+    def __init__(self, holder, key, before, now):
+        self._holder, self.key, self.before, self.now = holder, key, before, now
+
+    @property
+    def text(self):
+        return self._holder.text_of(self.key)
+
+    @property
+    def is_setting(self):
+        """Whether this looks like somebody's doing, and not like what a library notes for itself."""
+        if callable(self.now) or callable(self.before):
+            return self._holder.has_settings
+        name = str(self.key)
+        return self._holder.has_settings and not name.startswith("_") and "counter" not in name
+
+    def undo(self):
+        self._holder.set(self.key, self.now, self.before)
+
+    def redo(self):
+        now = self.now
+        if self._is_counter():
+            now += self._holder.read()[self.key] - self.before
+        self._holder.set(self.key, self.before, now)
+
+    def can_redo(self):
+        return self._is_counter() or self._holder.can_set(self.key, self.before, self.now)
+
+    def _is_counter(self):
+        """The application may have counted on meanwhile."""
+        current = self._holder.read().get(self.key)
+        return type(self.before) is type(self.now) is type(current) is int
+
+
+class _Holder:
+    """`target`: what versions_of() is asked about."""
+
+    has_settings = True
+
+    def __init__(self, name, target):
+        self.name, self.target = name, target
+        self._values = self.read()
+
+    def compare(self):
+        """@return the changes since the last call"""
+        before, self._values = self._values, self.read()
+        now = self._values
+        changes = [
+            Change(self, key, before.get(key, _ABSENT), value)
+            for key, value in now.items()
+            if before.get(key, _ABSENT) is not value
+        ]
+        changes += [Change(self, key, before[key], _ABSENT) for key in before if key not in now]
+        return changes
+
+    def text_of(self, key):
+        return f"{self.name}.{key}"
+
+    def can_set(self, key, before, now):
+        current = self.read().get(key, _ABSENT)
+        return current is before or current is now
+
+
+class _Globals(_Holder):
+    """A module."""
+
+    def read(self):
+        return {
+            key: value
+            for key, value in self.target.items()
+            if not (type(key) is str and _is_dunder(key)) and not _is_a(value, _Module)
+        }
+
+    def set(self, key, before, now):
+        if now is _ABSENT:
+            self.target.pop(key, None)
+        else:
+            self.target[key] = now
+
+
+class _StandardGlobals(_Globals):
+    """A module of the standard library."""
+
+    _names = None
+
+    def read(self):
+        if self._names is None:
+            self._names = {key for key, value in self.target.items() if callable(value)}
+        return {key: self.target[key] for key in self._names if key in self.target}
+
+
+class _Attributes(_Holder):
+    """A class."""
+
+    def read(self):
+        return {
+            key: value
+            for key, value in vars(self.target).items()
+            if not key.startswith("_abc_") and not _is_dunder(key)
+        }
+
+    def set(self, key, before, now):
+        if now is not _ABSENT:
+            type.__setattr__(self.target, key, now)
+        elif key in vars(self.target):
+            type.__delattr__(self.target, key)
+
+
+class _Container(_Holder):
+    def __init__(self, name, target):
+        super().__init__(name, target)
+        self.has_settings = not name.rpartition(".")[2].startswith("_")
+
+
+class _Items(_Container):
+    """A dictionary."""
+
+    def read(self):
+        return dict(self.target)
+
+    def text_of(self, key):
+        return f"{self.name}[{key!r}]"
+
+    def set(self, key, before, now):
+        if now is _ABSENT:
+            self.target.pop(key, None)
+        else:
+            self.target[key] = now
+
+
+class _State(_Items):
+    """The attributes of an object: most are what its class notes for itself."""
+
+    def __init__(self, name, target):
+        super().__init__(name, target)
+        self.has_settings = False
+
+    def text_of(self, key):
+        return f"{self.name}.{key}"
+
+
+class _LoggerState(_State):
+    """A logger: a library sets it after the application, and so it has the last word."""
+
+    _KEYS = ("level", "propagate", "disabled")
+
+    def read(self):
+        return {key: self.target.get(key) for key in self._KEYS}
+
+    def can_set(self, key, before, now):
+        return True
+
+
+class _Elements(_Container):
+    """A list or a set: its only key is None, of all that it holds."""
+
+    def read(self):
+        return {None: tuple(self.target)}
+
+    def compare(self):
+        before, self._values = self._values, self.read()
+        old, new = before[None], self._values[None]
+        if len(old) == len(new) and all(map(_is, old, new)):
+            return []
+        return [Change(self, None, old, new)]
+
+    def text_of(self, key):
+        return self.name
+
+    def can_set(self, key, before, now):
+        return self._merge(before, now) is not None
+
+    def set(self, key, before, now):
+        merged = self._merge(before, now)
+        if isinstance(self.target, list):
+            self.target[:] = now if merged is None else merged
+        else:
+            self.target.clear()
+            self.target.update(merged)
+
+    def _merge(self, before, now):
+        """What it is to hold, so that what others have added stays; None: that is unclear."""
+        current = tuple(self.target)
+        if isinstance(self.target, set):
+            return (set(current) - set(before)) | set(now)
+        if len(current) == len(before) and all(map(_is, current, before)):
+            return now
+        if len(now) >= len(before) and all(map(_is, now, before)):
+            return current + now[len(before) :]
+        return None
+
+
+def _is(one, other):
+    return one is other
+
+
+def _has_state(kind):
+    """Whether objects of this class are looked into: not those of the standard library's."""
+    module = vars(kind).get("__module__")
+    return isinstance(module, str) and module.partition(".")[0] not in sys.stdlib_module_names
+
+
+def _namespace_of(value):
+    """Its own __dict__, not one that it makes up; None: it has none."""
+    for kind in type(value).__mro__:
+        if "__dict__" in vars(kind):
+            descriptor = vars(kind)["__dict__"]
+            is_genuine = type(descriptor) is _Descriptor
+            return descriptor.__get__(value) if is_genuine else None
+    return None
+
+
+_HOLDERS = {dict: _Items, list: _Elements, set: _Elements}
+
+
+class Changes:
+    """Finds what has changed since it was looked at last."""
+
+    def __init__(self, versions_of):
+        self._versions_of = versions_of
+        self._holders, self._targets = [], []
+        self._known = set()  # id of each target, which is kept
+        self._versions = None
+
+    def add(self, name, module, is_standard):
+        if not _is_a(module, _Module):
+            return
+        namespace = vars(module)
+        if is_standard:
+            self._add(_StandardGlobals(name, namespace))
+            return
+        self._add(_Globals(name, namespace))
+        for key, value in list(namespace.items()):
+            if type(key) is str and not _is_dunder(key):
+                self._add_value(f"{name}.{key}", value, name)
+
+    def add_logger(self, logger):
+        text = f"the logger {logger.name}"
+        self._add(_LoggerState(text, vars(logger)))
+        for key in ("handlers", "filters"):
+            holder = _Elements(f"{text}.{key}", getattr(logger, key))
+            holder.has_settings = False
+            self._add(holder)
+
+    def _add_value(self, text, value, module):
+        if type(value) in _HOLDERS:
+            self._add(_HOLDERS[type(value)](text, value))
+            return
+        if _has_state(type(value)):
+            self._add_object(text, value)
+        elif _is_a(value, type) and vars(value).get("__module__") == module:
+            if self._add(_Attributes(text, value)):
+                for key, attribute in list(vars(value).items()):
+                    if type(attribute) in _HOLDERS and not _is_dunder(key):
+                        self._add(_HOLDERS[type(attribute)](f"{text}.{key}", attribute))
+
+    def _add_object(self, text, value):
+        namespace = _namespace_of(value)
+        if namespace is not None and self._add(_State(text, namespace)):
+            for key, attribute in list(namespace.items()):
+                if type(attribute) in _HOLDERS:
+                    holder = _HOLDERS[type(attribute)](f"{text}.{key}", attribute)
+                    holder.has_settings = False
+                    self._add(holder)
+
+    def _add(self, holder):
+        """@return whether it is new"""
+        if id(holder.target) in self._known:
+            return False
+        self._known.add(id(holder.target))
+        self._holders.append(holder)
+        self._targets.append(holder.target)
+        return True
+
+    def take(self):
+        """@return the changes since the last call, in the order of the modules"""
+        versions = self._versions_of(self._targets)
+        before, self._versions = self._versions, versions
+        if versions == before:
+            return []
+        changes = []
+        for index, holder in enumerate(self._holders):
+            place = slice(index * VERSION_BYTES, (index + 1) * VERSION_BYTES)
+            if before is None or versions[place] != before[place]:
+                changes += holder.compare()
+        return changes
+
+    def keep_settings(self):
+        """From now on look only for what somebody may set, from how it is now."""
+        self._holders = [holder for holder in self._holders if holder.has_settings]
+        self._targets = [holder.target for holder in self._holders]
+        self._versions = None
+        self.take()

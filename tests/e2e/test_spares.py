@@ -1,0 +1,287 @@
+"""Spares: when one is made, used, given up and given back."""
+
+import os
+import signal
+import threading
+import unittest
+
+from support import fcgi
+from support.spares import Case, Spares
+from support.waiting import await_
+
+LIBRARIES = {
+    "plain.py": "import json\nX = 1\n",
+    "other.py": "import plain\nY = 2\n",
+    "third.py": "Z = 3\n",
+}
+APP = """
+import plain, other
+VERSION = {version!r}
+def report():
+    return VERSION, plain.X, other.Y
+"""
+LATE = """
+import threading
+def report():
+    return "loaded"
+def application(environ, start_response):
+    start_response("200 OK", [])
+    name = environ["PATH_INFO"].strip("/")
+    if name == "set":
+        import os
+        os.environ["MODE"] = "set by a request"
+    elif name:
+        return [repr(__import__(name).X).encode()]
+    return [str(environ["fcgi_host.generation"]).encode()]
+"""
+
+
+def app(version):
+    return APP.format(version=version)
+
+
+class OneApplication(Spares):
+    """Each test has a host of its own, with the application "one"."""
+
+    def start(self, text, packages=LIBRARIES, keys="", own=None, ready=1):
+        self.case = Case(text, packages=packages, own=own, keys=keys)
+        self.name = f"one{type(self)._serial}"
+        section = self.write_case(self.name, self.case).replace("spare = on\n", "" if "spare" in keys
+                                                                else "spare = on\n")
+        self.control = self.path("control")
+        self.host = self.start_host("--control", self.control, "-c", self.config(
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n{section}"))
+        type(self).host, type(self).control = self.host, self.control
+        self.log = self.host.log
+        self.log.wait_for(r"\[app\.loaded\]")
+        if ready:
+            self.await_spare(self.name, ready)
+
+    def edit(self, text, comment=""):
+        self.save(self.name, text, comment)
+
+    def edit_library(self, path, text):
+        site = f"{self.name}/venv/lib/python{self.python_version()}/site-packages"
+        temporary = self.write(f"{site}/{path}.tmp~", text)
+        os.replace(temporary, os.path.join(self.folder, site, path))
+
+    def get(self, path=""):
+        response = self.host.fetch(f"/{self.name}{path}")
+        self.assertEqual(response.status, 200, response)
+        return response.body.decode()
+
+    def answer(self):
+        return self.get().split("\n")[0]
+
+    def switched(self, generation):
+        return self.log.wait_for(rf"gen={generation} \[reload\.switched\]")
+
+    def colds(self):
+        return self.log.count(r"\[spare\.cold\]")
+
+
+class Making(OneApplication):
+    def test_on_makes_one_after_the_load_and_after_each_reload(self):
+        self.start(app("v1"))
+        for generation in (2, 3, 4):
+            self.edit(app(f"v{generation}"))
+            self.switched(generation)
+            self.assertEqual(self.answer(), repr((f"v{generation}", 1, 2)))
+            self.await_spare(self.name, generation)
+        self.assertEqual(self.colds(), 0)
+        self.assertGreater(self.preload(self.name)["modules"], 2)
+        self.assertEqual(self.preload(self.name)["why"], "")
+
+    def test_off_makes_none(self):
+        self.start(app("v1"), keys="spare = off", ready=0)
+        self.edit(app("v2"))
+        self.switched(2)
+        self.assertEqual(self.preload(self.name)["why"], "spare = off")
+
+    def test_auto_makes_one_after_an_edit_and_gives_it_back(self):
+        self.start(app("v1"), keys="spare = auto\nspare_idle_s = 1", ready=0)
+        self.assertEqual(self.preload(self.name)["why"], "nothing has been edited yet")
+        self.edit(app("v2"))
+        self.await_spare(self.name)
+        await_(lambda: "given back" in self.preload(self.name)["why"], "the spare to be given back")
+        self.assertEqual(self.preload(self.name)["modules"], 0)
+        self.edit(app("v3"))
+        self.switched(3)
+        self.assertEqual(self.answer(), "('v3', 1, 2)")
+
+    def test_what_requests_import_later_is_in_the_next_one(self):
+        self.start(LATE, {**LIBRARIES, "late_one.py": "X = 1\n"})
+        before = self.log.count(r"\[spare\.ready\]")
+        self.assertEqual(self.get("/late_one"), "1")
+        line = self.await_spare(self.name, before + 1)
+        self.assertIn("modules", line)
+        self.edit(LATE, "# edited\n")
+        self.switched(2)
+        self.assertEqual(self.get("/late_one"), "1")
+        self.assertEqual(self.colds(), 0)
+
+
+class Using(OneApplication):
+    def test_an_edit_that_adds_removes_and_reorders_imports(self):
+        self.start(app("v1"))
+        edits = (
+            ("import plain, other, third\ndef report(): return third.Z, 'plain' in globals()\n", 0),
+            ("import other, plain\ndef report(): return other.Y\n", None),
+            ("import third, other\nimport sys\ndef report(): return 'plain' in sys.modules\n", None),
+            ("import sys\ndef report(): return 'third' in sys.modules\n", None),
+        )
+        answers = ["(3, True)", "2", "True", "False"]
+        for number, ((text, _), answer) in enumerate(zip(edits, answers), 2):
+            self.edit(text)
+            self.switched(number)
+            self.assertEqual(self.answer(), answer)
+            self.log.wait_for(r"\[reload\.retired\]", number - 1)
+            if number < 5:
+                await_(lambda: self.preload(self.name)["modules"] > 0, "the next spare")
+
+    def test_a_library_that_is_edited_once_is_warm_the_next_time(self):
+        self.start(app("v1"))
+        self.edit_library("plain.py", "import json\nX = 'edited'\n")
+        self.switched(2)
+        self.assertEqual(self.answer(), "('v1', 'edited', 2)")
+        self.assertEqual(self.colds(), 1)
+        self.assertRegex(self.log.find(r"\[spare\.cold\]")[0], "plain.py has changed")
+        self.await_spare(self.name, 2)
+        self.edit(app("v2"))
+        self.switched(3)
+        self.assertEqual(self.answer(), "('v2', 'edited', 2)")
+        self.assertEqual(self.colds(), 1)
+        self.await_spare(self.name, 3)
+        self.edit_library("plain.py", "import json\nX = 'edited again'\n")
+        self.switched(4)
+        self.assertEqual(self.answer(), "('v2', 'edited again', 2)")
+        self.assertRegex(self.await_spare(self.name, 4), r"left out: plain \(.*has changed")
+        self.edit_library("plain.py", "import json\nX = 'third'\n")
+        self.switched(5)
+        self.assertEqual(self.answer(), "('v2', 'third', 2)")
+
+    def test_a_broken_edit_is_told_as_it_is_and_repaired(self):
+        self.start(app("v1"))
+        self.edit("import plain, other\ndef report(): return 5 +\n")
+        line = self.log.wait_for(r"\[reload\.kept\]")
+        self.assertIn("SyntaxError", self.log.text)
+        self.assertNotIn("could not be formatted", self.log.text, line)
+        self.assertEqual(self.answer(), "('v1', 1, 2)")
+        self.await_spare(self.name, 2)
+        self.edit("import plain, other\nnothing_such\n")
+        self.log.wait_for(r"\[reload\.kept\]", 2)
+        self.assertIn("NameError: name 'nothing_such' is not defined", self.log.text)
+        self.await_spare(self.name, 3)
+        self.edit(app("v2"))
+        self.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "('v2', 1, 2)")
+
+    def test_broken_edits_do_not_end_the_making(self):
+        self.start(app("v1"))
+        for count in range(1, 5):
+            self.edit("import plain, other\n1 / 0\n", f"# {count}\n")
+            self.log.wait_for(r"\[reload\.kept\]", count)
+            self.await_spare(self.name, count + 1)
+        self.edit(app("v2"))
+        self.log.wait_for(r"\[reload\.switched\]")
+        self.assertEqual(self.answer(), "('v2', 1, 2)")
+
+    def test_two_quick_edits(self):
+        self.start(app("v1"))
+        self.edit(app("v2"))
+        self.edit(app("v3"))
+        await_(lambda: self.answer() == "('v3', 1, 2)", "the second edit")
+
+    def test_an_edit_while_the_spare_is_being_made(self):
+        slow = "import time\ntime.sleep(0.3)\nX = 1\n"
+        self.start(app("v1"), {**LIBRARIES, "plain.py": slow}, ready=0)
+        for version in ("v2", "v3", "v4"):
+            self.edit(app(version))
+            await_(lambda: self.answer() == repr((version, 1, 2)), version)
+
+    def test_what_happens_to_be_imported_in_advance_ends_with_the_interpreter(self):
+        self.start(app("v1"), {**LIBRARIES, "plain.py":
+                   "import atexit\natexit.register(print, 'plain ends')\nX = 1\n"})
+        self.edit("def report():\n    return 'nothing imported'\n")
+        self.switched(2)
+        self.assertEqual(self.answer(), "'nothing imported'")
+        self.log.wait_for(r"\[app\.stdout\] plain ends", 2)  # the serving one's, and the spare's
+
+
+class LateModules(OneApplication):
+    PACKAGES = {f"late_{n}.py": f"import late_shared\nX = {n}\n" for n in range(8)}
+    PACKAGES["late_shared.py"] = "import os\nSEEN = []\n"
+    PACKAGES["late_mode.py"] = "import os\nX = os.environ.get('MODE')\n"
+
+    def ask_at_once(self, paths):
+        answers = {}
+        threads = [threading.Thread(target=lambda path=path: answers.update({
+            path: fcgi.fetch(self.host.address, f"/{self.name}/{path}").body.decode()}))
+            for path in paths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers
+
+    def test_from_several_threads_at_once(self):
+        self.start(LATE, self.PACKAGES, keys="threads = 8")
+        names = [f"late_{n}" for n in range(8)]
+        expected = {name: str(n) for n, name in enumerate(names)}
+        self.assertEqual(self.ask_at_once(names), expected)
+        await_(lambda: self.preload(self.name)["modules"] >= 9, "a spare with the late modules")
+        self.edit(LATE, "# edited\n")
+        self.switched(2)
+        self.assertEqual(self.ask_at_once(reversed(names)), expected)
+        self.assertEqual(self.colds(), 0)
+
+    def test_environment_that_a_request_has_set_meanwhile(self):
+        self.start(LATE, self.PACKAGES)
+        self.assertEqual(self.get("/late_mode"), "None")
+        await_(lambda: self.preload(self.name)["modules"] > 0, "a spare with the late module")
+        self.edit(LATE, "# edited\n")
+        self.switched(2)
+        self.get("/set")
+        self.assertEqual(self.get("/late_mode"), "'set by a request'")
+
+
+class Ending(OneApplication):
+    def test_a_replaced_worker_gives_it_back_and_the_next_has_one(self):
+        self.start(app("v1"))
+        self.host.signal(signal.SIGHUP)
+        self.await_spare(self.name, 2)
+        self.edit(app("v2"))
+        await_(lambda: self.answer() == "('v2', 1, 2)", "the edit")
+
+    def test_stopping_with_a_spare(self):
+        self.start(app("v1"))
+        self.assertEqual(self.host.stop(), 0)
+
+    def test_stopping_while_one_is_made(self):
+        self.start(app("v1"), {**LIBRARIES, "plain.py": "import time\ntime.sleep(0.2)\nX = 1\n"},
+                   ready=0)
+        self.assertEqual(self.host.stop(), 0)
+
+
+class SeveralApplications(OneApplication):
+    def test_in_one_interpreter(self):
+        text = "import sys\nimport {0}\nSEEN = 'third' in sys.modules\ndef report(): return {0}.__name__, SEEN\n"
+        for name, library in (("first", "plain"), ("second", "third"), ("last", "other")):
+            self.write_case(name, Case(text.format(library), packages=LIBRARIES))
+        sections = "".join(
+            f"[app {name}]\nmount = /{name}\nfile = {self.folder}/{name}/app/wsgi_{name}.py\n"
+            f"virtualenv = {self.folder}/first/venv\ninterpreter = shared\nspare = on\n"
+            for name in ("first", "second", "last"))
+        host = self.start_host("-c", self.config(f"[fcgi_host]\nrecycle_budget_mb = 0\n{sections}"))
+        answers = ["('plain', False)", "('third', True)", "('other', True)"]
+        for generation in (1, 2, 3):
+            self.assertEqual([host.fetch(f"/{name}").body.decode().split("\n")[0]
+                              for name in ("first", "second", "last")], answers)
+            host.log.wait_for(r"\[spare\.ready\]", generation)
+            self.save("second", text.format("third"), f"# {generation}\n")
+            host.log.wait_for(rf"gen={generation + 1} \[reload\.switched\]")
+        self.assertEqual(host.log.count(r"\[spare\.cold\]"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -58,8 +58,10 @@ void fleet_template_end(struct fleet *fleet) {
 }
 
 void fleet_template_loaded(struct fleet *fleet, const struct worker_process *process) {
-    if (fleet->template && process == process->seat->current && process->is_loaded &&
-        !process->is_refused && process->failed.count == 0 && !fleet->seats->is_closed) {
+    if (fleet->template && process->failed.count > 0 && !process->is_warm) {
+        template_worker_failed(fleet->template);
+    } else if (fleet->template && process == process->seat->current && process->is_loaded &&
+               !process->is_refused && process->failed.count == 0 && !fleet->seats->is_closed) {
         template_worker_loaded(fleet->template, process->is_warm);
     }
 }

@@ -16,7 +16,29 @@ enum {
 
 /* ---- What is known ---- */
 
+/** It was to blame: what a worker could not load from it, one without it has loaded. */
+static void convict(struct template *template) {
+    template->is_suspect = false;
+    template_drop_next(template);
+    template_drop_current(template);
+    library_list_clear(&template->told); /* the worker tells */
+    template_set_why(template, "did not fit: %s", template->suspicion);
+    snprintf(template->cause, sizeof template->cause, "the one before did not fit: %s",
+             template->suspicion);
+    bool is_fixed = template_has_names(template);
+    if (is_fixed || ++template->misfits >= TEMPLATE_MAX_IN_A_ROW) {
+        template_give_up(template);
+    }
+}
+
+void template_worker_failed(struct template *template) {
+    template->is_suspect = false;
+}
+
 void template_worker_loaded(struct template *template, bool is_warm) {
+    if (template->is_suspect && !is_warm) {
+        convict(template);
+    }
     template->misfits = is_warm ? 0 : template->misfits;
     if (!template->current) {
         template_make_after(template, TEMPLATE_MAKE_AFTER_MS);
@@ -42,16 +64,9 @@ void template_learn(struct template *template, char *bytes, size_t size) {
 }
 
 void template_misfit(struct template *template, const char *why, int memory_fd) {
-    template_drop_next(template);
-    template_drop_current(template);
-    library_list_clear(&template->told); /* the next worker tells */
     template_remember(template, memory_fd);
-    template_set_why(template, "did not fit: %s", why);
-    snprintf(template->cause, sizeof template->cause, "the one before did not fit: %s", why);
-    bool is_fixed = template_has_names(template);
-    if (is_fixed || ++template->misfits >= TEMPLATE_MAX_IN_A_ROW) {
-        template_give_up(template);
-    }
+    template->is_suspect = true;
+    snprintf(template->suspicion, sizeof template->suspicion, "%s", why);
 }
 
 void template_forget(struct template *template, const char *why) {
@@ -60,7 +75,7 @@ void template_forget(struct template *template, const char *why) {
     library_list_clear(&template->told);
     library_list_clear(&template->memory);
     template->deaths = template->misfits = template->left_out = 0;
-    template->is_given_up = false;
+    template->is_given_up = template->is_suspect = false;
     template->note[0] = '\0';
     template_set_why(template, "not made yet: %s", why);
     snprintf(template->cause, sizeof template->cause, "%s", why);
@@ -77,7 +92,8 @@ void template_asleep(struct template *template) {
 
 bool template_fits(struct template *template, const struct config *config) {
     const struct seats *seats = template->options.seats;
-    if (!template->current || config != seats->config || template_find_obstacle(template)) {
+    if (!template->current || config != seats->config || template_find_obstacle(template) ||
+        template->is_suspect) {
         return false;
     }
     if (placement_failed_reason(seats->placement, config->apps[0].name)) {
@@ -119,7 +135,7 @@ pid_t template_fork(struct template *template, const struct worker_order *order,
 
 const char *template_why(const struct template *template) {
     const char *obstacle = template_find_obstacle(template);
-    return obstacle ? obstacle : template->why;
+    return obstacle ? obstacle : template->is_suspect ? template->suspicion : template->why;
 }
 
 void template_use_log(const struct template *template, int fd) {

@@ -8,8 +8,8 @@
  *   it must leave something out     → another one, without that
  *   it dies, or does not answer     → another one, later; after three in a row none
  *   a library's file has changed    → another one
- *   what it has does not fit what the application imports (CHANNEL_COLD) → another one, of what the
- *     next worker tells; after three in a row none
+ *   a worker of it cannot load (CHANNEL_COLD) → one that is forked without it says whether what it
+ *     has does not fit: then another one, of what that worker tells; after three in a row none
  *   the configuration has changed, or where the application lives → none, until a worker has loaded
  *
  * There is one for a group with one application, in the main interpreter.
@@ -48,7 +48,13 @@ void template_free(struct template *template);
 void template_worker_loaded(struct template *template, bool is_warm);
 /** A worker has told what libraries its application has imported. @param bytes  taken over */
 void template_learn(struct template *template, char *bytes, size_t size);
-/** What is imported ahead does not fit. @param why  for people
+/** One that was forked without it has loaded, but for its application. */
+void template_worker_failed(struct template *template);
+/** What is imported ahead may not fit: a worker that was forked from it could not load.  The next
+ * one
+ *  is to be forked without; if that loads, it was so; if that fails, too, it is the application's
+ *  code.
+ *  @param why  for people
  *  @param memory_fd  a memory file with what was learnt of that; closed; -1: nothing */
 void template_misfit(struct template *template, const char *why, int memory_fd);
 /** Whatever was made is of no use any more, and what was learnt is not known to be right. */

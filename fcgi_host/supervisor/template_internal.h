@@ -40,8 +40,10 @@ struct template {
     unsigned modules;         /* of `current` */
     bool was_made;            /* there has been one */
     bool is_given_up, is_closed;
-    char why[512];  /* why there is none; "" while there is one */
-    char note[256]; /* what was left out; or "" */
+    bool is_suspect;     /* a worker that was forked from it could not load: template_misfit() */
+    char suspicion[256]; /* why */
+    char why[512];       /* why there is none; "" while there is one */
+    char note[256];      /* what was left out; or "" */
 };
 
 void library_list_clear(struct library_list *list);

@@ -9,7 +9,8 @@ Run in an interpreter that libraries are imported into in advance (application_p
 
 import sys
 
-VERSION_BYTES = 8  # of an object, in what versions_of() returns
+from _operator import ne
+
 _ABSENT = object()
 _Module = type(sys)
 _Descriptor = type(vars(type("Any", (), {}))["__dict__"])
@@ -304,16 +305,17 @@ class Changes:
 
     def take(self):
         """@return the changes since the last call, in the order of the modules"""
-        versions = self._versions_of(self._targets)
+        versions = memoryview(self._versions_of(self._targets)).cast("Q")
         before, self._versions = self._versions, versions
-        if versions == before:
+        if before is None:
+            changed = self._holders
+        elif versions == before:
             return []
-        changes = []
-        for index, holder in enumerate(self._holders):
-            place = slice(index * VERSION_BYTES, (index + 1) * VERSION_BYTES)
-            if before is None or versions[place] != before[place]:
-                changes += holder.compare()
-        return changes
+        else:
+            # No other holder is touched: processes that were forked share their memory.
+            differ = [*map(ne, versions, before), *[True] * (len(versions) - len(before))]
+            changed = [self._holders[index] for index, has in enumerate(differ) if has]
+        return [change for holder in changed for change in holder.compare()]
 
     def keep_settings(self):
         """From now on look only for what somebody may set, from how it is now."""

@@ -70,6 +70,11 @@ class Node:
         return node
 
 
+def raw_environ():
+    """A copy of os.environ as bytes: decoding all of it takes long."""
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
 def difference(before, after):
     """What to set (a value) and to remove (None), to get from one dictionary to another."""
     changes = {key: value for key, value in after.items() if before.get(key) != value}
@@ -107,6 +112,7 @@ class Libraries:
         self.is_loaded = False  # the applications have loaded: what comes now is late
         self._open = {}  # of each thread, what is being executed; None: the application's own
         self._environ, self._path = {}, []
+        self._latest = None, None  # os.environ when it was looked at, and how it differs then
 
     def install(self):
         sys.meta_path.insert(0, self)
@@ -116,6 +122,7 @@ class Libraries:
     def begin(self):
         """From now on code of the applications runs."""
         self._environ, self._path = dict(os.environ), list(sys.path)
+        self._latest = raw_environ(), None
 
     def base(self):
         return self._environ, self._path
@@ -218,14 +225,22 @@ class Libraries:
         if parents and parents[-1] is not None:
             parents[-1].children.append(node)
             return node
-        environ, path = dict(os.environ), list(sys.path)
-        node.environ = None if environ == self._environ else difference(self._environ, environ)
+        path = list(sys.path)
+        node.environ = self._environ_difference()
         node.path = None if path == self._path else path
         node.is_late = self.is_loaded
         self.roots.append(node)
         if self.is_loaded:
             fcgi_host._library_came()
         return node
+
+    def _environ_difference(self):
+        data = raw_environ()
+        if data != self._latest[0]:
+            environ = dict(os.environ)
+            same = environ == self._environ
+            self._latest = data, None if same else difference(self._environ, environ)
+        return self._latest[1]
 
     def is_within_library(self):
         """Whether the calling thread executes a library's module."""

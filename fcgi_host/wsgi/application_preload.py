@@ -145,7 +145,15 @@ class Preload:
             for segment in reversed(self._segments):
                 segment.withhold()
             self._changes.keep_settings()
+            state.gc.collect()  # now, and not while the application loads
+        if state.Snapshot.is_process:
+            self._share()
         return len(self.left_out) == len(left_out)
+
+    def _share(self):
+        """Children share the memory of what they do not write to: what is let go of is written
+        to, with all that only it refers to, and so is what is compared."""
+        self._shared = self._changes, list(self._segments), list(self._libraries.roots)
 
     def note_exit(self, function, args, kwargs):
         self._preparing.exits.append((function, args, kwargs))

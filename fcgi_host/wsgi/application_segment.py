@@ -85,7 +85,7 @@ class Segment:
     def _environ_is_met(self):
         """The part that is noted of each root, so that it is met the next time."""
         before = self.before
-        if dict(os.environ) != before.environ:
+        if state.raw_environ() != before.raw_environ and dict(os.environ) != before.environ:
             changed = state.difference(before.environ, dict(os.environ))
             return f"os.environ is another one: {', '.join(sorted(changed))}"
         if sys.path != before.path:

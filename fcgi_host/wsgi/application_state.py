@@ -121,6 +121,7 @@ class Snapshot:
 
     def __init__(self):
         self.environ, self.path = dict(os.environ), list(sys.path)
+        self.raw_environ = raw_environ()
         self.finders, self.hooks = finders(), list(sys.path_hooks)
         self.all_finders = list(sys.meta_path)
         self.lists = {name: list(get() or ()) for name, get in LISTS.items()}
@@ -168,6 +169,11 @@ class Snapshot:
         yield "sys.path", self.path, after.path
         yield "sys.meta_path", self.finders, after.finders
         yield "sys.path_hooks", self.hooks, after.hooks
+
+
+def raw_environ():
+    """A copy of os.environ as bytes: decoding all of it takes long."""
+    return dict(getattr(os.environ, "_data", os.environ))
 
 
 def set_environ(environ):

@@ -96,10 +96,23 @@ Test(template, one_that_does_not_fit_is_made_of_what_the_next_worker_tells) {
     template_assert_done("make 2 of other");
 }
 
+Test(template, one_of_which_an_application_cannot_be_loaded_that_is_broken_is_kept) {
+    template_make_of("list");
+    for (int i = 0; i < 5; i++) {
+        template_misfit(template_under_test, "loading raises ValueError", -1);
+        cr_expect_not(template_fits(template_under_test, &template_config));
+        cr_expect(template_why_has("ValueError"));
+        template_worker_failed(template_under_test);
+        cr_expect(template_fits(template_under_test, &template_config));
+    }
+    template_assert_done("");
+}
+
 Test(template, three_that_do_not_fit_are_enough) {
     for (int i = 0; i < 3; i++) {
         template_make_of("list");
         template_misfit(template_under_test, "other order", -1);
+        template_worker_loaded(template_under_test, false);
     }
     template_told("list");
     cr_expect_not(template_is_armed());
@@ -111,6 +124,7 @@ Test(template, one_that_fits_begins_a_new_row) {
         template_make_of("list");
         template_worker_loaded(template_under_test, true);
         template_misfit(template_under_test, "other order", -1);
+        template_worker_loaded(template_under_test, false);
     }
 }
 

@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -22,6 +23,24 @@ def as_root(program=PROGRAM):
         return ()
     out = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
     return ("--allow-root",) if "--allow-root" in out else ()
+
+
+@functools.lru_cache(maxsize=None)
+def knows(key, program=PROGRAM):
+    """Whether this host has such a key in [app]: the check of a configuration writes all of them."""
+    with tempfile.TemporaryDirectory(prefix="fcgi_host-bench-") as folder:
+        file, conf = os.path.join(folder, "app.py"), os.path.join(folder, "conf")
+        open(file, "w").close()
+        with open(conf, "w") as f:
+            f.write(f"[app a]\nfile = {file}\nprocess = own\n")
+        out = subprocess.run([program, *as_root(program), "-t", "-c", conf], capture_output=True,
+                             text=True, check=True).stdout
+    return any(line.startswith(key + " =") for line in out.splitlines())
+
+
+def known(program=PROGRAM, **keys):
+    """Lines of a section [app]: those of the keys that this host has."""
+    return "".join(f"{key} = {value}\n" for key, value in keys.items() if knows(key, program))
 
 
 APPS = {
@@ -92,16 +111,23 @@ def environ():
             "HOME": os.environ.get("HOME", "/")}
 
 
-def start(command, folder, log_name, cores=None):
-    """A process in a session of its own, on these processor cores if any are given."""
+def start(command, folder, log_name=None, cores=None):
+    """A process in a session of its own, on these processor cores if any are given.
+
+    What it writes is in the folder's file log_name, or comes through its `stdout`.
+    """
     def before_exec():
         die_with_parent()
         if cores:
             os.sched_setaffinity(0, cores)
-    with open(os.path.join(folder, log_name), "wb") as log:
+    log = open(os.path.join(folder, log_name), "wb") if log_name else None
+    try:
         return subprocess.Popen(command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL,
-                                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                                preexec_fn=before_exec)
+                                stdout=log or subprocess.PIPE, stderr=subprocess.STDOUT,
+                                start_new_session=True, preexec_fn=before_exec)
+    finally:
+        if log:
+            log.close()
 
 
 def wait_until_answers(fetch, process, deadline_s=30):

@@ -18,10 +18,11 @@ AM_ROOT = os.geteuid() == 0
 
 
 class App:
-    """A WSGI file, the URL path below which it answers ("" for all), and keys for fcgi_host."""
+    """A WSGI file, the URL path below which it answers ("" for all), keys for fcgi_host, and the
+    name to import it by."""
 
-    def __init__(self, file, mount="", keys=""):
-        self.file, self.mount, self.keys = file, mount, keys
+    def __init__(self, file, mount="", keys="", module="app"):
+        self.file, self.mount, self.keys, self.module = file, mount, keys, module
 
 
 def write(folder, name, text):
@@ -33,10 +34,10 @@ def write(folder, name, text):
 
 # Each of these: (command, address).  An address is the path of a Unix socket, or a TCP port.
 
-def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM):
+def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM,
+              host_keys="log_level = warn\n"):
     address = os.path.join(folder, "socket")
-    conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n"
-            "log_level = warn\n")
+    conf = (f"[fcgi_host]\nlisten = unix:{address},mode=0666\nworkers = {workers}\n{host_keys}")
     for i, app in enumerate(apps):
         conf += f"[app a{i}]\nfile = {app.file}\nthreads = {threads}\n{keys}{app.keys}"
         conf += f"mount = {app.mount}\n" if app.mount else ""
@@ -58,11 +59,11 @@ def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
     return command, address
 
 
-def mod_wsgi(folder, apps, threads, workers=1):
-    """Apache's daemon mode, an interpreter for each application."""
+def mod_wsgi(folder, apps, threads, workers=1, group=None):
+    """Apache's daemon mode, an interpreter for each application, or the one that group names."""
     port = common.free_port()
     scripts = "\n".join(f"WSGIScriptAlias {app.mount or '/'} {app.file} process-group=one "
-                        f"application-group=a{i}" for i, app in enumerate(apps))
+                        f"application-group={group or f'a{i}'}" for i, app in enumerate(apps))
     user = "User www-data\nGroup www-data" if AM_ROOT else ""
     conf = write(folder, "apache.conf", f"""ServerRoot {folder}
 ServerName localhost
@@ -94,7 +95,7 @@ def gunicorn(folder, apps, threads, workers=1, options=()):
     port = common.free_port()
     return ["gunicorn", "-k", "gthread", "--workers", str(workers), "--threads", str(threads),
             "--bind", f"127.0.0.1:{port}", "--chdir", folder, "--log-level", "warning", *options,
-            "app:application"], port
+            apps[0].module + ":application"], port
 
 
 def nginx(folder, protocol, address):

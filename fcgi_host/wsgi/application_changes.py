@@ -13,6 +13,8 @@ from _operator import ne
 
 _ABSENT = object()
 _Module = type(sys)
+_Function = type(lambda: None)
+_PLAIN = (str, int, bytes, float, bool, type(None), tuple, _Module)  # nothing to look into
 _Descriptor = type(vars(type("Any", (), {}))["__dict__"])
 
 
@@ -170,6 +172,18 @@ class _State(_Items):
         return f"{self.name}.{key}"
 
 
+class _Dispatch(_Items):
+    """What functools.singledispatch() keeps of a function, beside a cache."""
+
+    def __init__(self, name, target, clear_cache):
+        super().__init__(name, target)
+        self._clear_cache = clear_cache
+
+    def set(self, key, before, now):
+        super().set(key, before, now)
+        self._clear_cache()
+
+
 class _LoggerState(_State):
     """A logger: a library sets it after the application, and so it has the last word."""
 
@@ -203,16 +217,20 @@ class _Elements(_Container):
 
     def set(self, key, before, now):
         merged = self._merge(before, now)
-        if isinstance(self.target, list):
-            self.target[:] = now if merged is None else merged
-        else:
-            self.target.clear()
+        merged = now if merged is None else merged
+        if _is_a(self.target, list):
+            self.target[:] = merged
+            return
+        self.target.clear()
+        if _is_a(self.target, set):
             self.target.update(merged)
+        else:
+            self.target.extend(merged)
 
     def _merge(self, before, now):
         """What it is to hold, so that what others have added stays; None: that is unclear."""
         current = tuple(self.target)
-        if isinstance(self.target, set):
+        if _is_a(self.target, set):
             return (set(current) - set(before)) | set(now)
         if len(current) == len(before) and all(map(_is, current, before)):
             return now
@@ -241,7 +259,82 @@ def _namespace_of(value):
     return None
 
 
-_HOLDERS = {dict: _Items, list: _Elements, set: _Elements}
+_HOLDERS = {
+    "builtins": {"dict": _Items, "list": _Elements, "set": _Elements},
+    "collections": {
+        "OrderedDict": _Items,
+        "defaultdict": _Items,
+        "Counter": _Items,
+        "deque": _Elements,
+    },
+}
+
+
+def _holder_of(value):
+    """@return the class for a container, or None"""
+    kind = type(value)
+    return _HOLDERS.get(vars(kind).get("__module__", kind.__module__), {}).get(kind.__name__)
+
+
+class _Search:
+    """Finds what a module holds that may be changed: its classes, the objects and containers that
+    its names mean, what these hold in turn, and what its functions keep in closures."""
+
+    DEPTH = 6
+    MOST = 5000  # holders of a module; there may be tables of any size
+
+    def __init__(self, add, module):
+        self._add, self._module = add, module
+        self._left = self.MOST
+
+    def look(self, text, value, depth=0, is_public=True):
+        kind = type(value)
+        if self._left <= 0 or depth > self.DEPTH:
+            return
+        holder = _holder_of(value)
+        if holder is not None:
+            self._look_into(holder(text, value), value, depth, is_public)
+        elif _is_a(value, type):
+            if depth == 0 and vars(value).get("__module__") == self._module:
+                self._look_into_class(text, value)
+        elif kind is _Function:
+            if value.__module__ == self._module:
+                self._look_into_function(text, value, depth)
+        elif _has_state(kind):
+            namespace = _namespace_of(value)
+            if namespace is not None:
+                self._look_into(_State(text, namespace), namespace, depth, False)
+
+    def _look_into(self, holder, container, depth, is_public):
+        holder.has_settings &= is_public
+        if self._add(holder):
+            self._left -= 1
+            values = container.values() if _is_a(container, dict) else container
+            for value in list(values):
+                if type(value) not in _PLAIN:
+                    self.look(holder.name, value, depth + 1, False)
+
+    def _look_into_class(self, text, value):
+        if self._add(_Attributes(text, value)):
+            self._left -= 1
+            for key, attribute in list(vars(value).items()):
+                if type(attribute) not in _PLAIN and not _is_dunder(key):
+                    self.look(f"{text}.{key}", attribute, 1)
+
+    def _look_into_function(self, text, function, depth):
+        clear, dispatch = vars(function).get("_clear_cache"), vars(function).get("dispatch")
+        if clear is not None and type(dispatch) is _Function:
+            cells = dict(zip(dispatch.__code__.co_freevars, dispatch.__closure__ or ()))
+            if "registry" in cells:
+                registry = cells["registry"].cell_contents
+                self._look_into(_Dispatch(text, registry, clear), registry, depth, False)
+        if vars(function):
+            self._look_into(_State(text, vars(function)), vars(function), depth, False)
+        for cell in function.__closure__ or ():
+            try:
+                self.look(text, cell.cell_contents, depth + 1, False)
+            except ValueError:  # it is empty
+                pass
 
 
 class Changes:
@@ -250,6 +343,7 @@ class Changes:
     def __init__(self, versions_of):
         self._versions_of = versions_of
         self._holders, self._targets = [], []
+        self._without_version = []
         self._known = set()  # id of each target, which is kept
         self._versions = None
 
@@ -261,9 +355,10 @@ class Changes:
             self._add(_StandardGlobals(name, namespace))
             return
         self._add(_Globals(name, namespace))
+        search = _Search(self._add, name)
         for key, value in list(namespace.items()):
-            if type(key) is str and not _is_dunder(key):
-                self._add_value(f"{name}.{key}", value, name)
+            if type(key) is str and not _is_dunder(key) and type(value) not in _PLAIN:
+                search.look(f"{name}.{key}", value)
 
     def add_logger(self, logger):
         text = f"the logger {logger.name}"
@@ -273,53 +368,37 @@ class Changes:
             holder.has_settings = False
             self._add(holder)
 
-    def _add_value(self, text, value, module):
-        if type(value) in _HOLDERS:
-            self._add(_HOLDERS[type(value)](text, value))
-            return
-        if _has_state(type(value)):
-            self._add_object(text, value)
-        elif _is_a(value, type) and vars(value).get("__module__") == module:
-            if self._add(_Attributes(text, value)):
-                for key, attribute in list(vars(value).items()):
-                    if type(attribute) in _HOLDERS and not _is_dunder(key):
-                        self._add(_HOLDERS[type(attribute)](f"{text}.{key}", attribute))
-
-    def _add_object(self, text, value):
-        namespace = _namespace_of(value)
-        if namespace is not None and self._add(_State(text, namespace)):
-            for key, attribute in list(namespace.items()):
-                if type(attribute) in _HOLDERS:
-                    holder = _HOLDERS[type(attribute)](f"{text}.{key}", attribute)
-                    holder.has_settings = False
-                    self._add(holder)
-
     def _add(self, holder):
         """@return whether it is new"""
         if id(holder.target) in self._known:
             return False
         self._known.add(id(holder.target))
-        self._holders.append(holder)
-        self._targets.append(holder.target)
+        if type(holder.target).__name__ == "deque":
+            self._without_version.append(holder)
+        else:
+            self._holders.append(holder)
+            self._targets.append(holder.target)
         return True
 
     def take(self):
         """@return the changes since the last call, in the order of the modules"""
+        changes = [change for holder in self._without_version for change in holder.compare()]
         versions = memoryview(self._versions_of(self._targets)).cast("Q")
         before, self._versions = self._versions, versions
         if before is None:
             changed = self._holders
         elif versions == before:
-            return []
+            return changes
         else:
             # No other holder is touched: processes that were forked share their memory.
             differ = [*map(ne, versions, before), *[True] * (len(versions) - len(before))]
             changed = [self._holders[index] for index, has in enumerate(differ) if has]
-        return [change for holder in changed for change in holder.compare()]
+        return changes + [change for holder in changed for change in holder.compare()]
 
     def keep_settings(self):
         """From now on look only for what somebody may set, from how it is now."""
         self._holders = [holder for holder in self._holders if holder.has_settings]
         self._targets = [holder.target for holder in self._holders]
+        self._without_version = []
         self._versions = None
         self.take()

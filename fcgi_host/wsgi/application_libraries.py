@@ -104,7 +104,9 @@ class _Execution:
 class Libraries:
     """Finds modules as the finders after it do, and notes those that are executed."""
 
-    def __init__(self, files, folders, is_standard):
+    def __init__(self, files, folders, virtualenvs, is_standard):
+        self._places = files, folders, virtualenvs
+        self._resolved = self._resolve()
         self.own = own_roots(files, folders)
         self.is_standard = is_standard
         self.roots = []
@@ -113,6 +115,13 @@ class Libraries:
         self._open = {}  # of each thread, what is being executed; None: the application's own
         self._environ, self._path = {}, []
         self._latest = None, None  # os.environ when it was looked at, and how it differs then
+
+    def _resolve(self):
+        return [os.path.realpath(place) for places in self._places for place in places]
+
+    def has_moved(self):
+        """Whether a symbolic link leads to another release than when the interpreter was made."""
+        return self._resolve() != self._resolved
 
     def install(self):
         sys.meta_path.insert(0, self)
@@ -261,7 +270,7 @@ class Libraries:
         return marshal.dumps([root.pack() for root in roots], 2)
 
 
-def install(files, folders, is_standard):
-    libraries = Libraries(files, folders, is_standard)
+def install(files, folders, virtualenvs, is_standard):
+    libraries = Libraries(files, folders, virtualenvs, is_standard)
     libraries.install()
     return libraries

@@ -27,7 +27,9 @@ def use(state_module, segments_module, changes_module):
     segments.use(state)
 
 
-_WITH_STATE = ("logging", "copyreg")  # of the standard library, what libraries set for everybody
+# Of the standard library, what libraries set for everybody.
+_WITH_STATE = ("logging", "copyreg", "asyncio.events", "urllib.request")
+_NO_FILES = ("/proc/", "/sys/", "/dev/")
 
 
 class Cold(BaseException):
@@ -125,11 +127,11 @@ class Preload:
         base, names, left_out = state.Snapshot(), set(sys.modules), dict(self.left_out)
         if state.Snapshot.is_process:
             os.register_at_fork(after_in_child=self._refresh)
-        for name in names - {"atexit", "codecs", "os"}:
-            self._watch(name, sys.modules[name])
         self._libraries.begin()
         self._libraries.preload = self
-        with segments.Recorders(self, names):
+        with segments.Recorders(self, names) as recorders:
+            for name in names:
+                self._watch(name, sys.modules[name])
             for node in _flatten(roots, left_out):
                 if not is_wanted():
                     return False
@@ -140,6 +142,8 @@ class Preload:
                 else:
                     self._places[node.name] = len(self._segments)  # once more: importlib.reload()
         self._preparing = None
+        for segment in self._segments:
+            recorders.replace_in(segment.changes)
         if not self.stays:
             base.restore()
             for segment in reversed(self._segments):
@@ -155,15 +159,39 @@ class Preload:
         to, with all that only it refers to, and so is what is compared."""
         self._shared = self._changes, list(self._segments), list(self._libraries.roots)
 
-    def note_exit(self, function, args, kwargs):
-        self._preparing.exits.append((function, args, kwargs))
+    def is_preparing(self):
+        return self._preparing is not None
+
+    def note_exit(self, register, function, /, *args, **kwargs):
+        self._preparing.exits.append((register, function, args, kwargs))
+        return function
 
     def note_random(self):
         """No two processes that are forked from this one may have the same random stream."""
         self._leave_out("it asks for random numbers")
 
-    def note_codec(self):
+    def note_codec(self, register, function):
         self._leave_out("it registers a codec")
+        return register(function)
+
+    def note_open(self, function, file, mode="r", *args, **kwargs):
+        """What a library reads when it is imported must be the same when it is put back."""
+        if mode.strip("rbtU") == "" and isinstance(file, (str, bytes, os.PathLike)):
+            self._note_data(os.path.abspath(os.fsdecode(file)))
+        return function(file, mode, *args, **kwargs)
+
+    def note_folder(self, function, path=".", *args):
+        """Likewise what it finds there, but not with the application's files: each edit is one."""
+        if isinstance(path, (str, bytes, os.PathLike)):
+            folder = os.path.abspath(os.fsdecode(path))
+            if not self._libraries.is_own(folder + "/"):
+                self._note_data(folder)
+        return function(path, *args)
+
+    def _note_data(self, path):
+        is_file = not (path + "/").startswith(_NO_FILES)
+        if self._preparing is not None and is_file and not self._loaders.is_standard(path):
+            self._preparing.data_files.append((path, self._loaders.stamp_of(path)))
 
     def _import_in_advance(self, node, base):
         segment = self._preparing = segments.Segment(node)
@@ -223,7 +251,7 @@ class Preload:
 
     def note_missing(self, name, path):
         if self._preparing is not None:
-            self._preparing.missing.append((name, path))
+            self._preparing.missing.append((name, None if path is None else list(path)))
 
     def count(self):
         return sum(len(segment.modules) for segment in self._segments)
@@ -237,7 +265,7 @@ class Preload:
     def find_changed(self):
         """The first file that is not as it was; "": all are."""
         for segment in self._segments:
-            for path, stamp in segment.files:
+            for path, stamp in segment.files + segment.data_files:
                 if self._loaders.stamp_of(path) != stamp:
                     self._learn(f"{path} has changed", segment, segment.name in self.changed)
                     return path
@@ -257,7 +285,11 @@ class Preload:
         self._changes.take()
         self._there.update(sys.modules)
         self._libraries.roots.clear()
-        self._find_shadows()
+        if self._libraries.has_moved():
+            self._go_cold("the application's files are in another place now")
+        for path, finder in list(sys.path_importer_cache.items()):
+            if hasattr(finder, "invalidate_caches") and not self._loaders.is_standard(path):
+                finder.invalidate_caches()
 
     def _stay(self):
         """What somebody wanted to be there is there for good."""
@@ -265,9 +297,9 @@ class Preload:
             self._check_files(segment)
         self._segments.clear()
 
-    def _find_shadows(self):
+    def _check_shadows(self, segment):
         """A new module of the application's own may have a library's name."""
-        names = {name.partition(".")[0] for name in self._withheld}
+        names = {name.partition(".")[0] for name, _ in segment.modules}
         for folder in sys.path:
             if self._libraries.is_own(os.path.join(folder, "")):
                 try:
@@ -355,6 +387,7 @@ class Preload:
         if name != segment.name:
             self._go_cold(f"{name} is imported before {segment.name}")
         self._check_place(name, spec)
+        self._check_shadows(segment)
         self._check_earlier(name)
         why = segment.process_is_met()
         if why is not None:
@@ -398,8 +431,13 @@ class Preload:
     def _check_files(self, segment):
         for path, stamp in segment.files:
             self._reads(path)  # first: what is written after that is seen by the reloader
-            if self._loaders.stamp_of(path) != stamp:
-                self._go_cold(f"{path} has changed", segment, segment.name in self.changed)
+            self._check_file(segment, path, stamp)
+        for path, stamp in segment.data_files:
+            self._check_file(segment, path, stamp)
+
+    def _check_file(self, segment, path, stamp):
+        if self._loaders.stamp_of(path) != stamp:
+            self._go_cold(f"{path} has changed", segment, segment.name in self.changed)
 
     def _put_back(self, segment):
         self._next += 1

@@ -6,8 +6,11 @@ Run in an interpreter that libraries are imported into in advance (application_p
 import atexit
 import builtins
 import codecs
+import io
 import os
 import sys
+
+import fcgi_host
 
 from _frozen_importlib_external import ExtensionFileLoader
 
@@ -29,8 +32,9 @@ class Segment:
         self.attributes = []  # (parent, name, module): of packages that are older
         self.loggers = {}
         self.changes = []  # of older modules: application_changes.Change
-        self.exits = []  # (function, args, kwargs) of atexit.register()
-        self.files = []  # (path, stamp)
+        self.exits = []  # (register, function, args, kwargs): atexit.register(), on_retire()
+        self.files = []  # (path, stamp) of modules
+        self.data_files = []  # the same of what was opened to be read
         self.missing = []  # (name, path): what was looked for and not found
         self.has_extension = False
 
@@ -131,8 +135,8 @@ class Segment:
         self.put_back_exits()
 
     def put_back_exits(self):
-        for function, args, kwargs in self.exits:
-            atexit.register(function, *args, **kwargs)
+        for register, function, args, kwargs in self.exits:
+            register(function, *args, **kwargs)
         self.exits = []
 
     def _put_back_environment(self):
@@ -169,43 +173,65 @@ def _has_refresh(module):
     return isinstance(module, str) and module.startswith("numpy.random")
 
 
+class _Recorder:
+    """Stands in for a function, and for good where somebody has kept it.  Like a built-in function
+    it does not become a method."""
+
+    __slots__ = ("_preload", "_function", "_note")
+
+    def __init__(self, preload, function, note):
+        self._preload, self._function, self._note = preload, function, note
+
+    def __call__(self, *args, **kwargs):
+        if self._preload.is_preparing():
+            return self._note(self._function, *args, **kwargs)
+        return self._function(*args, **kwargs)
+
+
 class Recorders:
     """Stand in for functions while modules are imported in advance."""
 
     def __init__(self, preload, names):
         self._preload, self._names = preload, names  # of modules that were there before
-        self._originals = tuple(
-            (module, name, getattr(module, name))
-            for module, name in ((atexit, "register"), (codecs, "register"), (os, "urandom"))
-        )
-        self._recorders = []
+        notes = [
+            (atexit, "register", preload.note_exit),
+            (fcgi_host, "on_retire", preload.note_exit),
+            (codecs, "register", preload.note_codec),
+            (builtins, "open", preload.note_open),
+            (io, "open", preload.note_open),
+            (os, "listdir", preload.note_folder),
+            (os, "scandir", preload.note_folder),
+        ]
+        if state.Snapshot.is_process:
+            notes.append((os, "urandom", self._note_random))
+        self._stand_ins = [
+            (module, name, getattr(module, name), _Recorder(preload, getattr(module, name), note))
+            for module, name, note in notes
+        ]
+
+    def _note_random(self, function, size):
+        frame = sys._getframe(2)
+        while frame is not None and not _has_refresh(frame.f_globals.get("__name__")):
+            frame = frame.f_back
+        if frame is None:
+            self._preload.note_random()
+        return function(size)
 
     def __enter__(self):
-        def register(function, /, *args, **kwargs):
-            self._preload.note_exit(function, args, kwargs)
-            return function
-
-        def urandom(size, /):
-            frame = sys._getframe(1)
-            while frame is not None and not _has_refresh(frame.f_globals.get("__name__")):
-                frame = frame.f_back
-            if frame is None:
-                self._preload.note_random()
-            return original(size)
-
-        def register_codec(function, /):
-            self._preload.note_codec()
-            return original_codec(function)
-
-        original, original_codec = os.urandom, codecs.register
-        self._recorders = [register, register_codec] + [urandom] * state.Snapshot.is_process
-        for (module, name, _), recorder in zip(self._originals, self._recorders):
+        for module, name, _, recorder in self._stand_ins:
             setattr(module, name, recorder)
+        return self
 
     def __exit__(self, *error):
-        for (module, name, original), recorder in zip(self._originals, self._recorders):
+        for module, name, original, recorder in self._stand_ins:
             setattr(module, name, original)
             self._replace(recorder, original)
+
+    def replace_in(self, changes):
+        for _, _, original, recorder in self._stand_ins:
+            for change in changes:
+                change.before = original if change.before is recorder else change.before
+                change.now = original if change.now is recorder else change.now
 
     def _replace(self, recorder, original):
         """Some have written `from atexit import register`."""

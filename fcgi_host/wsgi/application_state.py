@@ -19,6 +19,9 @@ if not _was_there:  # who looks at sys.modules does not see what is needed here
     del sys.modules["gc"]
 
 
+_open, _listdir = open, os.listdir  # these are recorded while libraries are imported
+
+
 def inserted(before, after):
     """What was added to a list: (in front, behind), or None if it was changed in another way."""
     for index in range(len(after) - len(before) + 1):
@@ -61,14 +64,14 @@ LISTS = {
 
 
 def _umask():
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+    with _open("/proc/self/status", encoding="ascii", errors="replace") as status:
         return next(line for line in status if line.startswith("Umask"))
 
 
 def _of_process():
     """What an import may not change in a process that is to be forked."""
-    yield "it starts a thread", len(os.listdir("/proc/self/task"))
-    yield "it opens a descriptor", len(os.listdir("/proc/self/fd"))
+    yield "it starts a thread", len(_listdir("/proc/self/task"))
+    yield "it opens a descriptor", len(_listdir("/proc/self/fd"))
     yield "it changes the umask", _umask()
     yield "it changes a signal handler", [_signal.getsignal(number) for number in _signal.valid_signals()]
 
@@ -80,7 +83,6 @@ def _fixed():
     yield "it changes sys.settrace()", sys.gettrace()
     yield "it changes sys.setprofile()", sys.getprofile()
     yield "it changes __import__()", builtins.__import__
-    yield "it changes builtins", tuple(vars(builtins))
     root = logging.root if logging else None
     yield "it changes the root logger", (tuple(root.handlers), root.level) if root else ((), 30)
     if socket:
@@ -99,7 +101,11 @@ def met():
     """What else an import may depend on."""
     warnings = find_module("warnings")
     filters = warnings.filters if warnings else ()
-    return {"which warnings raise": [each for each in filters if each[0] == "error"]}
+    return {
+        "which warnings raise": [each for each in filters if each[0] == "error"],
+        "builtins": tuple(vars(builtins)),
+        "sys.argv": list(sys.argv),
+    }
 
 
 def _is_internal(finder):

@@ -30,11 +30,13 @@ static int append_path(PyObject *list, const char *path) {
     return outcome;
 }
 
-/** Where the applications' own code is: their WSGI files, and the folders on their python_path. */
+/** Where the applications' own code is: their WSGI files, and the folders on their python_path; and
+ *  their virtual environments. */
 static int list_places(const struct app_config *const *apps, size_t count, PyObject *files,
-                       PyObject *folders) {
+                       PyObject *folders, PyObject *virtualenvs) {
     for (size_t i = 0; i < count; i++) {
-        if (append_path(files, apps[i]->file) < 0) {
+        if (append_path(files, apps[i]->file) < 0 ||
+            (apps[i]->virtualenv && append_path(virtualenvs, apps[i]->virtualenv) < 0)) {
             return -1;
         }
         for (size_t each = 0; each < apps[i]->python_path.count; each++) {
@@ -47,20 +49,22 @@ static int list_places(const struct app_config *const *apps, size_t count, PyObj
 }
 
 int preload_install(struct wsgi_state *state, const struct app_config *const *apps, size_t count) {
-    PyObject *files = PyList_New(0), *folders = PyList_New(0);
+    PyObject *files = PyList_New(0), *folders = PyList_New(0), *virtualenvs = PyList_New(0);
     PyObject *is_standard = PyObject_GetAttrString(state->import, "is_standard");
     PyObject *module = NULL;
-    if (files && folders && is_standard && list_places(apps, count, files, folders) == 0) {
+    if (files && folders && virtualenvs && is_standard &&
+        list_places(apps, count, files, folders, virtualenvs) == 0) {
         module = embedded_code_run(&s_libraries);
     }
     if (module) {
-        Py_XSETREF(state->libraries,
-                   PyObject_CallMethod(module, "install", "OOO", files, folders, is_standard));
+        Py_XSETREF(state->libraries, PyObject_CallMethod(module, "install", "OOOO", files, folders,
+                                                         virtualenvs, is_standard));
         Py_XSETREF(state->libraries_module, Py_NewRef(module));
     }
     int outcome = module && state->libraries ? 0 : -1;
     Py_XDECREF(module);
     Py_XDECREF(is_standard);
+    Py_XDECREF(virtualenvs);
     Py_XDECREF(folders);
     Py_XDECREF(files);
     return outcome;

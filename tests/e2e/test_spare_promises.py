@@ -76,63 +76,6 @@ class Modules(Spares):
             def report():
                 return BEFORE, BETWEEN, sorted(vars(lib_a)), sorted(vars(xml))
             """, packages=LIBRARIES),
-        "what_a_later_library_registers": Case("""
-            import lib_a
-            BEFORE = list(lib_a.NAMES)
-            import lib_b
-            def report():
-                return BEFORE, lib_a.NAMES
-            """, packages=LIBRARIES),
-        "what_a_library_no_more_imported_registered": Case("""
-            import lib_a
-            import lib_b
-            def report():
-                return lib_a.NAMES
-            """, edited="""
-            import lib_a
-            def report():
-                return lib_a.NAMES
-            """, packages=LIBRARIES, differs=True, cold="lib_b is not imported any more"),
-        "settings_before_a_library": Case("""
-            import lib_c
-            lib_c.SETTING = 'mine'
-            import lib_d
-            def report():
-                return lib_d.SEEN
-            """, packages={"lib_c.py": "SETTING = 'default'\n",
-                           "lib_d.py": "import lib_c\nSEEN = lib_c.SETTING\n"}, cold="lib_c"),
-        "settings_in_a_dict": Case("""
-            import lib_c
-            lib_c.SETTINGS['x'] = 'mine'
-            import lib_d
-            def report():
-                return lib_d.SEEN
-            """, packages={"lib_c.py": "SETTINGS = {}\n",
-                           "lib_d.py": "import lib_c\nSEEN = dict(lib_c.SETTINGS)\n"}, cold="lib_c"),
-        "settings_of_a_class": Case("""
-            import lib_c
-            lib_c.Base.timeout = 5
-            import lib_d
-            def report():
-                return lib_d.SEEN
-            """, packages={"lib_c.py": "class Base:\n    timeout = 1\n",
-                           "lib_d.py": "import lib_c\nSEEN = lib_c.Base.timeout\n"}, cold="lib_c"),
-        "global_that_a_library_sets": Case("""
-            import lib_c
-            BEFORE = lib_c.SETTING
-            import lib_d
-            def report():
-                return BEFORE, lib_c.SETTING
-            """, packages={"lib_c.py": "SETTING = 'default'\n",
-                           "lib_d.py": "import lib_c\nlib_c.SETTING = 5\n"}),
-        "class_attribute_that_a_library_sets": Case("""
-            import lib_c
-            BEFORE = lib_c.Base.timeout, hasattr(lib_c.Base, 'extra')
-            import lib_d
-            def report():
-                return BEFORE, lib_c.Base.timeout, lib_c.Base.extra()
-            """, packages={"lib_c.py": "class Base:\n    timeout = 1\n",
-                           "lib_d.py": "import lib_c\nlib_c.Base.timeout = 5\nlib_c.Base.extra = lambda *a: 3\n"}),
         "zip": Case("""
             import os, sys
             import zipped
@@ -185,83 +128,6 @@ class Modules(Spares):
             import lib_b
             def report():
                 return FOUND[0].origin, type(FOUND[0].loader).__name__, FOUND[1], PART, hasattr(lib_a, 'part')
-            """, packages=LIBRARIES),
-        "made_from_a_spec_by_hand": Case("""
-            import importlib.util, sys
-            import lib_a
-            SPEC = importlib.util.find_spec('lib_b')
-            COPY = importlib.util.module_from_spec(SPEC)
-            SPEC.loader.exec_module(COPY)
-            AT = 'lib_b' in sys.modules
-            NAMES = list(lib_a.NAMES)
-            import lib_b
-            def report():
-                return AT, COPY is lib_b, COPY.THING is lib_b.THING, lib_a.NAMES, NAMES
-            """, packages=LIBRARIES, cold="create_module.. for lib_b"),
-        "reloaded_by_importlib": Case("""
-            import importlib, sys
-            import lib_a, lib_b
-            BEFORE = lib_b.THING
-            importlib.reload(lib_b)
-            import lib_a.part
-            def report():
-                return BEFORE is lib_b.THING, lib_a.NAMES, lib_b.__spec__.name, list(sys.modules)
-            """, packages=LIBRARIES, cold="before lib_a.part, lib_a.NAMES is replaced"),
-        "registered_with_an_object": Case("""
-            import lib_r
-            BEFORE = lib_r.registry.names(), lib_r.registry.last
-            import lib_s
-            def report():
-                return BEFORE, lib_r.registry.names(), lib_r.registry.last
-            """, packages={"lib_r.py": "class Registry:\n    def __init__(self):\n        self._names = []\n        self.last = None\n"
-                "    def add(self, name):\n        self._names.append(name)\n        self.last = name\n    def names(self):\n        return list(self._names)\n"
-                "registry = Registry()\n", "lib_s.py": "import lib_r\nlib_r.registry.add('s')\n"}),
-        "replaced_after_it_was_imported": Case("""
-            import sys, types
-            import json
-            sys.modules['json'] = types.SimpleNamespace(dumps=repr)
-            import lib_a
-            def report():
-                return lib_a.json.dumps('x')
-            """, packages=LIBRARIES, cold="sys.modules..json.. is replaced"),
-        "deleted_from_sys_modules": Case("""
-            import sys
-            import lib_a
-            FIRST = lib_a
-            del sys.modules['lib_a']
-            import lib_b
-            import lib_a
-            def report():
-                return FIRST is lib_a, lib_b.lib_a is lib_a, lib_a.NAMES, FIRST.NAMES
-            """, packages=LIBRARIES, cold="before lib_b, sys.modules..lib_a.. is replaced"),
-        "replaced_in_sys_modules": Case("""
-            import sys, types
-            OTHER = types.ModuleType('lib_g')
-            OTHER.X = 'other'
-            sys.modules['lib_g'] = OTHER
-            import lib_h
-            def report():
-                return lib_h.lib_g.X
-            """, packages={"lib_g.py": "X = 'library'\n", "lib_h.py": "import lib_g\n"},
-            ready=None, cold=".*"),
-        "blocked_in_sys_modules": Case("""
-            import sys
-            sys.modules['lib_g'] = None
-            import lib_h
-            def report():
-                return lib_h.X
-            """, packages={"lib_g.py": "X = 'library'\n", "lib_h.py":
-                           "try:\n    import lib_g\n    X = 1\nexcept ImportError:\n    X = 2\n"},
-            ready=None, cold=".*"),
-        "only_looked_up_in_sys_modules": Case("""
-            import sys
-            import lib_a
-            BEFORE = [name in sys.modules for name in ('lib_a', 'lib_b', 'lib_a.part')]
-            import lib_b
-            BETWEEN = [name in sys.modules for name in ('lib_a', 'lib_b', 'lib_a.part')]
-            import lib_a.part
-            def report():
-                return BEFORE, BETWEEN, sys.modules['lib_a.part'] is lib_a.part
             """, packages=LIBRARIES),
         "lazy_attributes_of_a_package": Case("""
             import sys
@@ -316,6 +182,29 @@ class Modules(Spares):
             def report():
                 return list(sys.modules), circle_a.b is circle_b, circle_b.a is circle_a, sorted(vars(circle_a))
             """, packages={"circle_a.py": "import circle_b as b\nX = 1\n", "circle_b.py": "import circle_a as a\nY = 2\n"}),
+        "nested_namespace": Case("""
+            import sys
+            import na.nb.one
+            try:
+                import na.nb.nothing
+            except ImportError as e:
+                WHY = str(e)
+            import na.nb.two
+            def report():
+                return WHY, list(na.nb.__path__), na.nb.two.HAS, list(sys.modules)
+            """, packages={"na/nb/one.py": "try:\n    import na.nb.missing\nexcept ImportError:\n    pass\nX = 1\n",
+              "na/nb/two.py": "try:\n    from na.nb import missing_too\n    HAS = 1\nexcept ImportError:\n    HAS = 0\n"}),
+        "extension_modules": Case("""
+            import sys
+            import markupsafe, PIL.Image
+            def report():
+                return str(markupsafe.escape("<")), PIL.Image.new("1", (2, 2)).size
+            """, ready=None),
+        "dataclasses_and_pickle": Case("""
+            import pickle, dc
+            def report():
+                return pickle.loads(pickle.dumps(dc.P(1))) == dc.P(1), dc.P.__module__, dc.E.A is pickle.loads(pickle.dumps(dc.E.A))
+            """, packages={"dc.py": "import dataclasses, enum\n@dataclasses.dataclass\nclass P:\n    x: int\nclass E(enum.Enum):\n    A = 1\n"}),
     }
 
 

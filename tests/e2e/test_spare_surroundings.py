@@ -161,69 +161,6 @@ class Surroundings(Spares):
             """, packages={"extends.py": "import sys, os\n"
                 "sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'inner'))\n"
                 "sys.path.append('/nowhere')\n", "inner/found_there.py": "X = 9\n"}),
-        "meta_path_finder_of_the_application": Case("""
-            import sys
-            class Finder:
-                def find_spec(self, name, path=None, target=None):
-                    SEEN.append(name)
-            SEEN = []
-            sys.meta_path.insert(0, Finder())
-            import plain_too
-            def report():
-                return SEEN
-            """, packages=PLAIN, cold="found in another way"),
-        "meta_path_finder_at_the_end": Case("""
-            import sys, importlib.machinery, importlib.abc
-            class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-                def find_spec(self, name, path=None, target=None):
-                    if name == 'made_up':
-                        return importlib.machinery.ModuleSpec(name, self)
-                def create_module(self, spec): return None
-                def exec_module(self, module): module.X = 12
-            sys.meta_path.append(Finder())
-            import made_up
-            import plain_too
-            def report():
-                return made_up.X, plain_too.Y
-            """, packages=PLAIN, cold="found in another way", ready=None),
-        "path_hook_of_the_application": Case("""
-            import sys
-            def hook(path):
-                SEEN.append(path)
-                raise ImportError
-            SEEN = []
-            sys.path_hooks.insert(0, hook)
-            sys.path_importer_cache.clear()
-            import plain_too
-            def report():
-                return len(SEEN) > 0
-            """, packages=PLAIN, cold="found in another way"),
-        "import_function_of_the_application": Case("""
-            import builtins
-            SEEN = []
-            original = builtins.__import__
-            def replaced(name, *args, **kw):
-                SEEN.append(name)
-                return original(name, *args, **kw)
-            builtins.__import__ = replaced
-            import plain_too
-            SEEN_AT_LOAD = tuple(SEEN)
-            def report():
-                return SEEN_AT_LOAD
-            """, packages=PLAIN, cold="__import__.. is another function"),
-        "import_hook_of_a_library": Case("""
-            import sys
-            BEFORE = [type(f).__name__ for f in sys.meta_path]
-            import hooking
-            import hooked_module
-            def report():
-                return BEFORE, [type(f).__name__ for f in sys.meta_path], hooked_module.X, list(sys.modules)
-            """, packages={"hooking.py": "import sys, importlib.machinery\nclass Hook:\n"
-                "    def find_spec(self, name, path=None, target=None):\n"
-                "        if name == 'hooked_module': return importlib.machinery.ModuleSpec(name, self)\n"
-                "    def create_module(self, spec): return None\n"
-                "    def exec_module(self, module): module.X = 5\n"
-                "sys.meta_path.insert(0, Hook())\n".replace("\\\n", "\n")}),
         "builtins_that_a_library_adds": Case("""
             import builtins
             BEFORE = hasattr(builtins, '_')
@@ -295,47 +232,47 @@ class Surroundings(Spares):
                 return seeded.NUMBER, AFTER
             AFTER = random.random()
             """, packages={"seeded.py": "import random\nrandom.seed(3)\nNUMBER = random.random()\n"}),
-        "monkey_patched_by_the_application": Case("""
-            import json
-            json.dumps = lambda value: 'patched'
-            import dumps_early
+        "builtins_that_the_application_adds": Case("""
+            import builtins
+            builtins.SHOUT = True
+            import reads_builtins
             def report():
-                return dumps_early.TEXT
-            """, packages={"dumps_early.py": "from json import dumps\nTEXT = dumps(1)\n"},
-            cold="json.dumps is replaced"),
-        "monkey_patched_by_a_library": Case("""
-            import json
-            BEFORE = json.dumps(1)
-            import patches_json
-            def report():
-                return BEFORE, json.dumps(1)
-            """, packages={"patches_json.py": "import json\njson.dumps = lambda value: 'patched'\n"}),
-        "raises_the_second_time": Case("""
+                return reads_builtins.SHOUT
+            """, packages={"reads_builtins.py": "import builtins\nSHOUT = getattr(builtins, 'SHOUT', False)\n"},
+            cold="before reads_builtins, builtins changed"),
+        "arguments_that_the_application_sets": Case("""
             import sys
-            try:
-                import once
-            except ImportError:
-                pass
-            import plain
+            sys.argv = ["mine", "--fast"]
+            import reads_arguments
             def report():
-                return 'once' in sys.modules
-            """, packages={**PLAIN, "once.py": "import os\nif 'ONCE' in os.environ: raise ImportError('twice')\n"
-                "os.environ['ONCE'] = '1'\n"}),
-        "optional_dependency_of_ones_own": Case("""
-            import wants_own, plain
+                return reads_arguments.FAST
+            """, packages={"reads_arguments.py": "import sys\nFAST = '--fast' in sys.argv\n"},
+            cold="before reads_arguments, sys.argv changed"),
+        "data_file_of_the_application": Case("""
+            import reads_file
             def report():
-                return wants_own.HAS
-            """, own={"own_settings.py": "X = 1\n"}, packages={**PLAIN, "wants_own.py":
-                "try:\n    import own_settings\n    HAS = True\nexcept ImportError:\n    HAS = False\n"},
-            ready="wants_own: it imports own_settings, which is the application's own"),
-        "optional_own_module_added_by_an_edit": Case("""
-            import wants_own, plain
+                return reads_file.DATA
+            """, own={"data.txt": "before"}, packages={"reads_file.py":
+                "import sys, os\nDATA = open(os.path.join(sys.path[0], 'data.txt')).read()\n"},
+            edit=lambda cls, name: cls.put(name + "/app/data.txt", "behind"),
+            cold="data.txt has changed", differs=True),
+        "data_file_that_is_the_same": Case("""
+            import reads_file, read_by_pathlib
             def report():
-                return wants_own.HAS
-            """, packages={**PLAIN, "wants_own.py":
-                "try:\n    import own_settings_b\n    HAS = True\nexcept ImportError:\n    HAS = False\n"},
-            edit=lambda cls, name: cls.put(name + "/app/own_settings_b.py", "X = 1\n"),
-            cold="own_settings_b", differs=True),
+                return reads_file.DATA, read_by_pathlib.DATA, reads_file.open is open, reads_file.Reader().get()
+            """, own={"data.txt": "data"}, packages={"reads_file.py":
+                "import sys, os\nfrom io import open\npath = os.path.join(sys.path[0], 'data.txt')\nDATA = open(path).read()\n"
+                "class Reader:\n    keeps = open\n    def get(self): return self.keeps(path).read()\n",
+                "read_by_pathlib.py": "import pathlib, reads_file\nDATA = pathlib.Path(reads_file.path).read_bytes()\n"}),
+        "exit_functions_that_are_kept": Case("""
+            import keeps_register, atexit
+            BEFORE = atexit._ncallbacks()
+            keeps_register.Class().keeps(print, "x")
+            keeps_register.TABLE["register"](print, "y")
+            def report():
+                return BEFORE, atexit._ncallbacks()
+            """, packages={"keeps_register.py":
+                "import atexit\nclass Class:\n    keeps = atexit.register\nTABLE = {'register': atexit.register}\n"}),
         "recursion_limit": Case("""
             import sys
             BEFORE = sys.getrecursionlimit()
@@ -344,20 +281,6 @@ class Surroundings(Spares):
                 return BEFORE, sys.getrecursionlimit()
             """, packages={"deep.py": "import sys\nsys.setrecursionlimit(3000)\n"},
             ready="deep: it changes sys.setrecursionlimit"),
-        "codecs_and_copyreg": Case("""
-            import codecs, copyreg, sys
-            def known():
-                try:
-                    return codecs.lookup('odd_codec').name
-                except LookupError:
-                    return None
-            BEFORE = known(), complex in copyreg.dispatch_table, len(copyreg.dispatch_table)
-            import odd_codec
-            def report():
-                return BEFORE, known(), len(copyreg.dispatch_table)
-            """, packages={"odd_codec.py": "import codecs, copyreg\nclass T: pass\ncopyreg.pickle(T, str)\n"
-                "codecs.register(lambda n: codecs.CodecInfo(None, None, name=n) if n == 'odd_codec' else None)\n"},
-            ready="odd_codec: it registers a codec"),
         "sys_path_that_a_library_cuts": Case("""
             import sys
             BEFORE = list(sys.path)

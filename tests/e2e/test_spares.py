@@ -208,6 +208,79 @@ class Using(OneApplication):
         self.log.wait_for(r"\[app\.stdout\] plain ends", 2)  # the serving one's, and the spare's
 
 
+    def test_what_is_called_at_the_end_has_its_order(self):
+        text = """
+            import atexit, fcgi_host
+            fcgi_host.on_retire(lambda: print("own retires"))
+            atexit.register(print, "own ends")
+            import plain
+            {0}
+            def report(): return plain.X
+            """
+        self.start(text.format("FIRST = 1"), {"plain.py": "import atexit, fcgi_host\nX = 1\n"
+                   "atexit.register(print, 'plain ends')\n"
+                   "fcgi_host.on_retire(lambda: print('plain retires'))\n"})
+        expected = ["plain retires", "own retires", "plain ends", "own ends"]
+        for generation in (1, 2):
+            self.edit(text.format(f"FIRST = {generation + 1}"))
+            self.log.wait_for(rf"gen={generation} \[reload\.retired\]")
+            printed = self.log.find(rf"gen={generation} \[app\.stdout\]")
+            self.assertEqual([line.partition("[app.stdout] ")[2] for line in printed], expected)
+            self.await_spare(self.name, generation + 1)
+        self.assertEqual(self.colds(), 0)
+
+    def release(self, version):
+        folder = f"releases/{version}"
+        site = f"{folder}/venv/lib/python{self.python_version()}/site-packages"
+        self.write(f"{site}/plain.py", f"X = {version}\n")
+        self.write(f"{folder}/lib/own.py", f"X = {version}\n")
+        self.write(f"{folder}/wsgi.py", f"import plain, own\nV = {version}\n"
+                   "def application(environ, start_response):\n"
+                   "    start_response('200 OK', [])\n"
+                   "    return [repr((V, plain.X, own.X)).encode()]\n")
+        link = os.path.join(self.folder, "current")
+        os.symlink(folder, link + ".new")
+        os.replace(link + ".new", link)
+
+    def test_a_symbolic_link_to_another_release(self):
+        self.release(1)
+        current = os.path.join(self.folder, "current")
+        host = self.start_host("-c", self.config(
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {current}/wsgi.py\npython_path = {current}/lib\n"
+            f"virtualenv = {current}/venv\nspare = on\n"))
+        for version in (1, 2, 3):
+            self.assertEqual(host.fetch("/").body.decode(), repr((version,) * 3))
+            host.log.wait_for(r"\[spare\.ready\]", version)
+            self.release(version + 1)
+            host.log.wait_for(rf"gen={version + 1} \[reload\.switched\]")
+        self.assertRegex(host.log.find(r"\[spare\.cold\]")[0], "files are in another place now")
+
+    def test_three_cold_loads_in_a_row_end_the_making(self):
+        text = """
+            import os
+            path = os.path.join(os.path.dirname(__file__), "toggle")
+            if os.path.exists(path):
+                os.unlink(path)
+                import other, third
+            else:
+                os.close(os.open(path, os.O_CREAT))
+                import third, other
+            def report(): return other.Y
+            """
+        self.start(text)
+        for count in range(1, 4):
+            self.edit(text, f"# {count}\n")
+            self.switched(count + 1)
+            self.assertEqual(self.answer(), "2")
+            self.assertEqual(self.colds(), count)
+            if count < 3:
+                self.await_spare(self.name, count + 1)
+        self.assertRegex(self.preload(self.name)["why"], "third time in a row: no more are made")
+        self.edit(app("v5"))
+        self.switched(5)
+        self.assertEqual(self.answer(), "('v5', 1, 2)")
+
+
 class LateModules(OneApplication):
     PACKAGES = {f"late_{n}.py": f"import late_shared\nX = {n}\n" for n in range(8)}
     PACKAGES["late_shared.py"] = "import os\nSEEN = []\n"
@@ -235,6 +308,25 @@ class LateModules(OneApplication):
         self.assertEqual(self.ask_at_once(reversed(names)), expected)
         self.assertEqual(self.colds(), 0)
 
+    def test_what_a_request_has_set_in_a_library(self):
+        text = """
+            import late_shared
+            def application(environ, start_response):
+                start_response("200 OK", [])
+                if environ["PATH_INFO"] == "/late":
+                    late_shared.MODE = "set"
+                    import late_reads
+                    return [late_reads.X.encode()]
+                return [b"-"]
+            """
+        self.start(text, {"late_shared.py": "MODE = 'default'\n",
+                          "late_reads.py": "import late_shared\nX = late_shared.MODE\n"})
+        self.assertEqual(self.get("/late"), "set")
+        await_(lambda: self.preload(self.name)["modules"] == 2, "a spare with the late module")
+        self.edit(text, "# edited\n")
+        self.switched(2)
+        self.assertEqual(self.get("/late"), "set")
+
     def test_environment_that_a_request_has_set_meanwhile(self):
         self.start(LATE, self.PACKAGES)
         self.assertEqual(self.get("/late_mode"), "None")
@@ -261,6 +353,23 @@ class Ending(OneApplication):
         self.start(app("v1"), {**LIBRARIES, "plain.py": "import time\ntime.sleep(0.2)\nX = 1\n"},
                    ready=0)
         self.assertEqual(self.host.stop(), 0)
+
+
+class Elsewhere(OneApplication):
+    def test_no_module_of_an_application_in_the_main_interpreter(self):
+        self.start(app("v1"), keys="interpreter = main", ready=0)
+        self.assertEqual(self.preload(self.name)["modules"], 0)
+        self.assertNotEqual(self.preload(self.name)["why"], "")
+
+    def test_each_worker_has_one(self):
+        self.case = Case(app("v1"), packages=LIBRARIES)
+        section = self.write_case("two_workers", self.case)
+        host = self.start_host("-c", self.config(f"[fcgi_host]\nrecycle_budget_mb = 0\nworkers = 2\n{section}"))
+        host.log.wait_for(r"\[spare\.ready\]", 2)
+        self.save("two_workers", app("v2"))
+        host.log.wait_for(r"\[reload\.switched\]", 2)
+        self.assertEqual(host.fetch("/two_workers").body.split(b"\n")[0], b"('v2', 1, 2)")
+        self.assertEqual(host.log.count(r"\[spare\.cold\]"), 0)
 
 
 class SeveralApplications(OneApplication):

@@ -14,6 +14,7 @@
 #include "tests/unit/wsgi/fake_log.h"
 #include "tests/unit/wsgi/fake_pool.h"
 #include "tests/unit/wsgi/fake_request.h"
+#include "tests/unit/wsgi/harness_preload.h"
 
 /* Read-only defaults for what a test does not set. */
 enum { MAX_PARAMS = 256, MAX_STRINGS = 32, FAKE_APPS = 8 };
@@ -63,13 +64,6 @@ static PyObject *add_app(PyObject *module, PyObject *options) {
     return PyLong_FromSize_t(index);
 }
 
-static PyObject *raise_error(const struct error *err) {
-    if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_RuntimeError, err->text);
-    }
-    return NULL;
-}
-
 /* Pages of the application "live" are kept fresh. */
 static bool draw_live_mark(const struct app_config *config, struct live_mark *ret_mark) {
     *ret_mark = (struct live_mark){3, 42};
@@ -81,7 +75,7 @@ static PyObject *set_up(PyObject *module, PyObject *unused) {
     struct error err;
     wsgi_set_live_hook(&(struct wsgi_live_hook){.draw = draw_live_mark});
     if (wsgi_setup(&s_generation, s_apps, s_app_count, &err) < 0) {
-        return raise_error(&err);
+        return harness_raise(&err);
     }
     Py_RETURN_NONE;
 }
@@ -96,7 +90,7 @@ static PyObject *load(PyObject *module, PyObject *index) {
     struct error err;
     void *loaded;
     if (wsgi_load(&s_generation, s_apps[PyLong_AsLong(index)], &loaded, &err) < 0) {
-        return raise_error(&err);
+        return harness_raise(&err);
     }
     return PyCapsule_New(loaded, NULL, free_loaded);
 }
@@ -333,6 +327,7 @@ int main(int argc, char **argv) {
     wsgi_set_process(&(struct wsgi_process){false, "1.2.3", NULL});
     wsgi_set_withhold_hook(&(struct wsgi_withhold_hook){.withholds = withholds});
     PyImport_AppendInittab("_harness", init_harness);
+    PyImport_AppendInittab("_harness_preload", harness_preload_init);
     PyImport_AppendInittab("fcgi_host", (PyObject * (*)(void)) wsgi_module_init);
     return Py_BytesMain(argc, argv);
 }

@@ -121,7 +121,7 @@ def in_new_process(code, *apps, variables=None):
     Each of `apps` is a dict as add_app() of harness.c takes it.  `error` is the set-up's, if any.
     """
     prelude = (
-        "import json, os, sys, _harness\n"
+        "import json, os, sys, _harness, _harness_preload\n"
         f"sys.path.insert(0, {os.path.dirname(__file__)!r})\n"
         "_results = []\n"
         "result = _results.append\n"

@@ -10,7 +10,8 @@ workers, MiB:
   template    of them, the process that workers are forked from and that serves nothing
   each        of them, a worker; the mean
   the next    what a worker more has added since the row before
-  of imports  that, relative to what one worker that was started cold takes beyond one of hello
+  imports     what of that is the imports': beyond what a worker of hello adds to the same peer
+  relative    that, to the imports of one worker that was started cold
 """
 
 import argparse
@@ -142,18 +143,26 @@ def imports_kib(kind):
     return measured(COLD, kind, 1)[0] - measured(COLD, "hello", 1)[0]
 
 
+@functools.cache
+def hello_adds(name, before, workers):
+    """What one of these workers adds, KiB, where there is next to nothing to import."""
+    return (measured(name, "hello", workers)[0] - measured(name, "hello", before)[0]) / (
+        workers - before)
+
+
 def print_peer(name, kind, counts, imports):
     before = None
     for workers in counts:
         try:
             total, first, template, each = measured(name, kind, workers)
+            base = hello_adds(name, before[0], workers) if before else 0
         except (OSError, RuntimeError, AssertionError, subprocess.CalledProcessError) as e:
-            row(name, kind, str(workers), f"not so: {str(e).splitlines()[0]}", *[""] * 5)
+            row(name, kind, str(workers), f"not so: {str(e).splitlines()[0]}", *[""] * 6)
             continue
-        more = ["", ""]
+        more = ["", "", ""]
         if before:
             added = (total - before[1]) / (workers - before[0])
-            more = [mib(added), f"{added / imports:.2f}"]
+            more = [mib(added), mib(added - base), f"{(added - base) / imports:.2f}"]
         row(name, kind, str(workers), mib(total), mib(first), mib(template) if template else "-",
             mib(each), *more)
         before = workers, total
@@ -178,17 +187,17 @@ def main():
     arguments = arguments_of(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the `with` blocks stop everything
     row("peer", "application", "workers", "total, MiB", "first", "template", "each", "the next",
-        "of imports")
-    print("|" + "---|" * 9, flush=True)
+        "imports", "relative")
+    print("|" + "---|" * 10, flush=True)
     for kind in arguments.apps:
         if not applications.KINDS[kind].is_installed():
-            row("", kind, "not installed", *[""] * 6)
+            row("", kind, "not installed", *[""] * 7)
             continue
         imports = imports_kib(kind)
-        row("a cold worker beyond hello's", kind, "1", mib(imports), *[""] * 5)
+        row("a cold worker beyond hello's", kind, "1", mib(imports), *[""] * 6)
         for name in arguments.peers:
             if name.startswith("gunicorn") and not shutil.which("gunicorn"):
-                row(name, kind, "not installed", *[""] * 6)
+                row(name, kind, "not installed", *[""] * 7)
             elif name != COLD or common.knows("preload"):
                 print_peer(name, kind, arguments.workers, imports)
 

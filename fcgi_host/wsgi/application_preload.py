@@ -111,6 +111,7 @@ class Preload:
         self._preparing = None  # the segment that is being imported
         self._own = None  # why that fails
         self._is_loading = False
+        self._random = self._random_state = None  # the module, where a segment draws from it
         self._places = {}  # of those that are left out: before which segment they are imported
         self._stranger = None  # a library that is not in the list, or has another place
         self.left_out = {}  # name of a root → why it is not imported in advance
@@ -139,6 +140,8 @@ class Preload:
                 if _is_out(node, left_out):
                     self._places[node.name] = len(self._segments)
                 elif node.name not in sys.modules:
+                    if recorders.watch_random():
+                        self._changes.take()  # it is the recorder's
                     self._import_in_advance(node, base)
                 else:
                     self._places[node.name] = len(self._segments)  # once more: importlib.reload()
@@ -158,6 +161,7 @@ class Preload:
     def _share(self):
         """Children share the memory of what they do not write to: what is let go of is written
         to, with all that only it refers to, and so is what is compared."""
+        self._changes.take()
         self._shared = self._changes, list(self._segments), list(self._libraries.roots)
 
     def is_preparing(self):
@@ -170,6 +174,11 @@ class Preload:
     def note_random(self):
         """No two processes that are forked from this one may have the same random stream."""
         self._leave_out("it asks for random numbers")
+
+    def note_seed(self, function, seed=None, *args, **kwargs):
+        if seed is not None:
+            self._leave_out("it sets random's state")
+        return function(seed, *args, **kwargs)
 
     def note_codec(self, register, function):
         self._leave_out("it registers a codec")
@@ -200,7 +209,7 @@ class Preload:
         sys.path[:] = base.path if node.path is None else node.path
         segment.before = state.Snapshot()
         known = set(sys.modules)
-        modules = dict(sys.modules)
+        modules, random = dict(sys.modules), state.random_state()
         if not self._import(node):
             for child in node.children:  # nothing comes of this any more, but more is learnt
                 if child.name not in sys.modules:
@@ -211,6 +220,7 @@ class Preload:
         for name, module in modules.items():
             if sys.modules.get(name) is not module:
                 self._leave_out(f"it changes sys.modules[{name!r}]")
+        segment.draws = random is not None and state.random_state() != random
         segment.changes = self._changes.take()
         module = sys.modules.get(node.name)
         if module is not None and getattr(module, "__spec__", None) is None:
@@ -281,6 +291,9 @@ class Preload:
         self._is_loading = True
         if self.stays:
             self._stay()
+        if any(segment.draws for segment in self._segments):
+            self._random = sys.modules["random"]
+            self._random_state = self._random.getstate()
         for segment in self._segments:
             for name, module in segment.modules:
                 self._withheld[name] = module, segment
@@ -402,6 +415,8 @@ class Preload:
         if why is not None:
             self._leave_out_rest(f"before {name}, {why}")
         why = segment.conflict()
+        if why is None and segment.draws and self._random.getstate() != self._random_state:
+            why = "it would draw numbers from another state of random"
         if why is not None:
             self._go_cold(f"{name}: {why}", segment, True)
         self._check_missing(segment)

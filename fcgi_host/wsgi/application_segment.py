@@ -37,6 +37,7 @@ class Segment:
         self.data_files = []  # the same of what was opened to be read
         self.missing = []  # (name, path): what was looked for and not found
         self.has_extension = False
+        self.draws = False  # numbers from `random`
 
     def note(self, names, stamp_of, is_standard):
         """Its import has been done."""
@@ -238,6 +239,19 @@ class Recorders:
         for module, name, original, recorder in self._stand_ins:
             setattr(module, name, original)
             self._replace(recorder, original)
+
+    def watch_random(self):
+        """`random`, once it has been imported: numbers that are drawn from it are nobody's loss,
+        but a state that is set is. @return whether that is from now on"""
+        random = sys.modules.get("random")
+        if random is None or any(module is random for module, *_ in self._stand_ins):
+            return False
+        for name in ("seed", "setstate"):
+            original = getattr(random, name)
+            recorder = _Recorder(self._preload, original, self._preload.note_seed)
+            self._stand_ins.append((random, name, original, recorder))
+            setattr(random, name, recorder)
+        return True
 
     def replace_in(self, changes):
         for _, _, original, recorder in self._stand_ins:

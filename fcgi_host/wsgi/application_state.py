@@ -90,11 +90,13 @@ def _fixed():
     yield "it changes gc", (gc.isenabled(), gc.get_threshold(), tuple(map(id, gc.callbacks)))
     yield "it changes the working directory", os.path.realpath(os.curdir)
     yield "it changes the locale", _locale.setlocale(_locale.LC_ALL, None)
-    random = find_module("random")
-    if random:
-        yield "it changes random's state", random.getstate()
     if Snapshot.is_process:
         yield from _of_process()
+
+
+def random_state():
+    random = find_module("random")
+    return random.getstate() if random else None
 
 
 def met():

@@ -224,7 +224,7 @@ class Surroundings(Spares):
             def report():
                 return AFTER, draws.NUMBER, tempfile.gettempdir(), uuid.UUID(int=5).hex
             """, packages={"draws.py": "import random\nNUMBER = random.random()\n"},
-            ready="draws: it changes random's state"),
+            cold="draws: it would draw numbers from another state of random"),
         "random_stream_of_a_library": Case("""
             import seeded
             import random

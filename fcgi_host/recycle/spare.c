@@ -10,6 +10,9 @@
 /** Interpreters spoilt by what turned out not to be importable in advance: each knows more. */
 enum { ROUNDS_MAX = 8 };
 
+/** How long preparing may take: an edit waits for it where a library waits for the application. */
+enum { PREPARE_MS = 10000, PREPARE_FACTOR = 4 };
+
 /** Keep what was learnt. @param memory  taken over */
 static void keep_memory(struct recyclable *recyclable, struct wsgi_modules memory) {
     pthread_mutex_lock(&recyclable->recycle->lock);
@@ -76,12 +79,20 @@ static int read_list(struct recyclable *recyclable, struct generation *serving, 
     return 0;
 }
 
+/** @return ms, by how long the libraries took before */
+static unsigned limit_ms(const struct recyclable *recyclable, const struct generation *serving) {
+    unsigned startup_ms = recyclable->recycle->options.config->startup_timeout_s * 1000;
+    double load_ms = generation_load_ms(serving), spare_ms = recyclable->spare->ms;
+    double most_ms = PREPARE_MS + PREPARE_FACTOR * (load_ms > spare_ms ? load_ms : spare_ms);
+    return startup_ms && startup_ms < most_ms ? startup_ms : (unsigned)most_ms;
+}
+
 /** Make spares until one is not spoilt by what it has to leave out.
  *  @return 0, or -1: ERR_BUSY (an edit has come), and as pool_spare_make() */
 static int make_fit(struct recyclable *recyclable, struct generation *serving,
                     struct generation **ret_spare, struct error *err) {
     struct spare *spare = recyclable->spare;
-    unsigned timeout_ms = recyclable->recycle->options.config->startup_timeout_s * 1000;
+    unsigned timeout_ms = limit_ms(recyclable, serving);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         recycle_check_before_load(recyclable, serving);
         if (pool_spare_make(recyclable->interpreter, timeout_ms, ret_spare, err) != 0) {

@@ -18,8 +18,9 @@ _PLAIN = (str, int, bytes, float, bool, type(None), tuple, _Module)  # nothing t
 _Descriptor = type(vars(type("Any", (), {}))["__dict__"])
 
 
-def _is_dunder(name):
-    return name[:2] == name[-2:] == "__"
+# What the import system and the interpreter set.
+_OF_MODULES = {"__spec__", "__loader__", "__builtins__", "__cached__", "__warningregistry__"}
+_OF_CLASSES = {"__dict__", "__weakref__", "__module__", "__abstractmethods__", "_abc_impl"}
 
 
 def _is_a(value, kind):
@@ -94,7 +95,7 @@ class _Globals(_Holder):
         return {
             key: value
             for key, value in self.target.items()
-            if not (type(key) is str and _is_dunder(key)) and not _is_a(value, _Module)
+            if key not in _OF_MODULES and not _is_a(value, _Module)
         }
 
     def set(self, key, before, now):
@@ -119,11 +120,8 @@ class _Attributes(_Holder):
     """A class."""
 
     def read(self):
-        return {
-            key: value
-            for key, value in vars(self.target).items()
-            if not key.startswith("_abc_") and not _is_dunder(key)
-        }
+        attributes = vars(self.target)
+        return {key: value for key, value in attributes.items() if key not in _OF_CLASSES}
 
     def set(self, key, before, now):
         if now is not _ABSENT:
@@ -331,7 +329,7 @@ class _Search:
         if self._add(_Attributes(text, value)):
             self._left -= 1
             for key, attribute in list(vars(value).items()):
-                if type(attribute) not in _PLAIN and not _is_dunder(key):
+                if type(attribute) not in _PLAIN and key not in _OF_CLASSES:
                     self.look(f"{text}.{key}", attribute, 1)
 
     def _look_into_function(self, text, function, depth):
@@ -370,7 +368,7 @@ class Changes:
         self._add(_Globals(name, namespace))
         search = _Search(self._add, name)
         for key, value in list(namespace.items()):
-            if type(key) is str and not _is_dunder(key) and type(value) not in _PLAIN:
+            if key not in _OF_MODULES and type(value) not in _PLAIN:
                 search.look(f"{name}.{key}", value)
 
     def add_logger(self, logger):

@@ -198,6 +198,17 @@ class Imports(Spares):
             def report():
                 return BEFORE, BETWEEN, sys.modules['lib_a.part'] is lib_a.part
             """, packages=LIBRARIES),
+        "standard_module_hidden_by_an_edit": Case("""
+            import lib_r
+            def report():
+                return lib_r.V
+            """, packages={"lib_r.py": "import random\nV = getattr(random, 'OWN', 'standard')\n"}, cold="random is found elsewhere", differs=True,
+            edit=lambda cls, name: cls.put(name + "/app/random.py", "OWN = 'own'\n")),
+        "standard_module_hidden_by_the_application": Case("""
+            import lib_r, plain
+            def report():
+                return lib_r.V
+            """, own={"random.py": "OWN = 'own'\n"}, packages={"lib_r.py": "import random\nV = getattr(random, 'OWN', 'standard')\n", "plain.py": "import json\n"}, ready=None),
     }
 
 

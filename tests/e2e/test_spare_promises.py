@@ -205,6 +205,12 @@ class Modules(Spares):
             def report():
                 return pickle.loads(pickle.dumps(dc.P(1))) == dc.P(1), dc.P.__module__, dc.E.A is pickle.loads(pickle.dumps(dc.E.A))
             """, packages={"dc.py": "import dataclasses, enum\n@dataclasses.dataclass\nclass P:\n    x: int\nclass E(enum.Enum):\n    A = 1\n"}),
+        "from_star_with_all": Case("""
+            from pk import *
+            import pk
+            def report():
+                return sorted(n for n in globals() if n in ("a", "b", "c")), sorted(vars(pk))
+            """, packages={"pk/__init__.py": "__all__ = ['a', 'b']\n", "pk/a.py": "X=1\n", "pk/b.py": "from . import c\n", "pk/c.py": ""}),
     }
 
 

@@ -217,6 +217,27 @@ class Registries(Spares):
             def report():
                 return A, idsmore.X, B
             """, packages={"ids.py": "import itertools\n_n = 0\ndef new():\n    global _n\n    _n += 1\n    return _n\n", "idsmore.py": "import ids\nX = ids.new()\n"}, cold="ids._n is another one", ready=None),
+        "special_names_that_a_library_extends": Case("""
+            import px
+            BEFORE = list(px.__all__), list(px.__path__)
+            import pxmore
+            def report():
+                return BEFORE, px.__all__, px.__path__ == BEFORE[1]
+            """, packages={"px/__init__.py": "__all__ = ['a']\n", "pxmore.py": "import px\npx.__all__.append('b')\npx.__path__.append('/nowhere')\n"}),
+        "special_names_that_a_library_sets": Case("""
+            import px
+            BEFORE = px.__doc__, px.__version__
+            import pxmore
+            def report():
+                return BEFORE, px.__doc__, px.__version__, px.f.__doc__
+            """, packages={"px.py": "'doc'\n__version__ = '1'\ndef f(): 'f'\n", "pxmore.py": "import px\npx.__doc__ = 'new'\npx.__version__ = '2'\n"}),
+        "special_methods_that_a_library_adds": Case("""
+            import px
+            BEFORE = px.C().m(), hasattr(px.C, "__getitem__")
+            import pxmore
+            def report():
+                return BEFORE, px.C().m(), px.C()[0]
+            """, packages={"px.py": "class C:\n    def m(self): return 1\n", "pxmore.py": "import px\npx.C.__getitem__ = lambda s, i: i\n_m = px.C.m\npx.C.m = lambda s: _m(s) + 1\n"}),
     }
 
 

@@ -296,6 +296,16 @@ class Surroundings(Spares):
                 return BEFORE, sys.path
             """, packages={**PLAIN, "cuts.py": "import sys\nsys.path.remove('/usr/lib/python3/dist-packages')\n"},
             ready="cuts: it changes sys.path"),
+        "environment_of_two_libraries": Case("""
+            import os
+            BEFORE = os.environ.get("LIBVAR"), os.getenv("LIBVAR")
+            import envlib
+            AFTER = os.environ.get("LIBVAR")
+            os.environ["LIBVAR"] = "mine"
+            import envlib2
+            def report():
+                return BEFORE, AFTER, os.environ["LIBVAR"], envlib2.V
+            """, packages={"envlib.py": "import os\nos.environ.setdefault('LIBVAR', 'lib')\n", "envlib2.py": "import os\nV = os.environ['LIBVAR']\nos.environ['LIBVAR'] = 'two'\n"}),
     }
 
 

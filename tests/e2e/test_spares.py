@@ -1,25 +1,11 @@
-"""Spares: when one is made, used, given up and given back."""
+"""Spares: when one is made, used and given up."""
 
 import os
-import signal
-import threading
 import unittest
 
-from support import fcgi
-from support.spares import Case, Spares
+from support.spares import LIBRARIES, OneApplication, app
 from support.waiting import await_
 
-LIBRARIES = {
-    "plain.py": "import json\nX = 1\n",
-    "other.py": "import plain\nY = 2\n",
-    "third.py": "Z = 3\n",
-}
-APP = """
-import plain, other
-VERSION = {version!r}
-def report():
-    return VERSION, plain.X, other.Y
-"""
 LATE = """
 import threading
 def report():
@@ -34,50 +20,6 @@ def application(environ, start_response):
         return [repr(__import__(name).X).encode()]
     return [str(environ["fcgi_host.generation"]).encode()]
 """
-
-
-def app(version):
-    return APP.format(version=version)
-
-
-class OneApplication(Spares):
-    """Each test has a host of its own, with the application "one"."""
-
-    def start(self, text, packages=LIBRARIES, keys="", own=None, ready=1):
-        self.case = Case(text, packages=packages, own=own, keys=keys)
-        self.name = f"one{type(self)._serial}"
-        section = self.write_case(self.name, self.case).replace("spare = on\n", "" if "spare" in keys
-                                                                else "spare = on\n")
-        self.control = self.path("control")
-        self.host = self.start_host("--control", self.control, "-c", self.config(
-            f"[fcgi_host]\nrecycle_budget_mb = 0\n{section}"))
-        type(self).host, type(self).control = self.host, self.control
-        self.log = self.host.log
-        self.log.wait_for(r"\[app\.loaded\]")
-        if ready:
-            self.await_spare(self.name, ready)
-
-    def edit(self, text, comment=""):
-        self.save(self.name, text, comment)
-
-    def edit_library(self, path, text):
-        site = f"{self.name}/venv/lib/python{self.python_version()}/site-packages"
-        temporary = self.write(f"{site}/{path}.tmp~", text)
-        os.replace(temporary, os.path.join(self.folder, site, path))
-
-    def get(self, path=""):
-        response = self.host.fetch(f"/{self.name}{path}")
-        self.assertEqual(response.status, 200, response)
-        return response.body.decode()
-
-    def answer(self):
-        return self.get().split("\n")[0]
-
-    def switched(self, generation):
-        return self.log.wait_for(rf"gen={generation} \[reload\.switched\]")
-
-    def colds(self):
-        return self.log.count(r"\[spare\.cold\]")
 
 
 class Making(OneApplication):
@@ -186,6 +128,22 @@ class Using(OneApplication):
         self.log.wait_for(r"\[reload\.switched\]")
         self.assertEqual(self.answer(), "('v2', 1, 2)")
 
+    def test_a_library_that_waits_for_the_application_is_left_out(self):
+        waits = ("import sys, time\n"
+                 "while not any(name.startswith('wsgi_') for name in sys.modules):\n"
+                 "    time.sleep(0.01)\nX = 1\n")
+        self.start(app("v1"), {**LIBRARIES, "plain.py": waits}, ready=0,
+                   settings="startup_timeout_s = 2")
+        await_(lambda: "took too long" in self.preload(self.name)["why"], "the time-out")
+        self.edit(app("v2"))
+        self.switched(2)
+        self.assertEqual(self.answer(), "('v2', 1, 2)")
+        self.assertRegex(self.await_spare(self.name), r"left out: plain.*it raises SystemExit")
+        self.edit(app("v3"))
+        self.switched(3)
+        self.assertEqual(self.answer(), "('v3', 1, 2)")
+        self.assertEqual(self.colds(), 0)
+
     def test_two_quick_edits(self):
         self.start(app("v1"))
         self.edit(app("v2"))
@@ -286,133 +244,6 @@ class Using(OneApplication):
         self.switched(15)
         self.assertEqual(self.answer(), "('v15', 1, 2)")
         self.assertEqual(self.colds(), 3)
-
-
-class LateModules(OneApplication):
-    PACKAGES = {f"late_{n}.py": f"import late_shared\nX = {n}\n" for n in range(8)}
-    PACKAGES["late_shared.py"] = "import os\nSEEN = []\n"
-    PACKAGES["late_mode.py"] = "import os\nX = os.environ.get('MODE')\n"
-
-    def ask_at_once(self, paths):
-        answers = {}
-        threads = [threading.Thread(target=lambda path=path: answers.update({
-            path: fcgi.fetch(self.host.address, f"/{self.name}/{path}").body.decode()}))
-            for path in paths]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers
-
-    def test_from_several_threads_at_once(self):
-        self.start(LATE, self.PACKAGES, keys="threads = 8")
-        names = [f"late_{n}" for n in range(8)]
-        expected = {name: str(n) for n, name in enumerate(names)}
-        self.assertEqual(self.ask_at_once(names), expected)
-        await_(lambda: self.preload(self.name)["modules"] >= 9, "a spare with the late modules")
-        self.edit(LATE, "# edited\n")
-        self.switched(2)
-        self.assertEqual(self.ask_at_once(reversed(names)), expected)
-        self.assertEqual(self.colds(), 0)
-
-    def test_what_a_request_has_set_in_a_library(self):
-        text = """
-            import late_shared
-            def application(environ, start_response):
-                start_response("200 OK", [])
-                if environ["PATH_INFO"] == "/late":
-                    late_shared.MODE = "set"
-                    import late_reads
-                    return [late_reads.X.encode()]
-                return [b"-"]
-            """
-        self.start(text, {"late_shared.py": "MODE = 'default'\n",
-                          "late_reads.py": "import late_shared\nX = late_shared.MODE\n"})
-        self.assertEqual(self.get("/late"), "set")
-        await_(lambda: self.preload(self.name)["modules"] == 2, "a spare with the late module")
-        self.edit(text, "# edited\n")
-        self.switched(2)
-        self.assertEqual(self.get("/late"), "set")
-
-    def test_environment_that_a_request_has_set_meanwhile(self):
-        self.start(LATE, self.PACKAGES)
-        self.assertEqual(self.get("/late_mode"), "None")
-        await_(lambda: self.preload(self.name)["modules"] > 0, "a spare with the late module")
-        self.edit(LATE, "# edited\n")
-        self.switched(2)
-        self.get("/set")
-        self.assertEqual(self.get("/late_mode"), "'set by a request'")
-
-
-class Ending(OneApplication):
-    def test_exit_functions_of_what_is_left_out_and_of_what_is_not_asked_for(self):
-        ends = "import atexit\natexit.register(print, '{0} ends')\nX = 1\n"
-        threaded = ("import threading\nevent = threading.Event()\n"
-                    "threading.Thread(target=event.wait).start()\nX = 1\n"
-                    "import atexit\natexit.register(lambda: (event.set(), print('thread ends')))\n")
-        self.start("import plain\ndef report(): return 1\n",
-                   {"plain.py": threaded, "other.py": ends.format("other")})
-        self.log.wait_for(r"\[app\.stdout\] thread ends")  # the interpreter that it spoilt
-        self.edit("import other\ndef report(): return 2\n")
-        self.switched(2)
-        self.await_spare(self.name, 2)
-        self.edit("def report(): return 3\n")
-        self.switched(3)
-        self.log.wait_for(r"\[app\.stdout\] other ends", 2)
-        self.assertEqual(self.log.find("zombie"), [])
-
-    def test_a_replaced_worker_gives_it_back_and_the_next_has_one(self):
-        self.start(app("v1"))
-        self.host.signal(signal.SIGHUP)
-        self.await_spare(self.name, 2)
-        self.edit(app("v2"))
-        await_(lambda: self.answer() == "('v2', 1, 2)", "the edit")
-
-    def test_stopping_with_a_spare(self):
-        self.start(app("v1"))
-        self.assertEqual(self.host.stop(), 0)
-
-    def test_stopping_while_one_is_made(self):
-        self.start(app("v1"), {**LIBRARIES, "plain.py": "import time\ntime.sleep(0.2)\nX = 1\n"},
-                   ready=0)
-        self.assertEqual(self.host.stop(), 0)
-
-
-class Elsewhere(OneApplication):
-    def test_no_module_of_an_application_in_the_main_interpreter(self):
-        self.start(app("v1"), keys="interpreter = main\npreload = off", ready=0)
-        self.assertEqual(self.preload(self.name),
-                         {"modules": 0, "saved_ms": 0, "why": "preload = off"})
-
-    def test_each_worker_has_one(self):
-        self.case = Case(app("v1"), packages=LIBRARIES)
-        section = self.write_case("two_workers", self.case)
-        host = self.start_host("-c", self.config(f"[fcgi_host]\nrecycle_budget_mb = 0\nworkers = 2\n{section}"))
-        host.log.wait_for(r"\[spare\.ready\]", 2)
-        self.save("two_workers", app("v2"))
-        host.log.wait_for(r"\[reload\.switched\]", 2)
-        self.assertEqual(host.fetch("/two_workers").body.split(b"\n")[0], b"('v2', 1, 2)")
-        self.assertEqual(host.log.count(r"\[spare\.cold\]"), 0)
-
-
-class SeveralApplications(OneApplication):
-    def test_in_one_interpreter(self):
-        text = "import sys\nimport {0}\nSEEN = 'third' in sys.modules\ndef report(): return {0}.__name__, SEEN\n"
-        for name, library in (("first", "plain"), ("second", "third"), ("last", "other")):
-            self.write_case(name, Case(text.format(library), packages=LIBRARIES))
-        sections = "".join(
-            f"[app {name}]\nmount = /{name}\nfile = {self.folder}/{name}/app/wsgi_{name}.py\n"
-            f"virtualenv = {self.folder}/first/venv\ninterpreter = shared\nspare = on\n"
-            for name in ("first", "second", "last"))
-        host = self.start_host("-c", self.config(f"[fcgi_host]\nrecycle_budget_mb = 0\n{sections}"))
-        answers = ["('plain', False)", "('third', True)", "('other', True)"]
-        for generation in (1, 2, 3):
-            self.assertEqual([host.fetch(f"/{name}").body.decode().split("\n")[0]
-                              for name in ("first", "second", "last")], answers)
-            host.log.wait_for(r"\[spare\.ready\]", generation)
-            self.save("second", text.format("third"), f"# {generation}\n")
-            host.log.wait_for(rf"gen={generation + 1} \[reload\.switched\]")
-        self.assertEqual(host.log.count(r"\[spare\.cold\]"), 0)
 
 
 if __name__ == "__main__":

@@ -155,3 +155,60 @@ class Spares(HostTestCase):
             self.assertRegex(went_cold[0], case.cold)
         if not case.differs:
             self.assertEqual(warm.split("\n"), cold.split("\n"))
+
+
+LIBRARIES = {
+    "plain.py": "import json\nX = 1\n",
+    "other.py": "import plain\nY = 2\n",
+    "third.py": "Z = 3\n",
+}
+APP = """
+import plain, other
+VERSION = {version!r}
+def report():
+    return VERSION, plain.X, other.Y
+"""
+
+
+def app(version):
+    return APP.format(version=version)
+
+
+class OneApplication(Spares):
+    """Each test has a host of its own, with the application "one"."""
+
+    def start(self, text, packages=LIBRARIES, keys="", own=None, ready=1, settings=""):
+        self.case = Case(text, packages=packages, own=own, keys=keys)
+        self.name = f"one{type(self)._serial}"
+        section = self.write_case(self.name, self.case).replace("spare = on\n", "" if "spare" in keys
+                                                                else "spare = on\n")
+        self.control = self.path("control")
+        self.host = self.start_host("--control", self.control, "-c", self.config(
+            f"[fcgi_host]\nrecycle_budget_mb = 0\n{settings}\n{section}"))
+        type(self).host, type(self).control = self.host, self.control
+        self.log = self.host.log
+        self.log.wait_for(r"\[app\.loaded\]")
+        if ready:
+            self.await_spare(self.name, ready)
+
+    def edit(self, text, comment=""):
+        self.save(self.name, text, comment)
+
+    def edit_library(self, path, text):
+        site = f"{self.name}/venv/lib/python{self.python_version()}/site-packages"
+        temporary = self.write(f"{site}/{path}.tmp~", text)
+        os.replace(temporary, os.path.join(self.folder, site, path))
+
+    def get(self, path=""):
+        response = self.host.fetch(f"/{self.name}{path}")
+        self.assertEqual(response.status, 200, response)
+        return response.body.decode()
+
+    def answer(self):
+        return self.get().split("\n")[0]
+
+    def switched(self, generation):
+        return self.log.wait_for(rf"gen={generation} \[reload\.switched\]")
+
+    def colds(self):
+        return self.log.count(r"\[spare\.cold\]")

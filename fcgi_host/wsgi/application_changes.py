@@ -44,9 +44,11 @@ class Change:
     @property
     def is_setting(self):
         """Whether this looks like somebody's doing, and not like what a library notes for itself."""
+        name = str(self.key)
+        if self.before is _ABSENT and name.startswith("_"):
+            return False
         if callable(self.now) or callable(self.before):
             return self._holder.has_settings
-        name = str(self.key)
         return self._holder.has_settings and not name.startswith("_") and "counter" not in name
 
     def undo(self):

@@ -164,6 +164,11 @@ class Libraries:
 
     @hide_from_tracebacks
     def find_spec(self, name, path=None, target=None):
+        for finder in sys.meta_path:
+            if finder is self:
+                break
+        else:  # an application has put something around each finder (mercurial's hgdemandimport)
+            return None
         preload = self.preload
         if preload is not None and preload.has(name):
             return preload.find(name, path, target)

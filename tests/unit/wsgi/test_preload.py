@@ -101,6 +101,25 @@ class Noting(Preload):
         self.make("site-packages/lib_c.py", "def f():\n    import lib_a\n")
         self.assertEqual(self.cold("import lib_c\nlib_c.f()"), ["lib_c", "lib_a"])
 
+    def test_an_application_may_put_something_around_each_finder(self):
+        text = """
+            class Around:
+                def __init__(self, finder):
+                    self.finder = finder
+
+                def __getattr__(self, name):
+                    return getattr(self.finder, name)
+
+                def find_spec(self, *args):
+                    return self.finder.find_spec(*args)
+
+            import lib_a
+            sys.meta_path[:] = map(Around, sys.meta_path)
+            import lib_b
+            """
+        self.assertEqual(self.cold(text), ["lib_a"])
+        self.assertEqual(self.warm(text, code="result(sys.modules['lib_b'].Y)"), [2])
+
     def test_what_requests_import(self):
         self.assertEqual(self.cold("import lib_a", late="import lib_b"), ["lib_a", "lib_b"])
 

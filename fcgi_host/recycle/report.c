@@ -81,6 +81,7 @@ void recycle_write_preload(struct recycle *recycle, const struct application *ap
     snprintf(why, sizeof why, "%s%s%s", none, *none && *shown.left_out ? "; " : "", shown.left_out);
     document_add_integer(json, STATUS_APP_PRELOAD_MODULES, shown.modules);
     document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, shown.modules ? shown.ms : 0);
+    document_add_integer(json, STATUS_APP_PRELOAD_BYTES, shown.modules ? (int64_t)shown.bytes : 0);
     document_add_text(json, STATUS_APP_PRELOAD_WHY, why);
 }
 

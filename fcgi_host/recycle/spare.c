@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fcgi_host/base/control_group.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/memory.h"
+#include "fcgi_host/base/memory_room.h"
+#include "pool/base/resources.h"
 
 /** Interpreters spoilt by what turned out not to be importable in advance: each knows more. */
 enum { ROUNDS_MAX = 8 };
@@ -141,9 +145,36 @@ void spare_give_back(struct recyclable *recyclable) {
     }
 }
 
+/** @return 0, or -1 with ERR_EXHAUSTED */
+static int check_room(const struct recyclable *recyclable, struct error *err) {
+    const uint64_t least_bytes = (uint64_t)RESOURCES_MEMORY_MB << 20;
+    uint64_t wanted_bytes = recyclable->spare->bytes;
+    wanted_bytes = wanted_bytes > least_bytes ? wanted_bytes : least_bytes;
+    uint64_t room_bytes = memory_room_bytes(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN);
+    if (room_bytes >= wanted_bytes) {
+        return 0;
+    }
+    return error_set(err, ERR_EXHAUSTED, "memory is short: %u MiB are left, it needs %u",
+                     (unsigned)(room_bytes >> 20), (unsigned)(wanted_bytes >> 20));
+}
+
+static int make_measured(struct recyclable *recyclable, struct generation *serving,
+                         struct error *err) {
+    uint64_t before_bytes = memory_resident_bytes();
+    int outcome = make_beside(recyclable, serving, err);
+    uint64_t after_bytes = memory_resident_bytes();
+    if (outcome == 0) {
+        recyclable->spare->bytes = after_bytes > before_bytes ? after_bytes - before_bytes : 0;
+    }
+    return outcome;
+}
+
 int spare_make(struct recyclable *recyclable, struct error *err) {
     char why[RECYCLE_WHY_BYTES];
     spare_give_back(recyclable); /* the one before, which is outdated */
+    if (check_room(recyclable, err) != 0) {
+        return -1;
+    }
     if (recycle_strategy(recyclable, why, sizeof why) != STRATEGY_INTERPRETER) {
         return error_set(err, ERR_FAILED, "%s", why);
     }
@@ -151,7 +182,7 @@ int spare_make(struct recyclable *recyclable, struct error *err) {
     if (!serving) {
         return error_set(err, ERR_FAILED, "it does not serve");
     }
-    int outcome = make_beside(recyclable, serving, err);
+    int outcome = make_measured(recyclable, serving, err);
     generation_let_go(serving);
     return outcome;
 }

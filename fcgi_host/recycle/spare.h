@@ -27,6 +27,7 @@ struct spare {
     unsigned interruptions;     /**< in a row */
     struct wsgi_modules memory; /**< of wsgi_preload_order */
     unsigned modules;
+    uint64_t bytes; /**< that making it took of the process's memory; 0: not known */
     double ms;
     char left_out[RECYCLE_WHY_BYTES];
     char why[RECYCLE_WHY_BYTES]; /**< why there is none */

@@ -190,8 +190,9 @@ static void note_library(void *ctx, struct pool_interpreter *interpreter) {
 static void log_ready(struct recyclable *recyclable) {
     const struct spare *spare = recyclable->spare;
     const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
-    log_line(LOG_INFO, "spare.ready", &about, "%u modules imported in advance, %.0f ms%s%s",
-             spare->modules, spare->ms, *spare->left_out ? "; " : "", spare->left_out);
+    log_line(LOG_INFO, "spare.ready", &about, "%u modules imported in advance, %.0f ms, %u MiB%s%s",
+             spare->modules, spare->ms, (unsigned)(spare->bytes >> 20),
+             *spare->left_out ? "; " : "", spare->left_out);
 }
 
 /** @lock recycle->lock held, let go meanwhile */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fcgi_host/supervisor/control_group.h"
+#include "fcgi_host/base/control_group.h"
 #include "pool/base/clock.h"
 
 /* ---- Cores ---- */

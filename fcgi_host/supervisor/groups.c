@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/link/lifeline.h"
 #include "fcgi_host/supervisor/groups_internal.h"
-#include "fcgi_host/supervisor/memory_room.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 #include "fcgi_host/supervisor/template.h"
 

@@ -7,9 +7,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/control_group.h"
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/supervisor/control_group.h"
-#include "fcgi_host/supervisor/memory_room.h"
+#include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/supervisor/template.h"
 
 enum {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/base/control_group.h"
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/supervisor/control_group.h"
-#include "fcgi_host/supervisor/memory_room.h"
+#include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/supervisor/template_internal.h"
 
 enum {

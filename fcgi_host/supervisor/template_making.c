@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/base/text.h"
-#include "fcgi_host/supervisor/memory_room.h"
 #include "fcgi_host/supervisor/template_internal.h"
 
 enum {

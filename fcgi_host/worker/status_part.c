@@ -109,6 +109,7 @@ static void write_preload(struct json_writer *json, const struct status_part *pa
     } else {
         document_add_integer(json, STATUS_APP_PRELOAD_MODULES, preloaded->modules);
         document_add_number(json, STATUS_APP_PRELOAD_SAVED_MS, preloaded->saved_ms);
+        document_add_integer(json, STATUS_APP_PRELOAD_BYTES, 0); /* "templates" has it */
         document_add_text(json, STATUS_APP_PRELOAD_WHY, preloaded->why);
     }
     json_end_object(json);

@@ -125,7 +125,7 @@ class Elsewhere(OneApplication):
     def test_no_module_of_an_application_in_the_main_interpreter(self):
         self.start(app("v1"), keys="interpreter = main\npreload = off", ready=0)
         self.assertEqual(self.preload(self.name),
-                         {"modules": 0, "saved_ms": 0, "why": "preload = off"})
+                         {"modules": 0, "saved_ms": 0, "bytes": 0, "why": "preload = off"})
 
     def test_each_worker_has_one(self):
         self.case = Case(app("v1"), packages=LIBRARIES)

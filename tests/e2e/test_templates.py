@@ -355,7 +355,7 @@ class Lives(Templates):
         seen = {app["name"]: app["preload"]
                 for worker in self.status()["workers"] for app in worker["apps"]}
         self.assertEqual(set(seen), {"app", "sub", "sub2"})
-        self.assertEqual(seen["app"], {"modules": 0, "saved_ms": 0, "why": "preload = off"})
+        self.assertEqual(seen["app"], {"modules": 0, "saved_ms": 0, "bytes": 0, "why": "preload = off"})
         self.assertEqual(seen["sub"]["why"], "nothing has been edited yet")
 
     def test_the_log_of_its_workers_is_the_one_after_a_rotation(self):

@@ -4,10 +4,10 @@
  *
  * Follows: cgroups(7); the kernel's Documentation/admin-guide/cgroup-v2.rst.
  *
- * @thread the supervisor's  @tstate none
+ * @thread any  @tstate none
  */
-#ifndef FCGI_HOST_SUPERVISOR_CONTROL_GROUP_H
-#define FCGI_HOST_SUPERVISOR_CONTROL_GROUP_H
+#ifndef FCGI_HOST_BASE_CONTROL_GROUP_H
+#define FCGI_HOST_BASE_CONTROL_GROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

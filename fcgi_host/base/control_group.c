@@ -1,4 +1,4 @@
-#include "fcgi_host/supervisor/control_group.h"
+#include "fcgi_host/base/control_group.h"
 
 #include <limits.h>
 #include <stdio.h>

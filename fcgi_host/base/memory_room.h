@@ -1,14 +1,14 @@
 /**
- * Whether the memory that this host may use has room for one more worker: the limits of its control
- * group and of those above it.
+ * Whether the memory that this host may use has room for more, a worker or a spare: the limits of
+ * its control group and of those above it.
  *
  * Follows: memory.max and memory.current (cgroup v2), memory.limit_in_bytes and
  * memory.usage_in_bytes (v1), of the kernel's Documentation; proc_pid_smaps_rollup(5).
  *
- * @thread the supervisor's  @tstate none
+ * @thread any  @tstate none
  */
-#ifndef FCGI_HOST_SUPERVISOR_MEMORY_ROOM_H
-#define FCGI_HOST_SUPERVISOR_MEMORY_ROOM_H
+#ifndef FCGI_HOST_BASE_MEMORY_ROOM_H
+#define FCGI_HOST_BASE_MEMORY_ROOM_H
 
 #include <stdint.h>
 #include <sys/types.h>

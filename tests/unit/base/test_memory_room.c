@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fcgi_host/supervisor/memory_room.h"
+#include "fcgi_host/base/memory_room.h"
 
 static char s_folder[] = "/tmp/fcgi_host-room-XXXXXX";
 static char s_groups[128];

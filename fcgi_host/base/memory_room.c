@@ -1,10 +1,10 @@
-#include "fcgi_host/supervisor/memory_room.h"
+#include "fcgi_host/base/memory_room.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "fcgi_host/supervisor/control_group.h"
+#include "fcgi_host/base/control_group.h"
 
 /** The files of one version of control groups. */
 struct version {

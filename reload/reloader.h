@@ -169,9 +169,12 @@ int reload_target_request(struct reload_target *target, const char *cause,
  *         RELOAD_STEP_SETTLED tells when that is over
  */
 bool reload_target_hold(struct reload_target *target);
+/** The same without waiting for a lock. @param[out] ret_again  it could not be told: try again soon
+ */
+bool reload_target_try_hold(struct reload_target *target, bool *ret_again);
 void reload_target_let_go(struct reload_target *target);
-/** Whether something waits for the target: an edit, or a reload that was asked for.
- *  @thread any  @tstate any: takes one short lock */
+/** Whether something waits for the target, as far as can be told without waiting: an edit, or a
+ *  reload that was asked for.  @thread any  @tstate any */
 bool reload_target_has_news(struct reload_target *target);
 
 void *reload_target_user(const struct reload_target *target);

@@ -245,15 +245,29 @@ uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_
 
 /* ---- Between two reloads ---- */
 
-bool reload_target_hold(struct reload_target *target) {
-    struct reloader *reloader = target->reloader;
-    pthread_mutex_lock(&reloader->lock);
+static bool hold_locked(struct reload_target *target) {
     bool is_free = target->is_loaded && !target->is_busy && !target->is_removed &&
                    !target->draining &&
                    reload_target_due_ns_locked(target, clock_now_ns()) == UINT64_MAX;
     target->is_busy |= is_free;
-    pthread_mutex_unlock(&reloader->lock);
     return is_free;
+}
+
+bool reload_target_hold(struct reload_target *target) {
+    pthread_mutex_lock(&target->reloader->lock);
+    bool is_held = hold_locked(target);
+    pthread_mutex_unlock(&target->reloader->lock);
+    return is_held;
+}
+
+bool reload_target_try_hold(struct reload_target *target, bool *ret_again) {
+    *ret_again = pthread_mutex_trylock(&target->reloader->lock) != 0;
+    if (*ret_again) {
+        return false;
+    }
+    bool is_held = hold_locked(target);
+    pthread_mutex_unlock(&target->reloader->lock);
+    return is_held;
 }
 
 void reload_target_let_go(struct reload_target *target) {
@@ -266,7 +280,9 @@ void reload_target_let_go(struct reload_target *target) {
 }
 
 bool reload_target_has_news(struct reload_target *target) {
-    pthread_mutex_lock(&target->reloader->lock);
+    if (pthread_mutex_trylock(&target->reloader->lock) != 0) {
+        return false; /* it is held while files are read: perhaps the next time */
+    }
     bool is_edited = target->is_dirty && !atomic_load(&target->reloader->is_dismissed);
     bool has_news = is_edited || target->forced_cause || target->is_removed;
     pthread_mutex_unlock(&target->reloader->lock);

@@ -184,6 +184,8 @@ char *channel_take_file(int fd, size_t *ret_size, struct error *err) {
     char *bytes = NULL;
     if (fstat(fd, &status)) {
         error_set_errno(err, errno, "fstat");
+    } else if (status.st_size < 0 || status.st_size > CHANNEL_FILE_BYTES) {
+        error_set(err, ERR_PROTOCOL, "%lld bytes are too many", (long long)status.st_size);
     } else {
         *ret_size = (size_t)status.st_size;
         bytes = file_bytes_read(fd, *ret_size, err);

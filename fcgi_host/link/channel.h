@@ -126,6 +126,7 @@ enum {
     CHANNEL_NAME_BYTES = 1024, /**< a script's path may be the name */
     CHANNEL_TEXT_BYTES = 4096, /**< longer texts are cut: the log has them whole */
     CHANNEL_FINDING_BYTES = 4096 + 32,
+    CHANNEL_FILE_BYTES = 64 << 20, /**< more is no memory file of ours */
 };
 
 struct channel_message {
@@ -176,7 +177,8 @@ int channel_receive(int channel_fd, struct channel_message *ret_message, struct 
 /** Put bytes into a memory file, to be sent. @return a descriptor, or -1 with ERR_SYSTEM */
 int channel_make_file(const char *bytes, size_t size, struct error *err);
 /** Read such a file to its end and close it.
- *  @return malloc'ed and NUL-terminated, or NULL: ERR_SYSTEM, ERR_MEMORY */
+ *  @return malloc'ed and NUL-terminated, or NULL: ERR_SYSTEM, ERR_MEMORY, ERR_PROTOCOL (too long)
+ */
 char *channel_take_file(int fd, size_t *ret_size, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "fcgi_host/link/scoreboard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,8 +34,10 @@ struct scoreboard *scoreboard_open(int fd, struct error *err) {
 }
 
 struct scoreboard *scoreboard_new_file(int *ret_fd, struct error *err) {
-    int fd = memfd_create("fcgi_host-scoreboard", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) != 0) {
+    /* Sealed: whoever has the descriptor could cut the file short, which is SIGBUS for all. */
+    int fd = memfd_create("fcgi_host-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) != 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         error_set_errno(err, errno, "a memory file");
         if (fd >= 0) {
             close(fd);

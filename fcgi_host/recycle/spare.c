@@ -28,6 +28,9 @@ static void keep_memory(struct recyclable *recyclable, struct wsgi_modules memor
 int recycle_prepare(struct recycle *recycle, struct generation *generation, struct error *err) {
     struct recyclable *recyclable = recycle_find(recycle, generation_interpreter(generation));
     struct wsgi_preload_report report;
+    if (!recyclable) {
+        return error_set(err, ERR_CLOSED, "the application leaves this process");
+    }
     struct spare *spare = recyclable->spare;
     const struct wsgi_preload_order order = {.list = spare->list, .memory = spare->memory};
     if (wsgi_preload_prepare(&order, &report, err) != 0) {
@@ -49,6 +52,9 @@ void recycle_cold(struct recycle *recycle, struct generation *generation, const 
     struct wsgi_modules memory = {0};
     char left_out[RECYCLE_WHY_BYTES];
     struct error err;
+    if (!recyclable) {
+        return; /* the application leaves this process */
+    }
     if (wsgi_preload_cold(&memory, left_out, sizeof left_out, &err) == 0) {
         keep_memory(recyclable, memory);
     }

@@ -17,7 +17,7 @@ enum {
 /** The spare of a recyclable. @lock recycle->lock, but for what the thread at work uses alone */
 struct spare {
     enum spare_mode mode;
-    unsigned idle_ms;
+    uint64_t idle_ms;
     bool is_wanted;             /**< one is to be made when due_ns has come */
     uint64_t due_ns;            /**< CLOCK_MONOTONIC */
     uint64_t given_back_ns;     /**< when it is given back, CLOCK_MONOTONIC; UINT64_MAX: never */

@@ -13,6 +13,8 @@
 enum {
     /** After a reload, or a late import, before a spare is made: another may follow. */
     SETTLE_MS = 300,
+    /** While a lock is held for longer than a moment. */
+    AGAIN_MS = 10,
     /** How often an edit ends the making; after that it must wait for it. */
     INTERRUPTIONS_MAX = 3,
 };
@@ -77,7 +79,7 @@ int spare_new(struct recyclable *recyclable, struct error *err) {
         } else if (config->spare == SPARE_AUTO && settings.mode == SPARE_OFF) {
             settings.mode = SPARE_AUTO;
         }
-        unsigned idle_ms = config->spare_idle_s * 1000;
+        uint64_t idle_ms = (uint64_t)config->spare_idle_s * 1000;
         settings.idle_ms = idle_ms > settings.idle_ms ? idle_ms : settings.idle_ms;
     }
     if (!recyclable->check || !recyclable->recycle->spares || settings.mode == SPARE_OFF ||
@@ -229,8 +231,13 @@ static struct recyclable *find_due_locked(const struct spares *spares, uint64_t 
                           : spare->is_wanted   ? spare->due_ns
                           : spare->modules > 0 ? spare->given_back_ns
                                                : UINT64_MAX;
-        if (due_ns <= now_ns && reload_target_hold(each->target)) {
+        bool is_again = false;
+        /* Imports take recycle->lock with the GIL: nothing waits for files to be read here. */
+        if (due_ns <= now_ns && reload_target_try_hold(each->target, &is_again)) {
             return each;
+        }
+        if (is_again) {
+            due_ns = now_ns + AGAIN_MS * CLOCK_NS_PER_MS;
         }
         if (due_ns <= now_ns) { /* RELOAD_STEP_SETTLED comes, and sets both again */
             spare->is_wanted = false;

@@ -106,10 +106,23 @@ bool template_fits(struct template *template, const struct config *config) {
     return true;
 }
 
+/** @return whether it is a child that is known already: a template may tell anything */
+static bool is_known(const struct template *template, pid_t pid) {
+    const struct worker_process *process = template->options.seats->processes;
+    while (process && process->pid != pid) {
+        process = process->next;
+    }
+    return process || pid == template->current->pid ||
+           (template->next && template->next->pid == pid);
+}
+
 pid_t template_fork(struct template *template, const struct worker_order *order,
                     struct error *err) {
     char cause[256];
     pid_t pid = template_process_fork(template->current, order, FORK_TIMEOUT_MS, err);
+    if (pid > 0 && is_known(template, pid)) {
+        pid = error_set(err, ERR_CLOSED, "it names a process that is no new one");
+    }
     if (pid > 0) {
         template->deaths = 0;
         return pid;

@@ -34,6 +34,7 @@ struct template {
     struct loop_timer timer;    /* to make one; or until `next` has taken too long */
     char cause[256];            /* why the next one is made, "" the first time */
     struct library_list told;   /* by a worker */
+    size_t made_of_bytes;       /* what `told` had when `next` was started */
     struct library_list memory; /* what was learnt of it: what to leave out; or none */
     unsigned left_out;
     unsigned deaths, misfits; /* in a row */

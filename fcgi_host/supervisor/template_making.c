@@ -172,6 +172,7 @@ static void start_next(struct template *template, const struct library_list *lis
     template->next->channel.ready = on_message;
     template->next->channel.ctx = template->next;
     template->next->owner = template;
+    template->made_of_bytes = template->told.size;
     if (loop_add(template->options.loop, &template->next->channel, EPOLLIN, &err) != 0) {
         end_process(template, &template->next);
         template_died(template, err.text);
@@ -225,6 +226,9 @@ static void became_ready(struct template *template, const struct channel_message
              template->note[0] ? "; " : "", template->note);
     template->was_made = true;
     template->cause[0] = '\0';
+    if (!template_has_names(template) && template->made_of_bytes != template->told.size) {
+        template_remake(template, "the application has imported more libraries meanwhile");
+    }
 }
 
 static void is_unfit(struct template *template, struct channel_message *message) {

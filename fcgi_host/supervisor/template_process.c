@@ -1,6 +1,7 @@
 #include "fcgi_host/supervisor/template_process.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -97,6 +98,16 @@ struct template_process *template_process_start(const struct worker_process_star
 
 /* ---- Orders ---- */
 
+/** Code of an application runs in a template: what it says need not be so.
+ *  @return the process id, of a child of this process; or -1 with ERR_PROTOCOL */
+static pid_t check_child(uint64_t number, struct error *err) {
+    siginfo_t info;
+    bool is_child = number > 0 && number <= INT_MAX &&
+                    waitid(P_PID, (id_t)number, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    return is_child ? (pid_t)number
+                    : error_set(err, ERR_PROTOCOL, "it names a process that is no child");
+}
+
 /** @return the answer's worker; 0: there is no answer yet; -1: ERR_FAILED, ERR_CLOSED … */
 static pid_t read_answer(struct template_process *process, struct error *err) {
     struct channel_message message;
@@ -107,8 +118,8 @@ static pid_t read_answer(struct template_process *process, struct error *err) {
         close_if_open(process->memory_fd);
         process->memory_fd = message.fd;
     }
-    if (message.type == CHANNEL_TEMPLATE_FORKED && message.number > 0) {
-        return (pid_t)message.number;
+    if (message.type == CHANNEL_TEMPLATE_FORKED) {
+        return check_child(message.number, err);
     }
     return message.type == CHANNEL_TEMPLATE_STALE ? error_set(err, ERR_FAILED, "%s", message.text)
                                                   : 0;
@@ -140,6 +151,11 @@ pid_t template_process_fork(struct template_process *process, const struct worke
         if (pid <= 0) {
             return error_set(err, ERR_TIMEOUT, "it does not answer");
         }
+    }
+    if (pid < 0 && err->code != ERR_FAILED) { /* what it does with the order is not known */
+        kill(process->pid, SIGKILL);
+        error_prefix(err, "no answer");
+        err->code = ERR_CLOSED;
     }
     return pid;
 }

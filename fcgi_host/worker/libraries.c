@@ -93,7 +93,7 @@ void libraries_init(struct libraries *libraries, const struct worker_start *star
                             strcmp(config_preload(config), CONFIG_PRELOAD_AUTO) == 0;
 }
 
-void libraries_accept(struct libraries *libraries, const struct application *application) {
+void libraries_tell(struct libraries *libraries, const struct application *application) {
     if (!libraries->was_forked) {
         tell_later(libraries, application);
     }

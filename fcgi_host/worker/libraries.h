@@ -1,8 +1,9 @@
 /**
  * The libraries that the worker's only application has imported, for the template that workers to
- * come are forked from: CHANNEL_LIBRARIES.  They are told when the worker begins to serve, unless
- * it was forked from a template itself, after some of its first requests, since a framework imports
- * much of an application with these, and when it stops; only if there are more than before.
+ * come are forked from: CHANNEL_LIBRARIES.  They are told when the worker begins to serve and has
+ * loaded, unless it was forked from a template itself, after some of its first requests, since a
+ * framework imports much of an application with these, and when it stops; only if there are more
+ * than before.
  *
  * Only for an application that is alone, in the main interpreter, with `preload = auto`.
  *
@@ -30,8 +31,9 @@ struct libraries {
 void libraries_init(struct libraries *libraries, const struct worker_start *start,
                     const struct channel_end *supervisor);
 
-/** The worker begins to serve. @param application  the only one; NULL: none */
-void libraries_accept(struct libraries *libraries, const struct application *application);
+/** The worker begins to serve, or everything has loaded: one may come long before the other.
+ *  @param application  the only one; NULL: none  @thread any */
+void libraries_tell(struct libraries *libraries, const struct application *application);
 /** A request has come. */
 void libraries_request(struct libraries *libraries, const struct application *application);
 /** The worker stops. */

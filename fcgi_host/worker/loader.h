@@ -5,6 +5,7 @@
 #define FCGI_HOST_WORKER_LOADER_H
 
 struct channel_end;
+struct libraries;
 struct pool_interpreter;
 struct pool_refusal;
 struct predecessor;
@@ -18,6 +19,7 @@ struct loader {
     struct recycle *recycle;         /**< NULL: no reloading in this process */
     struct predecessor *predecessor; /**< the worker that this one replaces (predecessor.h) */
     unsigned startup_timeout_ms;
+    struct libraries *libraries; /**< told that everything has loaded; NULL: nobody */
 };
 
 /**

@@ -9,6 +9,7 @@
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/libraries.h"
 #include "fcgi_host/worker/loader.h"
 #include "pool/base/clock.h"
 #include "pool/base/thread.h"
@@ -138,6 +139,10 @@ static void *load_all(void *arg) {
             recycle_loaded(loading->loader->recycle, loading->interpreters[i]);
             loader_tell_met_refusal(loading->loader, loading->interpreters[i]);
         }
+    }
+    if (loading->count == 1 && loading->loader->libraries) {
+        libraries_tell(loading->loader->libraries,
+                       pool_app_user(pool_interpreter_app(loading->interpreters[0], 0)));
     }
     free(loading);
     return NULL;

@@ -309,7 +309,7 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     switch (message->type) {
     case CHANNEL_ACCEPT:
         worker->has_accept = true;
-        libraries_accept(&worker->libraries, worker_first_application(worker));
+        libraries_tell(&worker->libraries, worker_first_application(worker));
         break;
     case CHANNEL_PAUSE:
         worker->is_paused = true;

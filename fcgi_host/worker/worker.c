@@ -298,6 +298,7 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
     worker->loader = (struct loader){
         .supervisor = &worker->supervisor,
         .predecessor = &worker->predecessor,
+        .libraries = &worker->libraries,
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
     };
     predecessor_init(&worker->predecessor, start->modules_fd);

@@ -71,8 +71,13 @@ class Node:
 
 
 def raw_environ():
-    """A copy of os.environ as bytes: decoding all of it takes long."""
+    """A copy of os.environ as bytes: decoding all of it takes long, and other threads change it."""
     return dict(getattr(os.environ, "_data", os.environ))
+
+
+def decoded(environ):
+    """What raw_environ() returned, as text."""
+    return {os.fsdecode(key): os.fsdecode(value) for key, value in environ.items()}
 
 
 def difference(before, after):
@@ -115,6 +120,9 @@ class Libraries:
         self._open = {}  # of each thread, what is being executed; None: the application's own
         self._environ, self._path = {}, []
         self._latest = None, None  # os.environ when it was looked at, and how it differs then
+        self._finding = set()  # (thread, name) of what the finders after this one are asked for
+        self._looked_for = []  # (thread, spec) of namespace packages that may come to be
+        self._late = set()  # names of late roots: what is imported again and again is noted once
 
     def _resolve(self):
         return [os.path.realpath(place) for places in self._places for place in places]
@@ -130,8 +138,8 @@ class Libraries:
 
     def begin(self):
         """From now on code of the applications runs."""
-        self._environ, self._path = dict(os.environ), list(sys.path)
-        self._latest = raw_environ(), None
+        data = raw_environ()
+        self._environ, self._path, self._latest = decoded(data), list(sys.path), (data, None)
 
     def base(self):
         return self._environ, self._path
@@ -153,14 +161,19 @@ class Libraries:
 
     def find(self, name, path=None, target=None):
         """As the import system without this finder."""
-        for finder in list(sys.meta_path):
-            find_spec = getattr(finder, "find_spec", None)
-            if finder is self or find_spec is None:
-                continue
-            spec = find_spec(name, path, target)
-            if spec is not None:
-                return spec
-        return None
+        key = _get_ident(), name
+        self._finding.add(key)
+        try:
+            for finder in list(sys.meta_path):
+                find_spec = getattr(finder, "find_spec", None)
+                if finder is self or find_spec is None:
+                    continue
+                spec = find_spec(name, path, target)
+                if spec is not None:
+                    return spec
+            return None
+        finally:
+            self._finding.discard(key)
 
     @hide_from_tracebacks
     def find_spec(self, name, path=None, target=None):
@@ -169,6 +182,9 @@ class Libraries:
                 break
         else:  # an application has put something around each finder (mercurial's hgdemandimport)
             return None
+        if (_get_ident(), name) in self._finding:  # another finder asks all the others
+            return None
+        self._note_namespaces()
         preload = self.preload
         if preload is not None and preload.has(name):
             return preload.find(name, path, target)
@@ -185,14 +201,24 @@ class Libraries:
         """Be told when the module is executed."""
         loader = spec.loader
         if loader is None:  # a namespace package: nothing is executed
-            self.close(self.open(spec))
+            self._looked_for.append((_get_ident(), spec))
             return
         if isinstance(loader, type):
             return
         try:
-            loader.exec_module = _Execution(self, loader)
+            if type(vars(loader).get("exec_module")) is not _Execution:  # it may have many modules
+                loader.exec_module = _Execution(self, loader)
         except (AttributeError, TypeError):  # a loader of another kind: it goes unnoticed
             pass
+
+    def _note_namespaces(self):
+        """Those that have come to be since this thread imported something."""
+        ident = _get_ident()
+        for each in [each for each in self._looked_for if each[0] == ident]:
+            self._looked_for.remove(each)
+            spec = each[1]
+            if getattr(sys.modules.get(spec.name), "__spec__", None) is spec:
+                self.close(self.open(spec))
 
     def _watch_class(self, importer):
         """The same for modules that are built in: their loader is a class."""
@@ -216,7 +242,11 @@ class Libraries:
 
     @hide_from_tracebacks
     def execute(self, execute, module):
-        node = self.open(module.__spec__)
+        spec = getattr(module, "__spec__", None)
+        if not isinstance(getattr(spec, "name", None), str):  # made by hand
+            execute(module)
+            return
+        node = self.open(spec)
         try:
             execute(module)
         except BaseException:
@@ -239,19 +269,22 @@ class Libraries:
         if parents and parents[-1] is not None:
             parents[-1].children.append(node)
             return node
-        path = list(sys.path)
+        path = [entry for entry in sys.path if type(entry) is str]
         node.environ = self._environ_difference()
         node.path = None if path == self._path else path
         node.is_late = self.is_loaded
+        if node.is_late and node.name in self._late:
+            return node
         self.roots.append(node)
-        if self.is_loaded:
+        if node.is_late:
+            self._late.add(node.name)
             fcgi_host._library_came()
         return node
 
     def _environ_difference(self):
         data = raw_environ()
         if data != self._latest[0]:
-            environ = dict(os.environ)
+            environ = decoded(data)
             same = environ == self._environ
             self._latest = data, None if same else difference(self._environ, environ)
         return self._latest[1]
@@ -271,6 +304,7 @@ class Libraries:
 
     def describe(self):
         """The roots, as bytes, with those that may still come.  The same roots are the same bytes."""
+        self._note_namespaces()
         roots = self.roots + (self.preload.rest() if self.preload is not None else [])
         return marshal.dumps([root.pack() for root in roots], 2)
 

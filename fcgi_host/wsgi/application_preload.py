@@ -40,6 +40,15 @@ class Cold(BaseException):
 
 
 _LOAD = _frozen_importlib._load_unlocked.__code__
+_FIND_AND_LOAD = _frozen_importlib._find_and_load_unlocked.__code__
+
+
+def _is_importing(frame):
+    """Whether a finder is asked by an import, and not by who looks whether there is a module."""
+    for _ in range(3):
+        if frame is not None and frame.f_code is not _FIND_AND_LOAD:
+            frame = frame.f_back
+    return frame is not None and frame.f_code is _FIND_AND_LOAD
 
 
 class _Create:
@@ -107,6 +116,7 @@ class Preload:
         self._given_up = []  # others, which never will be
         self._withheld = {}  # name → (module, segment)
         self._there = {}  # what sys.modules had before, and what has been put back
+        self._came_back = set()  # names of what has been put back
         self._adopted = {}  # name → __spec__ of a module that is being put back
         self._preparing = None  # the segment that is being imported
         self._own = None  # why that fails
@@ -317,7 +327,7 @@ class Preload:
         """A new module of the application's own may have a library's name."""
         names = {name.partition(".")[0] for name, _ in segment.modules}
         for folder in sys.path:
-            if self._libraries.is_own(os.path.join(folder, "")):
+            if isinstance(folder, str) and self._libraries.is_own(os.path.join(folder, "")):
                 try:
                     entries = os.listdir(folder)
                 except OSError:
@@ -365,20 +375,23 @@ class Preload:
         if spec is None or isinstance(spec.loader, type):
             return spec
         if spec.loader is None:
-            spec.loader = _NamespaceLoader(self)
+            if _is_importing(sys._getframe(1)):
+                spec.loader = _NamespaceLoader(self)
             return spec
         try:
             spec.loader.create_module = _Create(self, spec.loader)
         except (AttributeError, TypeError):
-            self._go_cold(f"the loader of {name} is of another kind")
+            if self._is_loading:
+                self._go_cold(f"the loader of {name} is of another kind")
+            self.drop()
         return spec
 
     def release(self, name, spec):
         """Put back what the import of `name` has changed.  @return its module; None: it is to be
         imported"""
-        with self._lock:
+        with _lock_of_logging(), self._lock:
             if name not in self._withheld:
-                return None
+                return self._put_back_meanwhile(name)
             module, segment = self._withheld[name]
             if self.why_cold is not None:
                 raise Cold(self.why_cold)
@@ -391,6 +404,13 @@ class Preload:
                 self._read(segment)
             while segment.modules and name in self._withheld:
                 self._put_back(self._segments[self._next])
+            self._adopted[name] = getattr(module, "__spec__", None)
+        return module
+
+    def _put_back_meanwhile(self, name):
+        """Another thread has been faster than this one, which has a spec: theirs is the module."""
+        module = sys.modules.get(name) if name in self._came_back else None
+        if module is not None:
             self._adopted[name] = getattr(module, "__spec__", None)
         return module
 
@@ -462,6 +482,7 @@ class Preload:
         for name, module in segment.modules:
             self._withheld.pop(name, None)
             self._there[name] = module
+            self._came_back.add(name)
         segment.put_back()
         if segment.changes:
             self._changes.take()
@@ -560,6 +581,19 @@ class Preload:
                 before, after = segment.before.lists[name], segment.after.lists[name]
                 front, behind = state.inserted(before, after) or ((), ())
                 threading._threading_atexits += [*front, *behind]
+
+
+class _NoLock:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *error):
+        pass
+
+
+def _lock_of_logging():
+    """It comes before the lock of what is withheld: logging.config imports while it has it."""
+    return getattr(sys.modules.get("logging"), "_lock", None) or _NoLock()
 
 
 def _flatten(roots, left_out):

@@ -90,8 +90,9 @@ class Segment:
     def _environ_is_met(self):
         """The part that is noted of each root, so that it is met the next time."""
         before = self.before
-        if state.raw_environ() != before.raw_environ and dict(os.environ) != before.environ:
-            changed = state.difference(before.environ, dict(os.environ))
+        environ = state.raw_environ()
+        if environ != before.raw_environ:
+            changed = state.difference(before.environ, state.decoded(environ))
             return f"os.environ is another one: {', '.join(sorted(changed))}"
         if sys.path != before.path:
             return "sys.path is another one"
@@ -149,7 +150,8 @@ class Segment:
         before, after = self.before, self.after
         if before.environ != after.environ:
             changes = state.difference(before.environ, after.environ)
-            state.set_environ(state.changed_environ(os.environ, changes))
+            current = state.decoded(state.raw_environ())
+            state.set_environ(state.changed_environ(current, changes))
         for current, was, now in (
             (sys.path, before.path, after.path),
             (sys.meta_path, before.finders, after.finders),

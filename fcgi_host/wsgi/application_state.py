@@ -128,8 +128,8 @@ class Snapshot:
     is_process = False  # of a process to be forked, which has one thread
 
     def __init__(self):
-        self.environ, self.path = dict(os.environ), list(sys.path)
         self.raw_environ = raw_environ()
+        self.environ, self.path = decoded(self.raw_environ), list(sys.path)
         self.finders, self.hooks = finders(), list(sys.path_hooks)
         self.all_finders = list(sys.meta_path)
         self.lists = {name: list(get() or ()) for name, get in LISTS.items()}
@@ -180,8 +180,13 @@ class Snapshot:
 
 
 def raw_environ():
-    """A copy of os.environ as bytes: decoding all of it takes long."""
+    """A copy of os.environ as bytes: decoding all of it takes long, and other threads change it."""
     return dict(getattr(os.environ, "_data", os.environ))
+
+
+def decoded(environ):
+    """What raw_environ() returned, as text."""
+    return {os.fsdecode(key): os.fsdecode(value) for key, value in environ.items()}
 
 
 def set_environ(environ):

@@ -119,7 +119,7 @@ static void serve(unsigned count) {
 }
 
 Test(libraries, they_are_told_when_it_begins_to_serve_and_after_some_requests) {
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "one");
     s_list = "one two";
     serve(1);
@@ -144,7 +144,7 @@ Test(libraries, they_are_told_when_it_begins_to_serve_and_after_some_requests) {
 }
 
 Test(libraries, what_has_been_told_is_not_told_again) {
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "one");
     serve(100);
     libraries_stop(&s_libraries, &s_application);
@@ -154,7 +154,7 @@ Test(libraries, what_has_been_told_is_not_told_again) {
 Test(libraries, a_worker_of_a_template_tells_when_requests_have_imported_more) {
     s_start.preloaded.modules = 5;
     libraries_init(&s_libraries, &s_start, &s_supervisor);
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "", "its template has them");
     serve(2);
     cr_expect_str_eq(told(), "one");
@@ -163,33 +163,33 @@ Test(libraries, a_worker_of_a_template_tells_when_requests_have_imported_more) {
 Test(libraries, nothing_is_told_where_nobody_wants_it) {
     s_config.process.preload = (char *)"a b";
     libraries_init(&s_libraries, &s_start, &s_supervisor);
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "");
     s_config.process.preload = (char *)CONFIG_PRELOAD_AUTO;
     s_config.app_count = 2;
     libraries_init(&s_libraries, &s_start, &s_supervisor);
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "");
 }
 
 Test(libraries, nothing_is_told_of_a_sub_interpreter_or_of_what_does_not_serve) {
     s_is_main = false;
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "");
     s_is_main = true;
     s_is_serving = false;
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "");
     s_is_serving = true;
-    libraries_accept(&s_libraries, NULL);
+    libraries_tell(&s_libraries, NULL);
     cr_expect_str_eq(told(), "");
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     cr_expect_str_eq(told(), "one");
 }
 
 Test(libraries, it_is_tried_again_when_it_has_failed) {
     s_has_threads = false;
-    libraries_accept(&s_libraries, &s_application);
+    libraries_tell(&s_libraries, &s_application);
     s_has_threads = true;
     s_fails = ERR_CLOSED; /* it ends: that is no failure */
     serve(2);

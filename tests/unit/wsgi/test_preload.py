@@ -120,6 +120,61 @@ class Noting(Preload):
         self.assertEqual(self.cold(text), ["lib_a"])
         self.assertEqual(self.warm(text, code="result(sys.modules['lib_b'].Y)"), [2])
 
+    def test_another_finder_may_ask_all_the_others(self):
+        text = """
+            class Asks:
+                def find_spec(self, name, path=None, target=None):
+                    for finder in sys.meta_path:
+                        if finder is not self:
+                            spec = finder.find_spec(name, path, target)
+                            if spec is not None:
+                                return spec
+
+            sys.meta_path.insert(0, Asks())
+            import lib_a
+            """
+        self.assertEqual(self.cold(text), ["lib_a"])
+
+    def test_modules_made_by_hand(self):
+        self.assertEqual(self.cold("""
+            import importlib.util, types
+            spec = importlib.util.find_spec("lib_a")
+            module = types.ModuleType("lib_a")
+            spec.loader.exec_module(module)
+            assert module.X == 1
+            """), [])
+
+    def test_a_path_may_hold_anything(self):
+        self.assertEqual(self.cold("sys.path += [None, b'/nowhere', 3]\nimport lib_a"), ["lib_a"])
+
+    def test_what_is_imported_again_and_again_is_noted_once(self):
+        self.make("site-packages/lib_c.py", "import lib_a\nraise ImportError\n")
+        late = ("for _ in range(50):\n    try:\n        import lib_c\n"
+                "    except ImportError:\n        pass")
+        self.assertEqual(self.cold("", late=late), ["lib_c"])
+
+    def test_a_namespace_package_that_is_only_looked_for(self):
+        self.make("site-packages/lib_space/lib_d.py", "")
+        looks = "import importlib.util\nassert importlib.util.find_spec('lib_space').loader is None\n"
+        self.assertEqual(self.cold(looks + "import lib_a"), ["lib_a"])
+        self.assertEqual(self.cold(looks + "import lib_space.lib_d"),
+                         ["lib_space", "lib_space.lib_d"])
+        self.assertEqual(self.warm(code="result('done')"), ["done"])
+
+    def test_an_archive_has_one_loader(self):
+        import zipfile
+        with zipfile.ZipFile(os.path.join(self.folder, "lib.zip"), "w") as archive:
+            archive.writestr("lib_z.py", "X = 1\n")
+            archive.writestr("lib_y.py", "import lib_z\n")
+        text = f"""
+            import importlib.util
+            sys.path.append({self.folder + "/lib.zip"!r})
+            for _ in range(2000):
+                importlib.util.find_spec("lib_y")
+            import lib_y
+            """
+        self.assertEqual(self.cold(text), ["lib_y"])
+
     def test_what_requests_import(self):
         self.assertEqual(self.cold("import lib_a", late="import lib_b"), ["lib_a", "lib_b"])
 

@@ -265,18 +265,16 @@ int wsgi_load(const struct generation *generation, const struct app_config *conf
         loaded = wsgi_loaded_new(state, callable, config, generation_number(generation));
         Py_DECREF(callable);
     }
-    int result = 0;
-    if (preload_check_cold(state, err) < 0 && !PyErr_Occurred()) {
+    int result = preload_check_cold(state, err);
+    if (result < 0) {
+        if (PyErr_Occurred()) {
+            take_exception(state, state->import, "LoadError", err);
+        }
         wsgi_loaded_free(loaded);
-        loaded = NULL;
-        result = -1;
-    } else if (!loaded) {
-        result = take_exception(state, state->import, "LoadError", err);
-    }
-    current->config = NULL;
-    if (loaded) {
+    } else {
         *ret_loaded = loaded;
     }
+    current->config = NULL;
     return result;
 }
 

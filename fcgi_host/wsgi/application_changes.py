@@ -96,7 +96,7 @@ class _Globals(_Holder):
     def read(self):
         return {
             key: value
-            for key, value in self.target.items()
+            for key, value in self.target.copy().items()  # other threads may change it
             if key not in _OF_MODULES and not _is_a(value, _Module)
         }
 
@@ -114,15 +114,16 @@ class _StandardGlobals(_Globals):
 
     def read(self):
         if self._names is None:
-            self._names = {key for key, value in self.target.items() if callable(value)}
-        return {key: self.target[key] for key in self._names if key in self.target}
+            self._names = {key for key, value in self.target.copy().items() if callable(value)}
+        now = self.target.copy()
+        return {key: now[key] for key in self._names if key in now}
 
 
 class _Attributes(_Holder):
     """A class."""
 
     def read(self):
-        attributes = vars(self.target)
+        attributes = vars(self.target).copy()
         return {key: value for key, value in attributes.items() if key not in _OF_CLASSES}
 
     def set(self, key, before, now):

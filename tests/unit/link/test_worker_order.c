@@ -178,6 +178,7 @@ Test(worker_order, a_board_in_a_file_is_seen_by_both) {
     cr_expect_eq(atomic_load(&theirs->fatal_slot), -1);
     atomic_store(&theirs->used, 3);
     cr_expect_eq(atomic_load(&ours->used), 3);
+    cr_expect_eq(ftruncate(fd, 0), -1, "whoever has the descriptor could end the others");
     scoreboard_free(ours);
     scoreboard_free(theirs);
 }

@@ -83,6 +83,17 @@ Test(template, one_worker_that_it_cannot_be_asked_for_changes_nothing) {
     cr_expect_eq(template_fork_worker(), 4711);
 }
 
+Test(template, one_that_names_a_worker_which_is_known_is_killed) {
+    struct worker_process known = {.pid = 4711};
+    template_make_of("list");
+    template_seats.processes = &known;
+    cr_expect_eq(template_fork_worker(), -1);
+    template_assert_done("fork of 1; [template.unused]; end 1");
+    template_pass(1000);
+    template_assert_done("make 2 of list");
+    template_seats.processes = NULL;
+}
+
 Test(template, one_that_does_not_fit_is_made_of_what_the_next_worker_tells) {
     template_make_of("list");
     template_misfit(template_under_test, "other order", -1);

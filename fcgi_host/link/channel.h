@@ -100,6 +100,7 @@ enum channel_type {
     CHANNEL_MODULES,   /**< descriptor: where to write what applications have imported, for a worker
                         *   that is to replace this one */
     CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
+    CHANNEL_MEMORY_SHORT, /**< give back what is kept for speed alone */
 };
 
 /** How much a worker needs its replacement. */

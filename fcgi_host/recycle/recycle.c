@@ -160,6 +160,12 @@ void recycle_dismiss(struct recycle *recycle) {
     }
 }
 
+void recycle_memory_is_short(struct recycle *recycle) {
+    if (recycle) {
+        spares_memory_is_short(recycle->spares);
+    }
+}
+
 static struct recyclable *take_out(struct recycle *recycle,
                                    const struct pool_interpreter *interpreter) {
     pthread_mutex_lock(&recycle->lock);

@@ -71,6 +71,8 @@ void recycle_built(struct recycle *recycle, struct generation *generation);
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);
 /** This worker is replaced: edits are the next one's business.  Does not block. @thread any */
 void recycle_dismiss(struct recycle *recycle);
+/** Give the spares back, and make none for a while.  Does not block. NULL is fine. @thread any */
+void recycle_memory_is_short(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */
 void recycle_remove(struct recycle *recycle, struct pool_interpreter *interpreter);
 

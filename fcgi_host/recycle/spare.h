@@ -21,6 +21,7 @@ struct spare {
     bool is_wanted;             /**< one is to be made when due_ns has come */
     uint64_t due_ns;            /**< CLOCK_MONOTONIC */
     uint64_t given_back_ns;     /**< when it is given back, CLOCK_MONOTONIC; UINT64_MAX: never */
+    const char *given_back_why; /**< "given back: …" */
     bool is_outdated;           /**< more libraries have been imported since it was made */
     unsigned colds;             /**< loads in a row that it did not fit */
     unsigned rested;            /**< reloads since these were SPARE_COLD_MAX */

@@ -15,15 +15,18 @@ enum {
     SETTLE_MS = 300,
     /** While a lock is held for longer than a moment. */
     AGAIN_MS = 10,
+    /** After memory was short, none is made for so long. */
+    SHORT_MS = 60000,
     /** How often an edit ends the making; after that it must wait for it. */
     INTERRUPTIONS_MAX = 3,
 };
 
 struct spares {
     struct recycle *recycle;
-    pthread_cond_t changed; /**< with recycle->lock */
-    bool is_running;        /**< its thread; @lock recycle->lock */
-    bool is_dismissed;      /**< @lock recycle->lock */
+    pthread_cond_t changed;  /**< with recycle->lock */
+    bool is_running;         /**< its thread; @lock recycle->lock */
+    bool is_dismissed;       /**< @lock recycle->lock */
+    uint64_t rests_until_ns; /**< memory was short; CLOCK_MONOTONIC; @lock recycle->lock */
 };
 
 static void *run(void *arg);
@@ -109,8 +112,10 @@ void spare_free(struct spare *spare) {
 static void want_locked(struct recyclable *recyclable) {
     struct spare *spare = recyclable->spare;
     if (spare->colds < SPARE_COLD_MAX) {
+        uint64_t due_ns = clock_now_ns() + SETTLE_MS * CLOCK_NS_PER_MS;
+        uint64_t rests_until_ns = recyclable->recycle->spares->rests_until_ns;
         spare->is_wanted = true;
-        spare->due_ns = clock_now_ns() + SETTLE_MS * CLOCK_NS_PER_MS;
+        spare->due_ns = due_ns > rests_until_ns ? due_ns : rests_until_ns;
         wake_locked(recyclable->recycle->spares);
     }
 }
@@ -153,10 +158,32 @@ void spares_note_step(struct recyclable *recyclable, enum reload_step step) {
     }
     spare->given_back_ns =
         spare->mode == SPARE_ON ? UINT64_MAX : clock_now_ns() + spare->idle_ms * CLOCK_NS_PER_MS;
+    spare->given_back_why = "given back: nothing was edited for spare_idle_s";
     if (step == RELOAD_STEP_SETTLED) {
         want_locked(recyclable);
     }
     pthread_mutex_unlock(&recyclable->recycle->lock);
+}
+
+void spares_memory_is_short(struct spares *spares) {
+    if (!spares) {
+        return;
+    }
+    pthread_mutex_lock(&spares->recycle->lock);
+    uint64_t now_ns = clock_now_ns();
+    spares->rests_until_ns = now_ns + SHORT_MS * CLOCK_NS_PER_MS;
+    for (struct recyclable *each = spares->recycle->first; each; each = each->next) {
+        struct spare *spare = each->spare;
+        if (spare && spare->modules > 0) {
+            spare->is_wanted = false;
+            spare->given_back_ns = now_ns;
+            spare->given_back_why = "given back: memory was short";
+            wake_locked(spares);
+        } else if (spare && spare->is_wanted) {
+            spare->due_ns = spares->rests_until_ns;
+        }
+    }
+    pthread_mutex_unlock(&spares->recycle->lock);
 }
 
 /* ---- What Python tells: wsgi_preload_hook ---- */
@@ -252,10 +279,13 @@ static struct recyclable *find_due_locked(const struct spares *spares, uint64_t 
 /** @lock recycle->lock held, let go meanwhile */
 static void give_back_held_locked(struct recyclable *recyclable) {
     struct recycle *recycle = recyclable->recycle;
+    const char *why = recyclable->spare->given_back_why;
     recyclable->spare->modules = 0;
-    set_why_locked(recyclable->spare, "given back: nothing was edited for spare_idle_s");
+    set_why_locked(recyclable->spare, why);
     pthread_mutex_unlock(&recycle->lock);
     spare_give_back(recyclable);
+    const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
+    log_line(LOG_INFO, "spare.returned", &about, "%s", why);
     reload_target_let_go(recyclable->target);
     pthread_mutex_lock(&recycle->lock);
 }

@@ -4,7 +4,8 @@
  *
  * When one is made (`spare`): `on`, or `dev`: after each load and each reload; `auto`: after a
  * reload, and it is given back when spare_idle_s have passed without another; `off`: never.  An
- * interpreter with several applications has one when any of them wants it.
+ * interpreter with several applications has one when any of them wants it.  When memory is short,
+ * every spare is given back, until there is another reload.
  *
  * A thread of its own makes them, which sleeps while nothing is due.  While it is at work no reload
  * of that interpreter begins, so an edit ends its work at the next import.  What it makes passes
@@ -25,6 +26,10 @@ struct spares *spares_new(struct recycle *recycle);
 /** This worker is replaced: spares are given back, and none is made any more. NULL is fine.
  *  @thread any */
 void spares_dismiss(struct spares *spares);
+
+/** The machine has no memory left: spares are given back, and for a while none is made. NULL is
+ *  fine. @thread any */
+void spares_memory_is_short(struct spares *spares);
 
 /** Set recyclable->spare, unless there is never to be one. @return 0, or -1: ERR_MEMORY */
 int spare_new(struct recyclable *recyclable, struct error *err);

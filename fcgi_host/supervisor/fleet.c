@@ -87,6 +87,9 @@ void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
     if (fleet_replace_asleep(fleet, wish)) {
         return;
     }
+    if (fleet->seats->count == 0) { /* a template was to come first */
+        fleet_template_wait_no_more(fleet);
+    }
     fleet_suspect(fleet);
     replacement_add(fleet->replacements, wish);
 }
@@ -211,6 +214,10 @@ void fleet_start(struct fleet *fleet, const struct fleet *before) {
         return;
     }
     fleet_fit(fleet);
+    fleet->waits_for_template = true;
+    if (!before && template_make_first(fleet->template)) {
+        return;
+    }
     /* The others follow when the first has loaded, and need not find out again what it has. */
     fleet->seats->count = 1;
     seat_fill_after(&fleet->seats->items[0], fleet_find_serving(before));

@@ -24,6 +24,7 @@ struct fleet {
     struct template *template;          /**< NULL: the last worker has ended */
     struct cpu_sample cpu_for_template; /**< fleet_template.c */
     unsigned busy_looks;                /**< in a row */
+    bool waits_for_template;            /**< workers that are wanted, while one is coming */
     struct config *owned_config; /**< the one in effect when it was read again, to be freed */
     struct fleet_last last;
     const char *name; /**< the process group's */
@@ -64,6 +65,10 @@ bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wi
 
 /** @return 0, or -1: ERR_MEMORY */
 int fleet_template_init(struct fleet *fleet, struct error *err);
+/** @return whether workers that are wanted are not started yet, because a template is coming */
+bool fleet_template_is_awaited(const struct fleet *fleet);
+/** Start them. */
+void fleet_template_wait_no_more(struct fleet *fleet);
 /** The last worker has ended: there is none any more. */
 void fleet_template_end(struct fleet *fleet);
 /** A worker serves, or is to serve, that has loaded. */

@@ -97,6 +97,10 @@ void fleet_resize(struct fleet *fleet) {
     if (replacement_is_under_way(fleet->replacements)) {
         return; /* a replacement under way counts on the seats: resized when it has ended */
     }
+    if (fleet_template_is_awaited(fleet)) {
+        return;
+    }
+    fleet->waits_for_template = false;
     while (seats->count < wanted) {
         seat_fill(&seats->items[seats->count++]);
     }
@@ -167,12 +171,14 @@ static void on_loaded(struct fleet *fleet, struct worker_process *process) {
         }
     } else {
         seat_accept(process);
-        fleet_resize(fleet);
         if (process->is_refused) { /* it accepted before it knew */
             replace_refused(fleet);
         }
     }
     fleet_template_loaded(fleet, process);
+    if (process == seat->current && process->state == PROCESS_SERVING) {
+        fleet_resize(fleet);
+    }
     announce_ready(fleet);
 }
 

@@ -90,6 +90,7 @@ static void stir(struct fleet *fleet) {
     fleet->is_asleep = false;
     fleet->wanted = limits_of(fleet).least;
     fleet->seats->count = 1;
+    fleet->waits_for_template = true; /* the others */
     fleet->scaling = (struct scaling){0};
 }
 

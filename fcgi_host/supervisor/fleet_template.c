@@ -22,6 +22,9 @@ static bool is_quiet(void *ctx) {
     if (has_loading(fleet) || replacement_is_under_way(fleet->replacements)) {
         return false;
     }
+    if (fleet->waits_for_template) {
+        return true;
+    }
     bool is_busy = cpu_free_cores(&fleet->cpu_for_template) < LEAST_FREE_CORES;
     if (is_busy && ++fleet->busy_looks < MOST_BUSY_LOOKS) {
         return false;
@@ -35,6 +38,34 @@ static bool has_room(void *ctx) {
     return !process || seat_has_room_for(process);
 }
 
+static bool is_awaited(void *ctx) {
+    const struct fleet *fleet = ctx;
+    return fleet->waits_for_template;
+}
+
+static void settled(void *ctx) {
+    struct fleet *fleet = ctx;
+    bool was_awaited = fleet->waits_for_template;
+    fleet->waits_for_template = false;
+    if (!was_awaited || fleet->seats->is_closed) {
+        return;
+    }
+    if (fleet->seats->count == 0 && fleet->wanted > 0) { /* none has been started */
+        fleet->seats->count = 1;
+        seat_fill(&fleet->seats->items[0]);
+    } else {
+        fleet_resize(fleet);
+    }
+}
+
+bool fleet_template_is_awaited(const struct fleet *fleet) {
+    return fleet->waits_for_template && fleet->template && template_is_coming(fleet->template);
+}
+
+void fleet_template_wait_no_more(struct fleet *fleet) {
+    settled(fleet);
+}
+
 int fleet_template_init(struct fleet *fleet, struct error *err) {
     const struct template_options options = {
         .loop = fleet->loop,
@@ -43,6 +74,8 @@ int fleet_template_init(struct fleet *fleet, struct error *err) {
         .run = fleet->hooks.run_template,
         .is_quiet = is_quiet,
         .has_room = has_room,
+        .is_awaited = is_awaited,
+        .settled = settled,
         .ctx = fleet,
     };
     fleet->template = fleet->seats->template = template_new(&options, err);

@@ -11,6 +11,7 @@
 #include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/link/lifeline.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "fcgi_host/supervisor/memory_pressure.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 #include "fcgi_host/supervisor/template.h"
 
@@ -35,6 +36,7 @@ struct groups *groups_new(struct loop *loop, struct config *site, int listen_fd,
         return NULL;
     }
     groups_memory_apply(groups, site, NULL);
+    groups_pressure_open(groups);
     if (groups_add_missing(groups, site, err)) {
         groups_free(groups);
         return NULL;
@@ -53,6 +55,7 @@ void groups_free(struct groups *groups) {
         groups_watch_sleepers(groups);
         grouping_free(groups);
         placement_memory_free(groups->memory);
+        memory_pressure_free(groups->pressure);
         config_free(groups->waiting);
         config_free(groups->next);
         config_free(groups->site);

@@ -2,8 +2,8 @@
  * What the parts share: grouping.c (which application is in which group), grouping_moves.c (what
  * was moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
  * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
- * groups_memory.c (what was learnt before), groups_wake.c (groups that are asleep), groups.c
- * (life).
+ * groups_memory.c (what was learnt before), groups_pressure.c (memory is short), groups_wake.c
+ * (groups that are asleep), groups.c (life).
  *
  * @thread the supervisor's  @tstate none
  */
@@ -57,9 +57,10 @@ struct groups {
     struct config *next;            /**< the first group is being replaced under it; NULL: none */
     struct group *first;
     struct moved *moved;
-    struct lifeline *lifeline;       /**< NULL: none could be made */
-    struct placement_memory *memory; /**< NULL: nothing is kept */
-    uint64_t started_ms;             /**< CLOCK_MONOTONIC; 0: host.ready was logged */
+    struct lifeline *lifeline;        /**< NULL: none could be made */
+    struct placement_memory *memory;  /**< NULL: nothing is kept */
+    struct memory_pressure *pressure; /**< NULL: this kernel does not tell */
+    uint64_t started_ms;              /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
     uint64_t stop_at_ms;    /**< once stopping: CLOCK_MONOTONIC */
     struct config *waiting; /**< read while `next` is being proved; the last one counts */
@@ -199,6 +200,12 @@ void group_unwatch(struct group *group);
 void group_wake(struct group *group);
 /** Start one that accepts connections. */
 void groups_wake_for_connections(struct groups *groups);
+
+/* ---- groups_pressure.c ---- */
+
+/** When memory is short, let workers give back their spares, and groups that are asleep their
+ *  template. */
+void groups_pressure_open(struct groups *groups);
 
 /* ---- groups_memory.c ---- */
 

@@ -41,8 +41,22 @@ void template_worker_loaded(struct template *template, bool is_warm) {
     }
     template->misfits = is_warm ? 0 : template->misfits;
     if (!template->current) {
-        template_make_after(template, TEMPLATE_MAKE_AFTER_MS);
+        template_make_after(template, template_has_names(template)
+                                          ? template_delay_ms(template)
+                                          : TEMPLATE_MAKE_AFTER_MS /* it tells the libraries */);
     }
+}
+
+bool template_make_first(struct template *template) {
+    if (!template_has_names(template) || template_find_obstacle(template)) {
+        return false;
+    }
+    template_make_after(template, 0);
+    return template_is_coming(template);
+}
+
+bool template_is_coming(const struct template *template) {
+    return !template->current && (template->next || template->timer.is_armed);
 }
 
 void template_learn(struct template *template, char *bytes, size_t size) {
@@ -79,12 +93,21 @@ void template_forget(struct template *template, const char *why) {
     template->note[0] = '\0';
     template_set_why(template, "not made yet: %s", why);
     snprintf(template->cause, sizeof template->cause, "%s", why);
+    template->options.settled(template->options.ctx);
 }
 
 void template_asleep(struct template *template) {
     pid_t pid = template_pid(template);
     if (pid && memory_room_bytes(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN) < memory_own_bytes(pid)) {
         template_forget(template, "no memory for a template while nothing is served");
+    }
+}
+
+void template_give_back(struct template *template) {
+    if (template->current || template->next) {
+        template_forget(template, "given back: memory was short while nothing was served");
+        log_line(LOG_INFO, "template.returned", NULL, "process %s: memory is short",
+                 template->options.name);
     }
 }
 

@@ -5,6 +5,9 @@
  *
  *   a worker has loaded, and the libraries are known → a while later one is made, beside the one
  *     that there may be → it is ready, and takes its place
+ *   the other workers of a start wait for it, and the first one, too, where `preload` names what
+ *     is imported (is_awaited) → it is made at once; they start as soon as it is ready, or is not
+ *     to be had (settled)
  *   it must leave something out     → another one, without that
  *   it dies, or does not answer     → another one, later; after three in a row none
  *   a library's file has changed    → another one
@@ -35,7 +38,9 @@ struct template_options {
     template_run_function *run;
     /** @return whether one may be made now: the group is not busy with a start */
     bool (*is_quiet)(void *ctx);
-    bool (*has_room)(void *ctx); /**< in the memory that the host may use */
+    bool (*has_room)(void *ctx);   /**< in the memory that the host may use */
+    bool (*is_awaited)(void *ctx); /**< workers are to be forked from it: make it at once */
+    void (*settled)(void *ctx);    /**< it need not be awaited: it is ready, or will not be soon */
     void *ctx;
 };
 
@@ -43,6 +48,12 @@ struct template_options {
 struct template *template_new(const struct template_options *options, struct error *err);
 /** Kill it, and wait for that. NULL is fine. */
 void template_free(struct template *template);
+
+/** Make one before any worker has loaded. @return whether that can be tried; then `settled` comes
+ */
+bool template_make_first(struct template *template);
+/** @return whether one is being made or is to be, and there is none yet */
+bool template_is_coming(const struct template *template);
 
 /** A worker has loaded under the configuration in effect. */
 void template_worker_loaded(struct template *template, bool is_warm);
@@ -61,6 +72,8 @@ void template_misfit(struct template *template, const char *why, int memory_fd);
 void template_forget(struct template *template, const char *why);
 /** The group falls asleep: keep it, if memory has room for the worker that it is for. */
 void template_asleep(struct template *template);
+/** Give it back, of a group that is asleep: memory is short. */
+void template_give_back(struct template *template);
 /** Make no other one: the group ends. */
 void template_close(struct template *template);
 

@@ -63,6 +63,8 @@ void template_set_why(struct template *template, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /** No other one is made; `why` says why. */
 void template_give_up(struct template *template);
+/** @return how long to wait before one is made: not at all where workers wait for it */
+uint64_t template_delay_ms(const struct template *template);
 /** Make one later, if the group can have one. */
 void template_make_after(struct template *template, uint64_t delay_ms);
 /** Make another one, and tell why. */

@@ -112,11 +112,16 @@ void template_drop_next(struct template *template) {
     loop_disarm(template->options.loop, &template->timer);
 }
 
+static void settle(const struct template *template) {
+    template->options.settled(template->options.ctx);
+}
+
 void template_give_up(struct template *template) {
     template->is_given_up = true;
     log_line(LOG_WARN, "template.failed", NULL,
              "process %s: workers start without libraries imported ahead: %s",
              template->options.name, template->why);
+    settle(template);
 }
 
 void template_make_after(struct template *template, uint64_t delay_ms) {
@@ -128,9 +133,13 @@ void template_make_after(struct template *template, uint64_t delay_ms) {
     }
 }
 
+uint64_t template_delay_ms(const struct template *template) {
+    return template->options.is_awaited(template->options.ctx) ? 0 : TEMPLATE_MAKE_AFTER_MS;
+}
+
 void template_remake(struct template *template, const char *cause) {
     snprintf(template->cause, sizeof template->cause, "%s", cause);
-    template_make_after(template, TEMPLATE_MAKE_AFTER_MS);
+    template_make_after(template, template_delay_ms(template));
 }
 
 /** What is to be imported. @return false: that is not known */
@@ -151,6 +160,7 @@ void template_died(struct template *template, const char *how) {
     }
     snprintf(template->cause, sizeof template->cause, "the one before %.200s", how);
     template_make_after(template, FIRST_BACKOFF_MS << (template->deaths - 1));
+    settle(template);
 }
 
 static void start_next(struct template *template, const struct library_list *list) {
@@ -190,7 +200,8 @@ void template_timer_expired(void *ctx) {
         return;
     }
     if (template_find_obstacle(template) || template->is_closed || !find_list(template, &list)) {
-        return; /* the next worker that has loaded begins again */
+        settle(template); /* the next worker that has loaded begins again */
+        return;
     }
     if (!template->options.is_quiet(template->options.ctx)) {
         template_make_after(template, TEMPLATE_MAKE_AFTER_MS);
@@ -198,6 +209,7 @@ void template_timer_expired(void *ctx) {
         start_next(template, list);
     } else {
         template_set_why(template, "not made yet: no memory for a template");
+        settle(template);
     }
 }
 
@@ -226,6 +238,7 @@ static void became_ready(struct template *template, const struct channel_message
              template->note[0] ? "; " : "", template->note);
     template->was_made = true;
     template->cause[0] = '\0';
+    settle(template);
     if (!template_has_names(template) && template->made_of_bytes != template->told.size) {
         template_remake(template, "the application has imported more libraries meanwhile");
     }

@@ -352,6 +352,9 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     case CHANNEL_STACKS:
         limits_log_stacks(worker->limits);
         break;
+    case CHANNEL_MEMORY_SHORT:
+        recycle_memory_is_short(worker->loader.recycle);
+        break;
     default:
         break;
     }

@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from support import fcgi
+from support import fcgi, memory_group
 from support.host import HostTestCase, run
 from support.load import Load
 from support.waiting import await_
@@ -275,47 +275,12 @@ class Age(Scaled):
         self.assertEqual((a.failures, b.failures), ([], []))
 
 
-def make_memory_group(name, limit):
-    """A control group of this machine's, for the host. @return its folder, or None: it may not"""
-    with open("/proc/self/cgroup", encoding="utf-8") as f:
-        lines = [line.rstrip("\n").split(":", 2) for line in f]
-    for number, controllers, path in lines:
-        folder = "/sys/fs/cgroup" + ("/memory" if controllers == "memory" else "") + path
-        limit_file = "memory.limit_in_bytes" if controllers == "memory" else "memory.max"
-        try:
-            if controllers not in ("", "memory"):
-                continue
-            group = os.path.join(folder, name)
-            os.mkdir(group)
-            with open(os.path.join(group, limit_file), "w", encoding="utf-8") as f:
-                f.write(str(limit))
-            return group
-        except OSError:
-            continue
-    return None
-
-
 class Memory(Scaled):
     def setUp(self):
-        self.group = make_memory_group(f"fcgi_host-test-{os.getpid()}", 300 << 20)
-        if not self.group:
-            self.skipTest("no control group with a memory limit can be made here")
-        self.addCleanup(self.remove_group)
-
-    def remove_group(self):
-        self.host.stop()
-        await_(self.is_removed, "the control group to be empty")
-
-    def is_removed(self):
-        try:
-            os.rmdir(self.group)
-        except OSError:
-            return False
-        return True
+        self.group = memory_group.make(self, 300 << 20, lambda: self.host.stop())
 
     def enter_group(self):
-        with open(os.path.join(self.group, "cgroup.procs"), "w", encoding="utf-8") as f:
-            f.write("0")
+        memory_group.enter(self.group)
 
     def start_in_group(self, keys):
         self.start("workers = 0-3", self.enter_group, a=keys)

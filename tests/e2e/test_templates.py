@@ -86,16 +86,17 @@ def application(environ, start_response):
 
 class Templates(HostTestCase):
     def start(self, keys="", more="", preload="library json http.client", log=None,
-              ready=True):
+              ready=True, libraries=()):
         """One application in a group of its own; it has a template when this returns."""
-        self.control, libraries = self.path("control"), self.path("libraries")
-        os.mkdir(libraries)
-        os.chmod(libraries, 0o755)
-        self.library = os.path.join(libraries, "library.py")
-        self.save(self.library, LIBRARY)
+        self.control, folder = self.path("control"), self.path("libraries")
+        os.mkdir(folder)
+        os.chmod(folder, 0o755)
+        self.library = os.path.join(folder, "library.py")
+        for name, text in {"library.py": LIBRARY, **dict(libraries)}.items():
+            self.save(os.path.join(folder, name), text)
         self.file = self.write("app.py", "WANTED = ('http.client', 'library')\n" + APPLICATION)
         self.text = (f"[fcgi_host]\ncontrol = {self.control}\nlog = {log or 'stderr'}\n{more}\n"
-                     f"[app app]\nfile = {self.file}\nprocess = own\npython_path = {libraries}\n"
+                     f"[app app]\nfile = {self.file}\nprocess = own\npython_path = {folder}\n"
                      f"preload = {preload}\n{keys}\n")
         self.conf = self.config(self.text)
         self.host = self.start_host("-c", self.conf, ready=False)
@@ -149,6 +150,16 @@ class Templates(HostTestCase):
         self.assertNotEqual(facts["pid"], facts["library"])
         self.assertEqual(facts["parent"], self.host.process.pid)
 
+    def cold_and_warm(self):
+        """What a worker says that is not forked from it, and one that is."""
+        os.kill(self.template(), signal.SIGKILL)
+        cold = self.crash()
+        self.assert_cold(cold)
+        self.host.log.wait_for(r"\[template\.remade\]")
+        warm = self.crash()
+        self.assert_warm(warm)
+        return cold, warm
+
     def assert_cold(self, facts):
         self.assertEqual(facts["library"], facts["pid"])
 
@@ -156,16 +167,37 @@ class Templates(HostTestCase):
 class Forks(Templates):
     def test_a_worker_after_a_crash_is_forked_from_it(self):
         self.start()
-        self.assert_cold(self.ask())
         for _ in range(3):
             facts = self.crash()
             self.assert_warm(facts)
             self.assertEqual(facts["modules"], ["http.client", "library"])
 
+    def test_the_first_worker_is_forked_from_it_where_modules_are_named(self):
+        self.start("workers = 3")
+        self.assertEqual(self.host.log.count(r"\[template\.ready\]"), 1)
+        text = self.host.log.text
+        self.assertLess(text.index("[template.ready]"), text.index("[worker.started]"))
+        self.assertTrue(all(each["modules"] > 0 for each in self.preload()), self.preload())
+        self.assert_warm(self.ask())
+
+    def test_the_others_of_a_start_wait_for_it_where_the_first_must_tell(self):
+        self.start("workers = 4", preload="auto")
+        text = self.host.log.text
+        self.assertLess(text.index("[template.ready]"), text.rindex("[worker.started]"))
+        self.assertEqual(sorted(each["modules"] > 0 for each in self.preload()),
+                         [False, True, True, True])
+
+    def test_workers_do_not_wait_for_one_that_cannot_be_made(self):
+        self.start("workers = 2", preload="library killer", ready=False,
+                   libraries={"killer.py": "import os\nos.kill(os.getpid(), 9)\n"})
+        self.assertEqual(len(self.workers()), 2)
+        text = self.host.log.text
+        self.assertNotIn("[template.ready]", text)
+        self.assert_cold(self.ask())
+
     def test_such_a_worker_is_like_any_other(self):
         self.start("umask = 0027\nchdir = /\nnice = 3\nrlimit.core = 0\nenv.VARIABLE = process")
-        cold, warm = self.ask(), self.crash()
-        self.assert_warm(warm)
+        cold, warm = self.cold_and_warm()
         self.assertEqual(warm["process"]["umask"], 0o027)
         self.assertEqual(warm["process"], cold["process"])
         # Nobody sends to its own group's mailbox, whose other end a child of fork() has, too.
@@ -211,7 +243,6 @@ class Forks(Templates):
 
     def test_more_workers_are_forked_from_it(self):
         self.start("workers = 1-3", more="stop_timeout_s = 1")
-        self.assert_cold(self.ask())
         held = [self.host.connect() for _ in range(6)]
         for connection in held:
             connection.send(fcgi.whole_request(fcgi.params_of("/hold")))
@@ -294,10 +325,9 @@ class Lives(Templates):
         self.assert_warm(self.crash())
 
     def test_one_that_cannot_be_made_is_tried_three_times(self):
-        self.start(preload="library killer", ready=False)
-        killer = os.path.join(os.path.dirname(self.library), "killer.py")
         # Only there: the application does not import it.
-        self.save(killer, "import os\nos.kill(os.getpid(), 9)\n")
+        self.start(preload="library killer", ready=False,
+                   libraries={"killer.py": "import os\nos.kill(os.getpid(), 9)\n"})
         self.host.log.wait_for(r"\[template\.failed\]")
         self.assert_cold(self.crash())
         self.assertIn("3 templates in a row", self.preload()[0]["why"])
@@ -310,10 +340,9 @@ class Lives(Templates):
         self.assert_warm(self.crash())
 
     def test_a_module_that_starts_a_thread_is_left_out(self):
-        self.start(preload="library starter", ready=False)
-        self.save(os.path.join(os.path.dirname(self.library), "starter.py"),
-                  "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True)"
-                  ".start()\n")
+        self.start(preload="library starter", ready=False, libraries={
+            "starter.py": "import threading\n"
+                          "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"})
         line = self.host.log.wait_for(r"\[template\.ready\]")
         self.assertIn("left out: starter (it starts a thread)", line)
         self.assert_warm(self.crash())
@@ -412,8 +441,7 @@ class Users(Templates):
                           capture_output=True).returncode != 0:
             self.skipTest("this user cannot reach Python's libraries")
         self.start("user = www-data\nenv.VARIABLE = x")
-        cold, warm = self.ask(), self.crash()
-        self.assert_warm(warm)
+        cold, warm = self.cold_and_warm()
         self.assertEqual(warm["process"], cold["process"])
         self.assertEqual(warm["process"]["uid"], [user.pw_uid] * 3)
         self.assertEqual(warm["process"]["no_new_privs"].strip(), "1")

@@ -12,7 +12,7 @@ struct config template_config, template_other_config;
 struct seats template_seats;
 struct template *template_under_test;
 struct loop_timer *template_timer;
-bool template_quiet, template_room;
+bool template_quiet, template_room, template_awaited;
 enum error_code template_fork_fails;
 static int s_next_pid;
 static struct template_process *s_made; /* the last one */
@@ -110,6 +110,19 @@ static bool has_room(void *ctx) {
     return template_room;
 }
 
+static bool is_awaited(void *ctx) {
+    (void)ctx;
+    return template_awaited;
+}
+
+static void settled(void *ctx) {
+    (void)ctx;
+    if (template_awaited) {
+        template_awaited = false;
+        note("settled");
+    }
+}
+
 static int run(const struct template_start *start) {
     (void)start;
     return 0;
@@ -133,7 +146,9 @@ void template_setup(void) {
                                              .seats = &template_seats,
                                              .run = run,
                                              .is_quiet = is_quiet,
-                                             .has_room = has_room};
+                                             .has_room = has_room,
+                                             .is_awaited = is_awaited,
+                                             .settled = settled};
     template_under_test = template_new(&options, NULL);
     cr_assert_not_null(template_under_test);
 }

@@ -12,7 +12,7 @@ extern struct config template_config, template_other_config;
 extern struct seats template_seats;
 extern struct template *template_under_test;
 extern struct loop_timer *template_timer;
-extern bool template_quiet, template_room;
+extern bool template_quiet, template_room, template_awaited;
 extern enum error_code template_fork_fails;
 extern int template_end_fd; /**< of the last one's channel: what it would write to */
 

@@ -47,6 +47,47 @@ Test(template_making, it_waits_until_the_group_is_quiet) {
     template_assert_done("make 1 of list");
 }
 
+Test(template_making, while_workers_wait_for_it_it_is_made_at_once) {
+    template_awaited = true;
+    template_worker_loaded(template_under_test, false);
+    cr_expect(template_is_coming(template_under_test), "the worker tells what it has imported");
+    template_told("list");
+    template_pass(0);
+    cr_expect(template_is_coming(template_under_test));
+    template_says(CHANNEL_TEMPLATE_READY, "", NULL);
+    cr_expect_not(template_is_coming(template_under_test));
+    template_assert_done("make 1 of list; [template.ready]; settled");
+}
+
+Test(template_making, named_modules_are_imported_before_the_first_worker) {
+    cr_expect_not(template_make_first(template_under_test), "what to import is not known");
+    template_config.process.preload = (char *)"a b";
+    template_awaited = true;
+    cr_expect(template_make_first(template_under_test));
+    template_pass(0);
+    template_says(CHANNEL_TEMPLATE_READY, "", NULL);
+    template_assert_done("make 1 of names; [template.ready]; settled");
+}
+
+Test(template_making, nobody_waits_for_one_that_does_not_come) {
+    template_config.process.preload = (char *)"a b";
+    template_awaited = true;
+    cr_expect(template_make_first(template_under_test));
+    template_pass(0);
+    template_reap(template_under_test, 1, 9);
+    template_assert_done("make 1 of names; end 1; settled");
+
+    template_awaited = true;
+    template_room = false;
+    template_pass(1000);
+    template_assert_done("settled");
+
+    template_awaited = true;
+    template_worker_loaded(template_under_test, false);
+    template_forget(template_under_test, "the configuration has changed");
+    template_assert_done("settled");
+}
+
 Test(template_making, without_memory_there_is_none) {
     template_room = false;
     template_told("list");

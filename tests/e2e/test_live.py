@@ -115,7 +115,7 @@ class Live(HostTestCase):
         repaired = self.get()
         self.assertIn("v2", repaired)
         self.assertEqual(mark_of(repaired), state)
-        self.assertEqual(stream.events, [("retry", "300"), ("reload", state)])
+        self.assertEqual(stream.told(), [("reload", state)])
 
 
 class Servers(Live):
@@ -155,7 +155,7 @@ class Streams(Live):
         self.save("app.py", BROKEN)
         for stream in (again, current):
             stream.wait_for("error")
-            self.assertEqual(len(stream.events), 2)
+            self.assertEqual(len(stream.told()), 1)
 
     def test_a_page_that_listens_for_all(self):
         self.serve(self.write_page("v1"))
@@ -175,7 +175,7 @@ class Streams(Live):
             file.write(content)
         self.write_page("v2")
         stream.wait_for("reload")
-        self.assertEqual(len(stream.events), 2)
+        self.assertEqual(len(stream.told()), 1)
 
     def test_many_streams_hold_nothing_up(self):
         """One thread serves, 20 pages listen; an edit, other requests and the end go by them."""
@@ -228,7 +228,7 @@ class Streams(Live):
         stream = self.listen(page)
         self.write_page("v2")
         stream.wait_for("reload")
-        self.assertEqual(len(stream.events), 2)
+        self.assertEqual(len(stream.told()), 1)
 
     def test_a_host_that_is_asked_to_reload_tells_it(self):
         self.serve(self.write_page("v1"))
@@ -309,8 +309,11 @@ class Places(Live):
         self.await_event(second, "reload")
         self.assertIn("second v2", self.page("second"))
         self.write_page("first v2", "first")
-        text = self.read(stream)
-        self.assertEqual(re.findall("event: (.*)", text), ["reload"])
+        try:
+            text = self.read(stream)
+            self.assertEqual(re.findall("event: (.*)", text), ["reload"])
+        except fcgi.Closed:  # this Python's interpreters are replaced with their worker
+            text = self.await_event(first, "reload")
         self.assertIn(mark_of(self.page("first")), text)
 
     @needs_modules("lxml.etree")

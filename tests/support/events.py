@@ -4,6 +4,7 @@ listen to one (`live = on`)."""
 import re
 import socket
 import threading
+import time
 
 from .waiting import DEADLINE_S
 
@@ -19,7 +20,7 @@ def mark_of(page):
 
 
 class EventStream:
-    """One connection; its events as they come: [(name, data)]."""
+    """A page that listens; its events as they come: [(name, data)]."""
 
     def __init__(self, port, path, headers=()):
         self.events = []
@@ -27,12 +28,24 @@ class EventStream:
         self.status = None
         self.is_closed = False
         self._changed = threading.Condition()
-        self._socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        self._port = port
+        self._request = "\r\n".join([f"GET {path} HTTP/1.1", "Host: 127.0.0.1",
+                                     "Accept: text/event-stream", *headers]) + "\r\n\r\n"
+        self._connect()
+
+    def _connect(self):
+        self._socket = socket.create_connection(("127.0.0.1", self._port), DEADLINE_S)
         self._socket.settimeout(None)
-        request = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: text/event-stream", *headers]
-        self._socket.sendall(("\r\n".join(request) + "\r\n\r\n").encode())
+        self._socket.sendall(self._request.encode())
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+
+    def _connect_again(self):
+        """As a browser does when the worker has gone that it was connected to."""
+        self.close()
+        self.lines = []
+        self.is_closed = False
+        self._connect()
 
     def _read(self):
         try:
@@ -92,10 +105,18 @@ class EventStream:
         def found(stream):
             return [data for each, data in stream.events if each == name]
 
-        self.await_(lambda s: len(found(s)) >= count or s.is_closed, f"{count} of {name}")
-        if len(found(self)) < count:
-            raise AssertionError(f"closed without {count} of {name}: {self.status} {self.events}")
-        return found(self)[count - 1]
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            self.await_(lambda s: len(found(s)) >= count or s.is_closed, f"{count} of {name}")
+            if len(found(self)) >= count:
+                return found(self)[count - 1]
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {count} of {name}: {self.status} {self.events}")
+            self._connect_again()
+
+    def told(self):
+        """The events that tell something."""
+        return [event for event in self.events if event[0] != "retry"]
 
     def wait_closed(self):
         return self.await_(lambda s: s.is_closed, "the end of the stream")

@@ -9,8 +9,6 @@ Run in an interpreter that libraries are imported into in advance (application_p
 
 import sys
 
-from _operator import ne
-
 _ABSENT = object()
 _Module = type(sys)
 _Function = type(lambda: None)
@@ -405,7 +403,7 @@ class Changes:
             return changes
         else:
             # No other holder is touched: processes that were forked share their memory.
-            differ = [*map(ne, versions, before), *[True] * (len(versions) - len(before))]
+            differ = [*map(int.__ne__, versions, before), *[True] * (len(versions) - len(before))]
             changed = [self._holders[index] for index, has in enumerate(differ) if has]
         return changes + [change for holder in changed for change in holder.compare()]
 

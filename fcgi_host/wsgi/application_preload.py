@@ -337,8 +337,13 @@ class Preload:
                         self._check_place(name, self._libraries.find(name))
 
     def _check_place(self, name, spec):
-        module, _ = self._withheld[name]
+        module, segment = self._withheld[name]
         before = getattr(module, "__spec__", None)
+        is_other = before is not None and before.name != name
+        if is_other and spec is not None and spec.origin is not None and (
+                self._loaders.is_standard(spec.origin) or
+                any(path == spec.origin for path, _ in segment.files)):
+            return  # it has put another module in its place (collections.abc of 3.13)
         if spec is None or before is None or _place_of(spec) != _place_of(before):
             place = None if spec is None else _place_of(spec)
             self._go_cold(f"{name} is found elsewhere: {place}")

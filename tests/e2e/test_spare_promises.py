@@ -54,8 +54,8 @@ class Modules(Spares):
             BEFORE = 'faulthandler' in sys.modules, 'pwd' in sys.modules, 'atexit' in sys.modules
             import pwd, faulthandler, atexit, types
             def report():
-                return BEFORE, [(repr(m), repr(m.__spec__), sorted(vars(m.__spec__))) for m in (gc, array, math, pwd,
-                    faulthandler, atexit)]
+                return BEFORE, [(repr(m), repr(m.__spec__).split(" at 0x")[0], m.__spec__.origin,
+                    sorted(vars(m.__spec__))) for m in (gc, array, math, pwd, faulthandler, atexit)]
             """),
         "identity": Case("""
             import sys
@@ -176,7 +176,8 @@ class Modules(Spares):
             def report():
                 return pkg_resources.get_distribution('lib-a').version, 'lib-a' in pkg_resources.working_set.by_key
             """, packages={**LIBRARIES, "lib_a-1.0.dist-info/METADATA":
-                           "Metadata-Version: 2.1\nName: lib-a\nVersion: 1.0\n"}),
+                           "Metadata-Version: 2.1\nName: lib-a\nVersion: 1.0\n"},
+            needs=["pkg_resources"]),
         "circular": Case("""
             import sys, circle_a, circle_b
             def report():
@@ -199,7 +200,7 @@ class Modules(Spares):
             import markupsafe, PIL.Image
             def report():
                 return str(markupsafe.escape("<")), PIL.Image.new("1", (2, 2)).size
-            """, ready=None),
+            """, ready=None, needs=["markupsafe", "PIL.Image"]),
         "dataclasses_and_pickle": Case("""
             import pickle, dc
             def report():

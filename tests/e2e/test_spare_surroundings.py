@@ -294,7 +294,7 @@ class Surroundings(Spares):
             import plain
             def report():
                 return BEFORE, sys.path
-            """, packages={**PLAIN, "cuts.py": "import sys\nsys.path.remove('/usr/lib/python3/dist-packages')\n"},
+            """, packages={**PLAIN, "cuts.py": "import sys\nsys.path.remove(sys.path[-1])\n"},
             ready="cuts: it changes sys.path"),
         "environment_of_two_libraries": Case("""
             import os

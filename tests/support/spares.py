@@ -10,7 +10,7 @@ import os
 import re
 import textwrap
 
-from .host import HostTestCase, needs_recycling, run
+from .host import HostTestCase, has_module, needs_modules, needs_recycling, run
 from .waiting import await_
 
 #: At the end of each application.  It imports nothing, so that it does not change what is seen.
@@ -26,15 +26,17 @@ class Case:
     """`app`: its text, `application` need not be there; `edited`: the same after the edit, else `app` again
     with another comment; `own`, `packages`: files beside it, and in its site-packages, by their
     paths; `cold`: what the log says of why the spare does not fit, None: it is used; `ready`: what
-    spare.ready names, "": nothing is left out, None: anything; `keys`: of its configuration."""
+    spare.ready names, "": nothing is left out, None: anything; `keys`: of its configuration; `needs`:
+    distribution packages that it imports."""
 
     def __init__(self, app, edited=None, own=None, packages=None, cold=None, ready="", keys="",
-                 edit=None, differs=False):
+                 edit=None, differs=False, needs=()):
         self.app, self.edited = app, edited if edited is not None else app
         self.own, self.packages = own or {}, packages or {}
         self.cold, self.ready, self.keys = cold, ready, keys
         self.edit = edit  # edit(cls, name), before the application itself is edited
         self.differs = differs  # the reports are not compared
+        self.needs = needs
         self.reports = []
 
 
@@ -46,8 +48,11 @@ class Spares(HostTestCase):
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
-        for name in cls.CASES:
-            setattr(cls, "test_" + name, lambda self, name=name: self.check(name))
+        for name, case in cls.CASES.items():
+            test = lambda self, name=name: self.check(name)  # noqa: E731
+            setattr(cls, "test_" + name, needs_modules(*case.needs)(test) if case.needs else test)
+        cls.CASES = {name: case for name, case in cls.CASES.items()
+                     if not case.needs or has_module(*case.needs)}
 
     @classmethod
     def setUpClass(cls):

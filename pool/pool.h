@@ -208,6 +208,11 @@ void pool_await_answer(struct generation *generation, unsigned timeout_ms);
 /** End a built generation that never served. */
 void pool_discard(struct generation *generation);
 
+/** Keep a built generation that is never to serve, as it is: while other interpreters still load,
+ *  what extensions hold of it must not be freed.  It ends with the pool, or with its interpreter.
+ *  @owns taken over */
+void pool_park(struct generation *generation);
+
 /**
  * Wait until a draining generation's jobs are done, at most drain_ms; after that SystemExit is
  * raised in its threads.  Then end it by the protocol of docs/ARCHITECTURE.md.

@@ -47,7 +47,8 @@ struct pool_interpreter {
     struct pool_app **apps; /**< in the order they were added; fixed at the first pool_build() */
     size_t app_count;
     struct generation *current;
-    struct generation *spare; /**< on offer; NULL: none */
+    struct generation *spare;  /**< on offer; NULL: none */
+    struct generation *parked; /**< pool_park(); NULL: none */
     uint64_t generations_made;
     unsigned gate;
     bool is_building;
@@ -216,5 +217,7 @@ enum generation_state retirement_finish(struct generation *generation,
                                         const struct timespec *drain_deadline);
 /** Ask parked home threads to try again. */
 void retirement_retry_zombies(struct pool *pool);
+/** @return what was given to pool_park(), the caller's to discard; NULL: nothing */
+struct generation *retirement_take_parked(struct pool_interpreter *interpreter);
 
 #endif

@@ -160,6 +160,32 @@ void pool_discard(struct generation *generation) {
     pool_retire(generation, 0);
 }
 
+void pool_park(struct generation *generation) {
+    struct pool_interpreter *interpreter = generation->interpreter;
+    struct pool *pool = interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct generation *before = interpreter->parked;
+    bool is_too_late = pool->is_stopping || interpreter->is_removed;
+    if (!is_too_late) {
+        interpreter->parked = generation;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (is_too_late) {
+        pool_discard(generation);
+    } else if (before) {
+        pool_discard(before);
+    }
+}
+
+struct generation *retirement_take_parked(struct pool_interpreter *interpreter) {
+    struct pool *pool = interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct generation *parked = interpreter->parked;
+    interpreter->parked = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    return parked;
+}
+
 void retirement_retry_zombies(struct pool *pool) {
     pthread_mutex_lock(&pool->lock);
     for (struct generation *at = pool->generations; at; at = at->next) {

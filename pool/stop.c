@@ -70,6 +70,10 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
     if (spare) {
         pool_discard(spare);
     }
+    struct generation *parked = retirement_take_parked(interpreter);
+    if (parked) {
+        pool_discard(parked);
+    }
     struct generation *current = take_current(interpreter);
     if (current) {
         retirement_begin(current);
@@ -172,10 +176,11 @@ int pool_stop(struct pool *pool, unsigned drain_ms) {
     for (struct pool_interpreter *at = first; at; at = at->next) {
         count++;
     }
-    struct generation **ending = calloc(2 * count + 1, sizeof(struct generation *));
+    struct generation **ending = calloc(3 * count + 1, sizeof(struct generation *));
     size_t ending_count = 0;
     for (struct pool_interpreter *at = first; at && ending; at = at->next) {
-        struct generation *each[] = {take_current(at), pool_spare_take(at)};
+        struct generation *each[] = {take_current(at), pool_spare_take(at),
+                                     retirement_take_parked(at)};
         for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
             if (each[i]) {
                 ending[ending_count++] = each[i];

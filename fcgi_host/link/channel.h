@@ -26,7 +26,8 @@
 
 enum channel_type {
     /* worker → supervisor */
-    /** `name`: an interpreter that must be the main one; `text`: why; `finding` */
+    /** `name`: an interpreter that must be the main one; `text`: why; `finding`; `number`: 1: what
+     *  it has left behind in extensions makes the process unfit for others, too */
     CHANNEL_REFUSED = 1,
     /** `name`: an application that did not load; `text`: why; `number`: 1: a port or lock is in use
      */
@@ -88,7 +89,7 @@ enum channel_type {
      *  descriptor: that group's mailbox (homes.h), none: the worker's own group */
     CHANNEL_HOME,
     /** `name`: an interpreter that was to move because an extension has refused
-     * (CHANNEL_MOVE_REFUSED); no other process takes its applications */
+     * (CHANNEL_MOVE_REFUSED); "": all that were; no other process takes its applications */
     CHANNEL_STAYS,
     CHANNEL_LISTEN,  /**< `number`: 1: accept connections; 0: leave them to another process group */
     CHANNEL_NO_MORE, /**< the host stops, and every worker is DRY: no group passes more */

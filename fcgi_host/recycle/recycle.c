@@ -130,13 +130,21 @@ failed:
     return -1;
 }
 
-void recycle_built(struct recycle *recycle, struct generation *generation) {
+int recycle_built(struct recycle *recycle, struct generation *generation, char *ret_finding,
+                  size_t finding_bytes, struct error *err) {
+    struct error found;
     struct recyclable *recyclable = recycle_find(recycle, generation_interpreter(generation));
-    if (recyclable && recyclable->check) {
-        /* The check logs its error.  The generation serves anyway, and is never recycled. */
-        struct error logged;
-        recycle_check_loaded(recyclable, NULL, generation, &logged);
+    if (!recyclable || !recyclable->check ||
+        recycle_check_loaded(recyclable, NULL, generation, &found) == 0) {
+        return 0;
     }
+    recycle_copy_finding(recyclable, ret_finding, finding_bytes);
+    if (*ret_finding == '\0' || found.code != ERR_FAILED ||
+        recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER)) {
+        *ret_finding = '\0';
+        return 0; /* what was found is logged; it is not recycled */
+    }
+    return error_set(err, ERR_REFUSED, "%s", found.text);
 }
 
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter) {

@@ -64,9 +64,14 @@ struct recycle *recycle_new(const struct recycle_options *options, struct error 
 
 /** Watch an interpreter, before its first build. Errors: ERR_MEMORY */
 int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, struct error *err);
-/** An interpreter's first generation is built and does not serve yet: can its extensions be
- *  recycled? */
-void recycle_built(struct recycle *recycle, struct generation *generation);
+/**
+ * An interpreter's first generation is built and does not serve yet: can its extensions live in
+ * several interpreters, one after the other and side by side?
+ * @param[out] ret_finding  about the extension that cannot (channel.h)
+ * @return 0, or -1 with ERR_REFUSED: it must not serve here
+ */
+int recycle_built(struct recycle *recycle, struct generation *generation, char *ret_finding,
+                  size_t finding_bytes, struct error *err);
 /** An interpreter's first generation serves or has failed: from now on edits reload it. */
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);
 /** This worker is replaced: edits are the next one's business.  Does not block. @thread any */
@@ -95,9 +100,9 @@ void recycle_ending(struct recycle *recycle, struct generation *generation);
 void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names);
 
 /** Write "strategy" and "why" of the status' "reload" object.  (Its "last" is what was given to
- *  application_set_reload().) */
+ *  application_set_reload().) @param moved_why  why it is where it is; NULL: it was not moved */
 void recycle_write_strategy(struct recycle *recycle, const struct application *application,
-                            struct json_writer *json);
+                            const char *moved_why, struct json_writer *json);
 /** Write the members of the status' "preload" object. */
 void recycle_write_preload(struct recycle *recycle, const struct application *application,
                            struct json_writer *json);

@@ -82,6 +82,8 @@ struct application *recycle_application(const struct recyclable *recyclable, siz
  *  recyclable). */
 void recycle_fill_questions(struct reloader_hooks *hooks);
 
+/** @return whether one of its applications has this `reload` */
+bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode);
 /** How an interpreter is reloaded. @param[out] ret_why  the reason, cut to what fits @thread any */
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
                                       size_t why_bytes);

@@ -30,7 +30,7 @@ static bool is_recycled(struct recycle *recycle, const struct application *appli
 }
 
 void recycle_write_strategy(struct recycle *recycle, const struct application *application,
-                            struct json_writer *json) {
+                            const char *moved_why, struct json_writer *json) {
     char why[RECYCLE_WHY_BYTES] = "this worker has no reloader";
     if (application->config->reload == RELOAD_MODE_OFF) {
         document_add_text(json, STATUS_APP_RELOAD_STRATEGY, "off");
@@ -43,6 +43,10 @@ void recycle_write_strategy(struct recycle *recycle, const struct application *a
         size_t size = strlen(why);
         snprintf(why + size, sizeof why - size,
                  "; the last load found a port or lock in use: with " APPLICATION_RESTART_HINT);
+    }
+    if (moved_why && !in_process) {
+        size_t size = strlen(why);
+        snprintf(why + size, sizeof why - size, ": %s", moved_why);
     }
     document_add_text(json, STATUS_APP_RELOAD_WHY, why);
 }

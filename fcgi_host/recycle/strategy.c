@@ -24,7 +24,7 @@ static bool is_over_budget(const struct recycle *recycle) {
     return budget_bytes && base_bytes && now_bytes > base_bytes + budget_bytes;
 }
 
-static bool has_mode(const struct recyclable *recyclable, enum reload_mode mode) {
+bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode) {
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         if (recycle_application(recyclable, i)->config->reload == mode) {
             return true;
@@ -47,10 +47,10 @@ static bool is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
                                       size_t why_bytes) {
     const struct recycle *recycle = recyclable->recycle;
-    bool is_restart = has_mode(recyclable, RELOAD_MODE_RESTART);
-    bool is_forced = has_mode(recyclable, RELOAD_MODE_INTERPRETER) && !is_restart;
+    bool is_restart = recycle_has_mode(recyclable, RELOAD_MODE_RESTART);
+    bool is_forced = recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER) && !is_restart;
     const char *why = NULL;
-    if (has_mode(recyclable, RELOAD_MODE_WORKER)) {
+    if (recycle_has_mode(recyclable, RELOAD_MODE_WORKER)) {
         why = "reload = worker";
     } else if (pool_interpreter_is_main(recyclable->interpreter)) {
         why = "it runs in the main interpreter";

@@ -23,12 +23,6 @@ void fleet_aged(void *ctx, struct worker_process *process) {
 static const struct replacement_wish s_refused = {
     .cause = "an application must live in the main interpreter", .seat = -1, .is_forced = true};
 
-/** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
- *  main interpreter of the same process too. */
-static void replace_refused(struct fleet *fleet) {
-    fleet_replace(fleet, &s_refused);
-}
-
 /** An interpreter that requests wait for, since an extension has refused in one. */
 struct awaited {
     struct fleet *fleet;
@@ -46,7 +40,8 @@ static void tell_stays(void *ctx, const struct replacement_result *result) {
     free(ctx);
 }
 
-/** The same as replace_refused(), for an interpreter that serves. */
+/** An interpreter that was refused is for a fresh process: a refusal can spoil the module for the
+ *  main interpreter of the same process too. @param interpreter  "": any that was */
 static void replace_awaited(struct fleet *fleet, const char *interpreter) {
     struct replacement_wish wish = s_refused;
     struct awaited *awaited = malloc(sizeof *awaited);
@@ -80,6 +75,8 @@ static void learn_refusal(struct fleet *fleet, struct worker_process *process,
                           const struct channel_message *message) {
     if (fleet->hooks.refused &&
         fleet->hooks.refused(fleet->hooks.ctx, message->name, message->text, message->finding)) {
+        /* The others are loaded where nothing is left behind of this one. */
+        process->is_refused |= message->number != 0 && !process->is_loaded;
         return;
     }
     bool is_new = move_to_main(fleet, message);
@@ -167,12 +164,12 @@ static void on_loaded(struct fleet *fleet, struct worker_process *process) {
     } else if (process == seat->coming) {
         replacement_loaded(fleet->replacements, seat);
         if (process->is_refused) { /* it accepted before it knew */
-            replace_refused(fleet);
+            replace_awaited(fleet, "");
         }
     } else {
         seat_accept(process);
         if (process->is_refused) { /* it accepted before it knew */
-            replace_refused(fleet);
+            replace_awaited(fleet, "");
         }
     }
     fleet_template_loaded(fleet, process);

@@ -125,10 +125,8 @@ void template_give_up(struct template *template) {
 }
 
 void template_make_after(struct template *template, uint64_t delay_ms) {
-    const char *obstacle = template_find_obstacle(template);
-    if (obstacle) {
-        template_set_why(template, "%s", obstacle);
-    } else if (!template->is_given_up && !template->is_closed && !template->next) {
+    bool may_have_one = !template_find_obstacle(template); /* template_why() tells */
+    if (may_have_one && !template->is_given_up && !template->is_closed && !template->next) {
         loop_arm(template->options.loop, &template->timer, delay_ms);
     }
 }

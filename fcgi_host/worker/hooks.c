@@ -88,6 +88,22 @@ static int end_load(void *ctx, struct generation *generation, struct error *err)
     return outcome;
 }
 
+/** An extension that has refused is missed, whatever the application made of that: it went on with
+ *  something slower in its place, or with none, or raised something else. @return as wsgi_load() */
+static int heed_refusal(const struct generation *generation, int outcome, void **ret_loaded,
+                        struct error *err) {
+    struct pool_refusal refusal;
+    if ((outcome != 0 && err->code != ERR_PYTHON) || !generation_refusal(generation, 0, &refusal)) {
+        return outcome;
+    }
+    if (outcome == 0) {
+        wsgi_unload(*ret_loaded);
+        *ret_loaded = NULL;
+    }
+    return error_set(err, ERR_REFUSED, "%s",
+                     outcome == 0 ? "the application would go on without it" : "");
+}
+
 static int load_application(void *ctx, struct generation *generation, struct pool_app *app,
                             void **ret_loaded, struct error *err) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
@@ -96,6 +112,9 @@ static int load_application(void *ctx, struct generation *generation, struct poo
     struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
     int outcome = wsgi_load(generation, application->config, ret_loaded, err);
     end_loading(slot);
+    if (!pool_interpreter_is_main(interpreter)) {
+        outcome = heed_refusal(generation, outcome, ret_loaded, err);
+    }
     if (outcome != 0 && err->code == ERR_COLD) {
         note_cold(loader, generation, err);
         return outcome;
@@ -105,9 +124,7 @@ static int load_application(void *ctx, struct generation *generation, struct poo
         return outcome;
     }
     if (err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter)) {
-        /* Requests for a script wait for its process (submit.c). */
-        atomic_store(&application->is_moving,
-                     application->is_script && withheld_can_move(application));
+        withheld_expect_move(application);
     }
     /* Set before the pool abandons the waiting requests: they are answered with this error. */
     application_set_failure(application, err);

@@ -9,22 +9,34 @@
 #include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/outcome.h"
 #include "fcgi_host/worker/predecessor.h"
+#include "fcgi_host/worker/withheld.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 
+/** @param found  what the check has found (channel.h); "": an extension has refused */
+static void tell_refused(const struct loader *loader, struct pool_interpreter *interpreter,
+                         const char *found, const struct error *why) {
+    char file[PATH_MAX], finding[CHANNEL_FINDING_BYTES];
+    pool_interpreter_refused_file(interpreter, file, sizeof file);
+    channel_name_finding("refuses", file, finding, sizeof finding);
+    for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
+        withheld_expect_move(pool_app_user(pool_interpreter_app(interpreter, i)));
+    }
+    channel_tell(loader->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_REFUSED,
+                                            .number = *found != '\0',
+                                            .name = pool_interpreter_name(interpreter),
+                                            .text = why->text,
+                                            .finding = *found ? found : finding});
+}
+
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
-                         struct generation *generation, const struct error *err) {
+                         struct generation *generation, const char *found,
+                         const struct error *err) {
     bool can_tell = strlen(pool_interpreter_name(interpreter)) < CHANNEL_NAME_BYTES;
     if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter) &&
         can_tell) {
-        char file[PATH_MAX], finding[CHANNEL_FINDING_BYTES];
-        pool_interpreter_refused_file(interpreter, file, sizeof file);
-        channel_name_finding("refuses", file, finding, sizeof finding);
-        channel_tell(loader->supervisor,
-                     &(struct channel_outgoing){.type = CHANNEL_REFUSED,
-                                                .name = pool_interpreter_name(interpreter),
-                                                .text = err->text,
-                                                .finding = finding});
+        tell_refused(loader, interpreter, found, err);
     }
     if (!generation && err->code == ERR_COLD) {
         return; /* loader_tell_cold() */
@@ -82,15 +94,16 @@ void loader_tell_cold(const struct loader *loader, const struct error *why,
 void loader_load(const struct loader *loader, struct pool_interpreter *interpreter) {
     struct generation *generation = NULL;
     struct error err;
+    char found[CHANNEL_FINDING_BYTES] = "";
     bool is_built = pool_build(interpreter, loader->startup_timeout_ms, &generation, &err) == 0;
-    if (is_built) {
-        recycle_built(loader->recycle, generation);
-    }
-    if (is_built && (predecessor_check(loader->predecessor, generation, loader->startup_timeout_ms,
-                                       &err) != 0 ||
-                     pool_publish(generation, &err) != 0)) {
+    if (is_built && recycle_built(loader->recycle, generation, found, sizeof found, &err) != 0) {
+        pool_park(generation);
+        generation = NULL;
+    } else if (is_built && (predecessor_check(loader->predecessor, generation,
+                                              loader->startup_timeout_ms, &err) != 0 ||
+                            pool_publish(generation, &err) != 0)) {
         pool_discard(generation);
         generation = NULL;
     }
-    tell_outcome(loader, interpreter, generation, &err);
+    tell_outcome(loader, interpreter, generation, found, &err);
 }

@@ -47,10 +47,18 @@ static void write_last(struct json_writer *json, struct application *application
     json_end_object(json);
 }
 
+/** @return why it was moved, to this process group, or to its main interpreter; NULL: it was not */
+static const char *find_moved_why(const struct status_part *part,
+                                  const struct application *application, const struct home *home) {
+    return home && home->why ? home->why
+                             : placement_main_reason(part->placement,
+                                                     application_interpreter(application->config));
+}
+
 static void write_reload(struct json_writer *json, const struct status_part *part,
-                         struct application *application) {
+                         struct application *application, const char *moved_why) {
     document_begin_object(json, STATUS_APP_RELOAD);
-    recycle_write_strategy(part->recycle, application, json);
+    recycle_write_strategy(part->recycle, application, moved_why, json);
     write_last(json, application);
     json_end_object(json);
     document_begin_list(json, STATUS_APP_EXTENSIONS);
@@ -80,14 +88,8 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     json_end_object(json);
 }
 
-/** Where it is, and why if it was moved: to this process group, or to its main interpreter. */
 static void write_placement(struct json_writer *json, const struct status_part *part,
-                            const struct application *application, const char *interpreter,
-                            const struct home *home) {
-    const char *why = home ? home->why : NULL;
-    if (!why) {
-        why = placement_main_reason(part->placement, application_interpreter(application->config));
-    }
+                            const char *interpreter, const struct home *home, const char *why) {
     document_begin_object(json, STATUS_APP_PLACEMENT);
     document_add_text(json, STATUS_APP_PLACEMENT_PROCESS, part->away->process);
     document_add_text(json, STATUS_APP_PLACEMENT_INTERPRETER, interpreter);
@@ -122,11 +124,12 @@ static void write_application(struct json_writer *json, const struct status_part
     const char *name = interpreter ? pool_interpreter_name(interpreter)
                                    : application_interpreter(application->config);
     const struct error *failure = atomic_load(&application->failure);
+    const char *moved_why = find_moved_why(part, application, home);
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_APP_NAME, application->config->name);
     document_add_text(json, STATUS_APP_FILE, application->config->file);
     document_add_text(json, STATUS_APP_INTERPRETER, name);
-    write_placement(json, part, application, name, home);
+    write_placement(json, part, name, home, moved_why);
     write_preload(json, part, application);
     document_add_text(json, STATUS_APP_GIL, application->config->gil_own ? "own" : "shared");
     document_add_integer(json, STATUS_APP_GENERATION,
@@ -136,7 +139,7 @@ static void write_application(struct json_writer *json, const struct status_part
         document_add_text(json, STATUS_APP_ERROR, failure->text);
     }
     write_numbers(json, application);
-    write_reload(json, part, application);
+    write_reload(json, part, application, moved_why);
     json_end_object(json);
 }
 

@@ -60,9 +60,14 @@ bool withheld_begin_move(const struct generation *generation) {
     return is_due;
 }
 
-/** @param ctx  the interpreter's name */
+void withheld_expect_move(struct application *application) {
+    atomic_store(&application->is_moving, withheld_can_move(application));
+}
+
+/** @param ctx  the interpreter's name; "": any */
 static void end_move(void *ctx, struct application *application) {
-    if (strcmp(application_interpreter(application->config), ctx) == 0) {
+    const char *interpreter = ctx;
+    if (!*interpreter || strcmp(application_interpreter(application->config), interpreter) == 0) {
         atomic_store(&application->stays_until_ns, clock_now_ns() + STAYS_NS);
         atomic_store(&application->stays_generation, atomic_load(&application->generation));
         atomic_store(&application->is_moving, false);

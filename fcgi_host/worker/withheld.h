@@ -12,8 +12,8 @@
  *
  * Only requests that are safe and whole wait, at most as many of an application as its queue may
  * hold; what others are answered, and what is run a second time, is the application's.  Requests
- * for a script that is refused while it loads wait, too, whatever they are: no thread has begun
- * with them.
+ * for an application that is refused while it loads wait, too, whatever they are: no thread has
+ * begun with them.
  *
  * @owns   a request, from withheld_add() until it is passed on, run again or answered
  * @thread intake, unless said  @tstate none, unless said
@@ -71,6 +71,9 @@ bool withheld_begin_move(const struct generation *generation);
 /** Whether the supervisor can be told of an application: its name fits into a message.
  *  @thread any */
 bool withheld_can_move(const struct application *application);
+/** It has not loaded, and is about to get another process: its requests wait for that. @thread any
+ */
+void withheld_expect_move(struct application *application);
 
 /** Whether the response of a request, of which nothing was sent, is to be dropped.
  *  @param has_met_refusal  itself; else it fails while others have

@@ -49,7 +49,7 @@ static void *write_status(void *arg) {
     for (unsigned round = 0; round < s_rounds; round++) {
         struct json_writer writer = {0};
         json_begin_object(&writer, NULL);
-        recycle_write_strategy(&s.recycle, s.applications[0], &writer);
+        recycle_write_strategy(&s.recycle, s.applications[0], NULL, &writer);
         json_begin_array(&writer, "extensions");
         recycle_write_extensions(&s.recycle, s.applications[0], &writer);
         json_end_array(&writer);

@@ -127,7 +127,7 @@ Test(strategy_main, the_main_interpreter_is_never_recycled) {
 static void assert_status(struct recycle *recycle, const char *json_text) {
     struct json_writer json = {0};
     json_begin_object(&json, NULL);
-    recycle_write_strategy(recycle, s.applications[0], &json);
+    recycle_write_strategy(recycle, s.applications[0], NULL, &json);
     json_begin_array(&json, "extensions");
     recycle_write_extensions(recycle, s.applications[0], &json);
     json_end_array(&json);

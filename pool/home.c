@@ -116,6 +116,15 @@ static int load_apps(struct generation *generation, struct error *err) {
     return hooks->loaded ? take_exception(hooks->loaded(hooks->ctx, generation, err), err) : 0;
 }
 
+/** @tstate attached */
+static void tell_if_failed(struct generation *generation, int rc, const struct error *err) {
+    const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
+    if (rc != 0 && err->code != ERR_COLD && hooks->load_failed &&
+        !generation->interpreter->options.is_main) {
+        hooks->load_failed(hooks->ctx, generation);
+    }
+}
+
 /** From now on code runs that may take long. @tstate attached */
 static void begin_code(struct generation *generation) {
     set_app_code(generation, true);
@@ -170,6 +179,7 @@ static int load_generation(struct generation *generation, bool was_spare, struct
     }
     if (rc == 0) {
         rc = load_apps(generation, err);
+        tell_if_failed(generation, rc, err);
     }
     generation->load_ms =
         stopwatch_ms(&begin, generation->interpreter->options.gil == POOL_GIL_OWN);

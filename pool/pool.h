@@ -85,6 +85,12 @@ struct pool_hooks {
      * @thread generation (its first)  @tstate attached
      */
     int (*loaded)(void *ctx, struct generation *generation, struct error *err);
+    /**
+     * `load` or `loaded` has failed with something else than ERR_COLD, and the interpreter will be
+     * ended.  Not called for the main one.  Optional.
+     * @thread generation (its first)  @tstate attached
+     */
+    void (*load_failed)(void *ctx, struct generation *generation);
     /** Release what `load` returned. @thread generation (its first)  @tstate attached */
     void (*unload)(void *ctx, struct generation *generation, struct pool_app *app, void *loaded);
     /**

@@ -53,6 +53,9 @@ struct application {
      *  0: they did not. */
     _Atomic uint64_t slowed_until_ns;
 
+    /** The check is to look again (recycle/looks.h): requests need not tell. */
+    _Atomic bool is_look_due;
+
     /* An extension module has refused sub-interpreters in a request (worker/withheld.h). */
     _Atomic unsigned withheld; /**< requests that wait for another process to answer them */
     _Atomic bool is_moving;    /**< the supervisor was told, and has not said that there is none */

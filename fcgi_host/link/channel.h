@@ -119,6 +119,8 @@ enum channel_move {
     CHANNEL_MOVE_TO_RELOAD, /**< it cannot be reloaded here; the code before serves */
     CHANNEL_MOVE_BARRED,    /**< the same, and its applications are not served here any more */
     CHANNEL_MOVE_REFUSED,   /**< an extension has refused, and its applications serve without it */
+    CHANNEL_MOVE_FOUND,     /**< the check has found what they share with others that serve */
+    CHANNEL_MOVE_WRONG,     /**< the same, and they are not to be served here any more */
 };
 
 #define CHANNEL_STOP_LAST "last"

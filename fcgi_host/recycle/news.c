@@ -5,6 +5,7 @@
 #include "fcgi_host/app/live.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/memory.h"
+#include "fcgi_host/recycle/looks.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "fcgi_host/recycle/spares.h"
 
@@ -131,6 +132,9 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
         recycle_refuse(recyclable, event->err);
     }
     spares_note_step(recyclable, event->step);
+    if (event->step == RELOAD_STEP_SWITCHED) {
+        looks_note_switched(recyclable);
+    }
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         note_step(recyclable, recycle_application(recyclable, i), event);
     }

@@ -44,7 +44,8 @@ struct recycle *recycle_new(const struct recycle_options *options, struct error 
         free(recycle);
         return NULL;
     }
-    recycle->spares = spares_new(recycle);
+    recycle->errands = errands_new(recycle);
+    spares_begin(recycle);
     const struct wsgi_file_hook file_hook = {.reads = note_file, .ctx = recycle};
     wsgi_set_file_hook(&file_hook);
     return recycle;
@@ -147,6 +148,21 @@ int recycle_built(struct recycle *recycle, struct generation *generation, char *
     return error_set(err, ERR_REFUSED, "%s", found.text);
 }
 
+void recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
+                       char *ret_finding, size_t finding_bytes, struct error *err) {
+    char why[RECYCLE_WHY_BYTES];
+    struct recyclable *recyclable = recycle_find(recycle, interpreter);
+    if (!recyclable || err->code == ERR_REFUSED ||
+        recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER) ||
+        !recycle_is_unrecyclable(recyclable, why, sizeof why)) {
+        return;
+    }
+    recycle_copy_finding(recyclable, ret_finding, finding_bytes);
+    if (*ret_finding != '\0') {
+        error_set(err, ERR_REFUSED, "%s", why);
+    }
+}
+
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter) {
     struct recyclable *recyclable = recycle_find(recycle, interpreter);
     if (!recyclable) {
@@ -164,13 +180,13 @@ void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interprete
 void recycle_dismiss(struct recycle *recycle) {
     if (recycle) {
         reloader_dismiss(recycle->reloader);
-        spares_dismiss(recycle->spares);
+        errands_dismiss(recycle->errands);
     }
 }
 
 void recycle_memory_is_short(struct recycle *recycle) {
     if (recycle) {
-        spares_memory_is_short(recycle->spares);
+        spares_memory_is_short(recycle);
     }
 }
 

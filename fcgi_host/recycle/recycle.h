@@ -43,6 +43,12 @@ struct recycle_options {
      *  @param finding  as in channel.h */
     void (*move)(void *ctx, const char *interpreter, bool is_barred, const char *why,
                  const char *finding);
+    /** The check has found, in code that serves, what its applications must not share: ask for a
+     *  process of their own.
+     *  @param is_shared  they are given objects of another interpreter: they serve here no more
+     *  @thread any  @tstate none */
+    void (*move_found)(void *ctx, const char *interpreter, bool is_shared, const char *why,
+                       const char *finding);
     /** A spare has harmed the generation that serves: ask for another process that makes none.
      *  @thread any  @tstate none */
     void (*replace_for_spare)(void *ctx, const char *interpreter, const char *why);
@@ -72,8 +78,21 @@ int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, s
  */
 int recycle_built(struct recycle *recycle, struct generation *generation, char *ret_finding,
                   size_t finding_bytes, struct error *err);
+/** A generation has not loaded, and is about to end: what do extensions keep of it?  Where one
+ *  serves beside it, that is acted on.  @thread generation  @tstate attached */
+void recycle_load_failed(struct recycle *recycle, struct generation *generation);
+/**
+ * An interpreter's first generation has not loaded.
+ * @param[out] ret_finding  as for recycle_built()
+ * @param[in,out] err       why; ERR_REFUSED on return: it must be loaded elsewhere, whatever it was
+ */
+void recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
+                       char *ret_finding, size_t finding_bytes, struct error *err);
 /** An interpreter's first generation serves or has failed: from now on edits reload it. */
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);
+/** A request of an application has been answered: the check may be due to look again.  Cheap.
+ *  @param recycle  NULL is fine  @thread any  @tstate any */
+void recycle_note_request(struct recycle *recycle, struct application *application);
 /** This worker is replaced: edits are the next one's business.  Does not block. @thread any */
 void recycle_dismiss(struct recycle *recycle);
 /** Give the spares back, and make none for a while.  Does not block. NULL is fine. @thread any */

@@ -1,7 +1,7 @@
 /**
  * What the files of this room share: recycle.c (life, registry), strategy.c (what the reloader
  * asks), stale_state.c (the check), news.c (what the reloader tells), by_hand.c (`fcgi_host
- * reload`), report.c (status).
+ * reload`), report.c (status), errands.c (what is done when there is time: spares.c, looks.c).
  *
  * Lock order: recycle->lock, recyclable->lock.  Nothing of the reloader that waits is called with
  * one of them held.
@@ -18,6 +18,7 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "reload/reloader.h"
 
+struct errands;
 struct spare;
 struct stale_check;
 struct stale_report;
@@ -41,7 +42,12 @@ struct recyclable {
      *  @thread the interpreter's reload */
     struct wsgi_modules modules;
     pthread_mutex_t lock;
-    struct spare *spare;                  /**< NULL: it never has one */
+    struct spare *spare; /**< NULL: it never has one */
+    struct {
+        uint64_t due_ns;      /**< CLOCK_MONOTONIC; 0: no look is due */
+        uint64_t interval_ms; /**< to the next one */
+        bool is_over;         /**< it has found something, and another process is to come */
+    } look;                   /**< looks.c; @lock recycle->lock */
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
     char *finding;                        /**< @lock; of that extension (channel.h); NULL: none */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
@@ -55,8 +61,9 @@ struct recycle {
     struct reloader *reloader;
     /** The list.  Threads may take it attached: it is held for moments only. */
     pthread_mutex_t lock;
-    struct recyclable *first; /**< @lock */
-    struct spares *spares;
+    struct recyclable *first;      /**< @lock */
+    struct errands *errands;       /**< NULL: there was no memory, and none is run */
+    uint64_t spares_rest_until_ns; /**< memory was short; CLOCK_MONOTONIC; @lock */
     /** Held from a generation's last moment to the check after its end, which tells what this one
      *  end freed.  (A semaphore, because another thread gives it back.) */
     sem_t end_turn;
@@ -82,6 +89,8 @@ struct application *recycle_application(const struct recyclable *recyclable, siz
  *  recyclable). */
 void recycle_fill_questions(struct reloader_hooks *hooks);
 
+/** Copy what the check has found. @return whether something forbids recycling */
+bool recycle_is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t why_bytes);
 /** @return whether one of its applications has this `reload` */
 bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode);
 /** How an interpreter is reloaded. @param[out] ret_why  the reason, cut to what fits @thread any */
@@ -110,6 +119,10 @@ int recycle_check_loaded(struct recyclable *recyclable, struct generation *servi
  *                         objects for the spare's */
 int recycle_check_spare(struct recyclable *recyclable, struct generation *serving,
                         struct generation *spare, bool *ret_harms, struct error *err);
+/** The same of the generation that serves, again.
+ *  @param[out] ret_is_shared  it is given objects of another interpreter */
+int recycle_check_serving(struct recyclable *recyclable, struct generation *serving,
+                          bool *ret_is_shared, struct error *err);
 /** For a generation that is built when the one before has ended: what was left behind of that. */
 int recycle_check_ended(struct recyclable *recyclable, struct generation *next, struct error *err);
 int recycle_check_after_end(struct recyclable *recyclable, struct generation *serving,

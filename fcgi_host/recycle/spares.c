@@ -1,4 +1,5 @@
 #include "fcgi_host/recycle/spares.h"
+#include "fcgi_host/recycle/looks.h"
 #include "fcgi_host/recycle/spare.h"
 
 #include <errno.h>
@@ -8,62 +9,22 @@
 
 #include "fcgi_host/base/log.h"
 #include "pool/base/clock.h"
-#include "pool/base/thread.h"
 
 enum {
     /** After a reload, or a late import, before a spare is made: another may follow. */
     SETTLE_MS = 300,
-    /** While a lock is held for longer than a moment. */
-    AGAIN_MS = 10,
     /** After memory was short, none is made for so long. */
     SHORT_MS = 60000,
     /** How often an edit ends the making; after that it must wait for it. */
     INTERRUPTIONS_MAX = 3,
 };
 
-struct spares {
-    struct recycle *recycle;
-    pthread_cond_t changed;  /**< with recycle->lock */
-    bool is_running;         /**< its thread; @lock recycle->lock */
-    bool is_dismissed;       /**< @lock recycle->lock */
-    uint64_t rests_until_ns; /**< memory was short; CLOCK_MONOTONIC; @lock recycle->lock */
-};
-
-static void *run(void *arg);
 static void note_library(void *ctx, struct pool_interpreter *interpreter);
 
-struct spares *spares_new(struct recycle *recycle) {
-    struct spares *spares = calloc(1, sizeof *spares);
-    pthread_condattr_t attributes;
-    if (!spares || pthread_condattr_init(&attributes) != 0) {
-        free(spares);
-        return NULL;
-    }
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&spares->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    spares->recycle = recycle;
+void spares_begin(struct recycle *recycle) {
     const struct wsgi_preload_hook hook = {
         .is_wanted = spare_is_wanted, .came = note_library, .ctx = recycle};
     wsgi_set_preload_hook(&hook);
-    return spares;
-}
-
-/** Let the thread look. @lock recycle->lock held */
-static void wake_locked(struct spares *spares) {
-    if (!spares->is_running) {
-        spares->is_running = thread_start(run, spares, "spares", NULL) == 0;
-    }
-    pthread_cond_signal(&spares->changed);
-}
-
-void spares_dismiss(struct spares *spares) {
-    if (spares) {
-        pthread_mutex_lock(&spares->recycle->lock);
-        spares->is_dismissed = true;
-        pthread_cond_signal(&spares->changed);
-        pthread_mutex_unlock(&spares->recycle->lock);
-    }
 }
 
 /* ---- One spare ---- */
@@ -85,7 +46,7 @@ int spare_new(struct recyclable *recyclable, struct error *err) {
         uint64_t idle_ms = (uint64_t)config->spare_idle_s * 1000;
         settings.idle_ms = idle_ms > settings.idle_ms ? idle_ms : settings.idle_ms;
     }
-    if (!recyclable->check || !recyclable->recycle->spares || settings.mode == SPARE_OFF ||
+    if (!recyclable->check || !recyclable->recycle->errands || settings.mode == SPARE_OFF ||
         recyclable->recycle->options.makes_no_spares ||
         recycle_application(recyclable, 0)->is_script) {
         return 0;
@@ -113,10 +74,10 @@ static void want_locked(struct recyclable *recyclable) {
     struct spare *spare = recyclable->spare;
     if (spare->colds < SPARE_COLD_MAX) {
         uint64_t due_ns = clock_now_ns() + SETTLE_MS * CLOCK_NS_PER_MS;
-        uint64_t rests_until_ns = recyclable->recycle->spares->rests_until_ns;
+        uint64_t rests_until_ns = recyclable->recycle->spares_rest_until_ns;
         spare->is_wanted = true;
         spare->due_ns = due_ns > rests_until_ns ? due_ns : rests_until_ns;
-        wake_locked(recyclable->recycle->spares);
+        errands_wake_locked(recyclable->recycle->errands);
     }
 }
 
@@ -165,25 +126,22 @@ void spares_note_step(struct recyclable *recyclable, enum reload_step step) {
     pthread_mutex_unlock(&recyclable->recycle->lock);
 }
 
-void spares_memory_is_short(struct spares *spares) {
-    if (!spares) {
-        return;
-    }
-    pthread_mutex_lock(&spares->recycle->lock);
+void spares_memory_is_short(struct recycle *recycle) {
+    pthread_mutex_lock(&recycle->lock);
     uint64_t now_ns = clock_now_ns();
-    spares->rests_until_ns = now_ns + SHORT_MS * CLOCK_NS_PER_MS;
-    for (struct recyclable *each = spares->recycle->first; each; each = each->next) {
+    recycle->spares_rest_until_ns = now_ns + SHORT_MS * CLOCK_NS_PER_MS;
+    for (struct recyclable *each = recycle->first; each; each = each->next) {
         struct spare *spare = each->spare;
         if (spare && spare->modules > 0) {
             spare->is_wanted = false;
             spare->given_back_ns = now_ns;
             spare->given_back_why = "given back: memory was short";
-            wake_locked(spares);
+            errands_wake_locked(recycle->errands);
         } else if (spare && spare->is_wanted) {
-            spare->due_ns = spares->rests_until_ns;
+            spare->due_ns = recycle->spares_rest_until_ns;
         }
     }
-    pthread_mutex_unlock(&spares->recycle->lock);
+    pthread_mutex_unlock(&recycle->lock);
 }
 
 /* ---- What Python tells: wsgi_preload_hook ---- */
@@ -192,7 +150,7 @@ bool spare_is_wanted(void *ctx, struct pool_interpreter *interpreter) {
     struct recycle *recycle = ctx;
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = recycle_find_locked(recycle, interpreter);
-    bool is_wanted = recyclable && !recycle->spares->is_dismissed &&
+    bool is_wanted = recyclable && !errands_are_over_locked(recycle->errands) &&
                      (recyclable->spare->interruptions >= INTERRUPTIONS_MAX ||
                       !reload_target_has_news(recyclable->target));
     pthread_mutex_unlock(&recycle->lock);
@@ -203,6 +161,9 @@ static void note_library(void *ctx, struct pool_interpreter *interpreter) {
     struct recycle *recycle = ctx;
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = recycle_find_locked(recycle, interpreter);
+    if (recyclable) {
+        looks_note_library_locked(recyclable);
+    }
     if (recyclable && recyclable->spare) {
         struct spare *spare = recyclable->spare;
         bool is_there = spare->modules > 0;
@@ -241,40 +202,11 @@ static void make_held_locked(struct recyclable *recyclable) {
     if (outcome == 0) {
         log_ready(recyclable);
     }
-    reload_target_let_go(recyclable->target); /* the recyclable may be freed from here on */
     pthread_mutex_lock(&recycle->lock);
+    errand_done_locked(recyclable);
 }
 
-/* ---- The thread ---- */
-
-/** @return a recyclable that is held, with what is due; NULL: none, the next is at *ret_next_ns
- *  @lock recycle->lock held */
-static struct recyclable *find_due_locked(const struct spares *spares, uint64_t *ret_next_ns) {
-    uint64_t now_ns = clock_now_ns();
-    *ret_next_ns = UINT64_MAX;
-    for (struct recyclable *each = spares->recycle->first; each; each = each->next) {
-        struct spare *spare = each->spare;
-        uint64_t due_ns = !spare               ? UINT64_MAX
-                          : spare->is_wanted   ? spare->due_ns
-                          : spare->modules > 0 ? spare->given_back_ns
-                                               : UINT64_MAX;
-        bool is_again = false;
-        /* Imports take recycle->lock with the GIL: nothing waits for files to be read here. */
-        if (due_ns <= now_ns && reload_target_try_hold(each->target, &is_again)) {
-            return each;
-        }
-        if (is_again) {
-            due_ns = now_ns + AGAIN_MS * CLOCK_NS_PER_MS;
-        }
-        if (due_ns <= now_ns) { /* RELOAD_STEP_SETTLED comes, and sets both again */
-            spare->is_wanted = false;
-            spare->given_back_ns = UINT64_MAX;
-        } else if (due_ns < *ret_next_ns) {
-            *ret_next_ns = due_ns;
-        }
-    }
-    return NULL;
-}
+/* ---- The errand ---- */
 
 /** @lock recycle->lock held, let go meanwhile */
 static void give_back_held_locked(struct recyclable *recyclable) {
@@ -286,13 +218,36 @@ static void give_back_held_locked(struct recyclable *recyclable) {
     spare_give_back(recyclable);
     const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
     log_line(LOG_INFO, "spare.returned", &about, "%s", why);
-    reload_target_let_go(recyclable->target);
     pthread_mutex_lock(&recycle->lock);
+    errand_done_locked(recyclable);
 }
 
-/** @lock recycle->lock held, let go meanwhile */
-static void give_all_back_locked(struct spares *spares) {
-    struct recycle *recycle = spares->recycle;
+static uint64_t due_ns(const struct recyclable *recyclable) {
+    const struct spare *spare = recyclable->spare;
+    return !spare               ? UINT64_MAX
+           : spare->is_wanted   ? spare->due_ns
+           : spare->modules > 0 ? spare->given_back_ns
+                                : UINT64_MAX;
+}
+
+static void run_held_locked(struct recyclable *recyclable) {
+    if (recyclable->spare->is_wanted) {
+        make_held_locked(recyclable);
+    } else {
+        give_back_held_locked(recyclable);
+    }
+}
+
+/** RELOAD_STEP_SETTLED sets both again. */
+static void miss_locked(struct recyclable *recyclable) {
+    recyclable->spare->is_wanted = false;
+    recyclable->spare->given_back_ns = UINT64_MAX;
+}
+
+const struct errand spares_errand = {
+    .due_ns = due_ns, .run_held_locked = run_held_locked, .miss_locked = miss_locked};
+
+void spares_give_all_back_locked(struct recycle *recycle) {
     for (struct recyclable *each = recycle->first; each;) {
         struct generation *spare = pool_spare_take(each->interpreter);
         if (!spare) {
@@ -304,28 +259,4 @@ static void give_all_back_locked(struct spares *spares) {
         pthread_mutex_lock(&recycle->lock);
         each = recycle->first;
     }
-}
-
-static void *run(void *arg) {
-    struct spares *spares = arg;
-    struct recycle *recycle = spares->recycle;
-    pthread_mutex_lock(&recycle->lock);
-    while (!spares->is_dismissed) {
-        uint64_t next_ns;
-        struct recyclable *due = find_due_locked(spares, &next_ns);
-        if (due && due->spare->is_wanted) {
-            make_held_locked(due);
-        } else if (due) {
-            give_back_held_locked(due);
-        } else if (next_ns == UINT64_MAX) {
-            pthread_cond_wait(&spares->changed, &recycle->lock);
-        } else {
-            struct timespec until = clock_timespec(next_ns);
-            pthread_cond_timedwait(&spares->changed, &recycle->lock, &until);
-        }
-    }
-    give_all_back_locked(spares);
-    spares->is_running = false;
-    pthread_mutex_unlock(&recycle->lock);
-    return NULL;
 }

@@ -7,29 +7,24 @@
  * interpreter with several applications has one when any of them wants it.  When memory is short,
  * every spare is given back, until there is another reload.
  *
- * A thread of its own makes them, which sleeps while nothing is due.  While it is at work no reload
- * of that interpreter begins, so an edit ends its work at the next import.  What it makes passes
- * the check for stale state before it is used, and what the check finds is acted on as after a
- * reload.
+ * Making one is an errand (errands.h): an edit ends it at the next import.  What is made passes the
+ * check for stale state before it is used, and what the check finds is acted on as after a reload.
  *
  * @tstate none, unless said otherwise
  */
 #ifndef FCGI_HOST_RECYCLE_SPARES_H
 #define FCGI_HOST_RECYCLE_SPARES_H
 
-#include "fcgi_host/recycle/recycle_internal.h"
+#include "fcgi_host/recycle/errands.h"
 
-struct spares;
-
-/** @return lives as long as the process; NULL: out of memory, and there are no spares */
-struct spares *spares_new(struct recycle *recycle);
-/** This worker is replaced: spares are given back, and none is made any more. NULL is fine.
+/** Hear what Python imports. */
+void spares_begin(struct recycle *recycle);
+/** The machine has no memory left: spares are given back, and for a while none is made.
  *  @thread any */
-void spares_dismiss(struct spares *spares);
-
-/** The machine has no memory left: spares are given back, and for a while none is made. NULL is
- *  fine. @thread any */
-void spares_memory_is_short(struct spares *spares);
+void spares_memory_is_short(struct recycle *recycle);
+/** This worker is replaced. @lock recycle->lock held, let go meanwhile */
+void spares_give_all_back_locked(struct recycle *recycle);
+extern const struct errand spares_errand;
 
 /** Set recyclable->spare, unless there is never to be one. @return 0, or -1: ERR_MEMORY */
 int spare_new(struct recyclable *recyclable, struct error *err);

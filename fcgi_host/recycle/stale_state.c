@@ -225,15 +225,77 @@ int recycle_check_loaded(struct recyclable *recyclable, struct generation *servi
     return report ? judge_report(recyclable, report, generation_number(next), LOG_INFO, err) : -1;
 }
 
+static bool has_verdict(const struct stale_report *report, enum stale_verdict verdict) {
+    for (size_t i = 0; i < report->finding_count; i++) {
+        if (!report->findings[i].is_note && report->findings[i].verdict == verdict) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int recycle_check_serving(struct recyclable *recyclable, struct generation *serving,
+                          bool *ret_is_shared, struct error *err) {
+    struct stale_report *report = look_at_loaded(recyclable, NULL, serving, err);
+    *ret_is_shared = report && has_verdict(report, VERDICT_SHARED);
+    return report ? judge_report(recyclable, report, generation_number(serving), LOG_DEBUG, err)
+                  : -1;
+}
+
 int recycle_check_spare(struct recyclable *recyclable, struct generation *serving,
                         struct generation *spare, bool *ret_harms, struct error *err) {
     struct stale_report *report = look_at_loaded(recyclable, serving, spare, err);
-    *ret_harms = report == NULL;
-    for (size_t i = 0; report && i < report->finding_count; i++) {
-        const struct stale_finding *each = &report->findings[i];
-        *ret_harms |= !each->is_note && each->verdict == VERDICT_REINITIALISED;
-    }
+    *ret_harms = !report || has_verdict(report, VERDICT_REINITIALISED);
     return report ? judge_report(recyclable, report, 0, LOG_DEBUG, err) : -1;
+}
+
+/** @return whether code that serves has loaded an extension that this report is about */
+static bool have_met(struct recyclable *recyclable, const struct stale_report *report) {
+    const struct stale_finding *worst = find_worst(report);
+    bool have_met = false;
+    pthread_mutex_lock(&recyclable->lock);
+    const struct stale_report *before = recyclable->report;
+    for (size_t i = 0; worst && before && i < before->extension_count; i++) {
+        have_met |= strcmp(before->extensions[i].module, worst->module) == 0;
+    }
+    pthread_mutex_unlock(&recyclable->lock);
+    return have_met;
+}
+
+/** Whoever serves here goes on only where the extension is new to it. @tstate none */
+static void act_on_failed_load(struct recyclable *recyclable, struct stale_report *report) {
+    struct error err;
+    char finding[CHANNEL_FINDING_BYTES];
+    const struct recycle_options *options = &recyclable->recycle->options;
+    const struct generation *serving = pool_current(recyclable->interpreter);
+    bool is_harmed = serving && have_met(recyclable, report);
+    if (judge_report(recyclable, report, 0, LOG_DEBUG, &err) == 0 || !serving ||
+        recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER)) {
+        return;
+    }
+    recycle_copy_finding(recyclable, finding, sizeof finding);
+    if (*finding) {
+        options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_harmed,
+                            err.text, finding);
+    }
+}
+
+void recycle_load_failed(struct recycle *recycle, struct generation *generation) {
+    struct error err;
+    struct stale_report *report = NULL;
+    struct recyclable *recyclable = recycle_find(recycle, generation_interpreter(generation));
+    if (!recyclable || !recyclable->check) {
+        return;
+    }
+    int outcome = stale_check_loaded(recyclable->check, NULL,
+                                     generation_interpreter_state(generation), &report, &err);
+    Py_BEGIN_ALLOW_THREADS;
+    if (outcome != 0) {
+        note_unknown(recyclable, &err);
+    } else {
+        act_on_failed_load(recyclable, report);
+    }
+    Py_END_ALLOW_THREADS;
 }
 
 void recycle_ending(struct recycle *recycle, struct generation *generation) {

@@ -33,8 +33,7 @@ bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode
     return false;
 }
 
-/** Copy what the check has found. @return whether something forbids recycling */
-static bool is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t why_bytes) {
+bool recycle_is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t why_bytes) {
     pthread_mutex_lock(&recyclable->lock);
     bool is_unrecyclable = recyclable->unrecyclable[0] != '\0';
     if (is_unrecyclable) {
@@ -62,7 +61,7 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "memory grown over recycles exceeds recycle_budget_mb";
     } else if (!is_forced && !runtime_can_end_interpreters()) {
         why = "this CPython leaves objects of ended interpreters linked";
-    } else if (!is_forced && is_unrecyclable(recyclable, ret_why, why_bytes)) {
+    } else if (!is_forced && recycle_is_unrecyclable(recyclable, ret_why, why_bytes)) {
         return STRATEGY_WORKER;
     }
     if (why) {
@@ -98,7 +97,7 @@ static bool is_their_own(struct recyclable *recyclable, bool is_barred, const st
         return true;
     }
     recycle_copy_finding(recyclable, ret_finding, finding_bytes);
-    return is_barred || is_unrecyclable(recyclable, unused, sizeof unused);
+    return is_barred || recycle_is_unrecyclable(recyclable, unused, sizeof unused);
 }
 
 static void ask_replacement(void *ctx, struct reload_target *target, bool is_barred,

@@ -202,13 +202,15 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
 
 static void move_as_asked(struct fleet *fleet, struct worker_process *process,
                           struct channel_message message) {
-    bool is_barred = message.number == CHANNEL_MOVE_BARRED;
+    bool is_barred = message.number == CHANNEL_MOVE_BARRED || message.number == CHANNEL_MOVE_WRONG;
+    bool is_for_reload =
+        message.number == CHANNEL_MOVE_BARRED || message.number == CHANNEL_MOVE_TO_RELOAD;
     if (!may_ask(process) ||
         (fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message.name, is_barred,
                                                 message.text, message.finding))) {
         return;
     }
-    if (message.number == CHANNEL_MOVE_REFUSED) { /* no other interpreter is here: main is free */
+    if (!is_for_reload) { /* no other interpreter is here: main is free */
         bool is_new = move_to_main(fleet, &message);
         if (is_new || !replacement_is_under_way(fleet->replacements)) {
             replace_awaited(fleet, message.name);

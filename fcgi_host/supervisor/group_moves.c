@@ -5,16 +5,34 @@
 #include "fcgi_host/supervisor/groups_internal.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 
+static bool reason_is_refusal(const char *finding) {
+    return strncmp(finding, "refuses ", strlen("refuses ")) == 0;
+}
+
+static const struct replacement_wish s_left_behind = {
+    .cause = "an extension keeps objects of an application that has moved",
+    .seat = -1,
+    .is_forced = true};
+
+/** Whether its interpreter served, and extensions keep what is freed when it ends.  (A process in
+ *  which that was found at the load is not used at all.) */
+static bool leaves_state(const struct moved *moved) {
+    return !moved->is_at_load && *moved->finding && !reason_is_refusal(moved->finding);
+}
+
 void group_publish_move(struct groups *groups, struct moved *moved) {
     struct group *shared = group_find(groups, CONFIG_PROCESS_SHARED);
     struct error err;
+    moved->is_pending = false; /* the shared group's part is without it */
     struct config *part =
         shared ? grouping_part(groups, groups->site, CONFIG_PROCESS_SHARED, &err) : NULL;
-    moved->is_pending = false;
     if (part) { /* else the next shared worker is refused once more */
         fleet_set_config(shared->fleet, part);
     }
     groups_tell_homes(groups, moved->group);
+    if (shared && leaves_state(moved)) {
+        fleet_replace(shared->fleet, &s_left_behind);
+    }
     groups_memory_learn_move(groups, moved); /* the last: it waits for the disk */
 }
 
@@ -142,7 +160,7 @@ bool group_move_asked(void *ctx, const char *interpreter, bool is_barred, const 
                       const char *finding) {
     const struct reason reason = {why, finding, .is_at_load = false};
     bool is_moved = move(ctx, interpreter, &reason, !is_barred);
-    if (!is_moved && strncmp(finding, "refuses ", strlen("refuses ")) == 0) {
+    if (!is_moved && *finding) {
         learn_main(ctx, interpreter, &reason);
     }
     return is_moved;

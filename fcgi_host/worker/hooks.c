@@ -104,6 +104,11 @@ static int heed_refusal(const struct generation *generation, int outcome, void *
                      outcome == 0 ? "the application would go on without it" : "");
 }
 
+static void check_failed_load(void *ctx, struct generation *generation) {
+    const struct loader *loader = ctx;
+    recycle_load_failed(loader->recycle, generation);
+}
+
 static int load_application(void *ctx, struct generation *generation, struct pool_app *app,
                             void **ret_loaded, struct error *err) {
     struct pool_interpreter *interpreter = generation_interpreter(generation);
@@ -195,6 +200,7 @@ void hooks_fill(struct loader *loader, struct pool_hooks *hooks) {
         .prepare = prepare_spare,
         .load = load_application,
         .loaded = end_load,
+        .load_failed = check_failed_load,
         .unload = unload_application,
         .retiring = retire_interpreter,
         .may_end = may_end_interpreter,

@@ -105,5 +105,8 @@ void loader_load(const struct loader *loader, struct pool_interpreter *interpret
         pool_discard(generation);
         generation = NULL;
     }
+    if (!is_built) {
+        recycle_not_built(loader->recycle, interpreter, found, sizeof found, &err);
+    }
     tell_outcome(loader, interpreter, generation, found, &err);
 }

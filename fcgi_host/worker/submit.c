@@ -13,6 +13,7 @@
 #include "fcgi_host/cgi/reply.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/scoreboard.h"
+#include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/withheld.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -23,6 +24,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 static struct withheld *s_withheld;
+static struct recycle *s_recycle;
 
 /** Answer for an application that has failed. @thread any that owns the request */
 static void reply_failed(struct request *request, const struct application *application) {
@@ -107,6 +109,9 @@ static void run_request_job(struct job *job, const struct lease *lease) {
     }
     uint64_t ended_ns = limits_end(application->limits, slot, application);
     latency_add(application->latency, ended_ns - accepted_ns);
+    if (!atomic_load_explicit(&application->is_look_due, memory_order_relaxed)) {
+        recycle_note_request(s_recycle, application);
+    }
 }
 
 /** No thread has begun with it, and another process is to have the application. @return whether it
@@ -150,6 +155,10 @@ static void reply_slowed(struct request *request, const struct application *appl
 
 void submit_stays(struct application *application) {
     withheld_application_stays(s_withheld, application);
+}
+
+void submit_use_recycle(struct recycle *recycle) {
+    s_recycle = recycle;
 }
 
 void submit_use(struct withheld *withheld) {

@@ -8,6 +8,7 @@
 
 struct application;
 struct job;
+struct recycle;
 struct request;
 struct withheld;
 
@@ -16,6 +17,8 @@ struct withheld;
 
 /** Where requests wait that another process is to answer. @pre before the first request */
 void submit_use(struct withheld *withheld);
+/** Who is told of requests that have been answered. @pre before the first request */
+void submit_use_recycle(struct recycle *recycle);
 /** An application gets no other process: withheld_application_stays(). @thread any */
 void submit_stays(struct application *application);
 

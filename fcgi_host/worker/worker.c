@@ -69,6 +69,37 @@ static void ask_move(void *ctx, const char *interpreter, bool is_barred, const c
                                             .finding = finding});
 }
 
+/** Let no thread begin with a request of an interpreter's applications, until another process has
+ *  them. */
+static void stop_serving(const struct worker *worker, const char *interpreter, const char *why) {
+    struct error failure;
+    error_set(&failure, ERR_REFUSED, "%s", why);
+    for (size_t i = 0; i < worker->applications.app_count; i++) {
+        struct application *application = worker->applications.apps[i];
+        if (application->pool_app &&
+            strcmp(application_interpreter(application->config), interpreter) == 0) {
+            withheld_expect_move(application);
+            application_set_failure(application, &failure);
+            pool_app_set_failed(application->pool_app, &failure);
+        }
+    }
+}
+
+static void ask_move_found(void *ctx, const char *interpreter, bool is_shared, const char *why,
+                           const char *finding) {
+    const struct worker *worker = ctx;
+    if (is_shared) {
+        stop_serving(worker, interpreter, why);
+    }
+    channel_tell(
+        &worker->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
+                                   .number = is_shared ? CHANNEL_MOVE_WRONG : CHANNEL_MOVE_FOUND,
+                                   .name = interpreter,
+                                   .text = why,
+                                   .finding = finding});
+}
+
 static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,
                           const char *why) {
     const struct worker *worker = ctx;
@@ -119,6 +150,7 @@ static void start_recycle(struct worker *worker) {
         .replace_for_spare = ask_replacement_for_spare,
         .makes_no_spares = worker->start->makes_no_spares,
         .move = ask_move,
+        .move_found = ask_move_found,
         .reloaded = tell_reloaded,
         .loaded = tell_loaded,
     };
@@ -131,6 +163,7 @@ static void start_recycle(struct worker *worker) {
     }
     if (recycle && added == applications->interpreter_count) {
         worker->loader.recycle = recycle;
+        submit_use_recycle(recycle);
         return;
     }
     log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);

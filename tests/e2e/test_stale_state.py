@@ -143,11 +143,11 @@ class BuiltIn(HostTestCase):
         app = self.write("app.py", self.APP)
         host = self.start_host(app)
         await_(lambda: host.fetch("/").body == b"done", "the first answer")
-        with open(app, "a") as f:
-            f.write("# changed\n")
         line = host.log.wait_for(r"\[stale\.found\] libpython\S+: PyOS_InputHook ")
-        self.assertIn("app.Held'> of the generation before", line)
+        self.assertIn("app.Held'> of this generation", line)
+        host.log.wait_for(r"\[app\.placed\] moved to the main interpreter: ")
         host.log.wait_for(r"\[worker\.replaced\]")
+        self.assertEqual(host.fetch("/").body, b"done")
 
 
 @needs_recycling
@@ -182,7 +182,8 @@ class Spares(HostTestCase):
                 return [b"done"]
             """)
         host = self.start_host("-c", self.config(
-            f"[fcgi_host]\ncontrol = {control}\n[app one]\nfile = {app}\n"))
+            # Forced, or the check would move it after the first request.
+            f"[fcgi_host]\ncontrol = {control}\n[app one]\nfile = {app}\nreload = interpreter\n"))
         await_(lambda: host.fetch("/").body == b"done", "the first answer")
         with open(marker, "w", encoding="ascii") as f: # in this process only
             f.write(str(host.children()[0]))

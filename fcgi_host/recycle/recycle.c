@@ -148,19 +148,22 @@ int recycle_built(struct recycle *recycle, struct generation *generation, char *
     return error_set(err, ERR_REFUSED, "%s", found.text);
 }
 
-void recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
+bool recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
                        char *ret_finding, size_t finding_bytes, struct error *err) {
     char why[RECYCLE_WHY_BYTES];
     struct recyclable *recyclable = recycle_find(recycle, interpreter);
-    if (!recyclable || err->code == ERR_REFUSED ||
-        recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER) ||
+    if (!recyclable || recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER) ||
         !recycle_is_unrecyclable(recyclable, why, sizeof why)) {
-        return;
+        return false;
+    }
+    if (err->code == ERR_REFUSED) {
+        return true;
     }
     recycle_copy_finding(recyclable, ret_finding, finding_bytes);
     if (*ret_finding != '\0') {
         error_set(err, ERR_REFUSED, "%s", why);
     }
+    return *ret_finding != '\0';
 }
 
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter) {

@@ -85,8 +85,9 @@ void recycle_load_failed(struct recycle *recycle, struct generation *generation)
  * An interpreter's first generation has not loaded.
  * @param[out] ret_finding  as for recycle_built()
  * @param[in,out] err       why; ERR_REFUSED on return: it must be loaded elsewhere, whatever it was
+ * @return whether extensions keep something of it
  */
-void recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
+bool recycle_not_built(struct recycle *recycle, const struct pool_interpreter *interpreter,
                        char *ret_finding, size_t finding_bytes, struct error *err);
 /** An interpreter's first generation serves or has failed: from now on edits reload it. */
 void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interpreter);

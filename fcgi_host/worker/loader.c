@@ -13,30 +13,38 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 
-/** @param found  what the check has found (channel.h); "": an extension has refused */
+/** How it went. */
+struct outcome {
+    struct generation *generation; /**< serves; NULL: none, `err` says why */
+    struct error err;
+    char found[CHANNEL_FINDING_BYTES]; /**< what the check has found (channel.h); or "" */
+    bool leaves_state;                 /**< extensions keep something of it */
+};
+
 static void tell_refused(const struct loader *loader, struct pool_interpreter *interpreter,
-                         const char *found, const struct error *why) {
-    char file[PATH_MAX], finding[CHANNEL_FINDING_BYTES];
+                         const struct outcome *outcome) {
+    char file[PATH_MAX], refused[CHANNEL_FINDING_BYTES];
     pool_interpreter_refused_file(interpreter, file, sizeof file);
-    channel_name_finding("refuses", file, finding, sizeof finding);
+    channel_name_finding("refuses", file, refused, sizeof refused);
     for (size_t i = 0; i < pool_interpreter_app_count(interpreter); i++) {
         withheld_expect_move(pool_app_user(pool_interpreter_app(interpreter, i)));
     }
     channel_tell(loader->supervisor,
                  &(struct channel_outgoing){.type = CHANNEL_REFUSED,
-                                            .number = *found != '\0',
+                                            .number = outcome->leaves_state,
                                             .name = pool_interpreter_name(interpreter),
-                                            .text = why->text,
-                                            .finding = *found ? found : finding});
+                                            .text = outcome->err.text,
+                                            .finding = *outcome->found ? outcome->found : refused});
 }
 
 static void tell_outcome(const struct loader *loader, struct pool_interpreter *interpreter,
-                         struct generation *generation, const char *found,
-                         const struct error *err) {
+                         const struct outcome *outcome) {
+    struct generation *generation = outcome->generation;
+    const struct error *err = &outcome->err;
     bool can_tell = strlen(pool_interpreter_name(interpreter)) < CHANNEL_NAME_BYTES;
     if (!generation && err->code == ERR_REFUSED && !pool_interpreter_is_main(interpreter) &&
         can_tell) {
-        tell_refused(loader, interpreter, found, err);
+        tell_refused(loader, interpreter, outcome);
     }
     if (!generation && err->code == ERR_COLD) {
         return; /* loader_tell_cold() */
@@ -92,21 +100,22 @@ void loader_tell_cold(const struct loader *loader, const struct error *why,
 }
 
 void loader_load(const struct loader *loader, struct pool_interpreter *interpreter) {
-    struct generation *generation = NULL;
-    struct error err;
-    char found[CHANNEL_FINDING_BYTES] = "";
-    bool is_built = pool_build(interpreter, loader->startup_timeout_ms, &generation, &err) == 0;
-    if (is_built && recycle_built(loader->recycle, generation, found, sizeof found, &err) != 0) {
-        pool_park(generation);
-        generation = NULL;
-    } else if (is_built && (predecessor_check(loader->predecessor, generation,
-                                              loader->startup_timeout_ms, &err) != 0 ||
-                            pool_publish(generation, &err) != 0)) {
-        pool_discard(generation);
-        generation = NULL;
+    struct outcome outcome = {NULL};
+    struct error *err = &outcome.err;
+    char *found = outcome.found;
+    struct generation *built = NULL;
+    unsigned timeout_ms = loader->startup_timeout_ms;
+    if (pool_build(interpreter, timeout_ms, &built, err) != 0) {
+        outcome.leaves_state =
+            recycle_not_built(loader->recycle, interpreter, found, sizeof outcome.found, err);
+    } else if (recycle_built(loader->recycle, built, found, sizeof outcome.found, err) != 0) {
+        outcome.leaves_state = true;
+        pool_park(built);
+    } else if (predecessor_check(loader->predecessor, built, timeout_ms, err) != 0 ||
+               pool_publish(built, err) != 0) {
+        pool_discard(built);
+    } else {
+        outcome.generation = built;
     }
-    if (!is_built) {
-        recycle_not_built(loader->recycle, interpreter, found, sizeof found, &err);
-    }
-    tell_outcome(loader, interpreter, generation, found, &err);
+    tell_outcome(loader, interpreter, &outcome);
 }

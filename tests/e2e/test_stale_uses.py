@@ -5,7 +5,7 @@ import os
 import textwrap
 import unittest
 
-from support.host import HostTestCase, needs_recycling, run
+from support.host import HostTestCase, needs_modules, needs_recycling, run
 from support.waiting import await_
 
 EXTENSIONS = os.environ.get("EXTENSIONS")
@@ -103,6 +103,29 @@ class Uses(HostTestCase):
         self.save("one", "v3")
         await_(lambda: self.host.fetch("/one/").body.startswith(b"v3"), "the repaired code")
         self.assertEqual(self.ask("one")[:2], ["v3", "True"])
+
+    @needs_modules("numpy")
+    def test_what_a_refused_extension_leaves_behind_is_nobody_s(self):
+        """An application with ctypes was not recycled any more beside one that is refused numpy."""
+        page = """
+            import {module}
+            def application(environ, start_response):
+                start_response("200 OK", [])
+                return ["{version} {{}}".format({module}.__name__).encode()]
+            """
+        guarded = "try:\n    import numpy\nexcept ImportError:\n    import math as numpy\n"
+        ctypes = textwrap.dedent(page).format(module="ctypes", version="v1")
+        numpy = guarded + textwrap.dedent(page).format(module="numpy", version="v1")
+        first = self.write("one/app.py", ctypes)
+        self.host = self.start_host("-c", self.config(
+            f"[app one]\nfile = {first}\nmount = /one\n"
+            f"[app two]\nfile = {self.write('two/app.py', numpy)}\nmount = /two\n"))
+        self.assertEqual(self.host.fetch("/two").body, b"v1 numpy")
+        self.assertEqual(self.host.fetch("/one").body, b"v1 ctypes")
+        self.write("one/app.py", ctypes.replace("v1", "v2"))
+        self.host.log.wait_for(r"app=one .*\[reload\.switched\]")
+        self.host.log.wait_for(r"app=one .*\[reload\.retired\]")
+        self.assertEqual(self.host.fetch("/one").body, b"v2 ctypes")
 
 
 if __name__ == "__main__":

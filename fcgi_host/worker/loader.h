@@ -4,6 +4,8 @@
 #ifndef FCGI_HOST_WORKER_LOADER_H
 #define FCGI_HOST_WORKER_LOADER_H
 
+#include <semaphore.h>
+
 struct channel_end;
 struct libraries;
 struct pool_interpreter;
@@ -20,6 +22,7 @@ struct loader {
     struct predecessor *predecessor; /**< the worker that this one replaces (predecessor.h) */
     unsigned startup_timeout_ms;
     struct libraries *libraries; /**< told that everything has loaded; NULL: nobody */
+    sem_t *has_loaded; /**< posted when loading.h is done with all interpreters, or NULL */
 };
 
 /**

@@ -144,6 +144,9 @@ static void *load_all(void *arg) {
         libraries_tell(loading->loader->libraries,
                        pool_app_user(pool_interpreter_app(loading->interpreters[0], 0)));
     }
+    if (loading->loader->has_loaded) {
+        sem_post(loading->loader->has_loaded);
+    }
     free(loading);
     return NULL;
 }

@@ -27,7 +27,8 @@ void loading_run(const struct loading_plan *plan);
 /**
  * On a new thread: load every interpreter (loader_load()), then send CHANNEL_LOADED, then let edits
  * reload them.  CHANNEL_SLOW_LEFT is sent when only slow ones have not loaded yet.
- * @param interpreters  valid as long as the process, as is the loader
+ * @param interpreters  valid as long as the process, as is the loader; each interpreter until
+ *                      loader->has_loaded is posted
  * @return 0, or -1: ERR_MEMORY, ERR_SYSTEM
  */
 int loading_start(const struct loader *loader, struct pool_interpreter *const *interpreters,

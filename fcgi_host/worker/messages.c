@@ -140,12 +140,20 @@ struct leaving {
     unsigned drain_ms;
 };
 
+/** Until no interpreter is being loaded: until then the loading thread looks at each of them. */
+static void await_loaded(struct worker *worker) {
+    while (sem_wait(&worker->has_loaded) != 0) {
+    }
+    sem_post(&worker->has_loaded); /* for the next one who waits */
+}
+
 /** End an interpreter whose applications are another group's, when its requests have ended. */
 static void *end_interpreter(void *arg) {
     struct leaving leaving = *(struct leaving *)arg;
     struct error err;
     char name[CHANNEL_NAME_BYTES];
     free(arg);
+    await_loaded(leaving.worker);
     snprintf(name, sizeof name, "%s", pool_interpreter_name(leaving.interpreter));
     const struct log_about about = {.app = name};
     recycle_remove(leaving.worker->loader.recycle, leaving.interpreter);

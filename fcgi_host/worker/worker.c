@@ -333,7 +333,9 @@ static void init_worker(struct worker *worker, const struct worker_start *start)
         .predecessor = &worker->predecessor,
         .libraries = &worker->libraries,
         .startup_timeout_ms = start->config->startup_timeout_s * 1000,
+        .has_loaded = &worker->has_loaded,
     };
+    sem_init(&worker->has_loaded, 0, 0);
     predecessor_init(&worker->predecessor, start->modules_fd);
     libraries_init(&worker->libraries, start, &worker->supervisor);
     worker->status_requests.supervisor = &worker->supervisor;

@@ -7,6 +7,7 @@
 #ifndef FCGI_HOST_WORKER_WORKER_INTERNAL_H
 #define FCGI_HOST_WORKER_WORKER_INTERNAL_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "fcgi_host/link/channel.h"
@@ -40,6 +41,7 @@ struct worker {
 
     struct predecessor predecessor;
     struct loader loader; /**< with the struct recycle */
+    sem_t has_loaded;     /**< loader.h */
     struct libraries libraries;
     struct applications applications;
     struct away away;

@@ -80,6 +80,17 @@ def withhold_signals():
         _signal.getsignal(signalnum)
         refuse(f"signal.siginterrupt({_signal_name(signalnum)}, ...)")
 
+    wakeup_fd = -1
+
+    def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
+        nonlocal wakeup_fd
+        if fd != -1:
+            if os.get_blocking(fd):
+                raise ValueError(f"the fd {fd} must be in non-blocking mode")
+            refuse("signal.set_wakeup_fd()")
+        before, wakeup_fd = wakeup_fd, fd
+        return before
+
     def interrupt_main(signum=_signal.SIGINT, /):
         _signal.getsignal(signum)
         refuse(f"_thread.interrupt_main({_signal_name(signum)})")
@@ -87,6 +98,7 @@ def withhold_signals():
     _replace((_signal,), "signal", signal)  # signal.signal() looks it up there
     for function in (alarm, setitimer, siginterrupt):
         _replace((_signal, "signal"), function.__name__, function)  # a .pth file may import signal
+    _replace((_signal, "signal"), "set_wakeup_fd", set_wakeup_fd)
     _replace((_thread,), "interrupt_main", interrupt_main)
 
 

@@ -92,6 +92,26 @@ class Signals(ProcessWide):
         # SIGPIPE is restored by subprocess itself.
         self.assertEqual(int(ignored.split()[1], 16), 0)
 
+    def test_a_descriptor_that_signals_are_to_be_written_to_is_taken_and_named(self):
+        """An event loop that cannot set one does not run."""
+        code = ("exec:import asyncio, socket\n"
+                "loop = asyncio.new_event_loop()\n"
+                "loop.add_signal_handler(signal.SIGUSR1, print)\n"
+                "blocking = socket.socket()\n"
+                "try:\n"
+                "    signal.set_wakeup_fd(blocking.fileno())\n"
+                "except ValueError as error:\n"
+                "    result = [str(error).split(maxsplit=3)[3]]\n"
+                "result.append(signal.set_wakeup_fd(-1) == loop._csock.fileno())\n"
+                "result.append(signal.set_wakeup_fd(-1))\n"
+                "loop.close()\n")
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.assertEqual(self.run_in(host, code),
+                                 ["must be in non-blocking mode", True, -1])
+                host.log.wait_for(r"app=one .*\[app\.signal\].*set_wakeup_fd\(\)")
+
     def test_interrupt_main_does_nothing_and_says_so(self):
         for key in ("", "interpreter = main"):
             with self.subTest(key):

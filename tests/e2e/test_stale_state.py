@@ -153,6 +153,42 @@ class BuiltIn(HostTestCase):
         host.log.wait_for(r"\[worker\.replaced\]")
         self.assertEqual(host.fetch("/").body, b"done")
 
+    def test_an_empty_context_that_a_neighbour_s_end_made_new_is_no_finding(self):
+        """CPython 3.11 drops the one that all share whenever an interpreter ends."""
+        gate = self.path("gate")
+        code = """
+            import contextvars, os
+            if os.path.exists({gate!r}):
+                with open({gate!r}) as f:
+                    f.read()
+
+            def application(environ, start_response):
+                contextvars.Context()
+                start_response("200 OK", [("Content-Type", "text/plain")])
+                return [b"done"]
+            {at_import}
+            """
+        user = self.write("user.py", code.format(gate=gate, at_import="contextvars.Context()"))
+        page = self.write("page.py", code.format(gate="/nonexistent", at_import=""))
+        host = self.start_host("-c", self.config(
+            f"[app user]\nfile = {user}\nmount = /user\n[app page]\nfile = {page}\nmount = /page\n"))
+
+        def edit(file):
+            with open(file, "a") as f:
+                f.write("# changed\n")
+        host.log.wait_for(r"\[host\.ready\]")
+        edit(page)
+        host.log.wait_for(r"app=page gen=1 \[reload\.retired\]")
+        self.assertEqual(host.fetch("/user").body, b"done") # makes one, of the user's interpreter
+        os.mkfifo(gate)
+        edit(user)
+        with open(gate, "w"): # the user's new generation is loading now
+            edit(page)
+            host.log.wait_for(r"app=page gen=2 \[reload\.retired\]")
+        host.log.wait_for(r"app=user gen=1 \[reload\.retired\]")
+        self.assertEqual(host.fetch("/user").body, b"done")
+        self.assertEqual(host.log.find(r"\[stale\.found\]"), [])
+
 
 @needs_recycling
 class Spares(HostTestCase):

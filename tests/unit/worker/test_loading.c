@@ -1,12 +1,14 @@
 /** The order of a worker's start-up: with builds that tests control, then with real interpreters.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fcgi_host/app/application.h"
@@ -251,5 +253,32 @@ Test(loading, applications_of_one_interpreter_do_not_share_a_failure) {
     cr_assert_eq(loading_start(&s_loader, &interpreter, 1, &err), 0);
     receive_until_loaded(messages, sizeof messages);
     cr_assert_str_eq(messages, "failed blog\nloaded shop\nall \n");
+    end_pool();
+}
+
+Test(loading, an_interpreter_may_be_removed_once_none_is_being_loaded) {
+    static const char s_waits[] =
+        "import os\nopen(os.path.join(os.path.dirname(__file__), 'gate')).read()\n" GOOD;
+    char gate[sizeof s_folder + 8];
+    sem_t has_loaded;
+    struct error err;
+    struct channel_message message;
+    start_pool();
+    cr_assert_eq(sem_init(&has_loaded, 0, 0), 0);
+    s_loader.has_loaded = &has_loaded;
+    snprintf(gate, sizeof gate, "%s/gate", s_folder);
+    cr_assert_eq(mkfifo(gate, 0600), 0);
+    struct pool_interpreter *interpreters[] = {add_interpreter("blog"), add_interpreter("shop")};
+    add_application(interpreters[0], "blog", GOOD);
+    add_application(interpreters[1], "shop", s_waits);
+    cr_assert_eq(loading_start(&s_loader, interpreters, 2, &err), 0);
+    int opened = open(gate, O_WRONLY | O_CLOEXEC); /* returns when the shop is being loaded */
+    cr_assert_geq(opened, 0);
+    cr_assert_eq(channel_receive(s_worker_end, &message, &err), 0);
+    cr_assert_str_eq(message.name, "blog");
+    cr_assert_neq(sem_trywait(&has_loaded), 0, "the blog has loaded, but not the shop");
+    close(opened);
+    await_semaphore(&has_loaded);
+    cr_assert_eq(pool_remove_interpreter(interpreters[0], 10000, &err), 0, "%s", err.text);
     end_pool();
 }

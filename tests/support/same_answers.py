@@ -1,0 +1,138 @@
+"""Applications that answer as a plain python3 does, edit after edit.
+
+A case is a file with a function answer(name), which uses a package and returns something that JSON
+can say.  Two applications are made of each, "one" and "two", and are edited in turn.
+"""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import unittest
+
+from .host import IS_CI, PYTHON, HostTestCase, clean_environ
+from .waiting import DEADLINE_S, await_
+
+NAMES = ("one", "two")
+EDITS = 3
+#: How often each application is asked for the same answer: what the first request leaves behind is
+#: met by the next one.
+REQUESTS = 2
+
+APPLICATION = """
+VERSION = {version}
+
+
+def application(environ, start_response):
+    body = json.dumps([VERSION, answer({name!r})]).encode()
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [body]
+"""
+PLAIN = """
+import importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+print(json.dumps(importlib.import_module(sys.argv[2]).application.__globals__["answer"](sys.argv[3])))
+"""
+
+
+class Application:
+    """One of the two applications of a case."""
+
+    def __init__(self, folder, case_file, name, environ):
+        stem = os.path.splitext(os.path.basename(case_file))[0]
+        self.name = f"{stem}-{name}"
+        self.mount = f"/{stem}/{name}"
+        self.file = os.path.join(folder, self.name, f"{stem}.py")
+        self.version = 0
+        self.environ = environ
+        self._name = name
+        with open(case_file, encoding="utf-8") as f:
+            self._code = f.read()
+        os.makedirs(os.path.dirname(self.file))
+        self.edit()
+
+    def edit(self):
+        """As an editor does: the file is never there in part."""
+        self.version += 1
+        with open(self.file + ".new", "w", encoding="utf-8") as f:
+            f.write("import json\n" + self._code +
+                    APPLICATION.format(version=self.version, name=self._name))
+        os.replace(self.file + ".new", self.file)
+
+    def section(self):
+        keys = "".join(f"env.{key} = {value}\n" for key, value in self.environ.items())
+        return f"[app {self.name}]\nfile = {self.file}\nmount = {self.mount}\n{keys}"
+
+    def plain(self):
+        """What a python3 of its own answers; a package that it lacks: its name, in the second."""
+        folder, module = os.path.split(self.file[:-len(".py")])
+        done = subprocess.run([PYTHON, "-B", "-W", "ignore", "-c", PLAIN, folder, module, self._name],
+                              capture_output=True, text=True, env=clean_environ(**self.environ),
+                              timeout=DEADLINE_S * 3)
+        if "ModuleNotFoundError" in done.stderr:
+            return None, done.stderr.splitlines()[-1]
+        assert done.returncode == 0, f"a plain python3 fails with {self.name}:\n{done.stderr}"
+        return json.loads(done.stdout), None
+
+
+class SameAnswers(HostTestCase):
+    def check(self, case_files, environ=None):
+        """Serve all cases in one host, and compare."""
+        applications = [Application(self.path("applications"), file, name, environ or {})
+                        for file in case_files for name in NAMES]
+        applications, expected = self.expect(applications)
+        host = self.start_host("-c", self.config("".join(
+            application.section() for application in applications)))
+        host.log.wait_for(r"\[host\.ready\]", deadline_s=DEADLINE_S * 3)
+        self.compare(host, applications, expected)
+        for _ in range(EDITS):
+            for name in NAMES:
+                for application in applications:
+                    if application.name.endswith("-" + name):
+                        application.edit()
+                self.compare(host, applications, expected)
+        self.check_log(host, applications)
+
+    def expect(self, applications):
+        """@return the applications whose packages are there, and {name: answer}"""
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            answers = list(pool.map(Application.plain, applications))
+        for application, (_, missing) in zip(applications, answers):
+            with self.subTest(application.name):
+                if missing and IS_CI and PYTHON.startswith("/usr/bin/"):
+                    self.fail(missing)
+                elif missing:
+                    self.skipTest(missing)
+        found = [(application, answer) for application, (answer, missing)
+                 in zip(applications, answers) if not missing]
+        if not found:
+            raise unittest.SkipTest("no package is installed")
+        return ([application for application, _ in found],
+                {application.name: answer for application, answer in found})
+
+    def compare(self, host, applications, expected):
+        for application in applications:
+            with self.subTest(application.name, version=application.version):
+                await_(lambda: self.ask(host, application, expected) == application.version,
+                       f"version {application.version}", DEADLINE_S * 3)
+                for _ in range(REQUESTS - 1):
+                    self.assertEqual(self.ask(host, application, expected), application.version)
+
+    def ask(self, host, application, expected):
+        """@return the version that answers, whose answer is right"""
+        response = host.fetch(application.mount + "/")
+        self.assertEqual(response.status, 200, response)
+        version, answer = json.loads(response.body)
+        self.assertEqual(answer, expected[application.name])
+        self.assertIn(version, (application.version - 1, application.version))
+        return version
+
+    def check_log(self, host, applications):
+        """What the check found was acted on: no application serves on beside its finding."""
+        for application in applications:
+            about = rf" app={application.name} .*"
+            if host.log.find(about + r"\[stale\.found\]"):
+                self.assertTrue(host.log.find(about + r"\[(app\.placed|worker\.replaced)\]"),
+                                f"{application.name} serves on:\n{host.log.text}")
+        for slug in ("app.failed", "request.exception", "worker.crashed", "interpreter.zombie"):
+            self.assertEqual(host.log.find(rf"\[{slug}\]"), [])

@@ -6,6 +6,7 @@ function or a module in a C variable: isinstance(), an exception to catch, a hel
 """
 
 import array
+import ast
 import asyncio
 import collections.abc
 import concurrent.futures
@@ -192,6 +193,23 @@ def databases():
     return [str(row) for row in rows]
 
 
+def characters_have_names():
+    return ["\N{BULLET}", ast.literal_eval(r'"\N{GREEK SMALL LETTER ALPHA}"'),
+            rb"\N{BULLET}".decode("unicode_escape"), "\xe9".encode("ascii", "namereplace").decode(),
+            unicodedata.lookup("BULLET"),
+            caught(lambda: rb"\N{NO SUCH NAME}".decode("unicode_escape"), UnicodeDecodeError)]
+
+
+def arrays_are_pickled():
+    numbers_ = array.array("i", [1, 2])
+    return [pickle.dumps(numbers_, protocol).hex() for protocol in range(6)] + [
+        [pickle.loads(pickle.dumps(numbers_, protocol)) == numbers_ for protocol in range(6)],
+        type(pickle.loads(pickle.dumps(numbers_))) is array.array,
+        copy.copy(numbers_) == copy.deepcopy(numbers_) == numbers_,
+        caught(lambda: array._array_reconstructor(array.array, "i", 99, b""), ValueError),
+        caught(lambda: array._array_reconstructor(int, "i", 1, b""), TypeError)]
+
+
 def the_rest():
     variable = contextvars.ContextVar("variable", default=0)
     contextvars.copy_context().run(variable.set, 1)
@@ -214,7 +232,8 @@ def codecs_error():
 
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
-             objects_are_copied, kinds, databases, the_rest]
+             objects_are_copied, kinds, databases, characters_have_names,
+             arrays_are_pickled, the_rest]
 
 
 def answers():

@@ -6,6 +6,7 @@
 
 #include "embedded/interpreter_setup_py.h"
 #include "pool/python/attach.h"
+#include "pool/python/builtin_types.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
@@ -41,6 +42,9 @@ static int call_setup_plainly(const char *name) {
 
 /** @return 0, or -1 with an exception */
 static int set_up_interpreter(bool is_main, bool own_gil, const struct refusal_sink *sink) {
+    if (!is_main && builtin_types_align() != 0) {
+        return -1;
+    }
     PyObject *setup = kept_run(SETUP_NAMESPACE, &s_setup);
     int result = setup ? call_setup_plainly("forbid_fork") : -1;
     if (result == 0) {

@@ -18,6 +18,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import http
 import io
 import json
 import locale
@@ -210,6 +211,43 @@ def arrays_are_pickled():
         caught(lambda: array._array_reconstructor(int, "i", 1, b""), TypeError)]
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Described:
+    def __init__(self, *args):
+        self.args_seen = args
+
+    def __str__(self):
+        return "described"
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+class DescribedNumber(int, Described):
+    pass
+
+
+class DescribedError(ValueError, Described):
+    pass
+
+
+def classes_inherit():
+    return [str(Level.LOW), format(Level.LOW), str(http.HTTPStatus.OK), str(DescribedNumber()),
+            DescribedNumber() == 5, DescribedNumber(3).args_seen, DescribedError() == 5,
+            sorted(vars(int)), sorted(vars(bool)), sorted(vars(OSError)), sorted(vars(KeyError))]
+
+
+def context_tokens():
+    variable = contextvars.ContextVar("variable")
+    token = variable.set(1)
+    return [token.old_value is contextvars.Token.MISSING, repr(contextvars.Token.MISSING)]
+
+
 def the_rest():
     variable = contextvars.ContextVar("variable", default=0)
     contextvars.copy_context().run(variable.set, 1)
@@ -233,7 +271,7 @@ def codecs_error():
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
-             arrays_are_pickled, the_rest]
+             arrays_are_pickled, classes_inherit, context_tokens, the_rest]
 
 
 def answers():

@@ -22,11 +22,16 @@ import fcgi_host
 WARN = 2  # enum log_level
 
 
-def _caller():
-    """file:line of the application's code that called: not the standard library's wrapper."""
-    frame = sys._getframe(2)
+def _calling_frame():
+    """That of the code that called: not the standard library's wrapper."""
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__") in _WRAPPERS:
         frame = frame.f_back
+    return frame
+
+
+def _caller():
+    frame = _calling_frame()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
@@ -78,7 +83,9 @@ def withhold_signals():
                             "object")
         if signalnum not in can_be_set:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        refuse(f"signal.signal({_signal_name(signalnum)}, ...)")
+        # asyncio.run() sets SIGINT's and takes it back, which nobody has asked for.
+        if _calling_frame().f_globals.get("__name__") != "asyncio.runners":
+            refuse(f"signal.signal({_signal_name(signalnum)}, ...)")
         handlers[signalnum] = handler
         return before
 

@@ -123,6 +123,15 @@ class Signals(ProcessWide):
                 self.run_in(host, "exec:signal.signal(signal.SIGTERM, repr)")
                 self.assertEqual(self.run_in(host, "signal.getsignal(signal.SIGTERM) is repr"), True)
 
+    def test_asyncio_sets_one_without_a_line(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.run_in(host, "exec:import asyncio; asyncio.run(asyncio.sleep(0))")
+                self.run_in(host, "signal.signal(signal.SIGTERM, signal.SIG_DFL)")
+                host.log.wait_for(r"\[app\.signal\] <string>:1: signal\.signal\(SIGTERM")
+                self.assertEqual(host.log.count(r"\[app\.signal\]"), 1)
+
     def test_a_file_that_becomes_too_large_is_an_error(self):
         write = ("exec:import errno, resource, tempfile\n"
                  "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"

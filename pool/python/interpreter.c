@@ -6,6 +6,7 @@
 
 #include "embedded/interpreter_setup_py.h"
 #include "pool/python/attach.h"
+#include "pool/python/builtin_types.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
@@ -41,10 +42,16 @@ static int call_setup_plainly(const char *name) {
 
 /** @return 0, or -1 with an exception */
 static int set_up_interpreter(bool is_main, bool own_gil, const struct refusal_sink *sink) {
+    if (!is_main && builtin_types_align() != 0) {
+        return -1;
+    }
     PyObject *setup = kept_run(SETUP_NAMESPACE, &s_setup);
     int result = setup ? call_setup_plainly("forbid_fork") : -1;
     if (result == 0) {
         result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
+    }
+    if (result == 0 && !is_main) {
+        result = call_setup_plainly("limit_digits");
     }
     if (result == 0 && !is_main) {
         result = main_first_watch(setup, own_gil, sink);

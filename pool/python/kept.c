@@ -4,8 +4,7 @@
 
 #include "pool/python/embedded_code.h"
 
-/** Keep an object under a name. @return 0, or -1 with a Python exception set */
-static int keep(const char *name, PyObject *object) {
+int kept_keep(const char *name, PyObject *object) {
     PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
     if (!kept) {
         PyErr_NoMemory();
@@ -22,7 +21,7 @@ PyObject *kept_get(const char *name) {
 PyObject *kept_run(const char *name, struct embedded_code *code) {
     PyObject *module = embedded_code_run(code);
     PyObject *globals = module ? PyModule_GetDict(module) : NULL; /* borrowed */
-    if (globals && keep(name, globals) != 0) {
+    if (globals && kept_keep(name, globals) != 0) {
         globals = NULL;
     }
     Py_XDECREF(module); /* the globals live on: they are kept */

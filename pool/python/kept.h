@@ -13,6 +13,9 @@
 
 struct embedded_code;
 
+/** Keep an object under a name. @return 0, or -1 with a Python exception set */
+int kept_keep(const char *name, PyObject *object);
+
 /** @return borrowed: the object of that name, or NULL without an exception */
 PyObject *kept_get(const char *name);
 

@@ -27,6 +27,15 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
 #define PY_HAS_SHARED_DATETIME (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_DECIMAL (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_ASYNCIO (PY_VERSION_HEX < 0x030C0000) /**< and `_zoneinfo` */
+#define PY_HAS_SHARED_ARRAY (PY_VERSION_HEX < 0x030C0000)
+#define PY_HAS_SHARED_CHARACTER_NAMES (PY_VERSION_HEX < 0x030D0000) /**< of `unicodedata` */
+
+/** Each interpreter has its own dictionaries of the attributes of the built-in types. */
+#define PY_HAS_OWN_BUILTIN_DICTS (PY_VERSION_HEX >= 0x030C0000)
+
+/** In those of a sub-interpreter an inherited slot stands like one of the type's own: 3.12.0 to
+ *  3.12.3 (CPython issue 117482). */
+#define PY_COPIES_INHERITED_SLOTS (PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000)
 
 /** Attributes are cached by the number of a class, and each interpreter counts its classes from 1:
  *  a class of one interpreter is taken for one of another. */

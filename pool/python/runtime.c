@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "pool/python/builtin_types.h"
 #include "pool/python/callers.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/interpreter.h"
@@ -73,6 +74,7 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
     }
     callers_learn_locks();
     cpython_prepare_unlinking();
+    builtin_types_note();
     standard_library_prepare_main(options ? options->not_withheld : NULL);
     import_known_extensions();
     int result = interpreter_prepare_main(err);

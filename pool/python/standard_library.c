@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "pool/python/kept.h"
+
 #if PY_HAS_SHARED_DATETIME
 
 /** New reference to `module.name` of the interpreter that runs, or NULL with an exception. */
@@ -18,6 +20,8 @@ static PyObject *import_attribute(const char *module_name, const char *name) {
 struct stand_in {
     const char *type_name;
     PyMethodDef methods[2];
+    PyGetSetDef attributes[2];
+    ternaryfunc call; /**< NULL: it cannot be called */
     PyTypeObject type;
     struct {
         PyObject_HEAD
@@ -31,6 +35,8 @@ static PyObject *stand_in_object(struct stand_in *stand_in) {
         .tp_basicsize = sizeof stand_in->object,
         .tp_flags = Py_TPFLAGS_DEFAULT,
         .tp_methods = stand_in->methods,
+        .tp_getset = stand_in->attributes,
+        .tp_call = stand_in->call,
     };
     if (PyType_Ready(&stand_in->type) != 0) {
         return NULL;
@@ -138,6 +144,87 @@ static int register_decimal(PyObject *module) {
 
 #endif
 
+#if PY_HAS_SHARED_ARRAY
+
+static const char ARRAY_RECONSTRUCTOR[] = "_array_reconstructor";
+static const char KEPT_RECONSTRUCTOR[] = "fcgi_host.array_reconstructor";
+
+static PyObject *call_array_reconstructor(PyObject *self, PyObject *args, PyObject *kwargs) {
+    (void)self;
+    PyObject *function = kept_get(KEPT_RECONSTRUCTOR); /* borrowed */
+    if (!function) {
+        PyErr_SetString(PyExc_SystemError, "array has not been imported");
+        return NULL;
+    }
+    return PyObject_Call(function, args, kwargs);
+}
+
+/** Pickled by its name, as the function is. */
+static PyObject *reduce_array_reconstructor(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    return PyUnicode_FromString(ARRAY_RECONSTRUCTOR);
+}
+
+static PyObject *array_reconstructor_module(PyObject *self, void *closure) {
+    (void)self, (void)closure;
+    return PyUnicode_FromString("array");
+}
+
+static struct stand_in s_array_reconstructor = {
+    .type_name = "fcgi_host.array_reconstructor",
+    .methods = {{"__reduce__", reduce_array_reconstructor, METH_NOARGS, NULL}},
+    .attributes = {{"__module__", array_reconstructor_module, NULL, NULL, NULL}},
+    .call = call_array_reconstructor,
+};
+
+/** Give a new module the stand-in, and keep its own function for that. */
+static int register_array(PyObject *module) {
+    PyObject *function = PyObject_GetAttrString(module, ARRAY_RECONSTRUCTOR);
+    int result = function ? kept_keep(KEPT_RECONSTRUCTOR, function) : -1;
+    if (result == 0) {
+        result = PyObject_SetAttrString(module, ARRAY_RECONSTRUCTOR,
+                                        (PyObject *)&s_array_reconstructor.object);
+    }
+    Py_XDECREF(function);
+    return result;
+}
+
+/** `array` looks the function up at the first pickling, and keeps it. */
+static int prepare_array(void) {
+    PyObject *module = PyImport_ImportModule("array");
+    int result = module && stand_in_object(&s_array_reconstructor) ? register_array(module) : -1;
+    PyObject *array = result == 0 ? PyObject_CallMethod(module, "array", "s", "b") : NULL;
+    PyObject *reduced = array ? PyObject_CallMethod(array, "__reduce_ex__", "i", 3) : NULL;
+    result = reduced ? 0 : -1;
+    Py_XDECREF(reduced);
+    Py_XDECREF(array);
+    Py_XDECREF(module);
+    return result;
+}
+
+#endif
+#if PY_HAS_SHARED_CHARACTER_NAMES
+
+/**
+ * "\N{NAME}" and the error handler "namereplace" each keep a pointer that the first `unicodedata`
+ * lends them.  What it points to is freed with that module's capsule.
+ */
+static int prepare_character_names(void) {
+    static const char ESCAPED[] = "\\N{BULLET}";
+    PyObject *capsule = import_attribute("unicodedata", "_ucnhash_CAPI");
+    PyObject *decoded = NULL, *encoded = NULL;
+    if (capsule && kept_keep("fcgi_host.character_names", capsule) == 0) {
+        decoded = PyUnicode_DecodeUnicodeEscape(ESCAPED, sizeof ESCAPED - 1, NULL);
+        encoded = decoded ? PyUnicode_AsEncodedString(decoded, "ascii", "namereplace") : NULL;
+    }
+    Py_XDECREF(encoded);
+    Py_XDECREF(decoded);
+    Py_XDECREF(capsule);
+    return encoded ? 0 : -1;
+}
+
+#endif
+
 /**
  * The empty mapping of contexts is made for the first context and then shared by all interpreters
  * (up to 3.11 an object like any other, which belongs to the interpreter that made the first one):
@@ -159,6 +246,12 @@ void standard_library_prepare_main(const char *not_withheld) {
 #endif
 #if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
         prepare_decimal,
+#endif
+#if PY_HAS_SHARED_ARRAY
+        prepare_array,
+#endif
+#if PY_HAS_SHARED_CHARACTER_NAMES
+        prepare_character_names,
 #endif
         prepare_contexts,
     };
@@ -193,6 +286,11 @@ int standard_library_register(const char *extension, PyObject *module) {
 #if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
     if (strcmp(extension, "_decimal") == 0) {
         return register_decimal(module);
+    }
+#endif
+#if PY_HAS_SHARED_ARRAY
+    if (strcmp(extension, "array") == 0) {
+        return register_array(module);
     }
 #endif
     (void)extension, (void)module;

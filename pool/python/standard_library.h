@@ -8,7 +8,10 @@
  *
  *  - A variable for one object is given a *stand-in* early, by the main interpreter: a C object
  *    that belongs to no interpreter and does what the object of its name does in the interpreter
- *    that asks.  So `_strptime` for `_datetime`, and `numbers.Rational` for `_decimal`.
+ *    that asks.  So `_strptime` for `_datetime`, `numbers.Rational` for `_decimal`, and
+ *    `_array_reconstructor` for `array`.
+ *  - A variable for memory that goes with an object is filled early, too, from an object of the
+ *    main interpreter that is kept: the names of characters, which `unicodedata` lends.
  *  - What an extension enters into registries of the interpreter that creates it is entered into
  *    those of each interpreter that gets a copy: `Decimal` is a `numbers.Number`.
  *  - An extension that is full of such objects, and of which CPython has the same in Python

@@ -6,6 +6,7 @@ function or a module in a C variable: isinstance(), an exception to catch, a hel
 """
 
 import array
+import ast
 import asyncio
 import collections.abc
 import concurrent.futures
@@ -17,14 +18,17 @@ import datetime
 import decimal
 import enum
 import fractions
+import http
 import io
 import json
 import locale
 import lzma
 import numbers
+import os
 import pickle
 import queue
 import re
+import signal
 import socket
 import sqlite3
 import ssl
@@ -192,6 +196,101 @@ def databases():
     return [str(row) for row in rows]
 
 
+def characters_have_names():
+    return ["\N{BULLET}", ast.literal_eval(r'"\N{GREEK SMALL LETTER ALPHA}"'),
+            rb"\N{BULLET}".decode("unicode_escape"), "\xe9".encode("ascii", "namereplace").decode(),
+            unicodedata.lookup("BULLET"),
+            caught(lambda: rb"\N{NO SUCH NAME}".decode("unicode_escape"), UnicodeDecodeError)]
+
+
+def arrays_are_pickled():
+    numbers_ = array.array("i", [1, 2])
+    return [pickle.dumps(numbers_, protocol).hex() for protocol in range(6)] + [
+        [pickle.loads(pickle.dumps(numbers_, protocol)) == numbers_ for protocol in range(6)],
+        type(pickle.loads(pickle.dumps(numbers_))) is array.array,
+        copy.copy(numbers_) == copy.deepcopy(numbers_) == numbers_,
+        caught(lambda: array._array_reconstructor(array.array, "i", 99, b""), ValueError),
+        caught(lambda: array._array_reconstructor(int, "i", 1, b""), TypeError)]
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Described:
+    def __init__(self, *args):
+        self.args_seen = args
+
+    def __str__(self):
+        return "described"
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+class DescribedNumber(int, Described):
+    pass
+
+
+class DescribedError(ValueError, Described):
+    pass
+
+
+def classes_inherit():
+    return [str(Level.LOW), format(Level.LOW), str(http.HTTPStatus.OK), str(DescribedNumber()),
+            DescribedNumber() == 5, DescribedNumber(3).args_seen, DescribedError() == 5,
+            sorted(vars(int)), sorted(vars(bool)), sorted(vars(OSError)), sorted(vars(KeyError))]
+
+
+def digits_are_limited():
+    return [sys.get_int_max_str_digits(), caught(lambda: int("1" * 5000), ValueError)]
+
+
+def context_tokens():
+    variable = contextvars.ContextVar("variable")
+    token = variable.set(1)
+    return [token.old_value is contextvars.Token.MISSING, repr(contextvars.Token.MISSING)]
+
+
+def handlers_of_signals():
+    before = signal.signal(signal.SIGUSR2, caught)
+    seen = signal.getsignal(signal.SIGUSR2) is caught
+    return [before, seen, signal.signal(signal.SIGUSR2, before) is caught,
+            [repr(signal.getsignal(number)) for number in range(1, signal.NSIG)],
+            caught(lambda: signal.getsignal(0), ValueError),
+            caught(lambda: signal.signal(signal.SIGKILL, signal.SIG_IGN), OSError),
+            caught(lambda: signal.signal(signal.SIGTERM, "x"), TypeError)]
+
+
+def names_of_variables():
+    return [raised(os.putenv, "", "x"), raised(os.putenv, "a=b", "x"), raised(os.putenv, "a\0", "x"),
+            raised(os.putenv, "a", "x\0"), raised(os.putenv, 1, "x"), raised(os.unsetenv, ""),
+            raised(os.unsetenv, "a=b"), raised(os.unsetenv, "a\0"), raised(os.unsetenv, "not set")]
+
+
+def raised(function, *args):
+    """What a call raises, or what it returns."""
+    try:
+        return function(*args)
+    except Exception as error:
+        return repr(error)
+
+
+def breakpoint_is_the_environments():
+    answers = []
+    for hook in ("0", "sys._getframe", "int", "nowhere.name"):
+        os.environ["PYTHONBREAKPOINT"] = hook
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            result = breakpoint()
+        answers.append(result is sys._getframe() or [
+            result, *(f"{warning.filename == __file__} {warning.message}" for warning in seen)])
+    del os.environ["PYTHONBREAKPOINT"]
+    return answers
+
+
 def the_rest():
     variable = contextvars.ContextVar("variable", default=0)
     contextvars.copy_context().run(variable.set, 1)
@@ -214,7 +313,9 @@ def codecs_error():
 
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
-             objects_are_copied, kinds, databases, the_rest]
+             objects_are_copied, kinds, databases, characters_have_names,
+             arrays_are_pickled, classes_inherit, digits_are_limited, context_tokens,
+             handlers_of_signals, names_of_variables, breakpoint_is_the_environments, the_rest]
 
 
 def answers():

@@ -13,27 +13,24 @@
 
 enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1 };
 
-/** Each way runs in a process of its own; a way that an earlier one has shown to fail is skipped.
- */
+/** Each way runs in a process of its own. */
 static int run_ways(struct audit_result *result, const struct audit_target *target,
                     unsigned timeout_s, struct error *err) {
-    const struct audit_run *runs = result->runs;
-    if (audit_process_run(result, target, AUDIT_SEQUENTIAL, timeout_s, err) != 0 ||
-        audit_process_run(result, target, AUDIT_OVERLAPPING, timeout_s, err) != 0) {
+    static const enum audit_way s_always[] = {AUDIT_SEQUENTIAL, AUDIT_OVERLAPPING, AUDIT_MAIN};
+    for (size_t i = 0; i < sizeof s_always / sizeof *s_always; i++) {
+        if (audit_process_run(result, target, s_always[i], timeout_s, err) != 0) {
+            return -1;
+        }
+    }
+    if (audit_result_judge(result, err) != 0) {
         return -1;
     }
-    bool belongs_in_main = !runs[AUDIT_SEQUENTIAL].is_done || runs[AUDIT_SEQUENTIAL].failed_at[0] ||
-                           !runs[AUDIT_OVERLAPPING].is_done || runs[AUDIT_OVERLAPPING].failed_at[0];
-    for (size_t i = 0; i < result->extension_count; i++) {
-        enum stale_verdict verdict = result->extensions[i].verdict;
-        belongs_in_main |= verdict == VERDICT_SHARED || verdict >= VERDICT_REFUSES;
+    if (FCGI_HOST_PYTHON_HAS_OWN_GIL && !audit_result_belongs_in_main(result) &&
+        audit_process_run(result, target, AUDIT_OWN_GIL, timeout_s, err) != 0) {
+        return -1;
     }
-    if (belongs_in_main) {
-        return audit_process_run(result, target, AUDIT_MAIN, timeout_s, err);
-    }
-    return FCGI_HOST_PYTHON_HAS_OWN_GIL
-               ? audit_process_run(result, target, AUDIT_OWN_GIL, timeout_s, err)
-               : 0;
+    audit_result_place(result);
+    return 0;
 }
 
 /** The configuration of a WSGI file, as if it were the only application. */
@@ -58,7 +55,7 @@ static int audit_target(struct audit_result *result, char *file, const char *mod
         goto out;
     }
     const struct audit_target target = {.module = module, .config = config};
-    failed = run_ways(result, &target, timeout_s, err) || audit_result_judge(result, err);
+    failed = run_ways(result, &target, timeout_s, err);
 out:
     config_free(config);
     return failed ? -1 : 0;

@@ -10,6 +10,10 @@ static bool has_failed(const struct audit_run *run) {
     return run->was_run && (run->has_crashed || run->failed_at[0] || !run->is_done);
 }
 
+static bool has_loaded(const struct audit_run *run) {
+    return run->was_run && !has_failed(run);
+}
+
 /** @return the extension to blame for the end of a process: the one that was being imported, else
  *  the one with the worst verdict so far */
 static struct audit_extension *culprit(struct audit_result *result, const struct audit_run *run,
@@ -75,6 +79,13 @@ static const struct audit_extension *worst_of(const struct audit_result *result)
     return worst;
 }
 
+bool audit_result_belongs_in_main(const struct audit_result *result) {
+    const struct audit_extension *worst = worst_of(result);
+    return has_failed(&result->runs[AUDIT_SEQUENTIAL]) ||
+           has_failed(&result->runs[AUDIT_OVERLAPPING]) ||
+           (worst && !stale_verdict_is_recyclable(worst->verdict));
+}
+
 static const struct stale_finding *finding_of(const struct audit_result *result,
                                               const struct audit_extension *extension) {
     const struct stale_finding *any = NULL;
@@ -91,26 +102,48 @@ static const struct stale_finding *finding_of(const struct audit_result *result,
     return any;
 }
 
-static void explain_worst(struct audit_result *result, const struct audit_extension *worst) {
-    const struct audit_run *sequential = &result->runs[AUDIT_SEQUENTIAL];
-    const struct stale_finding *finding = worst ? finding_of(result, worst) : NULL;
-    if (!result->placement) {
-        snprintf(result->why, sizeof result->why, "it does not load: %s", sequential->error);
-    } else if (worst && worst->verdict != VERDICT_CLEAN && worst->error) {
-        snprintf(result->why, sizeof result->why, "%s %s: %s", worst->module,
-                 stale_verdict_name(worst->verdict), worst->error);
-    } else if (worst && worst->verdict != VERDICT_CLEAN && finding) {
-        snprintf(result->why, sizeof result->why, "%s is %s: %s holds %s of %s", worst->module,
-                 stale_verdict_name(worst->verdict), finding->symbol, finding->holds,
-                 finding->owner);
-    } else if (worst && worst->verdict != VERDICT_CLEAN) {
-        snprintf(result->why, sizeof result->why, "%s is %s", worst->module,
-                 stale_verdict_name(worst->verdict));
-    } else if (!result->is_recyclable && has_failed(sequential)) {
-        snprintf(result->why, sizeof result->why, "loading it twice failed: %s", sequential->error);
-    } else if (!result->is_recyclable) {
+static void explain_verdict(struct audit_result *result, const struct audit_extension *extension) {
+    const struct stale_finding *finding = finding_of(result, extension);
+    const char *verdict = stale_verdict_name(extension->verdict);
+    if (extension->error) {
+        snprintf(result->why, sizeof result->why, "%s %s: %s", extension->module, verdict,
+                 extension->error);
+    } else if (finding) {
+        snprintf(result->why, sizeof result->why, "%s is %s: %s holds %s of %s", extension->module,
+                 verdict, finding->symbol, finding->holds, finding->owner);
+    } else {
+        snprintf(result->why, sizeof result->why, "%s is %s", extension->module, verdict);
+    }
+}
+
+/** What a target whose extensions are all clean is not recycled for. */
+static void explain_obstacle(struct audit_result *result) {
+    const struct audit_run *runs = result->runs;
+    const struct audit_run *failed =
+        has_failed(&runs[AUDIT_SEQUENTIAL]) ? &runs[AUDIT_SEQUENTIAL] : &runs[AUDIT_OVERLAPPING];
+    const struct stale_finding *finding =
+        stale_findings_worst(result->findings, result->finding_count);
+    if (has_failed(failed)) {
+        snprintf(result->why, sizeof result->why, "%s in a sub-interpreter, no extension seen: %s",
+                 failed->has_crashed ? "it ends the process" : "it does not load", failed->error);
+    } else if (finding) {
+        snprintf(result->why, sizeof result->why, "%s holds %s of %s: %s", finding->symbol,
+                 finding->holds, finding->owner, stale_verdict_name(finding->verdict));
+    } else {
         snprintf(result->why, sizeof result->why,
                  "its first interpreter could not be ended: something in it did not stop");
+    }
+}
+
+static void explain(struct audit_result *result) {
+    const struct audit_extension *worst = worst_of(result);
+    if (!result->placement) {
+        const struct audit_run *run = &result->runs[AUDIT_MAIN];
+        snprintf(result->why, sizeof result->why, "it does not load: %s", run->error);
+    } else if (worst && worst->verdict != VERDICT_CLEAN) {
+        explain_verdict(result, worst);
+    } else if (!result->is_recyclable) {
+        explain_obstacle(result);
     } else if (!runtime_can_end_interpreters()) {
         snprintf(result->why, sizeof result->why,
                  "this CPython (%s) leaves objects of ended interpreters linked",
@@ -120,31 +153,31 @@ static void explain_worst(struct audit_result *result, const struct audit_extens
     }
 }
 
+/** Where serve has it: what it finds in the first load, or learns later, moves an application. */
+static const char *choose_placement(const struct audit_run *runs, bool belongs_in_main) {
+    if (belongs_in_main) {
+        return has_loaded(&runs[AUDIT_MAIN]) ? "main" : NULL;
+    }
+    return has_loaded(&runs[AUDIT_OWN_GIL]) ? "own-gil" : "sub-interpreter";
+}
+
 int audit_result_judge(struct audit_result *result, struct error *err) {
-    const struct audit_run *runs = result->runs;
-    bool loads_in_main = runs[AUDIT_MAIN].was_run && !has_failed(&runs[AUDIT_MAIN]);
+    bool loads_in_main = has_loaded(&result->runs[AUDIT_MAIN]);
     for (int way = AUDIT_SEQUENTIAL; way <= AUDIT_OVERLAPPING; way++) {
-        if (judge_run(result, &runs[way], loads_in_main, err) != 0) {
+        if (judge_run(result, &result->runs[way], loads_in_main, err) != 0) {
             return -1;
         }
     }
     note_reinitialised(result);
-    const struct audit_extension *worst = worst_of(result);
-    bool has_failed_in_sub =
-        has_failed(&runs[AUDIT_SEQUENTIAL]) || has_failed(&runs[AUDIT_OVERLAPPING]);
-    result->is_recyclable = !has_failed_in_sub && !runs[AUDIT_SEQUENTIAL].was_kept &&
-                            !runs[AUDIT_OVERLAPPING].was_kept &&
-                            (!worst || stale_verdict_is_recyclable(worst->verdict));
-    bool belongs_in_main =
-        has_failed_in_sub ||
-        (worst && (worst->verdict == VERDICT_SHARED || worst->verdict >= VERDICT_REFUSES));
-    if (belongs_in_main) {
-        result->placement = loads_in_main ? "main" : NULL;
-    } else if (runs[AUDIT_OWN_GIL].was_run && !has_failed(&runs[AUDIT_OWN_GIL])) {
-        result->placement = "own-gil";
-    } else {
-        result->placement = "sub-interpreter";
-    }
-    explain_worst(result, worst);
     return 0;
+}
+
+void audit_result_place(struct audit_result *result) {
+    const struct audit_run *runs = result->runs;
+    bool belongs_in_main = audit_result_belongs_in_main(result);
+    bool was_kept = runs[AUDIT_SEQUENTIAL].was_kept || runs[AUDIT_OVERLAPPING].was_kept;
+    result->is_recyclable = !belongs_in_main && !was_kept &&
+                            !stale_findings_worst(result->findings, result->finding_count);
+    result->placement = choose_placement(runs, belongs_in_main);
+    explain(result);
 }

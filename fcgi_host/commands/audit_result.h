@@ -71,8 +71,14 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
 struct audit_extension *audit_result_extension(struct audit_result *result, const char *module,
                                                const char *file, struct error *err);
 
-/** All processes have ended: give each extension its verdict, and the target its own. */
+/** All processes but AUDIT_OWN_GIL's have ended: give each extension its verdict. Errors:
+ * ERR_MEMORY
+ */
 int audit_result_judge(struct audit_result *result, struct error *err);
+/** Whether the target cannot be in a sub-interpreter beside others. @pre it is judged */
+bool audit_result_belongs_in_main(const struct audit_result *result);
+/** All processes have ended: fill in the judgement about the target. @pre it is judged */
+void audit_result_place(struct audit_result *result);
 
 /** Free what the result holds, not the struct. */
 void audit_result_clear(struct audit_result *result);

@@ -42,6 +42,7 @@ class Audit(unittest.TestCase):
                 if extension["verdict"] != "clean":
                     self.assertEqual(status, 1)
                     self.assertEqual(document["targets"][0]["reload"], "worker")
+                    self.assertEqual(document["targets"][0]["placement"], "main")
                     self.assertIn(case, document["targets"][0]["why"])
 
     def test_no_twin_is_found(self):

@@ -54,7 +54,7 @@ static int audit_target(struct audit_result *result, char *file, const char *mod
     if (!module && load_config(file, &config, err) != 0) {
         goto out;
     }
-    const struct audit_target target = {.module = module, .config = config};
+    const struct audit_target target = {.module = module, .app = config ? config->apps : NULL};
     failed = run_ways(result, &target, timeout_s, err);
 out:
     config_free(config);

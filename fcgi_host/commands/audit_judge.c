@@ -14,24 +14,6 @@ static bool has_loaded(const struct audit_run *run) {
     return run->was_run && !has_failed(run);
 }
 
-/** @return the extension to blame for the end of a process: the one that was being imported, else
- *  the one with the worst verdict so far */
-static struct audit_extension *culprit(struct audit_result *result, const struct audit_run *run,
-                                       struct error *err) {
-    struct audit_extension *worst = NULL;
-    if (strncmp(run->step, "load", 4) == 0 && run->importing[0]) {
-        return audit_result_extension(result, run->importing, run->importing_file, err);
-    }
-    for (size_t i = 0; i < result->extension_count; i++) {
-        struct audit_extension *extension = &result->extensions[i];
-        if (extension->verdict != VERDICT_CLEAN &&
-            (!worst || extension->verdict > worst->verdict)) {
-            worst = extension;
-        }
-    }
-    return worst;
-}
-
 static int blame_extension(struct audit_extension *extension, enum stale_verdict verdict,
                            const char *error, struct error *err) {
     /* A pointer that is known to dangle is the cause, and says more. */
@@ -50,12 +32,82 @@ static int judge_run(struct audit_result *result, const struct audit_run *run, b
     if (!has_failed(run) || (!run->has_crashed && !loads_in_main)) {
         return 0;
     }
-    struct audit_extension *extension = culprit(result, run, err);
-    if (!extension || (!run->has_crashed && extension->verdict == VERDICT_REFUSES)) {
+    if (!run->has_crashed && run->has_refusal) {
+        return 0; /* the extension that has raised has its verdict */
+    }
+    struct audit_extension *extension = audit_result_culprit(result, run, err);
+    if (!extension) {
         return 0;
     }
     return blame_extension(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
                            run->error, err);
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool has_text(const struct string_list *sorted, const char *text) {
+    return bsearch(&text, sorted->items, sorted->count, sizeof *sorted->items, compare_texts);
+}
+
+/** @return whether a module of which attributes are listed is among them */
+static bool has_module(const struct string_list *attributes, const char *module) {
+    size_t length = strlen(module);
+    for (size_t i = 0; i < attributes->count; i++) {
+        if (strncmp(attributes->items[i], module, length) == 0 &&
+            attributes->items[i][length] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** What an extension has in the main interpreter and lacked in one of two sub-interpreters. */
+static int find_missing(const struct audit_result *result, struct audit_extension *extension,
+                        struct error *err) {
+    const struct string_list *in_main = &result->runs[AUDIT_MAIN].attributes;
+    size_t length = strlen(extension->module);
+    for (size_t i = 0; i < in_main->count; i++) {
+        const char *text = in_main->items[i];
+        bool is_missing = false;
+        if (strncmp(text, extension->module, length) != 0 || text[length] != ' ') {
+            continue;
+        }
+        for (int way = AUDIT_SEQUENTIAL; way <= AUDIT_OVERLAPPING; way++) {
+            const struct string_list *in_sub = &result->runs[way].attributes;
+            is_missing |= has_module(in_sub, extension->module) && !has_text(in_sub, text);
+        }
+        if (is_missing && string_list_add(&extension->missing, strdup(text + length + 1)) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory");
+        }
+    }
+    return 0;
+}
+
+/** Compare what extensions offer in the main interpreter and in sub-interpreters. */
+static int judge_attributes(struct audit_result *result, struct error *err) {
+    for (int way = 0; way < AUDIT_WAYS; way++) {
+        struct string_list *attributes = &result->runs[way].attributes;
+        if (attributes->count > 0) {
+            qsort(attributes->items, attributes->count, sizeof *attributes->items, compare_texts);
+        }
+    }
+    for (size_t i = 0; i < result->extension_count; i++) {
+        struct audit_extension *extension = &result->extensions[i];
+        if (find_missing(result, extension, err) != 0) {
+            return -1;
+        }
+        if (extension->missing.count > 0) {
+            char error[512];
+            snprintf(error, sizeof error, "it lacks %s, which it has in the main interpreter",
+                     extension->missing.items[0]);
+            if (blame_extension(extension, VERDICT_BREAKS, error, err) != 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 /** It pointed into the first interpreter, and no longer did when the second was there. */
@@ -169,7 +221,7 @@ int audit_result_judge(struct audit_result *result, struct error *err) {
         }
     }
     note_reinitialised(result);
-    return 0;
+    return judge_attributes(result, err);
 }
 
 void audit_result_place(struct audit_result *result) {

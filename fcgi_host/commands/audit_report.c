@@ -22,6 +22,15 @@ static void add_boolean(struct json_writer *writer, const char *key, bool value)
     json_add_raw(writer, key, value ? "true" : "false", value ? 4 : 5);
 }
 
+static void add_texts(struct json_writer *writer, const char *key,
+                      const struct string_list *texts) {
+    json_begin_array(writer, key);
+    for (size_t i = 0; i < texts->count; i++) {
+        json_add_string(writer, NULL, texts->items[i]);
+    }
+    json_end_array(writer);
+}
+
 static void add_findings(struct json_writer *writer, const struct audit_result *result,
                          const struct audit_extension *extension, const char *key, bool are_notes) {
     json_begin_array(writer, key);
@@ -63,6 +72,7 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
         json_add_string(writer, "second_interpreter", second_interpreter(extension));
         json_add_string(writer, "error", extension->error);
         json_add_string(writer, "verdict", stale_verdict_name(extension->verdict));
+        add_texts(writer, "missing", &extension->missing);
         add_findings(writer, result, extension, "findings", false);
         add_findings(writer, result, extension, "notes", true);
         json_end_object(writer);
@@ -122,6 +132,9 @@ static void print_extension(const struct audit_result *result,
            extension->uses_gilstate ? ", uses the GIL-state API" : "");
     if (extension->error) {
         printf("    %s\n", extension->error);
+    }
+    for (size_t i = 1; i < extension->missing.count; i++) { /* the error names the first */
+        printf("    it lacks %s\n", extension->missing.items[i]);
     }
     for (size_t i = 0; i < result->finding_count; i++) {
         if (is_of(&result->findings[i], extension)) {

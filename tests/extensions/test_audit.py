@@ -173,6 +173,25 @@ class Audit(unittest.TestCase):
         extension = extension_of(document, "offers_once_ok")
         self.assertEqual((status, extension["verdict"], extension["missing"]), (0, "clean", []))
 
+    def test_an_extension_that_imports_its_own_package_is_created_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("from sibling import imports_sibling\n"
+                     "assert imports_sibling.times_created == 1\n", folder, "sibling", "__init__.py")
+            put_file("", folder, "sibling", "helper.py")
+            put_extension("imports_sibling", os.path.join(folder, "sibling"))
+            status, document, _ = audit("-m", "sibling", path=(folder,))
+        self.assertEqual(status, 0, document)
+
+    def test_an_extension_may_ask_for_its_own_package(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("class Mark: pass\n"
+                     "from marks import imports_package\n"
+                     "imports_package.mark()\n", folder, "marks", "__init__.py")
+            put_extension("imports_package", os.path.join(folder, "marks"))
+            _, document, _ = audit("-m", "marks", path=(folder,))
+        extension = extension_of(document, "marks.imports_package")
+        self.assertEqual((extension["verdict"], extension["missing"]), ("shared", []))
+
     def test_a_crash_is_the_extensions_on_the_stack(self):
         with tempfile.TemporaryDirectory() as folder:
             put_file("import crashes_in_use, lazy_class_ok\n"

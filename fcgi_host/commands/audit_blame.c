@@ -78,15 +78,30 @@ static struct audit_extension *nearest(struct audit_result *result, const struct
     return NULL;
 }
 
-struct audit_extension *audit_result_culprit(struct audit_result *result,
-                                             const struct audit_run *run, struct error *err) {
-    bool was_loading = strncmp(run->step, "load", 4) == 0;
-    struct audit_extension *extension = NULL;
-    if (!run->has_crashed) {
-        extension = nearest(result, run, err);
-        return extension ? extension : worst(result);
+/** The only extension that is not the standard library's. @return NULL: there are several, or none
+ */
+static struct audit_extension *only_one(struct audit_result *result, const struct audit_run *run,
+                                        struct error *err) {
+    const struct string_list *imports = &run->imports;
+    const char *module = NULL, *file = NULL;
+    for (size_t k = 0; k + 1 < imports->count; k += 2) {
+        if (strstr(imports->items[k + 1], "/lib-dynload/")) {
+            continue;
+        }
+        if (file && strcmp(file, imports->items[k + 1]) != 0) {
+            return NULL;
+        }
+        module = imports->items[k];
+        file = imports->items[k + 1];
     }
-    extension = faulting(result, run, err);
+    return file ? audit_result_extension(result, module, file, err) : NULL;
+}
+
+/** The one to blame for a crash. */
+static struct audit_extension *crashed(struct audit_result *result, const struct audit_run *run,
+                                       struct error *err) {
+    bool was_loading = strncmp(run->step, "load", 4) == 0 && !*run->asked;
+    struct audit_extension *extension = faulting(result, run, err);
     if (!extension && was_loading && run->faults.count == 0) {
         extension = importing(result, run, err);
     }
@@ -94,4 +109,15 @@ struct audit_extension *audit_result_culprit(struct audit_result *result,
         extension = worst(result);
     }
     return !extension && was_loading ? importing(result, run, err) : extension;
+}
+
+struct audit_extension *audit_result_culprit(struct audit_result *result,
+                                             const struct audit_run *run, struct error *err) {
+    struct audit_extension *extension =
+        run->has_crashed ? crashed(result, run, err) : nearest(result, run, err);
+    if (!extension) {
+        extension = worst(result);
+    }
+    bool was_asked = *run->asked != '\0'; /* the static looks have found nothing */
+    return !extension && was_asked ? only_one(result, run, err) : extension;
 }

@@ -10,8 +10,10 @@
 #include "fcgi_host/config/config.h"
 
 struct audit_target {
-    const char *module;           /**< of -m MODULE; else NULL */
-    const struct app_config *app; /**< the application of the WSGI file; else NULL */
+    const char *module;                 /**< of -m MODULE; else NULL */
+    const struct app_config *app;       /**< the application of the WSGI file; else NULL */
+    const struct string_list *requests; /**< pages to ask it for, of a rehearsal */
+    bool fills_memory;                  /**< in a rehearsal what is freed is overwritten */
 };
 
 /** Load the target, and write lines (audit_result.h) to `fd`. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/commands/audit_rehearsal.h"
 #include "fcgi_host/commands/audit_result.h"
 #include "pool/python/runtime.h"
 
@@ -14,8 +15,8 @@ static bool has_loaded(const struct audit_run *run) {
     return run->was_run && !has_failed(run);
 }
 
-static int blame_extension(struct audit_extension *extension, enum stale_verdict verdict,
-                           const char *error, struct error *err) {
+int audit_result_blame(struct audit_extension *extension, enum stale_verdict verdict,
+                       const char *error, struct error *err) {
     /* A pointer that is known to dangle is the cause, and says more. */
     if (verdict > extension->verdict && extension->verdict != VERDICT_DANGLING) {
         extension->verdict = verdict;
@@ -39,8 +40,8 @@ static int judge_run(struct audit_result *result, const struct audit_run *run, b
     if (!extension) {
         return 0;
     }
-    return blame_extension(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
-                           run->error, err);
+    return audit_result_blame(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
+                              run->error, err);
 }
 
 static int compare_texts(const void *a, const void *b) {
@@ -102,7 +103,7 @@ static int judge_attributes(struct audit_result *result, struct error *err) {
             char error[512];
             snprintf(error, sizeof error, "it lacks %s, which it has in the main interpreter",
                      extension->missing.items[0]);
-            if (blame_extension(extension, VERDICT_BREAKS, error, err) != 0) {
+            if (audit_result_blame(extension, VERDICT_BREAKS, error, err) != 0) {
                 return -1;
             }
         }
@@ -135,6 +136,7 @@ bool audit_result_belongs_in_main(const struct audit_result *result) {
     const struct audit_extension *worst = worst_of(result);
     return has_failed(&result->runs[AUDIT_SEQUENTIAL]) ||
            has_failed(&result->runs[AUDIT_OVERLAPPING]) ||
+           audit_rehearsal_has_failed(result, NULL) ||
            (worst && !stale_verdict_is_recyclable(worst->verdict));
 }
 
@@ -175,7 +177,10 @@ static void explain_obstacle(struct audit_result *result) {
         has_failed(&runs[AUDIT_SEQUENTIAL]) ? &runs[AUDIT_SEQUENTIAL] : &runs[AUDIT_OVERLAPPING];
     const struct stale_finding *finding =
         stale_findings_worst(result->findings, result->finding_count);
-    if (has_failed(failed)) {
+    enum audit_way way;
+    if (audit_rehearsal_has_failed(result, &way)) {
+        audit_rehearsal_explain(result, way, result->why, sizeof result->why);
+    } else if (has_failed(failed)) {
         snprintf(result->why, sizeof result->why, "%s in a sub-interpreter, no extension seen: %s",
                  failed->has_crashed ? "it ends the process" : "it does not load", failed->error);
     } else if (finding) {

@@ -188,8 +188,7 @@ int audit_pool_start(struct audit_pool *pool, enum audit_place place) {
            pool_add_app(pool->interpreter, &app, &pool->app, &pool->err);
 }
 
-/** Say of which files a traceback's lines are, the innermost last. */
-static void say_frames(const struct audit_pool *pool, const char *text) {
+void audit_pool_say_frames(const struct audit_pool *pool, const char *text) {
     static const char begin[] = "  File \"";
     char file[4096];
     while ((text = strstr(text, begin))) {
@@ -200,8 +199,7 @@ static void say_frames(const struct audit_pool *pool, const char *text) {
     }
 }
 
-/** @return the last line of a traceback, which says what was raised */
-static const char *last_line(char *text) {
+const char *audit_pool_last_line(char *text) {
     size_t length = strlen(text);
     while (length && text[length - 1] == '\n') {
         text[--length] = '\0';
@@ -214,8 +212,8 @@ int audit_pool_build(struct audit_pool *pool, const char *step,
                      struct generation **ret_generation) {
     AUDIT_SAY(pool->fd, "step", step);
     if (pool_build(pool->interpreter, BUILD_MS, ret_generation, &pool->err) != 0) {
-        say_frames(pool, pool->err.text);
-        AUDIT_SAY(pool->fd, "failed", step, last_line(pool->err.text));
+        audit_pool_say_frames(pool, pool->err.text);
+        AUDIT_SAY(pool->fd, "failed", step, audit_pool_last_line(pool->err.text));
         return -1;
     }
     return 0;

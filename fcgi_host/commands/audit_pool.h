@@ -32,6 +32,11 @@ int audit_pool_start(struct audit_pool *pool, enum audit_place place);
  *  @return 0, or -1: it was said why */
 int audit_pool_build(struct audit_pool *pool, const char *step, struct generation **ret_generation);
 
+/** Say of which files a traceback's lines are, the innermost last. @thread any */
+void audit_pool_say_frames(const struct audit_pool *pool, const char *text);
+/** @return the last line of a traceback, in place, which says what was raised @thread any */
+const char *audit_pool_last_line(char *text);
+
 /** End an interpreter, and say `step`, and if it could not be ended. */
 void audit_pool_end(struct audit_pool *pool, const char *step, struct generation **generation);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/commands/audit_fault.h"
+#include "fcgi_host/commands/audit_rehearse.h"
 #include "pool/base/clock.h"
 
 /** How long a process that hangs may take to say where. */
@@ -28,7 +29,11 @@ static _Noreturn void be_child(const struct audit_target *target, enum audit_way
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
-    audit_child(target, way, fd);
+    if (way >= AUDIT_PLAIN) {
+        audit_rehearse(target, way, fd);
+    } else {
+        audit_child(target, way, fd);
+    }
     _exit(EXIT_SUCCESS);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi_host/commands/audit_rehearsal.h"
 #include "pool/python/runtime.h"
 
 static const char *reload_of(const struct audit_result *result) {
@@ -78,6 +79,11 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
         json_end_object(writer);
     }
     json_end_array(writer);
+    if (result->rehearsal.answers) {
+        audit_rehearsal_json(writer, result);
+    } else {
+        json_add_string(writer, "rehearsal", NULL);
+    }
     json_end_object(writer);
 }
 
@@ -174,6 +180,9 @@ void audit_report_print(const struct audit_result *result) {
         } else {
             clean++;
         }
+    }
+    if (result->rehearsal.answers) {
+        audit_rehearsal_print(result);
     }
     if (clean) {
         printf("  clean: %zu extension module%s without findings\n", clean, clean == 1 ? "" : "s");

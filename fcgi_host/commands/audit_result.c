@@ -1,5 +1,7 @@
 #include "fcgi_host/commands/audit_result.h"
 
+#include "fcgi_host/commands/audit_rehearsal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,12 @@ static void begin_step(struct audit_run *run, const char *step) {
     }
 }
 
+static void take_question(struct audit_run *run, const char *what) {
+    if (!run->got) { /* else: which one differed */
+        snprintf(run->asked, sizeof run->asked, "%s", what);
+    }
+}
+
 static void take_failure(struct audit_run *run, char **fields) {
     snprintf(run->failed_at, sizeof run->failed_at, "%s", fields[1]);
     snprintf(run->error, sizeof run->error, "%s", fields[2]);
@@ -220,6 +228,10 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
         return take_init(result, fields, err);
     } else if (strcmp(kind, "attribute") == 0) {
         return take_attribute(run, fields, err);
+    } else if (strcmp(kind, "ask") == 0) {
+        take_question(run, fields[1]);
+    } else if (strcmp(kind, "answer") == 0 && count == 5) {
+        return audit_rehearsal_take(result, way, fields, err);
     } else if (strcmp(kind, "frame") == 0) {
         return take_text(&run->frames, fields[1], err);
     } else if (strcmp(kind, "fault") == 0) {
@@ -236,11 +248,14 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
     return 0;
 }
 
-static void clear_run(struct audit_run *run) {
+void audit_run_clear(struct audit_run *run) {
     string_list_clear(&run->imports);
     string_list_clear(&run->attributes);
     string_list_clear(&run->frames);
     string_list_clear(&run->faults);
+    free(run->expected);
+    free(run->got);
+    *run = (struct audit_run){0};
 }
 
 void audit_result_clear(struct audit_result *result) {
@@ -251,7 +266,7 @@ void audit_result_clear(struct audit_result *result) {
         string_list_clear(&result->extensions[i].missing);
     }
     for (size_t i = 0; i < AUDIT_WAYS; i++) {
-        clear_run(&result->runs[i]);
+        audit_run_clear(&result->runs[i]);
     }
     for (size_t i = 0; i < result->finding_count; i++) {
         free(result->findings[i].module);
@@ -260,6 +275,7 @@ void audit_result_clear(struct audit_result *result) {
         free(result->findings[i].owner);
     }
     string_list_clear(&result->single_phase);
+    audit_rehearsal_clear(&result->rehearsal);
     free(result->extensions);
     free(result->findings);
     *result = (struct audit_result){0};

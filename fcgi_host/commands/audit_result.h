@@ -10,6 +10,7 @@
  *   refusal MODULE FILE EXCEPTION MESSAGE · init MODULE single|multi
  *   attribute MODULE NAME (that it has)
  *   frame FILE (of a traceback, the innermost last) · failed STEP TEXT
+ *   ask WHAT · answer INTERPRETER REQUEST HASH TEXT
  *   fault FILE (of an image on a crash's stack, the innermost first) · kept · done
  *
  * @thread one at a time  @tstate none; needs no Python
@@ -30,6 +31,12 @@ enum audit_way {
     AUDIT_OVERLAPPING, /**< in two, as a reload does it */
     AUDIT_OWN_GIL,     /**< in an interpreter with a GIL of its own */
     AUDIT_MAIN,        /**< in the main interpreter */
+    /* The orders of a rehearsal (audit_rehearse.c). */
+    AUDIT_PLAIN, /**< in the main interpreter: what the answers should be */
+    AUDIT_PLAIN_AGAIN,
+    AUDIT_RELOADS,
+    AUDIT_SIDE_BY_SIDE,
+    AUDIT_THREADS,
     AUDIT_WAYS
 };
 
@@ -49,6 +56,24 @@ struct audit_run {
     char error[1024];              /**< what it raised, or how the process ended */
     bool has_crashed;              /**< by a signal, or because it took too long */
     bool has_timed_out;
+    /* Of a rehearsal: */
+    char asked[1024];       /**< what was asked last, or the first time that the answer differed */
+    char differs_after[32]; /**< the step before that */
+    char *expected, *got;   /**< the first answer that differed; NULL: none did; owned */
+};
+
+/** An answer of a plain interpreter. */
+struct audit_answer {
+    char hash[24];
+    char *text;       /**< its beginning; owned; NULL: there was none */
+    bool is_unsteady; /**< it is not always the same there */
+};
+
+struct audit_rehearsal {
+    char *const *requests; /**< borrowed */
+    size_t count;
+    struct audit_answer *answers; /**< to these; owned */
+    bool is_filled;               /**< what was freed was overwritten */
 };
 
 struct audit_extension {
@@ -69,6 +94,7 @@ struct audit_result {
     struct string_list single_phase; /**< modules of this initialisation; owned */
     struct stale_finding *findings;  /**< of all steps, each once */
     size_t finding_count;
+    struct audit_rehearsal rehearsal; /**< answers NULL: there was none */
     /* the judgement */
     const char *placement; /**< "own-gil", "sub-interpreter", "main"; NULL: it does not load */
     bool is_recyclable;
@@ -83,6 +109,9 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
 struct audit_extension *audit_result_extension(struct audit_result *result, const char *module,
                                                const char *file, struct error *err);
 
+/** Give an extension a verdict, unless it has a worse one. Errors: ERR_MEMORY */
+int audit_result_blame(struct audit_extension *extension, enum stale_verdict verdict,
+                       const char *error, struct error *err);
 /** @return the extension to blame for a process that has crashed or raised; NULL: it is none */
 struct audit_extension *audit_result_culprit(struct audit_result *result,
                                              const struct audit_run *run, struct error *err);
@@ -96,6 +125,7 @@ bool audit_result_belongs_in_main(const struct audit_result *result);
 /** All processes have ended: fill in the judgement about the target. @pre it is judged */
 void audit_result_place(struct audit_result *result);
 
+void audit_run_clear(struct audit_run *run);
 /** Free what the result holds, not the struct. */
 void audit_result_clear(struct audit_result *result);
 

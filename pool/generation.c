@@ -8,27 +8,29 @@
 /** What an extension module said when it refused to be loaded. */
 struct refusal {
     struct refusal *next;
-    char *module, *file, *message;
+    char *module, *file, *exception, *message;
 };
 
 static void refusal_free(struct refusal *refusal) {
     if (refusal) {
         free(refusal->module);
         free(refusal->file);
+        free(refusal->exception);
         free(refusal->message);
         free(refusal);
     }
 }
 
-static struct refusal *refusal_new(const char *module, const char *file, const char *message) {
+static struct refusal *refusal_new(const struct pool_refusal *told) {
     struct refusal *refusal = calloc(1, sizeof *refusal);
     if (!refusal) {
         return NULL;
     }
-    refusal->module = strdup(module);
-    refusal->file = strdup(file);
-    refusal->message = strdup(message);
-    if (!refusal->module || !refusal->file || !refusal->message) {
+    refusal->module = strdup(told->module);
+    refusal->file = strdup(told->file);
+    refusal->exception = strdup(told->exception);
+    refusal->message = strdup(told->message);
+    if (!refusal->module || !refusal->file || !refusal->exception || !refusal->message) {
         refusal_free(refusal);
         return NULL;
     }
@@ -44,22 +46,23 @@ static void keep_file_locked(struct generation *generation, const char *file) {
     }
 }
 
-static void note_refusal(void *ctx, const char *module, const char *file, const char *message) {
+static void note_refusal(void *ctx, const struct main_first_refusal *told_first) {
     struct generation *generation = ctx;
-    struct refusal *refusal = refusal_new(module, file, message);
+    const struct pool_refusal told = {told_first->module, told_first->file, told_first->exception,
+                                      told_first->message};
+    struct refusal *refusal = refusal_new(&told);
     if (!refusal) {
         return;
     }
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
-    keep_file_locked(generation, file);
+    keep_file_locked(generation, told.file);
     *generation->refusals_tail = refusal;
     generation->refusals_tail = &refusal->next;
     bool has_jobs =
         generation->interpreter->current == generation || generation->state == GENERATION_DRAINING;
     pthread_mutex_unlock(&pool->lock);
     if (has_jobs && pool->hooks.refused) {
-        const struct pool_refusal told = {module, file, message};
         pool->hooks.refused(pool->hooks.ctx, generation, &told);
     }
 }
@@ -240,7 +243,8 @@ bool generation_refusal(const struct generation *generation, size_t index,
     if (!refusal) {
         return false;
     }
-    *ret_refusal = (struct pool_refusal){refusal->module, refusal->file, refusal->message};
+    *ret_refusal =
+        (struct pool_refusal){refusal->module, refusal->file, refusal->exception, refusal->message};
     return true;
 }
 

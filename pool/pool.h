@@ -50,7 +50,8 @@ enum pool_gil {
 
 /** What an extension module said when it refused to be loaded. */
 struct pool_refusal {
-    const char *module, *file, *message;
+    const char *module, *file;
+    const char *exception, *message; /**< "ImportError"; what it says */
 };
 
 /** Upward calls.  Each gets the `ctx` given here.  Hooks marked optional may be NULL. */

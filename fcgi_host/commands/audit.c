@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fcgi_host/commands/audit_process.h"
+#include "fcgi_host/commands/audit_rehearsal.h"
 #include "fcgi_host/commands/audit_report.h"
 #include "fcgi_host/commands/usage.h"
 #include "fcgi_host/config/load.h"
@@ -13,27 +14,40 @@
 
 enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1 };
 
-/** Each way runs in a process of its own; a way that an earlier one has shown to fail is skipped.
- */
+struct options {
+    bool wants_json;
+    unsigned timeout_s;
+    struct string_list requests; /**< borrowed strings */
+    size_t count;
+    struct {
+        char *file; /* or a module */
+        const char *module;
+        char name[512];
+    } * targets;
+};
+
+/** Each way runs in a process of its own. */
 static int run_ways(struct audit_result *result, const struct audit_target *target,
                     unsigned timeout_s, struct error *err) {
-    const struct audit_run *runs = result->runs;
-    if (audit_process_run(result, target, AUDIT_SEQUENTIAL, timeout_s, err) != 0 ||
-        audit_process_run(result, target, AUDIT_OVERLAPPING, timeout_s, err) != 0) {
+    static const enum audit_way s_always[] = {AUDIT_SEQUENTIAL, AUDIT_OVERLAPPING, AUDIT_MAIN};
+    for (size_t i = 0; i < sizeof s_always / sizeof *s_always; i++) {
+        if (audit_process_run(result, target, s_always[i], timeout_s, err) != 0) {
+            return -1;
+        }
+    }
+    if (audit_result_judge(result, err) != 0) {
         return -1;
     }
-    bool belongs_in_main = !runs[AUDIT_SEQUENTIAL].is_done || runs[AUDIT_SEQUENTIAL].failed_at[0] ||
-                           !runs[AUDIT_OVERLAPPING].is_done || runs[AUDIT_OVERLAPPING].failed_at[0];
-    for (size_t i = 0; i < result->extension_count; i++) {
-        enum stale_verdict verdict = result->extensions[i].verdict;
-        belongs_in_main |= verdict == VERDICT_SHARED || verdict >= VERDICT_REFUSES;
+    if (FCGI_HOST_PYTHON_HAS_OWN_GIL && !audit_result_belongs_in_main(result) &&
+        audit_process_run(result, target, AUDIT_OWN_GIL, timeout_s, err) != 0) {
+        return -1;
     }
-    if (belongs_in_main) {
-        return audit_process_run(result, target, AUDIT_MAIN, timeout_s, err);
+    if (target->requests->count > 0 && !audit_result_belongs_in_main(result) &&
+        audit_rehearsal_run(result, target, timeout_s, err) != 0) {
+        return -1;
     }
-    return FCGI_HOST_PYTHON_HAS_OWN_GIL
-               ? audit_process_run(result, target, AUDIT_OWN_GIL, timeout_s, err)
-               : 0;
+    audit_result_place(result);
+    return 0;
 }
 
 /** The configuration of a WSGI file, as if it were the only application. */
@@ -51,14 +65,15 @@ static int load_config(char *file, struct config **ret_config, struct error *err
 }
 
 static int audit_target(struct audit_result *result, char *file, const char *module,
-                        unsigned timeout_s, struct error *err) {
+                        const struct options *options, struct error *err) {
     struct config *config = NULL;
     int failed = -1;
     if (!module && load_config(file, &config, err) != 0) {
         goto out;
     }
-    const struct audit_target target = {.module = module, .config = config};
-    failed = run_ways(result, &target, timeout_s, err) || audit_result_judge(result, err);
+    const struct audit_target target = {
+        .module = module, .app = config ? config->apps : NULL, .requests = &options->requests};
+    failed = run_ways(result, &target, options->timeout_s, err);
 out:
     config_free(config);
     return failed ? -1 : 0;
@@ -77,55 +92,72 @@ static void print_json_tail(struct json_writer *writer) {
     free(writer->text);
 }
 
-struct options {
-    bool wants_json;
-    unsigned timeout_s;
-    size_t count;
-    struct {
-        char *file; /* or a module */
-        const char *module;
-        char name[512];
-    } * targets;
-};
+static int take_timeout(const struct command_line *line, struct options *options) {
+    char *end;
+    unsigned long seconds = strtoul(optarg, &end, 10);
+    if (*end || seconds < 1 || seconds > 3600) {
+        return usage_say(line, "--timeout takes 1 to 3600 seconds", optarg);
+    }
+    options->timeout_s = (unsigned)seconds;
+    return 0;
+}
+
+static int take_request(const struct command_line *line, struct options *options) {
+    if (*optarg != '/') {
+        return usage_say(line, "--request takes a path of the application: /…", optarg);
+    }
+    options->requests.items[options->requests.count++] = optarg;
+    return 0;
+}
+
+static int take_target(const struct command_line *line, struct options *options, bool is_module) {
+    if (!*optarg) {
+        return usage_say(line, "a target without a name", NULL);
+    }
+    options->targets[options->count].file = optarg;
+    options->targets[options->count].module = is_module ? optarg : NULL;
+    snprintf(options->targets[options->count].name, sizeof options->targets[0].name, "%s%s",
+             is_module ? "-m " : "", optarg);
+    options->count++;
+    return 0;
+}
 
 /** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, struct options *options) {
     static const struct option s_options[] = {{"json", no_argument, NULL, 'j'},
                                               {"module", required_argument, NULL, 'm'},
                                               {"timeout", required_argument, NULL, 't'},
+                                              {"request", required_argument, NULL, 'r'},
                                               {0}};
     int option;
     options->targets = calloc((size_t)line->argc + 1, sizeof *options->targets);
+    options->requests.items = calloc((size_t)line->argc + 1, sizeof *options->requests.items);
     optind = 0; /* getopt has been used on the whole command line before */
-    while (options->targets &&
+    while (options->targets && options->requests.items &&
            (option = getopt_long(line->argc, line->argv, "-:m:", s_options, NULL)) != -1) {
+        int status = 0;
         if (option == 'j') {
             options->wants_json = true;
-            continue;
+        } else if (option == 't') {
+            status = take_timeout(line, options);
+        } else if (option == 'r') {
+            status = take_request(line, options);
+        } else if (option == 'm' || option == 1) {
+            status = take_target(line, options, option == 'm');
+        } else {
+            status = usage_bad_option(line, option);
         }
-        if (option == 't') {
-            char *end;
-            unsigned long seconds = strtoul(optarg, &end, 10);
-            if (*end || seconds < 1 || seconds > 3600) {
-                return usage_say(line, "--timeout takes 1 to 3600 seconds", optarg);
-            }
-            options->timeout_s = (unsigned)seconds;
-            continue;
+        if (status != 0) {
+            return status;
         }
-        if (option != 'm' && option != 1) {
-            return usage_bad_option(line, option);
-        }
-        if (!*optarg) {
-            return usage_say(line, "a target without a name", NULL);
-        }
-        options->targets[options->count].file = optarg;
-        options->targets[options->count].module = option == 'm' ? optarg : NULL;
-        snprintf(options->targets[options->count].name, sizeof options->targets[0].name, "%s%s",
-                 option == 'm' ? "-m " : "", optarg);
-        options->count++;
     }
     if (options->count == 0) {
         return usage_say(line, "which target? A WSGI file, or -m MODULE", NULL);
+    }
+    for (size_t i = 0; i < options->count && options->requests.count > 0; i++) {
+        if (options->targets[i].module) {
+            return usage_say(line, "a module cannot be asked: --request is for WSGI files", NULL);
+        }
     }
     return 0;
 }
@@ -139,21 +171,26 @@ static int exit_status(const struct audit_result *result) {
                                                                      : EXIT_USAGE;
 }
 
+static void free_options(struct options *options) {
+    free(options->targets);
+    free(options->requests.items);
+}
+
 int audit_command(const struct command_line *line, const struct config *config) {
     (void)config;
     struct options options = {.timeout_s = AUDIT_TIMEOUT_S};
     struct json_writer writer = {0};
     int status = EXIT_RECYCLABLE;
     if (parse_arguments(line, &options) != 0) {
-        free(options.targets);
+        free_options(&options);
         return EXIT_USAGE;
     }
     print_json_head(&writer);
     for (size_t i = 0; i < options.count; i++) {
         struct audit_result result = {.target = options.targets[i].name};
         struct error err;
-        if (audit_target(&result, options.targets[i].file, options.targets[i].module,
-                         options.timeout_s, &err) != 0) {
+        if (audit_target(&result, options.targets[i].file, options.targets[i].module, &options,
+                         &err) != 0) {
             fprintf(stderr, "fcgi_host audit: %s: %s\n", options.targets[i].name, err.text);
             status = EXIT_USAGE;
         } else {
@@ -166,7 +203,7 @@ int audit_command(const struct command_line *line, const struct config *config) 
         }
         audit_result_clear(&result);
     }
-    free(options.targets);
+    free_options(&options);
     if (options.wants_json) {
         print_json_tail(&writer);
     } else {

@@ -10,14 +10,13 @@
 #include "fcgi_host/config/config.h"
 
 struct audit_target {
-    const char *module;          /**< of -m MODULE; else NULL */
-    const struct config *config; /**< whose first application is the WSGI file; else NULL */
+    const char *module;                 /**< of -m MODULE; else NULL */
+    const struct app_config *app;       /**< the application of the WSGI file; else NULL */
+    const struct string_list *requests; /**< pages to ask it for, of a rehearsal */
+    bool fills_memory;                  /**< in a rehearsal what is freed is overwritten */
 };
 
-/**
- * Load the target, and write lines (audit_result.h) to `fd`.
- * @return the exit status of the process: 0; anything else is a crash
- */
-int audit_child(const struct audit_target *target, enum audit_way way, int fd);
+/** Load the target, and write lines (audit_result.h) to `fd`. */
+void audit_child(const struct audit_target *target, enum audit_way way, int fd);
 
 #endif

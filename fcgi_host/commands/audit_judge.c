@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/commands/audit_rehearsal.h"
 #include "fcgi_host/commands/audit_result.h"
 #include "pool/python/runtime.h"
 
@@ -10,26 +11,12 @@ static bool has_failed(const struct audit_run *run) {
     return run->was_run && (run->has_crashed || run->failed_at[0] || !run->is_done);
 }
 
-/** @return the extension to blame for the end of a process: the one that was being imported, else
- *  the one with the worst verdict so far */
-static struct audit_extension *culprit(struct audit_result *result, const struct audit_run *run,
-                                       struct error *err) {
-    struct audit_extension *worst = NULL;
-    if (strncmp(run->step, "load", 4) == 0 && run->importing[0]) {
-        return audit_result_extension(result, run->importing, run->importing_file, err);
-    }
-    for (size_t i = 0; i < result->extension_count; i++) {
-        struct audit_extension *extension = &result->extensions[i];
-        if (extension->verdict != VERDICT_CLEAN &&
-            (!worst || extension->verdict > worst->verdict)) {
-            worst = extension;
-        }
-    }
-    return worst;
+static bool has_loaded(const struct audit_run *run) {
+    return run->was_run && !has_failed(run);
 }
 
-static int blame_extension(struct audit_extension *extension, enum stale_verdict verdict,
-                           const char *error, struct error *err) {
+int audit_result_blame(struct audit_extension *extension, enum stale_verdict verdict,
+                       const char *error, struct error *err) {
     /* A pointer that is known to dangle is the cause, and says more. */
     if (verdict > extension->verdict && extension->verdict != VERDICT_DANGLING) {
         extension->verdict = verdict;
@@ -46,12 +33,82 @@ static int judge_run(struct audit_result *result, const struct audit_run *run, b
     if (!has_failed(run) || (!run->has_crashed && !loads_in_main)) {
         return 0;
     }
-    struct audit_extension *extension = culprit(result, run, err);
-    if (!extension || (!run->has_crashed && extension->verdict == VERDICT_REFUSES)) {
+    if (!run->has_crashed && run->has_refusal) {
+        return 0; /* the extension that has raised has its verdict */
+    }
+    struct audit_extension *extension = audit_result_culprit(result, run, err);
+    if (!extension) {
         return 0;
     }
-    return blame_extension(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
-                           run->error, err);
+    return audit_result_blame(extension, run->has_crashed ? VERDICT_CRASHES : VERDICT_BREAKS,
+                              run->error, err);
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool has_text(const struct string_list *sorted, const char *text) {
+    return bsearch(&text, sorted->items, sorted->count, sizeof *sorted->items, compare_texts);
+}
+
+/** @return whether a module of which attributes are listed is among them */
+static bool has_module(const struct string_list *attributes, const char *module) {
+    size_t length = strlen(module);
+    for (size_t i = 0; i < attributes->count; i++) {
+        if (strncmp(attributes->items[i], module, length) == 0 &&
+            attributes->items[i][length] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** What an extension has in the main interpreter and lacked in one of two sub-interpreters. */
+static int find_missing(const struct audit_result *result, struct audit_extension *extension,
+                        struct error *err) {
+    const struct string_list *in_main = &result->runs[AUDIT_MAIN].attributes;
+    size_t length = strlen(extension->module);
+    for (size_t i = 0; i < in_main->count; i++) {
+        const char *text = in_main->items[i];
+        bool is_missing = false;
+        if (strncmp(text, extension->module, length) != 0 || text[length] != ' ') {
+            continue;
+        }
+        for (int way = AUDIT_SEQUENTIAL; way <= AUDIT_OVERLAPPING; way++) {
+            const struct string_list *in_sub = &result->runs[way].attributes;
+            is_missing |= has_module(in_sub, extension->module) && !has_text(in_sub, text);
+        }
+        if (is_missing && string_list_add(&extension->missing, strdup(text + length + 1)) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory");
+        }
+    }
+    return 0;
+}
+
+/** Compare what extensions offer in the main interpreter and in sub-interpreters. */
+static int judge_attributes(struct audit_result *result, struct error *err) {
+    for (int way = 0; way < AUDIT_WAYS; way++) {
+        struct string_list *attributes = &result->runs[way].attributes;
+        if (attributes->count > 0) {
+            qsort(attributes->items, attributes->count, sizeof *attributes->items, compare_texts);
+        }
+    }
+    for (size_t i = 0; i < result->extension_count; i++) {
+        struct audit_extension *extension = &result->extensions[i];
+        if (find_missing(result, extension, err) != 0) {
+            return -1;
+        }
+        if (extension->missing.count > 0) {
+            char error[512];
+            snprintf(error, sizeof error, "it lacks %s, which it has in the main interpreter",
+                     extension->missing.items[0]);
+            if (audit_result_blame(extension, VERDICT_BREAKS, error, err) != 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 /** It pointed into the first interpreter, and no longer did when the second was there. */
@@ -75,6 +132,14 @@ static const struct audit_extension *worst_of(const struct audit_result *result)
     return worst;
 }
 
+bool audit_result_belongs_in_main(const struct audit_result *result) {
+    const struct audit_extension *worst = worst_of(result);
+    return has_failed(&result->runs[AUDIT_SEQUENTIAL]) ||
+           has_failed(&result->runs[AUDIT_OVERLAPPING]) ||
+           audit_rehearsal_has_failed(result, NULL) ||
+           (worst && !stale_verdict_is_recyclable(worst->verdict));
+}
+
 static const struct stale_finding *finding_of(const struct audit_result *result,
                                               const struct audit_extension *extension) {
     const struct stale_finding *any = NULL;
@@ -91,26 +156,51 @@ static const struct stale_finding *finding_of(const struct audit_result *result,
     return any;
 }
 
-static void explain_worst(struct audit_result *result, const struct audit_extension *worst) {
-    const struct audit_run *sequential = &result->runs[AUDIT_SEQUENTIAL];
-    const struct stale_finding *finding = worst ? finding_of(result, worst) : NULL;
-    if (!result->placement) {
-        snprintf(result->why, sizeof result->why, "it does not load: %s", sequential->error);
-    } else if (worst && worst->verdict != VERDICT_CLEAN && worst->error) {
-        snprintf(result->why, sizeof result->why, "%s %s: %s", worst->module,
-                 stale_verdict_name(worst->verdict), worst->error);
-    } else if (worst && worst->verdict != VERDICT_CLEAN && finding) {
-        snprintf(result->why, sizeof result->why, "%s is %s: %s holds %s of %s", worst->module,
-                 stale_verdict_name(worst->verdict), finding->symbol, finding->holds,
-                 finding->owner);
-    } else if (worst && worst->verdict != VERDICT_CLEAN) {
-        snprintf(result->why, sizeof result->why, "%s is %s", worst->module,
-                 stale_verdict_name(worst->verdict));
-    } else if (!result->is_recyclable && has_failed(sequential)) {
-        snprintf(result->why, sizeof result->why, "loading it twice failed: %s", sequential->error);
-    } else if (!result->is_recyclable) {
+static void explain_verdict(struct audit_result *result, const struct audit_extension *extension) {
+    const struct stale_finding *finding = finding_of(result, extension);
+    const char *verdict = stale_verdict_name(extension->verdict);
+    if (extension->error) {
+        snprintf(result->why, sizeof result->why, "%s %s: %s", extension->module, verdict,
+                 extension->error);
+    } else if (finding) {
+        snprintf(result->why, sizeof result->why, "%s is %s: %s holds %s of %s", extension->module,
+                 verdict, finding->symbol, finding->holds, finding->owner);
+    } else {
+        snprintf(result->why, sizeof result->why, "%s is %s", extension->module, verdict);
+    }
+}
+
+/** What a target whose extensions are all clean is not recycled for. */
+static void explain_obstacle(struct audit_result *result) {
+    const struct audit_run *runs = result->runs;
+    const struct audit_run *failed =
+        has_failed(&runs[AUDIT_SEQUENTIAL]) ? &runs[AUDIT_SEQUENTIAL] : &runs[AUDIT_OVERLAPPING];
+    const struct stale_finding *finding =
+        stale_findings_worst(result->findings, result->finding_count);
+    enum audit_way way;
+    if (audit_rehearsal_has_failed(result, &way)) {
+        audit_rehearsal_explain(result, way, result->why, sizeof result->why);
+    } else if (has_failed(failed)) {
+        snprintf(result->why, sizeof result->why, "%s in a sub-interpreter, no extension seen: %s",
+                 failed->has_crashed ? "it ends the process" : "it does not load", failed->error);
+    } else if (finding) {
+        snprintf(result->why, sizeof result->why, "%s holds %s of %s: %s", finding->symbol,
+                 finding->holds, finding->owner, stale_verdict_name(finding->verdict));
+    } else {
         snprintf(result->why, sizeof result->why,
                  "its first interpreter could not be ended: something in it did not stop");
+    }
+}
+
+static void explain(struct audit_result *result) {
+    const struct audit_extension *worst = worst_of(result);
+    if (!result->placement) {
+        const struct audit_run *run = &result->runs[AUDIT_MAIN];
+        snprintf(result->why, sizeof result->why, "it does not load: %s", run->error);
+    } else if (worst && worst->verdict != VERDICT_CLEAN) {
+        explain_verdict(result, worst);
+    } else if (!result->is_recyclable) {
+        explain_obstacle(result);
     } else if (!runtime_can_end_interpreters()) {
         snprintf(result->why, sizeof result->why,
                  "this CPython (%s) leaves objects of ended interpreters linked",
@@ -120,31 +210,31 @@ static void explain_worst(struct audit_result *result, const struct audit_extens
     }
 }
 
+/** Where serve has it: what it finds in the first load, or learns later, moves an application. */
+static const char *choose_placement(const struct audit_run *runs, bool belongs_in_main) {
+    if (belongs_in_main) {
+        return has_loaded(&runs[AUDIT_MAIN]) ? "main" : NULL;
+    }
+    return has_loaded(&runs[AUDIT_OWN_GIL]) ? "own-gil" : "sub-interpreter";
+}
+
 int audit_result_judge(struct audit_result *result, struct error *err) {
-    const struct audit_run *runs = result->runs;
-    bool loads_in_main = runs[AUDIT_MAIN].was_run && !has_failed(&runs[AUDIT_MAIN]);
+    bool loads_in_main = has_loaded(&result->runs[AUDIT_MAIN]);
     for (int way = AUDIT_SEQUENTIAL; way <= AUDIT_OVERLAPPING; way++) {
-        if (judge_run(result, &runs[way], loads_in_main, err) != 0) {
+        if (judge_run(result, &result->runs[way], loads_in_main, err) != 0) {
             return -1;
         }
     }
     note_reinitialised(result);
-    const struct audit_extension *worst = worst_of(result);
-    bool has_failed_in_sub =
-        has_failed(&runs[AUDIT_SEQUENTIAL]) || has_failed(&runs[AUDIT_OVERLAPPING]);
-    result->is_recyclable = !has_failed_in_sub && !runs[AUDIT_SEQUENTIAL].was_kept &&
-                            !runs[AUDIT_OVERLAPPING].was_kept &&
-                            (!worst || stale_verdict_is_recyclable(worst->verdict));
-    bool belongs_in_main =
-        has_failed_in_sub ||
-        (worst && (worst->verdict == VERDICT_SHARED || worst->verdict >= VERDICT_REFUSES));
-    if (belongs_in_main) {
-        result->placement = loads_in_main ? "main" : NULL;
-    } else if (runs[AUDIT_OWN_GIL].was_run && !has_failed(&runs[AUDIT_OWN_GIL])) {
-        result->placement = "own-gil";
-    } else {
-        result->placement = "sub-interpreter";
-    }
-    explain_worst(result, worst);
-    return 0;
+    return judge_attributes(result, err);
+}
+
+void audit_result_place(struct audit_result *result) {
+    const struct audit_run *runs = result->runs;
+    bool belongs_in_main = audit_result_belongs_in_main(result);
+    bool was_kept = runs[AUDIT_SEQUENTIAL].was_kept || runs[AUDIT_OVERLAPPING].was_kept;
+    result->is_recyclable = !belongs_in_main && !was_kept &&
+                            !stale_findings_worst(result->findings, result->finding_count);
+    result->placement = choose_placement(runs, belongs_in_main);
+    explain(result);
 }

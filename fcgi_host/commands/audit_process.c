@@ -8,10 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fcgi_host/commands/audit_fault.h"
+#include "fcgi_host/commands/audit_rehearse.h"
 #include "pool/base/clock.h"
+
+/** How long a process that hangs may take to say where. */
+enum { ANSWER_MS = 2000 };
 
 /** In the new process: what the target prints goes nowhere. */
 static _Noreturn void be_child(const struct audit_target *target, enum audit_way way, int fd) {
@@ -23,7 +29,12 @@ static _Noreturn void be_child(const struct audit_target *target, enum audit_way
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
-    _exit(audit_child(target, way, fd));
+    if (way >= AUDIT_PLAIN) {
+        audit_rehearse(target, way, fd);
+    } else {
+        audit_child(target, way, fd);
+    }
+    _exit(EXIT_SUCCESS);
 }
 
 struct reader {
@@ -56,8 +67,8 @@ static int read_lines(struct reader *reader, int fd, struct audit_result *result
 }
 
 /** Read until the process closes its end or has written no line in time. */
-static int listen_to(int fd, struct audit_result *result, enum audit_way way, unsigned timeout_s,
-                     struct error *err) {
+static int listen_to(int fd, pid_t child, struct audit_result *result, enum audit_way way,
+                     unsigned timeout_s, struct error *err) {
     struct reader *reader = calloc(1, sizeof *reader);
     struct audit_run *run = &result->runs[way];
     double deadline_ms = clock_now_ms() + timeout_s * 1000.0;
@@ -69,6 +80,13 @@ static int listen_to(int fd, struct audit_result *result, enum audit_way way, un
         double left_ms = deadline_ms - clock_now_ms();
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         int ready = left_ms > 0 ? poll(&poll_fd, 1, (int)left_ms) : 0;
+        if (ready == 0 && !run->has_timed_out && run->thread > 0) {
+            /* Where is it? */
+            run->has_timed_out = true;
+            syscall(SYS_tgkill, child, run->thread, AUDIT_FAULT_ASK);
+            deadline_ms = clock_now_ms() + ANSWER_MS;
+            continue;
+        }
         if (ready == 0) {
             run->has_timed_out = true;
             break;
@@ -122,7 +140,7 @@ int audit_process_run(struct audit_result *result, const struct audit_target *ta
         return error_set_errno(err, errno, "fork");
     }
     run->was_run = true;
-    int failed = listen_to(ends[0], result, way, timeout_s, err);
+    int failed = listen_to(ends[0], child, result, way, timeout_s, err);
     if (run->has_timed_out || failed) {
         kill(-child, SIGKILL);
         kill(child, SIGKILL);

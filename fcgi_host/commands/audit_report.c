@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi_host/commands/audit_rehearsal.h"
 #include "pool/python/runtime.h"
 
 static const char *reload_of(const struct audit_result *result) {
@@ -20,6 +21,15 @@ static bool is_of(const struct stale_finding *finding, const struct audit_extens
 
 static void add_boolean(struct json_writer *writer, const char *key, bool value) {
     json_add_raw(writer, key, value ? "true" : "false", value ? 4 : 5);
+}
+
+static void add_texts(struct json_writer *writer, const char *key,
+                      const struct string_list *texts) {
+    json_begin_array(writer, key);
+    for (size_t i = 0; i < texts->count; i++) {
+        json_add_string(writer, NULL, texts->items[i]);
+    }
+    json_end_array(writer);
 }
 
 static void add_findings(struct json_writer *writer, const struct audit_result *result,
@@ -63,11 +73,17 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
         json_add_string(writer, "second_interpreter", second_interpreter(extension));
         json_add_string(writer, "error", extension->error);
         json_add_string(writer, "verdict", stale_verdict_name(extension->verdict));
+        add_texts(writer, "missing", &extension->missing);
         add_findings(writer, result, extension, "findings", false);
         add_findings(writer, result, extension, "notes", true);
         json_end_object(writer);
     }
     json_end_array(writer);
+    if (result->rehearsal.answers) {
+        audit_rehearsal_json(writer, result);
+    } else {
+        json_add_string(writer, "rehearsal", NULL);
+    }
     json_end_object(writer);
 }
 
@@ -123,6 +139,9 @@ static void print_extension(const struct audit_result *result,
     if (extension->error) {
         printf("    %s\n", extension->error);
     }
+    for (size_t i = 1; i < extension->missing.count; i++) { /* the error names the first */
+        printf("    it lacks %s\n", extension->missing.items[i]);
+    }
     for (size_t i = 0; i < result->finding_count; i++) {
         if (is_of(&result->findings[i], extension)) {
             print_finding(&result->findings[i]);
@@ -161,6 +180,9 @@ void audit_report_print(const struct audit_result *result) {
         } else {
             clean++;
         }
+    }
+    if (result->rehearsal.answers) {
+        audit_rehearsal_print(result);
     }
     if (clean) {
         printf("  clean: %zu extension module%s without findings\n", clean, clean == 1 ? "" : "s");

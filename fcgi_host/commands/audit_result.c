@@ -1,5 +1,7 @@
 #include "fcgi_host/commands/audit_result.h"
 
+#include "fcgi_host/commands/audit_rehearsal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,10 @@ struct audit_extension *audit_result_extension(struct audit_result *result, cons
     }
     result->extensions = extensions;
     extension = &extensions[result->extension_count];
-    *extension = (struct audit_extension){.module = strdup(module), .file = strdup(file)};
+    *extension =
+        (struct audit_extension){.module = strdup(module),
+                                 .file = strdup(file),
+                                 .is_single_phase = string_list_has(&result->single_phase, module)};
     if (!extension->module || !extension->file) {
         free(extension->module);
         free(extension->file);
@@ -111,27 +116,74 @@ static int take_finding(struct audit_result *result, char **fields, struct error
     return 0;
 }
 
-static int take_refusal(struct audit_result *result, const char *module, const char *file,
-                        const char *message, struct error *err) {
-    struct audit_extension *extension = audit_result_extension(result, module, file, err);
+static int take_text(struct string_list *list, const char *text, struct error *err) {
+    return string_list_add(list, strdup(text)) == 0 ? 0
+                                                    : error_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int take_init(struct audit_result *result, char **fields, struct error *err) {
+    struct audit_extension *extension = find_extension(result, fields[1]);
+    if (strcmp(fields[2], "single") != 0 || string_list_has(&result->single_phase, fields[1])) {
+        return 0;
+    }
+    if (extension) {
+        extension->is_single_phase = true;
+    }
+    return take_text(&result->single_phase, fields[1], err);
+}
+
+/** What an extension raised in a sub-interpreter: an ImportError is raised on purpose. */
+static int take_refusal(struct audit_result *result, struct audit_run *run, char **fields,
+                        struct error *err) {
+    struct audit_extension *extension = audit_result_extension(result, fields[1], fields[2], err);
     if (!extension) {
         return -1;
     }
-    if (extension->verdict < VERDICT_REFUSES) {
-        extension->verdict = VERDICT_REFUSES;
+    bool says_so = strcmp(fields[3], "ImportError") == 0;
+    enum stale_verdict verdict = says_so ? VERDICT_REFUSES : VERDICT_BREAKS;
+    run->has_refusal = true;
+    if (extension->verdict < verdict) {
+        extension->verdict = verdict;
         free(extension->error);
-        extension->error = strdup(message);
+        extension->error = NULL;
+        if (asprintf(&extension->error, "%s: %s", fields[3], fields[4]) < 0) {
+            return error_set(err, ERR_MEMORY, "out of memory");
+        }
     }
     return 0;
 }
 
-/** The import of an extension begins: if no line follows, it is the culprit. */
-static void take_import(struct audit_run *run, char **fields) {
+/** The import of a module begins: of an extension's if it has a shared object. */
+static int take_import(struct audit_run *run, char **fields, struct error *err) {
     size_t length = strlen(fields[2]);
-    if (length > 3 && strcmp(fields[2] + length - 3, ".so") == 0) {
-        snprintf(run->importing, sizeof run->importing, "%s", fields[1]);
-        snprintf(run->importing_file, sizeof run->importing_file, "%s", fields[2]);
+    if (length <= 3 || strcmp(fields[2] + length - 3, ".so") != 0) {
+        return 0;
     }
+    return take_text(&run->imports, fields[1], err) || take_text(&run->imports, fields[2], err);
+}
+
+static int take_attribute(struct audit_run *run, char **fields, struct error *err) {
+    char text[512];
+    snprintf(text, sizeof text, "%s %s", fields[1], fields[2]);
+    return take_text(&run->attributes, text, err);
+}
+
+static void begin_step(struct audit_run *run, const char *step) {
+    snprintf(run->step, sizeof run->step, "%s", step);
+    if (strncmp(step, "load", 4) == 0) {
+        string_list_clear(&run->attributes);
+    }
+}
+
+static void take_question(struct audit_run *run, const char *what) {
+    if (!run->got) { /* else: which one differed */
+        snprintf(run->asked, sizeof run->asked, "%s", what);
+    }
+}
+
+static void take_failure(struct audit_run *run, char **fields) {
+    snprintf(run->failed_at, sizeof run->failed_at, "%s", fields[1]);
+    snprintf(run->error, sizeof run->error, "%s", fields[2]);
 }
 
 static int split(char *line, char **fields) {
@@ -155,35 +207,55 @@ int audit_result_line(struct audit_result *result, enum audit_way way, char *lin
     char *fields[FIELDS_MAX];
     struct audit_run *run = &result->runs[way];
     int count = split(line, fields);
-    /* What an interpreter with its own GIL, or main, says of a module is its placement only. */
-    bool is_twice = way == AUDIT_SEQUENTIAL || way == AUDIT_OVERLAPPING;
-    if (strcmp(fields[0], "step") == 0) {
-        snprintf(run->step, sizeof run->step, "%s", fields[1]);
-    } else if (strcmp(fields[0], "import") == 0) {
-        take_import(run, fields);
-    } else if (strcmp(fields[0], "extension") == 0 && count == 7) {
+    /* What an interpreter with its own GIL says of a module is its placement only. */
+    bool is_shared = way != AUDIT_OWN_GIL;
+    const char *kind = fields[0];
+    if (strcmp(kind, "step") == 0) {
+        begin_step(run, fields[1]);
+    } else if (strcmp(kind, "thread") == 0) {
+        run->thread = strtol(fields[1], NULL, 10);
+    } else if (strcmp(kind, "import") == 0) {
+        return take_import(run, fields, err);
+    } else if (strcmp(kind, "extension") == 0 && count == 7) {
         return take_extension(result, fields, err);
-    } else if (strcmp(fields[0], "finding") == 0 && count == 11) {
+    } else if (strcmp(kind, "finding") == 0 && count == 11) {
         return take_finding(result, fields, err);
-    } else if (strcmp(fields[0], "refusal") == 0 && !is_twice) {
-        memcpy(run->failed_at, run->step, sizeof run->failed_at);
-        snprintf(run->error, sizeof run->error, "%s", fields[2]);
-    } else if (strcmp(fields[0], "refusal") == 0) {
-        return take_refusal(result, fields[1], "", fields[2], err);
-    } else if (strcmp(fields[0], "failed") == 0 || strcmp(fields[0], "refused") == 0) {
-        snprintf(run->failed_at, sizeof run->failed_at, "%s", fields[1]);
-        snprintf(run->error, sizeof run->error, "%s", fields[2]);
-        if (fields[0][0] == 'r' && run->importing[0] && is_twice) {
-            return take_refusal(result, run->importing, run->importing_file, fields[2], err);
-        }
-    } else if (strcmp(fields[0], "kept") == 0) {
+    } else if (strcmp(kind, "refusal") == 0 && is_shared) {
+        return take_refusal(result, run, fields, err);
+    } else if (strcmp(kind, "refusal") == 0) {
+        take_failure(run, (char *[]){fields[0], run->step, fields[4]});
+    } else if (strcmp(kind, "init") == 0) {
+        return take_init(result, fields, err);
+    } else if (strcmp(kind, "attribute") == 0) {
+        return take_attribute(run, fields, err);
+    } else if (strcmp(kind, "ask") == 0) {
+        take_question(run, fields[1]);
+    } else if (strcmp(kind, "answer") == 0 && count == 5) {
+        return audit_rehearsal_take(result, way, fields, err);
+    } else if (strcmp(kind, "frame") == 0) {
+        return take_text(&run->frames, fields[1], err);
+    } else if (strcmp(kind, "fault") == 0) {
+        return take_text(&run->faults, fields[1], err);
+    } else if (strcmp(kind, "failed") == 0) {
+        take_failure(run, fields);
+    } else if (strcmp(kind, "kept") == 0) {
         run->was_kept = true;
-    } else if (strcmp(fields[0], "done") == 0) {
+    } else if (strcmp(kind, "done") == 0) {
         run->is_done = true;
     } else {
-        return error_set(err, ERR_PROTOCOL, "the audit's process said \"%s\"", fields[0]);
+        return error_set(err, ERR_PROTOCOL, "the audit's process said \"%s\"", kind);
     }
     return 0;
+}
+
+void audit_run_clear(struct audit_run *run) {
+    string_list_clear(&run->imports);
+    string_list_clear(&run->attributes);
+    string_list_clear(&run->frames);
+    string_list_clear(&run->faults);
+    free(run->expected);
+    free(run->got);
+    *run = (struct audit_run){0};
 }
 
 void audit_result_clear(struct audit_result *result) {
@@ -191,6 +263,10 @@ void audit_result_clear(struct audit_result *result) {
         free(result->extensions[i].module);
         free(result->extensions[i].file);
         free(result->extensions[i].error);
+        string_list_clear(&result->extensions[i].missing);
+    }
+    for (size_t i = 0; i < AUDIT_WAYS; i++) {
+        audit_run_clear(&result->runs[i]);
     }
     for (size_t i = 0; i < result->finding_count; i++) {
         free(result->findings[i].module);
@@ -198,6 +274,8 @@ void audit_result_clear(struct audit_result *result) {
         free(result->findings[i].holds);
         free(result->findings[i].owner);
     }
+    string_list_clear(&result->single_phase);
+    audit_rehearsal_clear(&result->rehearsal);
     free(result->extensions);
     free(result->findings);
     *result = (struct audit_result){0};

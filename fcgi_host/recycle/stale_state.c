@@ -85,23 +85,11 @@ static void log_findings(struct recyclable *recyclable, const struct stale_repor
     }
 }
 
-/** @return the worst finding that forbids recycling; NULL: there is none */
-static const struct stale_finding *find_worst(const struct stale_report *report) {
-    const struct stale_finding *worst = NULL;
-    for (size_t i = 0; i < report->finding_count; i++) {
-        const struct stale_finding *each = &report->findings[i];
-        if (!each->is_note && !stale_verdict_is_recyclable(each->verdict) &&
-            (!worst || each->verdict > worst->verdict)) {
-            worst = each;
-        }
-    }
-    return worst;
-}
-
 /** @return the worst finding's `finding` (channel.h), malloc'ed; NULL: no extension's file has it
  */
 static char *make_finding(const struct stale_report *report) {
-    const struct stale_finding *worst = find_worst(report);
+    const struct stale_finding *worst =
+        stale_findings_worst(report->findings, report->finding_count);
     const char *file = worst && *worst->image == '/' ? worst->image : NULL;
     for (size_t i = 0; worst && *worst->module && i < report->extension_count; i++) {
         const struct stale_extension *extension = &report->extensions[i];
@@ -125,7 +113,8 @@ void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size
 
 /** The worst finding, in words. @return whether there is one that forbids recycling */
 static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
-    const struct stale_finding *worst = find_worst(report);
+    const struct stale_finding *worst =
+        stale_findings_worst(report->findings, report->finding_count);
     if (!worst) {
         return false;
     }

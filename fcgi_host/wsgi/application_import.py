@@ -252,16 +252,19 @@ def load(file, callable_name):
     raise LoadError(f"{file} defines no {' or '.join(names)}")
 
 
-def check(application, environ, host, mount, path):
-    """The status (a number) of a GET request for `path`, asked of the application itself."""
+def _ask(application, environ, host, mount, path, take):
+    """A GET request for `path`, asked of the application itself; its body is given to take().
+
+    Returns status and headers.
+    """
     import io
 
     path, _, query = path.partition("?")
-    statuses = []
+    heads = []
 
     def start_response(status, headers, exc_info=None):
-        statuses.append(status)
-        return lambda data: None
+        heads.append((status, headers))
+        return take
 
     environ.update(
         {
@@ -281,9 +284,23 @@ def check(application, environ, host, mount, path):
     )
     result = application(environ, start_response)
     try:
-        for _block in result:
-            pass
+        for block in result:
+            take(block)
     finally:
         if hasattr(result, "close"):
             result.close()
-    return int(statuses[-1].split(None, 1)[0])
+    return heads[-1]
+
+
+def check(*request):
+    """The status (a number) of a GET request."""
+    status, _ = _ask(*request, lambda block: None)
+    return int(status.split(None, 1)[0])
+
+
+def answer(*request):
+    """The whole answer to a GET request, as bytes."""
+    blocks = []
+    status, headers = _ask(*request, blocks.append)
+    head = "".join(f"{line}\n" for line in (status, *map(": ".join, headers)))
+    return head.encode("latin-1", "replace") + b"\n" + b"".join(blocks)

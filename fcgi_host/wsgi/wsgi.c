@@ -306,39 +306,6 @@ void wsgi_retire(const struct generation *generation) {
     }
 }
 
-/* The status that the application gave for a page, or -1 with an exception. */
-static long ask_status(struct wsgi_loaded *loaded, const char *path) {
-    const struct app_config *config = loaded->config;
-    PyObject *environ = PyDict_Copy(loaded->environ);
-    PyObject *status = NULL;
-    if (environ) {
-        status = PyObject_CallMethod(loaded->state->import, "check", "OOsss", loaded->callable,
-                                     environ, config->host ? config->host : "localhost",
-                                     config->mount ? config->mount : "", path);
-    }
-    long number = status ? PyLong_AsLong(status) : -1;
-    Py_XDECREF(status);
-    Py_XDECREF(environ);
-    return number;
-}
-
-int wsgi_check(void *loaded_app, const char *path, struct error *err) {
-    struct wsgi_loaded *loaded = loaded_app;
-    struct wsgi_current *current = wsgi_current();
-    current->config = loaded->config;
-    current->generation = loaded->generation;
-    long status = ask_status(loaded, path);
-    int result = 0;
-    if (PyErr_Occurred()) {
-        exception_take(loaded->state, err);
-        result = error_prefix(err, "check %s", path);
-    } else if (status >= 400) {
-        result = error_set(err, ERR_FAILED, "check %s: answered %ld", path, status);
-    }
-    current->config = NULL;
-    return result;
-}
-
 /* ---- Requests ---- */
 
 static void finish_request(struct request *request, struct request_hold *hold,

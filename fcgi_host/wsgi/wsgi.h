@@ -128,6 +128,13 @@ void wsgi_retire(const struct generation *generation);
  * @tstate attached; runs the application
  */
 int wsgi_check(void *loaded, const char *path, struct error *err);
+/**
+ * The same for the whole answer: status, headers, an empty line, body.
+ * @param[out] ret_bytes  malloc'ed, a NUL follows; set only on success
+ * @return 0, or -1: ERR_PYTHON (an exception), ERR_MEMORY
+ */
+int wsgi_answer(void *loaded, const char *path, char **ret_bytes, size_t *ret_size,
+                struct error *err);
 
 /** The application's own modules that a generation has loaded, those of requests included: names,
  *  files, what the files were. */

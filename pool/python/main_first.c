@@ -203,8 +203,10 @@ static PyObject *refused(PyObject *self, PyObject *args) {
     PyObject *name_bytes = PyUnicode_AsEncodedString(name, "utf-8", "backslashreplace");
     PyObject *message_bytes = PyUnicode_AsEncodedString(message, "utf-8", "backslashreplace");
     if (name_bytes && message_bytes) {
-        sink->note(sink->ctx, PyBytes_AS_STRING(name_bytes), file,
-                   PyBytes_AS_STRING(message_bytes));
+        const struct main_first_refusal refusal = {PyBytes_AS_STRING(name_bytes), file,
+                                                   Py_TYPE(exception)->tp_name,
+                                                   PyBytes_AS_STRING(message_bytes)};
+        sink->note(sink->ctx, &refusal);
         PyObject_SetAttrString(exception, MAIN_FIRST_REFUSAL_MARK, Py_True);
     }
     Py_XDECREF(message_bytes);
@@ -218,8 +220,8 @@ static PyMethodDef s_main_first = {"main_first", main_first, METH_VARARGS, NULL}
 static PyMethodDef s_created = {"created", created, METH_VARARGS, NULL};
 static PyMethodDef s_refused = {"refused", refused, METH_VARARGS, NULL};
 
-static void ignore_refusal(void *ctx, const char *module, const char *file, const char *message) {
-    (void)ctx, (void)module, (void)file, (void)message;
+static void ignore_refusal(void *ctx, const struct main_first_refusal *refusal) {
+    (void)ctx, (void)refusal;
 }
 
 int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *sink) {

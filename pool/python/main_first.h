@@ -25,11 +25,16 @@
 /** The attribute of an exception that is a refusal. */
 #define MAIN_FIRST_REFUSAL_MARK "_fcgi_host_refusal"
 
+struct main_first_refusal {
+    const char *module, *file;
+    const char *exception, *message; /**< the class of what was raised; what it says */
+};
+
 /** Receiver of refusals.  Its memory must last as long as the interpreter. */
 struct refusal_sink {
     void *ctx;
     /** @tstate attached; the strings are the caller's */
-    void (*note)(void *ctx, const char *module, const char *file, const char *message);
+    void (*note)(void *ctx, const struct main_first_refusal *refusal);
 };
 
 /** Prepare the main interpreter. @return 0, or -1: ERR_PYTHON  @tstate attached to it */

@@ -80,14 +80,53 @@ def _create(name, path, search_path):
     if path is None:
         loader = _frozen_importlib.BuiltinImporter
         _imp.create_builtin(_frozen_importlib.ModuleSpec(name, loader, origin="built-in"))
-    else:
-        loader = _frozen_importlib_external.ExtensionFileLoader(name, path)
-        spec = _frozen_importlib.ModuleSpec(name, loader, origin=path)
+        return
+    loader = _frozen_importlib_external.ExtensionFileLoader(name, path)
+    spec = _frozen_importlib.ModuleSpec(name, loader, origin=path)
+    try:
+        _lent_path.call(search_path, _create_dynamic, spec)
+    finally:
+        if not _is_on_own_path(path):
+            sys.modules.pop(name, None)
+
+
+def _create_dynamic(spec):
+    """Create it with its package there, if it may ask for that.
+
+    Wherever a module of a package is imported, the package is there, though its code may only have
+    begun.  Were it not here, an extension that imports another module of its package would run the
+    package's code, that imports the extension, and so have it created twice.
+    """
+    package = spec.name.rpartition(".")[0]
+    if package and package not in sys.modules and _names_its_package(spec):
         try:
-            _lent_path.call(search_path, _imp.create_dynamic, spec)
-        finally:
-            if not _is_on_own_path(path):
-                sys.modules.pop(name, None)
+            _frozen_importlib._gcd_import(package)
+        except Exception:
+            pass  # it is for the interpreter that asks to say so
+    if not _is_imported(spec.name, spec.origin):
+        _imp.create_dynamic(spec)
+
+
+def _names_its_package(spec):
+    """Whether a single-phase extension has, as a string, the name of a module of its package."""
+    image = spec.loader.get_data(spec.origin)
+    if b"\0PyModuleDef_Init\0" in image:
+        return False  # multi-phase: it is not executed here
+    top = spec.name.partition(".")[0].encode()
+    folder = spec.origin.rsplit("/", spec.name.count(".") + 1)[0]
+    at = image.find(b"\0" + top)
+    while at >= 0:
+        word = image[at + 1:image.find(b"\0", at + 1)].decode("latin-1")
+        if word != spec.name and _is_module(folder, word):
+            return True
+        at = image.find(b"\0" + top, at + 1)
+    return False
+
+
+def _is_module(folder, name):
+    path = f"{folder}/{name.replace('.', '/')}"
+    return _frozen_importlib_external._path_isdir(path) or (
+        _frozen_importlib_external._path_isfile(path + ".py"))
 
 
 def _is_on_own_path(path):

@@ -47,7 +47,9 @@ enum stale_verdict {
 };
 
 const char *stale_verdict_name(enum stale_verdict verdict);
-/** Whether generation after generation can be built and ended in one process: clean only. */
+/** Whether an extension may be in several interpreters of one process, side by side and generation
+ *  after generation: clean only.  An application that loads another one belongs in the main
+ *  interpreter of a process of its own. */
 bool stale_verdict_is_recyclable(enum stale_verdict verdict);
 
 enum stale_hazard {
@@ -97,6 +99,10 @@ struct stale_report {
 };
 
 void stale_report_free(struct stale_report *report);
+
+/** @return the worst finding that is not recyclable, notes left out; NULL: there is none */
+const struct stale_finding *stale_findings_worst(const struct stale_finding *findings,
+                                                 size_t count);
 
 struct stale_check;
 

@@ -20,6 +20,19 @@ bool stale_verdict_is_recyclable(enum stale_verdict verdict) {
     return verdict == VERDICT_CLEAN;
 }
 
+const struct stale_finding *stale_findings_worst(const struct stale_finding *findings,
+                                                 size_t count) {
+    const struct stale_finding *worst = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct stale_finding *each = &findings[i];
+        if (!each->is_note && !stale_verdict_is_recyclable(each->verdict) &&
+            (!worst || each->verdict > worst->verdict)) {
+            worst = each;
+        }
+    }
+    return worst;
+}
+
 static void free_finding(struct stale_finding *finding) {
     free(finding->module);
     free(finding->image);

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -14,10 +15,10 @@ FINDING = {"hazard": int, "symbol": str, "offset": str, "holds": str, "ownership
 
 
 @functools.cache
-def audit(*arguments, extension="", text=False):
+def audit(*arguments, extension="", text=False, path=()):
     environment = dict(os.environ, CASE_EXTENSION=extension,
                        PYTHONPATH=os.pathsep.join([os.environ["EXTENSIONS"],
-                                                   os.path.join(FOLDER, "cases")]))
+                                                   os.path.join(FOLDER, "cases"), *path]))
     command = [os.environ["FCGI_HOST"], "audit", *([] if text else ["--json"]), *arguments]
     done = subprocess.run(command, env=environment, timeout=100, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True)
@@ -28,6 +29,21 @@ def extension_of(document, module):
     [found] = [extension for extension in document["targets"][0]["extensions"]
                if extension["module"] == module]
     return found
+
+
+def put_file(text, *parts):
+    path = os.path.join(*parts)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
+def put_extension(name, folder):
+    """Copy an extension of the tests into a package."""
+    [file] = [file for file in os.listdir(os.environ["EXTENSIONS"])
+              if file.startswith(f"{name}.") and file.endswith(".so")]
+    shutil.copy(os.path.join(os.environ["EXTENSIONS"], file), folder)
 
 
 class Audit(unittest.TestCase):
@@ -42,6 +58,7 @@ class Audit(unittest.TestCase):
                 if extension["verdict"] != "clean":
                     self.assertEqual(status, 1)
                     self.assertEqual(document["targets"][0]["reload"], "worker")
+                    self.assertEqual(document["targets"][0]["placement"], "main")
                     self.assertIn(case, document["targets"][0]["why"])
 
     def test_no_twin_is_found(self):
@@ -94,6 +111,96 @@ class Audit(unittest.TestCase):
                          "ImportError: opts_out can be loaded once per process only")
         self.assertEqual(document["targets"][0]["placement"], "main")
 
+    def test_what_is_no_import_error_is_no_refusal(self):
+        _, document, _ = audit("-m", "raises_twice")
+        extension = extension_of(document, "raises_twice")
+        self.assertEqual((extension["verdict"], extension["error"]),
+                         ("breaks", "KeyError: 'raises_twice is registered already'"))
+        self.assertEqual(extension_of(document, "lazy_class_ok")["verdict"], "clean")
+
+    def test_a_refusal_that_became_another_exception_is_the_extensions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = put_file("import json\n"
+                            "try:\n    import opts_out\n"
+                            "except ImportError as error:\n"
+                            "    import lazy_class_ok\n"
+                            "    raise RuntimeError('no opts_out') from None\n"
+                            "def application(environ, start_response):\n    return []\n",
+                            folder, "site.py")
+            _, document, _ = audit(file)
+        self.assertEqual(extension_of(document, "opts_out")["verdict"], "refuses")
+        others = [extension["verdict"] for extension in document["targets"][0]["extensions"]
+                  if extension["module"] != "opts_out"]
+        self.assertEqual(set(others), {"clean"})
+
+    def test_an_exception_is_the_extensions_of_whose_package_it_came(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("import string\n"
+                     "from pack import lazy_class\n"
+                     "import offers_once_ok\n"
+                     "if not lazy_class.is_template(string.Template('')):\n"
+                     "    raise TypeError('of another interpreter')\n", folder, "pack", "__init__.py")
+            put_extension("lazy_class", os.path.join(folder, "pack"))
+            _, document, _ = audit("-m", "pack", path=(folder,))
+        extension = extension_of(document, "pack.lazy_class")
+        self.assertEqual((extension["verdict"], extension["error"]),
+                         ("breaks", "TypeError: of another interpreter"))
+        self.assertEqual(extension_of(document, "offers_once_ok")["verdict"], "clean")
+        self.assertEqual(document["targets"][0]["placement"], "main")
+
+    def test_an_exception_that_is_no_extensions_is_the_targets(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = put_file("try:\n    import _interpreters as known\n"
+                            "except ImportError:\n    import _xxsubinterpreters as known\n"
+                            "if known.get_current() != known.get_main():\n"
+                            "    raise RuntimeError('only in main')\n"
+                            "def application(environ, start_response):\n    return []\n",
+                            folder, "site.py")
+            status, document, _ = audit(file)
+        [target] = document["targets"]
+        self.assertEqual({extension["verdict"] for extension in target["extensions"]} - {"clean"},
+                         set())
+        self.assertEqual((status, target["placement"]), (1, "main"), target)
+        self.assertIn("RuntimeError: only in main", target["why"])
+
+    def test_what_an_extension_lacks_in_another_interpreter_is_found(self):
+        status, document, _ = audit("-m", "offers_once")
+        extension = extension_of(document, "offers_once")
+        self.assertEqual((status, extension["verdict"], extension["missing"]),
+                         (1, "breaks", ["limit"]))
+        self.assertIn("limit", extension["error"])
+        status, document, _ = audit("-m", "offers_once_ok")
+        extension = extension_of(document, "offers_once_ok")
+        self.assertEqual((status, extension["verdict"], extension["missing"]), (0, "clean", []))
+
+    def test_an_extension_that_imports_its_own_package_is_created_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("from sibling import imports_sibling\n"
+                     "assert imports_sibling.times_created == 1\n", folder, "sibling", "__init__.py")
+            put_file("", folder, "sibling", "helper.py")
+            put_extension("imports_sibling", os.path.join(folder, "sibling"))
+            status, document, _ = audit("-m", "sibling", path=(folder,))
+        self.assertEqual(status, 0, document)
+
+    def test_an_extension_may_ask_for_its_own_package(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("class Mark: pass\n"
+                     "from marks import imports_package\n"
+                     "imports_package.mark()\n", folder, "marks", "__init__.py")
+            put_extension("imports_package", os.path.join(folder, "marks"))
+            _, document, _ = audit("-m", "marks", path=(folder,))
+        extension = extension_of(document, "marks.imports_package")
+        self.assertEqual((extension["verdict"], extension["missing"]), ("shared", []))
+
+    def test_a_crash_is_the_extensions_on_the_stack(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("import crashes_in_use, lazy_class_ok\n"
+                     "crashes_in_use.use()\n", folder, "user_of_it.py")
+            _, document, _ = audit("-m", "user_of_it", path=(folder,))
+        self.assertEqual(extension_of(document, "crashes_in_use")["verdict"], "crashes")
+        self.assertEqual(extension_of(document, "lazy_class_ok")["verdict"], "clean")
+        self.assertIn("SIGSEGV", document["targets"][0]["why"])
+
     def test_a_crash_is_a_result(self):
         status, document, _ = audit("-m", "crashes_twice")
         extension = extension_of(document, "crashes_twice")
@@ -110,10 +217,9 @@ class Audit(unittest.TestCase):
 
     def test_a_wsgi_file_is_a_target(self):
         with tempfile.TemporaryDirectory() as folder:
-            file = os.path.join(folder, "site_of_mine.py")
-            with open(file, "w", encoding="utf-8") as out:
-                out.write("import case_lazy_class\n"
-                          "def application(environ, start_response):\n    return []\n")
+            file = put_file("import case_lazy_class\n"
+                            "def application(environ, start_response):\n    return []\n",
+                            folder, "site_of_mine.py")
             status, document, _ = audit(file, extension="lazy_class")
         self.assertEqual(status, 1)
         self.assertEqual(document["targets"][0]["target"], file)

@@ -56,10 +56,11 @@ static void add_copy(struct scanner *scanner, const struct block *from, uintptr_
 }
 
 /** Whether CPython keeps this word: part of a static type's furniture. */
-static bool is_furniture(const struct block *from, uintptr_t location) {
+static bool is_furniture(const struct scanner *scanner, const struct block *from,
+                         uintptr_t location) {
     for (size_t i = 0; from->segment && i < PY_TYPE_FURNITURE; i++) {
         uintptr_t start = location - py_type_furniture[i];
-        if (scan_types_has(from->segment, start) && Py_TYPE((PyObject *)start) == &PyType_Type) {
+        if (scan_types_has(scanner->images, from->segment, start)) {
             return true;
         }
     }
@@ -189,7 +190,7 @@ static bool may_be_address(const struct scanner *scanner, const struct block *fr
     return value >> 47 == 0 && (value == word || may_be_tagged(word)) &&
            from->depth < SCAN_DEPTH_MAX && scanner->block_count < SCAN_BLOCKS_MAX &&
            !address_set_find(&scanner->seen, value) && !image_list_find(scanner->images, value) &&
-           !is_furniture(from, holder);
+           !is_furniture(scanner, from, holder);
 }
 
 static void meet_tracked(struct scanner *scanner, const struct block *from,
@@ -269,7 +270,7 @@ static void meet_known(struct scanner *scanner, const struct block *from, uintpt
                        uintptr_t word, uint8_t marks) {
     if (is_module_copy(from, holder)) {
         add_copy(scanner, from, holder, word);
-    } else if (has_wanted_owner(scanner, marks) && !is_furniture(from, holder)) {
+    } else if (has_wanted_owner(scanner, marks) && !is_furniture(scanner, from, holder)) {
         PyObject *object = (PyObject *)(word & ~(uintptr_t)TAG_BITS);
         add_hit(scanner, make_hit(from, holder, word, object, from->via));
     }

@@ -97,6 +97,9 @@ static const struct {
     [VERDICT_REINITIALISED] =
         {"Loading the new code changes these variables under the old, which is still serving.",
          "Keep them in the module's state (PEP 489, PyModule_GetState())."},
+    [VERDICT_UNKNOWN] =
+        {"The module's variables lead to so much memory that it is not looked at whole.",
+         "Keep Python objects in the module's state, not in memory that the process shares."},
     [VERDICT_SHARED] =
         {"Each interpreter has a class or function of this name; the module knows only this one, "
          "so isinstance() and except miss the others.",

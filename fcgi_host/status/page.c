@@ -31,7 +31,7 @@ static const char *class_of(const char *word) {
         {"starting", "busy"}, {"draining", "busy"}, {"kept", "bad"},           {"failed", "bad"},
         {"stuck", "bad"},     {"stale", "bad"},     {"dangling", "bad"},       {"shared", "bad"},
         {"crashes", "bad"},   {"breaks", "bad"},    {"reinitialised", "busy"}, {"refuses", "busy"},
-        {"replaced", "good"},
+        {"replaced", "good"}, {"unknown", "bad"},
     };
     for (size_t i = 0; i < sizeof s_classes / sizeof s_classes[0]; i++) {
         if (strcmp(word, s_classes[i].word) == 0) {

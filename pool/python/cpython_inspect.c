@@ -183,6 +183,32 @@ size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t a
     return is_pool && (address - start - sizeof pool) % bytes == 0 ? bytes : 0;
 }
 
+uintptr_t inspect_pool_block_start(const struct py_pool_header *header, uintptr_t address) {
+    struct small_object_pool pool;
+    uintptr_t first = inspect_pool_of(address) + sizeof pool;
+    memcpy(&pool, header, sizeof pool);
+    if (address < first || pool.size_class >= SIZE_CLASSES) {
+        return 0;
+    }
+    return address - (address - first) % ((pool.size_class + 1) * SIZE_CLASS_BYTES);
+}
+
+uintptr_t inspect_pool_each_free(const struct py_pool *copy, uintptr_t start,
+                                 void (*function)(uintptr_t block, void *arg), void *arg) {
+    _Static_assert(sizeof *copy == POOL_BYTES, "a pool");
+    struct small_object_pool pool;
+    memcpy(&pool, copy, sizeof pool);
+    uintptr_t block = pool.free_block;
+    for (size_t i = 0; i < POOL_BYTES / SIZE_CLASS_BYTES; i++) { /* no more, were it a ring */
+        if (block - start >= POOL_BYTES || block % sizeof block) {
+            break;
+        }
+        function(block, arg);
+        block = copy->words[(block - start) / sizeof block];
+    }
+    return start + pool.next_offset;
+}
+
 bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {
     const PySetObject *table = (const PySetObject *)set;
     while (*position <= table->mask) {

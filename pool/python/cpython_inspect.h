@@ -84,6 +84,20 @@ uintptr_t inspect_pool_of(uintptr_t address);
  * @return 0: it is no pool's header, or no block of it starts at the address
  */
 size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
+/** Where the block starts that an address lies in, if it is in a pool; 0: it cannot be in one. */
+uintptr_t inspect_pool_block_start(const struct py_pool_header *header, uintptr_t address);
+
+/** A copy of a whole pool. */
+struct py_pool {
+    uintptr_t words[(1 << 14) / sizeof(uintptr_t)];
+};
+/**
+ * Call `function` for each free block of a pool that has been in use.
+ * @param copy   of the pool at `start`, which has blocks (inspect_pool_block_bytes())
+ * @return where the blocks begin that were never given out
+ */
+uintptr_t inspect_pool_each_free(const struct py_pool *copy, uintptr_t start,
+                                 void (*function)(uintptr_t block, void *arg), void *arg);
 
 /** The next item of a set, as PyDict_Next() does it. @return false: there are no more */
 bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);

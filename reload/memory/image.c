@@ -26,6 +26,7 @@ static void image_free(struct image *image) {
     if (image) {
         image_symbols_free(image->symbols);
         free(image->needed);
+        free(image->module);
         free(image->path);
         free(image);
     }

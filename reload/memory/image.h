@@ -44,6 +44,7 @@ struct image {
     uintptr_t base; /**< load address: what a file's addresses are relative to */
     uintptr_t low, high;
     enum image_role role;
+    char *module; /**< of an extension: what an interpreter loaded it as last; NULL: not known */
     dev_t device; /**< of the file; 0: the file is gone */
     ino_t inode;
     struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */

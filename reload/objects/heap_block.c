@@ -39,6 +39,38 @@ static size_t pymalloc_block_bytes(uintptr_t address) {
                : 0;
 }
 
+/** malloc's block around an address: look back for the start of one that reaches as far. */
+static size_t malloc_block_around(uintptr_t address, uintptr_t *ret_start) {
+    uintptr_t words[HEAP_BLOCK_BEFORE_MAX / sizeof(uintptr_t)];
+    enum { COUNT = sizeof words / sizeof *words, ALIGNMENT = 16 };
+    uintptr_t at = (address & ~(uintptr_t)(ALIGNMENT - 1)) - sizeof words;
+    if (!safe_read(at, words, sizeof words)) {
+        return 0;
+    }
+    for (size_t i = COUNT; i >= 2; i -= 2) { /* sizes stand before aligned addresses */
+        uintptr_t start = at + i * sizeof *words;
+        size_t bytes = is_chunk_size(words[i - 1]) ? malloc_block_bytes(start) : 0;
+        if (bytes > address - start) {
+            *ret_start = start;
+            return bytes;
+        }
+    }
+    return 0;
+}
+
+size_t heap_block_around(uintptr_t address, uintptr_t *ret_start) {
+    struct py_pool_header header;
+    if (safe_read(inspect_pool_of(address), &header, sizeof header)) {
+        uintptr_t start = inspect_pool_block_start(&header, address);
+        size_t bytes = start ? inspect_pool_block_bytes(&header, start) : 0;
+        if (bytes) {
+            *ret_start = start;
+            return bytes;
+        }
+    }
+    return malloc_block_around(address, ret_start);
+}
+
 size_t heap_block_bytes(uintptr_t address) {
     if (address % 16 != 0 || address < 1 << 16) {
         return 0;

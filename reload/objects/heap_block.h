@@ -17,4 +17,13 @@
  */
 size_t heap_block_bytes(uintptr_t address);
 
+/**
+ * The same for an address inside a block.  Of malloc's blocks only those are found that start
+ * HEAP_BLOCK_BEFORE_MAX before it at most.
+ * @param[out] ret_start  of the block, if there is one
+ */
+size_t heap_block_around(uintptr_t address, uintptr_t *ret_start);
+/** Links stand in the first part of a structure. */
+enum { HEAP_BLOCK_BEFORE_MAX = 256 };
+
 #endif

@@ -19,8 +19,7 @@ static bool is_in_data(const struct image_list *images, uintptr_t address) {
     return false;
 }
 
-/** Whether a type object is at an address: one that is tracked, or a static one in an image. */
-static bool is_type(const struct object_map *map, const struct image_list *images,
+bool living_is_type(const struct object_map *map, const struct image_list *images,
                     uintptr_t address) {
     if (map && (object_map_marks(map, address) & OBJECT_TRACKED)) {
         return PyType_Check((PyObject *)address);
@@ -110,7 +109,7 @@ enum living living_object(const struct object_map *map, const struct image_list 
         return LIVING_TRACKED;
     }
     PyTypeObject *type = head->object.ob_type;
-    if (!is_type(map, images, (uintptr_t)type)) {
+    if (!living_is_type(map, images, (uintptr_t)type)) {
         return LIVING_NOT;
     }
     *ret_type = type;

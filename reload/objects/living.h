@@ -23,6 +23,13 @@ enum living {
     LIVING_SURE,     /**< the same, and its memory block is as large as the type needs */
 };
 
+/**
+ * Whether a type object is at an address: one that is tracked, or a static one in an image.
+ * @param map  NULL: nothing is known
+ */
+bool living_is_type(const struct object_map *map, const struct image_list *images,
+                    uintptr_t address);
+
 /** The words at an address, and what those before it say if they are the collector's links. */
 struct living_head {
     PyObject object;

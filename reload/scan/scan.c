@@ -8,11 +8,21 @@
 #include "reload/memory/image_symbols.h"
 #include "reload/memory/safe_read.h"
 #include "reload/memory/tls.h"
+#include "reload/scan/scan_elsewhere.h"
+#include "reload/scan/scan_follow.h"
 #include "reload/scan/scan_threads.h"
 #include "reload/scan/scan_words.h"
 
 /** Smaller segments are read as they are: asking the kernel about their pages costs more. */
 enum { SPARSE_BYTES_MIN = 1 << 20 };
+
+/** Look at `bytes` of memory in place, which is followed by more up to `end`. */
+static void scan_in_place(struct scanner *scanner, const struct block *from, uintptr_t start,
+                          uintptr_t stop, uintptr_t end) {
+    const struct words words = {(const uintptr_t *)start, (stop - start) / WORD_BYTES,
+                                (end - start) / WORD_BYTES};
+    scan_words(scanner, from, start, &words);
+}
 
 static void scan_segment(struct scanner *scanner, struct image *image,
                          const struct image_range *segment) {
@@ -21,7 +31,7 @@ static void scan_segment(struct scanner *scanner, struct image *image,
     uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
     uintptr_t end = segment->start + segment->bytes;
     if (segment->bytes < SPARSE_BYTES_MIN) {
-        scan_words(scanner, &from, start, (const uintptr_t *)start, (end - start) / WORD_BYTES);
+        scan_in_place(scanner, &from, start, end, end);
         return;
     }
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -32,38 +42,38 @@ static void scan_segment(struct scanner *scanner, struct image *image,
         uintptr_t next = (start / page_bytes + 1) * page_bytes;
         uintptr_t stop = next < end ? next : end;
         if (!known || touched[i]) {
-            scan_words(scanner, &from, start, (const uintptr_t *)start,
-                       (stop - start) / WORD_BYTES);
+            scan_in_place(scanner, &from, start, stop, end);
         }
         start = next;
     }
     free(touched);
 }
 
-static void scan_block(struct scanner *scanner, const struct block *block) {
-    uintptr_t words[64];
-    for (size_t done = 0; done < block->bytes;) {
-        size_t left = block->bytes - done;
-        size_t bytes = left < sizeof words ? left & ~(size_t)TAG_BITS : sizeof words;
-        if (!bytes || !safe_read(block->start + done, words, bytes)) {
-            return;
-        }
-        scan_words(scanner, block, block->start + done, words, bytes / WORD_BYTES);
-        done += bytes;
+static void leave_out(struct scanner *scanner, const void *state, uintptr_t seen) {
+    struct address_entry *entry = address_set_add(&scanner->seen, (uintptr_t)state);
+    if (entry) {
+        entry->value = seen;
     }
+    if (seen == SEEN_ENDING) {
+        uintptr_t low = scanner->ending_low, address = (uintptr_t)state;
+        scanner->ending_low = low && low < address ? low : address;
+        scanner->ending_high = scanner->ending_high > address ? scanner->ending_high : address;
+    }
+    scanner->out_of_memory |= !entry;
 }
 
 /**
  * The states of interpreters and threads are heap blocks, too, and lead to everything.  They belong
  * to CPython; an extension that keeps a pointer to one does not keep what they lead to.
  */
-static void leave_out_states(struct scanner *scanner, const struct py_interpreters *interpreters) {
-    for (size_t i = 0; i < interpreters->count; i++) {
-        const struct py_interpreter *each = &interpreters->items[i];
-        scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)each->state);
+static void leave_out_states(struct scanner *scanner, const struct scan_options *options) {
+    for (size_t i = 0; i < options->interpreters->count; i++) {
+        const struct py_interpreter *each = &options->interpreters->items[i];
+        uintptr_t seen = each->state == options->ending ? SEEN_ENDING : SEEN_STATE;
+        leave_out(scanner, each->state, seen);
         PyThreadState *thread = each->is_still ? PyInterpreterState_ThreadHead(each->state) : NULL;
         for (; thread; thread = PyThreadState_Next(thread)) {
-            scanner->out_of_memory |= !address_set_add(&scanner->seen, (uintptr_t)thread);
+            leave_out(scanner, thread, seen);
         }
     }
 }
@@ -106,25 +116,33 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
     if (scan_threads(&threads, options->interpreters, options->ending, err) != 0) {
         return -1;
     }
-    struct scanner scanner = {
-        .scan = scan, .images = images, .map = options->map, .wanted = options->wanted};
-    scanner.blocks = malloc(SCAN_BLOCKS_MAX * sizeof *scanner.blocks);
-    if (!scanner.blocks) {
-        free(threads.items);
-        return error_set(err, ERR_MEMORY, "out of memory scanning images");
-    }
-    leave_out_states(&scanner, options->interpreters);
+    struct scanner scanner = {.scan = scan,
+                              .images = images,
+                              .map = options->map,
+                              .wanted = options->wanted,
+                              .heap = (uintptr_t)sbrk(0)};
+    scanner.mappings = malloc(MAPPINGS_MAX * sizeof *scanner.mappings);
+    scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
+    scanner.out_of_memory = !scanner.mappings;
+    leave_out_states(&scanner, options);
     for (size_t i = 0; i < images->count; i++) {
         if (options->use->used[i]) {
             scan_image(&scanner, images->items[i], &threads);
         }
     }
+    scan_elsewhere(&scanner, options->use, &threads);
     for (size_t i = 0; i < scanner.block_count; i++) {
-        struct block block = scanner.blocks[i];
-        scan_block(&scanner, &block);
+        struct block block = scanner.blocks[i]; /* a copy: the array may move */
+        if (block.container) {
+            scan_follow_container(&scanner, &block);
+        } else {
+            scan_block(&scanner, &block);
+        }
     }
     address_set_clear(&scanner.seen);
+    heap_free_clear(&scanner.free);
     free(scanner.blocks);
+    free(scanner.mappings);
     free(threads.items);
     return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
 }
@@ -133,14 +151,21 @@ void scan_clear(struct scan *scan) {
     free(scan->hits);
     free(scan->copies);
     free(scan->unclaimed);
+    free(scan->states);
+    free(scan->cut);
     free(scan->types);
     *scan = (struct scan){0};
 }
 
 void scan_hit_symbol(const struct scan_hit *hit, char *text, size_t text_bytes) {
-    image_symbols_name(hit->image, hit->location, hit->is_tls, text, text_bytes);
+    if (hit->place) {
+        snprintf(text, text_bytes, "%s", hit->place);
+    } else {
+        image_symbols_name(hit->image, hit->location, hit->is_tls, text, text_bytes);
+    }
     size_t used = strlen(text);
-    if (hit->depth) {
-        snprintf(text + used, text_bytes - used, "%s", hit->depth > 1 ? " → → heap" : " → heap");
+    unsigned depth = hit->depth - (hit->place ? 1 : 0);
+    if (depth) {
+        snprintf(text + used, text_bytes - used, "%s", depth > 1 ? " → → heap" : " → heap");
     }
 }

@@ -25,11 +25,10 @@
 #include "reload/objects/image_use.h"
 #include "reload/objects/object_map.h"
 
-/** How far heap blocks are followed from a variable. */
+/** How much of the heap is followed, breadth first. */
 enum {
-    SCAN_DEPTH_MAX = 3,             /**< a container's nodes: list → node → node */
-    SCAN_BLOCKS_MAX = 4096,         /**< heap blocks in one scan */
-    SCAN_BLOCK_BYTES_MAX = 4 << 20, /**< their size in all: about 1 ms */
+    SCAN_BLOCKS_MAX = 1 << 16,       /**< heap blocks in one scan */
+    SCAN_BLOCK_BYTES_MAX = 16 << 20, /**< their size in all: some milliseconds */
 };
 
 struct scan_hit {
@@ -42,7 +41,8 @@ struct scan_hit {
     uintptr_t word;     /**< the word, tag bits included */
     PyObject *object;   /**< what it points to; owned by an interpreter of `wanted`, if known */
     bool is_leaf;       /**< of an unclaimed object: a string, number, or tuple of these */
-    PyObject *via;      /**< the object held by C alone through which it was found, or NULL */
+    const char *place; /**< NULL, or where it stands if not in the image's variables, nor by them */
+    PyObject *via;     /**< the object held by C alone through which it was found, or NULL */
 };
 
 struct scan {
@@ -54,6 +54,12 @@ struct scan {
     /** Living objects that the map does not know and the collector does not track: strings … */
     struct scan_hit *unclaimed;
     size_t unclaimed_count;
+    /** Words that lead to the state of `ending`, or of one of its threads; `object` is NULL. */
+    struct scan_hit *states;
+    size_t state_count;
+    /** A word for each image that leads to more heap blocks than are followed. */
+    struct scan_hit *cut;
+    size_t cut_count;
     size_t strangers;     /**< words that hold a tracked object which the map does not know */
     PyTypeObject **types; /**< the static types in these images */
     size_t type_count;

@@ -2,7 +2,17 @@
 
 #include <stdlib.h>
 
-bool scan_types_has(const struct image_range *segment, uintptr_t start) {
+#include "reload/objects/living.h"
+
+/** Whether a class's class is at an address: `type`, or a metaclass such as `_ctypes` has. */
+static bool is_metaclass(const struct image_list *images, uintptr_t address) {
+    return address == (uintptr_t)&PyType_Type ||
+           (living_is_type(NULL, images, address) &&
+            PyType_FastSubclass((PyTypeObject *)address, Py_TPFLAGS_TYPE_SUBCLASS));
+}
+
+bool scan_types_has(const struct image_list *images, const struct image_range *segment,
+                    uintptr_t start) {
     if (start < segment->start || start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
         return false;
     }
@@ -10,7 +20,8 @@ bool scan_types_has(const struct image_range *segment, uintptr_t start) {
     uint64_t count = (uint64_t)Py_REFCNT((PyObject *)start); /* a pointer in its place is larger */
     return count > 0 && count >> 40 == 0 && (type->tp_flags & Py_TPFLAGS_READY) &&
            !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_basicsize > 0 &&
-           type->tp_basicsize < 1 << 20 && type->tp_itemsize >= 0 && type->tp_itemsize < 1 << 20;
+           type->tp_basicsize < 1 << 20 && type->tp_itemsize >= 0 && type->tp_itemsize < 1 << 20 &&
+           is_metaclass(images, (uintptr_t)Py_TYPE((PyObject *)start));
 }
 
 static bool add_type(struct scan *scan, PyTypeObject *type) {
@@ -23,50 +34,37 @@ static bool add_type(struct scan *scan, PyTypeObject *type) {
     return true;
 }
 
-/** The class is also pointed at by the table of symbols (.got), and anything may follow there. */
+/** What looks like a type may be a part of one, or of a table: the rest must fit, too. */
 static bool has_code(const struct image_list *images, const PyTypeObject *type) {
     return image_list_find(images, (uintptr_t)type->tp_name) &&
            image_list_find(images, (uintptr_t)type->tp_dealloc) &&
            image_list_find(images, (uintptr_t)type->tp_alloc);
 }
 
-/** Add the types of one class that stand in a segment: the words that point at the class. */
-static bool find_types(struct scan *scan, const struct image_list *images,
-                       const struct image_range *segment, PyTypeObject *meta) {
-    const uintptr_t *words =
-        (const uintptr_t *)((segment->start + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1));
-    size_t count = (segment->start + segment->bytes - (uintptr_t)words) / sizeof *words;
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t start = (uintptr_t)&words[i] - offsetof(PyObject, ob_type);
-        if (words[i] == (uintptr_t)meta && scan_types_has(segment, start) &&
-            has_code(images, (PyTypeObject *)start) && !add_type(scan, (PyTypeObject *)start)) {
+/** Segments larger than this hold tables and buffers. */
+enum { SEGMENT_BYTES_MAX = 1 << 20 };
+
+static bool find_in_segment(struct scan *scan, const struct image_list *images,
+                            const struct image_range *segment) {
+    uintptr_t end = segment->start + segment->bytes;
+    uintptr_t start = (segment->start + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
+    for (; segment->bytes <= SEGMENT_BYTES_MAX && start < end; start += sizeof(uintptr_t)) {
+        if (scan_types_has(images, segment, start) && has_code(images, (PyTypeObject *)start) &&
+            !add_type(scan, (PyTypeObject *)start)) {
             return false;
         }
     }
     return true;
 }
 
-/** Segments larger than this hold tables and buffers. */
-enum { SEGMENT_BYTES_MAX = 1 << 20 };
-
 static bool find_in_image(struct scan *scan, const struct image_list *images,
                           const struct image *image) {
-    bool ok = true;
-    size_t first = scan->type_count;
-    for (size_t k = 0; ok && k < image->writable_count; k++) {
-        const struct image_range *segment = &image->writable[k];
-        ok = segment->bytes > SEGMENT_BYTES_MAX || find_types(scan, images, segment, &PyType_Type);
-    }
-    /* Metaclasses of its own, as _ctypes has them. */
-    for (size_t i = first; ok && i < scan->type_count; i++) {
-        PyTypeObject *meta = scan->types[i];
-        bool is_meta = PyType_FastSubclass(meta, Py_TPFLAGS_TYPE_SUBCLASS);
-        for (size_t k = 0; ok && is_meta && k < image->writable_count; k++) {
-            const struct image_range *segment = &image->writable[k];
-            ok = segment->bytes > SEGMENT_BYTES_MAX || find_types(scan, images, segment, meta);
+    for (size_t k = 0; k < image->writable_count; k++) {
+        if (!find_in_segment(scan, images, &image->writable[k])) {
+            return false;
         }
     }
-    return ok;
+    return true;
 }
 
 int scan_types(struct scan *scan, const struct image_use *use, struct error *err) {

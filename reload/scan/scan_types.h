@@ -11,7 +11,8 @@
 /** Fill scan->types. Errors: ERR_MEMORY */
 int scan_types(struct scan *scan, const struct image_use *use, struct error *err);
 
-/** Whether a static type that is in use starts at an address within a segment. */
-bool scan_types_has(const struct image_range *segment, uintptr_t start);
+/** Whether a static type that is in use, of any metaclass, starts at an address in a segment. */
+bool scan_types_has(const struct image_list *images, const struct image_range *segment,
+                    uintptr_t start);
 
 #endif

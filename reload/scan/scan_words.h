@@ -8,15 +8,20 @@
 #define RELOAD_SCAN_SCAN_WORDS_H
 
 #include "reload/memory/address_set.h"
+#include "reload/memory/mappings.h"
 #include "reload/memory/safe_read.h"
+#include "reload/objects/heap_free.h"
 #include "reload/scan/scan.h"
 
 enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
 
-/** A range of memory to look at: a segment, a heap block, an object's own memory. */
+/** What to look at: a segment, a heap block, an object's own memory, or what a container holds. */
 struct block {
     uintptr_t start;
     size_t bytes;
+    const char *place;      /**< NULL, or what it is: no variable, and nothing that one leads to */
+    PyObject *container;    /**< NULL: the memory itself */
+    uintptr_t holder, held; /**< of a container: where the word stands that leads to it */
     const struct image_range *segment; /**< it is part of this one; NULL: of none */
     PyObject *via;
     unsigned depth;
@@ -25,6 +30,9 @@ struct block {
     bool is_tls;
     bool is_exact; /**< `bytes` is the size in use, not the size allocated */
 };
+
+/** Values of `seen`. */
+enum { SEEN_QUEUED = 1, SEEN_STATE, SEEN_ENDING };
 
 /** A word that may be an address to follow. */
 struct candidate {
@@ -37,20 +45,28 @@ struct scanner {
     const struct image_list *images;
     const struct object_map *map; /**< NULL: objects are recognised in memory (living.h) */
     unsigned wanted;
-    struct address_set seen; /**< heap blocks that were queued */
-    struct block *blocks;    /**< SCAN_BLOCKS_MAX; followed first in, first out */
-    size_t block_count, block_bytes;
+    uintptr_t heap;           /**< an address in the program's heap */
+    struct address_set seen;  /**< heap blocks that were queued, and states that are left out */
+    struct mapping *mappings; /**< MAPPINGS_MAX; those that were queued have no bytes any more */
+    size_t mapping_count;
+    struct heap_free free;             /**< blocks that are not followed */
+    uintptr_t ending_low, ending_high; /**< where the states are that are SEEN_ENDING */
+    struct block *blocks;              /**< followed first in, first out */
+    size_t block_count, block_capacity, block_bytes;
     struct candidate candidates[SAFE_READ_MAX]; /**< of the range that is being looked at */
     size_t candidate_count;
     bool out_of_memory;
 };
 
-/**
- * Look at words of `from`.
- * @param start  where they stand
- * @param words  their contents: in place, or a copy
- */
+/** The contents of words: in place, or a copy. */
+struct words {
+    const uintptr_t *items;
+    size_t count,
+        readable; /**< to be looked at; and with those after them, which are looked into */
+};
+
+/** Look at words of `from`, which stand at `start`. */
 void scan_words(struct scanner *scanner, const struct block *from, uintptr_t start,
-                const uintptr_t *words, size_t count);
+                const struct words *words);
 
 #endif

@@ -8,6 +8,15 @@
 #include "reload/objects/module_image.h"
 #include "reload/objects/object_text.h"
 
+/** A later interpreter may not have imported the extension, or not yet. */
+static bool note_name(struct image *image, const char *module) {
+    if (!image->module || strcmp(image->module, module) != 0) {
+        free(image->module);
+        image->module = strdup(module);
+    }
+    return image->module != NULL;
+}
+
 static int add_module(struct extension_list *list, PyObject *name, PyObject *module,
                       const struct image_list *images, struct error *err) {
     char text[PATH_MAX];
@@ -26,7 +35,7 @@ static int add_module(struct extension_list *list, PyObject *name, PyObject *mod
     extension->file = strdup(text);
     object_str_text(name, text, sizeof text);
     extension->module = strdup(text);
-    if (!extension->file || !extension->module) {
+    if (!extension->file || !extension->module || !note_name(image, text)) {
         return error_set(err, ERR_MEMORY, "out of memory listing extensions");
     }
     return 0;
@@ -66,5 +75,5 @@ const char *extension_list_module_of(const struct extension_list *list,
             return list->items[i].module;
         }
     }
-    return image_file_name(image);
+    return image->module ? image->module : image_file_name(image);
 }

@@ -10,18 +10,9 @@
 #include "reload/objects/gilstate.h"
 #include "reload/objects/living.h"
 #include "reload/objects/object_text.h"
+#include "reload/stale/remembered.h"
 #include "reload/stale/stale_known.h"
 #include "reload/stale/stale_words.h"
-
-/** A word that pointed into an interpreter when it was looked at. */
-struct remembered {
-    struct scan_hit hit;
-    uintptr_t root;  /**< the variable's value: the word itself, or the block that leads to it */
-    uintptr_t block; /**< start of the object's memory block */
-    bool is_harmless_if_kept;
-    bool is_borrowed; /**< set by count_instead(), where there is no watch */
-    char holds[OBJECT_TEXT_BYTES];
-};
 
 struct stale_check {
     struct image_list images;
@@ -29,6 +20,8 @@ struct stale_check {
     size_t before_load_count;
     struct remembered *before_end; /**< words into the generation that is being ended */
     size_t before_end_count;
+    struct scan_hit *cut; /**< what was not looked at whole, of that generation */
+    size_t cut_count;
     struct stale_memory memory;
     struct free_watch *watch; /**< on between before_end and after_end, when there are such words */
 };
@@ -50,32 +43,6 @@ static int open_view(struct stale_check *check, struct stale_view *view,
     options.images = &check->images;
     options.memory = options.memory ? options.memory : &check->memory;
     return stale_view_open(view, &options, err);
-}
-
-/** The variable does not hold the object itself, but leads to it. */
-static bool is_indirect(const struct scan_hit *hit) {
-    return hit->depth || hit->via;
-}
-
-static void remember_one(const struct scan_hit *hit, struct remembered *word) {
-    word->hit = *hit;
-    word->block = (uintptr_t)hit->object - inspect_block_header_bytes(hit->object);
-    word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
-    word->root = hit->word;
-    if (is_indirect(hit) && !hit->is_tls &&
-        !safe_read(hit->location, &word->root, sizeof word->root)) {
-        word->root = 0;
-    }
-}
-
-static void remember_unclaimed(const struct scan_hit *hit, struct remembered *word) {
-    word->hit = *hit;
-    word->block = (uintptr_t)hit->object; /* not tracked, but its type may be one that can be */
-    if (PyType_IS_GC(Py_TYPE(hit->object))) {
-        word->block -= inspect_type_header_bytes(Py_TYPE(hit->object));
-    }
-    word->is_harmless_if_kept = true;
-    object_text(hit->object, word->holds, sizeof word->holds);
 }
 
 /** Whether a word in a heap block may be a leftover: not worth a watch. */
@@ -104,16 +71,16 @@ static int remember_before_load(struct stale_check *check, const struct stale_vi
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
         if (!object_is_leaf(hit->object) && !stale_memory_is_of_others(&check->memory, hit)) {
-            remember_one(hit, &check->before_load[check->before_load_count++]);
+            remembered_object(hit, &check->before_load[check->before_load_count++]);
         }
     }
     return 0;
 }
 
 /** Same for the ending generation; also untracked objects (strings), whose owner is unknown. */
-static int remember_before_end(struct stale_check *check, const struct stale_view *view,
+static int remember_before_end(struct stale_check *check, struct stale_view *view,
                                struct error *err) {
-    size_t most = view->scan.count + view->scan.unclaimed_count;
+    size_t most = view->scan.count + view->scan.unclaimed_count + view->scan.state_count;
     if (make_room(most, &check->before_end, &check->before_end_count, err) != 0) {
         return -1;
     }
@@ -122,15 +89,18 @@ static int remember_before_end(struct stale_check *check, const struct stale_vie
         if (!is_doubtful(hit) && !stale_memory_is_of_others(&check->memory, hit) &&
             !stale_memory_is_of_subject(&check->memory, hit)) {
             struct remembered *word = &check->before_end[check->before_end_count++];
-            remember_one(hit, word);
+            remembered_object(hit, word);
             object_text(hit->object, word->holds, sizeof word->holds);
         }
     }
     for (size_t i = 0; i < view->scan.unclaimed_count; i++) {
         const struct scan_hit *hit = &view->scan.unclaimed[i];
-        if (!is_indirect(hit)) {
-            remember_unclaimed(hit, &check->before_end[check->before_end_count++]);
+        if (!hit->depth && !hit->via) {
+            remembered_unclaimed(hit, &check->before_end[check->before_end_count++]);
         }
+    }
+    for (size_t i = 0; i < view->scan.state_count; i++) {
+        remembered_state(&view->scan.states[i], &check->before_end[check->before_end_count++]);
     }
     return 0;
 }
@@ -181,6 +151,9 @@ static void forget_before_end(struct stale_check *check) {
     free(check->before_end);
     check->before_end = NULL;
     check->before_end_count = 0;
+    free(check->cut);
+    check->cut = NULL;
+    check->cut_count = 0;
 }
 
 void stale_check_free(struct stale_check *check) {
@@ -193,13 +166,6 @@ void stale_check_free(struct stale_check *check) {
     }
 }
 
-/** Whether the variable still leads to the heap block that the word stands in. */
-static bool leads_there(const struct remembered *word) {
-    uintptr_t root;
-    return word->hit.is_tls || !is_indirect(&word->hit) ||
-           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
-}
-
 /** Words that pointed into the old generation and now hold an object of the new one. */
 static int report_reinitialised(struct stale_check *check, struct stale_view *view,
                                 struct stale_report *report, struct error *err) {
@@ -207,7 +173,7 @@ static int report_reinitialised(struct stale_check *check, struct stale_view *vi
         const struct scan_hit *hit = &check->before_load[i].hit;
         uintptr_t word;
         if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word ||
-            !leads_there(&check->before_load[i])) {
+            !remembered_is_led_to(&check->before_load[i])) {
             continue;
         }
         uint8_t marks = object_map_marks(view->map, word);
@@ -244,6 +210,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                stale_edges_report(&view, report, err) == 0 &&
                stale_types_report(&view, report, err) == 0 &&
                stale_threads_report(&view, report, err) == 0 &&
+               stale_states_report(&view, report, err) == 0 &&
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
         report->took_ms = clock_now_ms() - started;
@@ -268,7 +235,7 @@ static int count_instead(struct stale_check *check, void *old, void *new, struct
     }
     for (size_t i = 0; i < check->before_end_count; i++) {
         struct remembered *word = &check->before_end[i];
-        word->is_borrowed = stale_words_is_borrowed(&view, &word->hit);
+        word->is_borrowed = !word->is_state && stale_words_is_borrowed(&view, &word->hit);
     }
     stale_memory_clear(&nothing);
     stale_view_close(&view);
@@ -296,6 +263,9 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
         return -1;
     }
     int result = remember_before_end(check, &view, err);
+    check->cut = view.scan.cut;
+    check->cut_count = view.scan.cut_count;
+    view.scan.cut = NULL;
     stale_view_close(&view);
     if (result != 0 || !check->before_end_count) {
         return result;
@@ -318,13 +288,6 @@ bool stale_check_may_end(struct stale_check *check, void *old) {
     return gilstate_may_end(old, uses_gilstate, &check->images);
 }
 
-/** Whether a variable still leads to what it led to before the end. */
-static bool still_holds(const struct remembered *word) {
-    uintptr_t now;
-    return safe_read(word->hit.holder, &now, sizeof now) && now == word->hit.word &&
-           leads_there(word);
-}
-
 /** Objects that outlive their interpreter are in no list of the collector; others are tracked. */
 static bool is_of_the_living(const struct stale_check *check, const struct remembered *word) {
     PyTypeObject *type;
@@ -336,9 +299,9 @@ static int report_after_end(struct stale_check *check, const struct extension_li
                             struct stale_report *report) {
     for (size_t i = 0; i < check->before_end_count; i++) {
         const struct remembered *word = &check->before_end[i];
-        bool was_freed =
-            check->watch ? free_watch_saw(check->watch, word->block) : word->is_borrowed;
-        if (!still_holds(word) ||
+        bool was_freed = word->is_state || (check->watch ? free_watch_saw(check->watch, word->block)
+                                                         : word->is_borrowed);
+        if (!remembered_is_held(word) ||
             (!was_freed && (word->is_harmless_if_kept || is_of_the_living(check, word)))) {
             continue;
         }
@@ -356,6 +319,17 @@ static int report_after_end(struct stale_check *check, const struct extension_li
     return 0;
 }
 
+static int report_cut(const struct stale_check *check, const struct extension_list *extensions,
+                      struct stale_report *report) {
+    struct stale_what what = stale_cut_what();
+    for (size_t i = 0; i < check->cut_count; i++) {
+        if (stale_report_add(report, extensions, &check->images, &check->cut[i], &what) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int stale_check_after_end(struct stale_check *check, void *new, struct stale_report **ret_report,
                           struct error *err) {
     double started = clock_now_ms();
@@ -366,7 +340,8 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
         goto out;
     }
     report = stale_report_new(&extensions);
-    if (!report || report_after_end(check, &extensions, report) != 0) {
+    if (!report || report_after_end(check, &extensions, report) != 0 ||
+        report_cut(check, &extensions, report) != 0) {
         error_set(err, ERR_MEMORY, "out of memory reporting");
         goto out;
     }

@@ -8,10 +8,11 @@
 
 const char *stale_verdict_name(enum stale_verdict verdict) {
     static const char *const s_names[] = {
-        [VERDICT_CLEAN] = "clean",       [VERDICT_REINITIALISED] = "reinitialised",
-        [VERDICT_SHARED] = "shared",     [VERDICT_STALE] = "stale",
-        [VERDICT_DANGLING] = "dangling", [VERDICT_REFUSES] = "refuses",
-        [VERDICT_BREAKS] = "breaks",     [VERDICT_CRASHES] = "crashes",
+        [VERDICT_CLEAN] = "clean",     [VERDICT_REINITIALISED] = "reinitialised",
+        [VERDICT_UNKNOWN] = "unknown", [VERDICT_SHARED] = "shared",
+        [VERDICT_STALE] = "stale",     [VERDICT_DANGLING] = "dangling",
+        [VERDICT_REFUSES] = "refuses", [VERDICT_BREAKS] = "breaks",
+        [VERDICT_CRASHES] = "crashes",
     };
     return s_names[verdict];
 }

@@ -323,11 +323,12 @@ static int fill_view(struct stale_view *view, enum stale_view_use use, struct st
         image_use_start(&view->use, view->images, err) != 0) {
         return -1;
     }
+    PyInterpreterState *named = use == VIEW_WORDS ? view->old : view->subject;
+    if (extension_list_read(&view->extensions, named, view->images, err) != 0) {
+        return -1;
+    }
     if (use == VIEW_WORDS) {
         return look_at_words(view, memory, err);
-    }
-    if (extension_list_read(&view->extensions, view->subject, view->images, err) != 0) {
-        return -1;
     }
     if (has_checked_image(view->images) && find_use(view, memory, err) != 0) {
         return -1;

@@ -24,7 +24,7 @@ struct stale_view {
     struct image_use use; /**< of `old`, in a full view of `subject` as well */
     struct object_map *map;
     struct scan scan;
-    struct extension_list extensions; /**< of `subject`, in a full view */
+    struct extension_list extensions; /**< of `subject`; in a view of words of `old` */
     PyInterpreterState *subject;      /**< the newest generation: its extensions are reported */
     PyInterpreterState *old;          /**< its objects are stale: marked OWNER_OLD */
     bool has_listed;                  /**< the map has the objects of main, old and subject */

@@ -27,6 +27,16 @@ bool stale_words_is_leftover(const struct scan_hit *hit, bool is_borrowed);
 /** Turn the hits into findings. Errors: ERR_MEMORY */
 int stale_words_report(struct stale_view *view, struct stale_report *report, struct error *err);
 
+/**
+ * Findings about words that lead to the state of `old` or of one of its threads, and about images
+ * whose memory was not looked at whole. Errors: ERR_MEMORY
+ */
+int stale_states_report(struct stale_view *view, struct stale_report *report, struct error *err);
+
+/** What such findings say, before and after the end of the interpreter. */
+struct stale_what stale_states_what(void);
+struct stale_what stale_cut_what(void);
+
 /** Turn the edges between interpreters into findings. Errors: ERR_MEMORY */
 int stale_edges_report(struct stale_view *view, struct stale_report *report, struct error *err);
 

@@ -39,9 +39,14 @@ static void *thread_main(void *unused) {
     return NULL;
 }
 
+#ifndef JOB_THREAD_MAIN
+#define JOB_THREAD_MAIN thread_main
+#endif
+static void *JOB_THREAD_MAIN(void *unused);
+
 static void start_thread(void) {
     pthread_t thread;
-    pthread_create(&thread, NULL, thread_main, NULL);
+    pthread_create(&thread, NULL, JOB_THREAD_MAIN, NULL);
 }
 
 /* Returns when the job is done; without the GIL meanwhile. */

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from test_extensions import CASES
+from test_extensions import CASES, application
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 FINDING = {"hazard": int, "symbol": str, "offset": str, "holds": str, "ownership": str}
@@ -52,7 +52,7 @@ class Audit(unittest.TestCase):
     def test_every_hazard_is_found(self):
         for case, (hazard, _) in CASES.items():
             with self.subTest(case):
-                status, document, _ = audit("-m", f"case_{case}", extension=case)
+                status, document, _ = audit("-m", application(case), extension=case)
                 extension = extension_of(document, case)
                 self.assertIn(hazard, [found["hazard"] for found in extension["findings"]])
                 if extension["verdict"] != "clean":
@@ -64,7 +64,7 @@ class Audit(unittest.TestCase):
     def test_no_twin_is_found(self):
         for case in CASES:
             with self.subTest(case):
-                status, document, _ = audit("-m", f"case_{case}", extension=f"{case}_ok")
+                status, document, _ = audit("-m", application(case), extension=f"{case}_ok")
                 extension = extension_of(document, f"{case}_ok")
                 self.assertEqual((extension["verdict"], extension["findings"], status),
                                  ("clean", [], 0), document)

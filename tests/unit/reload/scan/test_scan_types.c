@@ -15,6 +15,7 @@ static struct {
     PyObject mentioned_in_table; /* its second word is the address of PyType_Type */
     uintptr_t after_table[sizeof(PyTypeObject) / sizeof(uintptr_t)];
     PyTypeObject type;
+    PyTypeObject metaclass, of_metaclass;
 } s_variables;
 
 static const char s_name[] = "extension.Type";
@@ -30,16 +31,18 @@ static void make_type_like(PyTypeObject *type) {
     type->tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_READY;
 }
 
-Test(scan_types, a_mention_of_the_class_of_classes_is_no_static_type) {
+static void make_type(PyTypeObject *type) {
+    make_type_like(type);
+    type->tp_name = s_name;
+    type->tp_dealloc = dealloc;
+    type->tp_alloc = PyType_GenericAlloc;
+}
+
+/** The static types among our variables. */
+static struct scan find_types(void) {
     struct error err;
     struct image_list images = {.python = (uintptr_t)Py_TYPE(Py_None)};
-    Py_InitializeEx(0);
     cr_assert_eq(image_list_refresh(&images, &err), 0);
-    make_type_like((PyTypeObject *)&s_variables.mentioned_in_table);
-    make_type_like(&s_variables.type);
-    s_variables.type.tp_name = s_name;
-    s_variables.type.tp_dealloc = dealloc;
-    s_variables.type.tp_alloc = PyType_GenericAlloc;
     /* The test itself plays the extension. */
     struct image *own = image_list_find(&images, (uintptr_t)&s_variables);
     own->role = IMAGE_EXTENSION;
@@ -53,9 +56,29 @@ Test(scan_types, a_mention_of_the_class_of_classes_is_no_static_type) {
     }
     struct scan scan = {0};
     cr_assert_eq(scan_types(&scan, &use, &err), 0);
+    image_use_clear(&use);
+    image_list_clear(&images);
+    return scan;
+}
+
+Test(scan_types, a_mention_of_the_class_of_classes_is_no_static_type) {
+    Py_InitializeEx(0);
+    make_type_like((PyTypeObject *)&s_variables.mentioned_in_table);
+    make_type(&s_variables.type);
+    struct scan scan = find_types();
     cr_assert_eq(scan.type_count, 1u);
     cr_assert_eq(scan.types[0], &s_variables.type);
     scan_clear(&scan);
-    image_use_clear(&use);
-    image_list_clear(&images);
+}
+
+Test(scan_types, a_static_type_may_have_a_metaclass) {
+    Py_InitializeEx(0);
+    make_type(&s_variables.metaclass);
+    s_variables.metaclass.tp_flags |= Py_TPFLAGS_TYPE_SUBCLASS;
+    make_type(&s_variables.of_metaclass);
+    ((PyObject *)&s_variables.of_metaclass)->ob_type = &s_variables.metaclass;
+    struct scan scan = find_types();
+    cr_assert_eq(scan.type_count, 2u);
+    cr_assert_eq(scan.types[1], &s_variables.of_metaclass);
+    scan_clear(&scan);
 }

@@ -1,0 +1,20 @@
+/**
+ * Memory that extensions allocate starts as zeros.
+ *
+ * What malloc() returns has the contents of its last use.  An extension that has room for a hundred
+ * pointers and has written three would seem to hold whatever stood there before.  So this file
+ * defines malloc() and realloc() in the executable, where the dynamic linker looks first: for
+ * callers in images that were loaded after main() began they clear the block, up to
+ * UNWRITTEN_BYTES_MAX; for all others they are the C library's, and nothing else is changed.
+ * Not caught: other allocating functions, and what an extension has written and no longer uses.
+ * With a sanitizer, which has an allocator of its own, this does nothing.
+ *
+ * @thread any  @tstate any
+ */
+#ifndef RELOAD_MEMORY_UNWRITTEN_H
+#define RELOAD_MEMORY_UNWRITTEN_H
+
+/** Larger blocks are buffers; they come from the kernel for the most part, as zeros. */
+enum { UNWRITTEN_BYTES_MAX = 64 << 10 };
+
+#endif

@@ -1,0 +1,38 @@
+/* A table of which nothing was written yet: what stands there is of the memory's last use. */
+#include "module.h"
+
+enum { ROOM = 20 };
+
+static PyObject **table; /* for later; empty */
+static int count;
+
+/* Memory that was used for pointers to objects, as most has been some time. */
+static void use_memory(PyObject *object) {
+    PyObject *volatile *used = malloc(ROOM * sizeof *used);
+    for (int i = 0; used && i < ROOM; i++) {
+        used[i] = object;
+    }
+    free((void *)used);
+}
+
+static int load(PyObject *module) {
+    if (!table) {
+        use_memory(module);
+        table = realloc(NULL, ROOM * sizeof *table);
+    }
+    return table ? 0 : -1;
+}
+
+static PyObject *count_(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyLong_FromLong(count);
+}
+
+static PyMethodDef methods[] = {
+    {"count", count_, METH_NOARGS, "how much of the table is in use"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, load}, LAST_SLOTS};
+
+MODULE(half_written, "A table with room.", 0, methods, slots)

@@ -10,6 +10,7 @@ import _locale
 import _posixsubprocess
 import _signal
 import _thread
+import errno
 import os
 import posix
 import resource
@@ -21,11 +22,16 @@ import fcgi_host
 WARN = 2  # enum log_level
 
 
-def _caller():
-    """file:line of the application's code that called: not the standard library's wrapper."""
-    frame = sys._getframe(2)
+def _calling_frame():
+    """That of the code that called: not the standard library's wrapper."""
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__") in _WRAPPERS:
         frame = frame.f_back
+    return frame
+
+
+def _caller():
+    frame = _calling_frame()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
@@ -52,16 +58,35 @@ def _signal_name(number):
 
 
 def withhold_signals():
-    """Signals belong to the process: what would set or send one to it does nothing but log."""
+    """Signals belong to the process: what would set or send one to it does nothing but log.
+    Handlers read as those of a plain python3, and as what was set here."""
+    get_handler, default, ignore = _signal.getsignal, _signal.SIG_DFL, _signal.SIG_IGN
+    can_be_set = _signal.valid_signals() - {_signal.SIGKILL, _signal.SIGSTOP}
+    handlers = {_signal.SIGINT: _signal.default_int_handler, _signal.SIGPIPE: ignore,
+                _signal.SIGXFSZ: ignore}
 
     def refuse(what):
         fcgi_host._log(
             WARN, "app.signal", f"{_caller()}: {what} does nothing here: signals are the host's"
         )
 
-    def signal(signalnum, handler):
-        before = _signal.getsignal(signalnum)  # also refuses what is no signal
-        refuse(f"signal.signal({_signal_name(signalnum)}, ...)")
+    def getsignal(signalnum, /):
+        handler = get_handler(signalnum)  # also refuses what is no signal
+        if handler is None and signalnum in can_be_set:
+            handler = default  # it is the host's own
+        return handlers.get(signalnum, handler)
+
+    def signal(signalnum, handler, /):
+        before = getsignal(signalnum)
+        if not callable(handler) and handler not in (default, ignore):
+            raise TypeError("signal handler must be signal.SIG_IGN, signal.SIG_DFL, or a callable "
+                            "object")
+        if signalnum not in can_be_set:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        # asyncio.run() sets SIGINT's and takes it back, which nobody has asked for.
+        if _calling_frame().f_globals.get("__name__") != "asyncio.runners":
+            refuse(f"signal.signal({_signal_name(signalnum)}, ...)")
+        handlers[signalnum] = handler
         return before
 
     def alarm(seconds, /):
@@ -77,14 +102,15 @@ def withhold_signals():
         return before
 
     def siginterrupt(signalnum, flag, /):
-        _signal.getsignal(signalnum)
+        get_handler(signalnum)
         refuse(f"signal.siginterrupt({_signal_name(signalnum)}, ...)")
 
     def interrupt_main(signum=_signal.SIGINT, /):
-        _signal.getsignal(signum)
+        get_handler(signum)
         refuse(f"_thread.interrupt_main({_signal_name(signum)})")
 
-    _replace((_signal,), "signal", signal)  # signal.signal() looks it up there
+    for function in (signal, getsignal):
+        _replace((_signal,), function.__name__, function)  # signal.signal() looks it up there
     for function in (alarm, setitimer, siginterrupt):
         _replace((_signal, "signal"), function.__name__, function)  # a .pth file may import signal
     _replace((_thread,), "interrupt_main", interrupt_main)
@@ -165,19 +191,28 @@ def _child_environment():
 
 
 def _putenv(name, value, /):
-    name, value = os.fsencode(name), os.fsencode(value)
-    if not name or b"=" in name:
-        raise ValueError("illegal environment variable name")
-    if b"\0" in name or b"\0" in value:
-        raise ValueError("embedded null byte")
+    name, value = _without_nulls(name), _without_nulls(value)
     sys.audit("os.putenv", name, value)
+    if b"=" in name:
+        raise ValueError("illegal environment variable name")
+    if not name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _environment[name] = value
 
 
 def _unsetenv(name, /):
-    name = os.fsencode(name)
+    name = _without_nulls(name)
     sys.audit("os.unsetenv", name)
+    if not name or b"=" in name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     _environment.pop(name, None)
+
+
+def _without_nulls(text):
+    encoded = os.fsencode(text)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte")
+    return encoded
 
 
 def _with_environment(function, index, convert):
@@ -244,6 +279,7 @@ def separate_environment(variables):
         _replace((posix, os), name, function)
     _replace((time,), "tzset", _tzset)
     os._spawnvef = _spawnvef
+    sys.breakpointhook = sys.__breakpointhook__ = _BreakpointHook()
     # fork_exec(args, executables, close_fds, pass_fds, cwd, env, …) in 3.11, 3.12 and 3.13.
     fork_exec = _with_environment(_posixsubprocess.fork_exec, 5, _environment_list)
     _posixsubprocess.fork_exec = fork_exec
@@ -267,6 +303,28 @@ def _tzset():
 
 
 _real_tzset = time.tzset
+
+
+class _BreakpointHook:
+    """breakpoint(), whose own hook reads $PYTHONBREAKPOINT from C's environment.
+
+    The property gives what is to be called, so that no frame of ours is between that and the caller.
+    """
+
+    @property
+    def __call__(self):
+        import importlib
+        import warnings
+
+        hook = os.environ.get("PYTHONBREAKPOINT") or "pdb.set_trace"
+        if hook == "0":
+            return lambda *args, **kwargs: None
+        module, dot, name = hook.rpartition(".")
+        try:
+            return getattr(importlib.import_module(module if dot else "builtins"), name)
+        except (ImportError, AttributeError, TypeError, ValueError):  # the last two: no name
+            warnings.warn(f'Ignoring unimportable $PYTHONBREAKPOINT: "{hook}"', RuntimeWarning, 2)
+            return lambda *args, **kwargs: None
 
 
 # ---- A process of one application ----

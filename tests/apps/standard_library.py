@@ -24,9 +24,11 @@ import json
 import locale
 import lzma
 import numbers
+import os
 import pickle
 import queue
 import re
+import signal
 import socket
 import sqlite3
 import ssl
@@ -248,6 +250,43 @@ def context_tokens():
     return [token.old_value is contextvars.Token.MISSING, repr(contextvars.Token.MISSING)]
 
 
+def handlers_of_signals():
+    before = signal.signal(signal.SIGUSR2, caught)
+    seen = signal.getsignal(signal.SIGUSR2) is caught
+    return [before, seen, signal.signal(signal.SIGUSR2, before) is caught,
+            [repr(signal.getsignal(number)) for number in range(1, signal.NSIG)],
+            caught(lambda: signal.getsignal(0), ValueError),
+            caught(lambda: signal.signal(signal.SIGKILL, signal.SIG_IGN), OSError),
+            caught(lambda: signal.signal(signal.SIGTERM, "x"), TypeError)]
+
+
+def names_of_variables():
+    return [raised(os.putenv, "", "x"), raised(os.putenv, "a=b", "x"), raised(os.putenv, "a\0", "x"),
+            raised(os.putenv, "a", "x\0"), raised(os.putenv, 1, "x"), raised(os.unsetenv, ""),
+            raised(os.unsetenv, "a=b"), raised(os.unsetenv, "a\0"), raised(os.unsetenv, "not set")]
+
+
+def raised(function, *args):
+    """What a call raises, or what it returns."""
+    try:
+        return function(*args)
+    except Exception as error:
+        return repr(error)
+
+
+def breakpoint_is_the_environments():
+    answers = []
+    for hook in ("0", "sys._getframe", "int", "nowhere.name"):
+        os.environ["PYTHONBREAKPOINT"] = hook
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            result = breakpoint()
+        answers.append(result is sys._getframe() or [
+            result, *(f"{warning.filename == __file__} {warning.message}" for warning in seen)])
+    del os.environ["PYTHONBREAKPOINT"]
+    return answers
+
+
 def the_rest():
     variable = contextvars.ContextVar("variable", default=0)
     contextvars.copy_context().run(variable.set, 1)
@@ -271,7 +310,8 @@ def codecs_error():
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
-             arrays_are_pickled, classes_inherit, context_tokens, the_rest]
+             arrays_are_pickled, classes_inherit, context_tokens, handlers_of_signals,
+             names_of_variables, breakpoint_is_the_environments, the_rest]
 
 
 def answers():

@@ -7,7 +7,7 @@ import threading
 import unittest
 
 from support import fcgi
-from support.host import HostTestCase, needs_modules, recycles_in_process, run
+from support.host import PYTHON, HostTestCase, needs_modules, recycles_in_process, run
 
 #: Evaluates the query string; its neighbour only answers.
 EVALUATES = """
@@ -32,6 +32,12 @@ ANSWERS = """
         start_response("200 OK", [])
         return [b"answered"]
     """
+
+
+def run_plainly(code):
+    """What a plain python3 prints."""
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def quoted(code):
@@ -106,9 +112,42 @@ class Signals(ProcessWide):
         self.check_harmless(host, "1")
 
     def test_handlers_are_those_of_a_plain_python(self):
-        host = self.start_two()
-        self.assertEqual(self.run_in(host, "signal.getsignal(signal.SIGALRM) == signal.SIG_DFL"),
-                         True)
+        plain = run_plainly("import signal; print([repr(signal.getsignal(number))"
+                            " for number in range(1, signal.NSIG)])")
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.assertEqual(str(self.run_in(
+                    host, "[repr(signal.getsignal(number)) for number in range(1, signal.NSIG)]")),
+                    plain)
+                self.run_in(host, "exec:signal.signal(signal.SIGTERM, repr)")
+                self.assertEqual(self.run_in(host, "signal.getsignal(signal.SIGTERM) is repr"), True)
+
+    def test_asyncio_sets_one_without_a_line(self):
+        for key in ("", "interpreter = main"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.run_in(host, "exec:import asyncio; asyncio.run(asyncio.sleep(0))")
+                self.run_in(host, "signal.signal(signal.SIGTERM, signal.SIG_DFL)")
+                host.log.wait_for(r"\[app\.signal\] <string>:1: signal\.signal\(SIGTERM")
+                self.assertEqual(host.log.count(r"\[app\.signal\]"), 1)
+
+    def test_a_file_that_becomes_too_large_is_an_error(self):
+        write = ("exec:import errno, resource, tempfile\n"
+                 "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+                 "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))\n"
+                 "try:\n"
+                 "    with tempfile.TemporaryFile(buffering=0) as f:\n"
+                 "        f.write(b'x' * 4096) and f.write(b'x')\n"
+                 "except OSError as error:\n"
+                 "    result = error.errno == errno.EFBIG\n"
+                 "finally:\n"
+                 "    resource.setrlimit(resource.RLIMIT_FSIZE, before)\n")
+        for key in ("", "interpreter = main", "process = own"):
+            with self.subTest(key):
+                host = self.start_two(key)
+                self.assertEqual(self.run_in(host, write), True)
+                self.assertEqual(host.log.find(r"\[worker\.crashed\]"), [])
 
 
 class Tracing(ProcessWide):
@@ -257,6 +296,30 @@ class TimeZone(ProcessWide):
                 # The next generation starts as the first did.
                 self.assertEqual(self.run_in(host, "os.environ.get('TZ')"), None)
                 self.assertEqual(self.run_in(host, "time.timezone"), 0)
+
+
+class Variables(ProcessWide):
+    """env.NAME of an application that has a process of its own is what C code reads, too."""
+
+    READ = ("exec:import ctypes, ssl; getenv = ctypes.CDLL(None).getenv; "
+            "getenv.restype = ctypes.c_char_p; "
+            "context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT); context.load_default_certs(); "
+            "result = [getenv(b'SSL_CERT_FILE').decode(), getenv(b'PYTHONBREAKPOINT').decode(), "
+            "breakpoint(), context.cert_store_stats()['x509']]")
+
+    def test_c_code_reads_them_in_each_generation(self):
+        certificates = self.write("certificates.pem", "")
+        wanted = [certificates, "int", 0, 0]
+        for key in ("", "interpreter = main", "spare = on"):
+            with self.subTest(key):
+                host = self.start_two(f"process = own\nenv.SSL_CERT_FILE = {certificates}\n"
+                                      f"env.SSL_CERT_DIR = {self.folder}/none\n"
+                                      f"env.PYTHONBREAKPOINT = int\n{key}")
+                self.assertEqual(self.run_in(host, self.READ), wanted)
+                with open(os.path.join(self.folder, "one.py"), "a") as f:
+                    f.write("\n# edited\n")
+                host.log.wait_for(r"app=one .*\[reload\.switched\]|\[worker\.replaced\]")
+                self.assertEqual(self.run_in(host, self.READ), wanted)
 
 
 class MonkeyPatching(ProcessWide):

@@ -51,6 +51,9 @@ static int set_up_interpreter(bool is_main, bool own_gil, const struct refusal_s
         result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
     }
     if (result == 0 && !is_main) {
+        result = call_setup_plainly("limit_digits");
+    }
+    if (result == 0 && !is_main) {
         result = main_first_watch(setup, own_gil, sink);
     }
     return result;

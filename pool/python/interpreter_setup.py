@@ -71,6 +71,14 @@ def _adopt(threading):
     threading._active[_home_ident] = main
 
 
+def limit_digits():
+    """Sub-interpreters only.  3.11 leaves them without the limit that keeps int() of a long text
+    from taking minutes."""
+    if sys.get_int_max_str_digits() == 0:
+        limit = sys.flags.int_max_str_digits  # what the process was told; -1: nothing
+        sys.set_int_max_str_digits(sys.int_info.default_max_str_digits if limit < 0 else limit)
+
+
 def expect_threading():
     """Sub-interpreters only."""
     if "threading" in sys.modules:  # a .pth file has imported it, on this thread

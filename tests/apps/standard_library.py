@@ -244,6 +244,10 @@ def classes_inherit():
             sorted(vars(int)), sorted(vars(bool)), sorted(vars(OSError)), sorted(vars(KeyError))]
 
 
+def digits_are_limited():
+    return [sys.get_int_max_str_digits(), caught(lambda: int("1" * 5000), ValueError)]
+
+
 def context_tokens():
     variable = contextvars.ContextVar("variable")
     token = variable.set(1)
@@ -310,8 +314,8 @@ def codecs_error():
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
-             arrays_are_pickled, classes_inherit, context_tokens, handlers_of_signals,
-             names_of_variables, breakpoint_is_the_environments, the_rest]
+             arrays_are_pickled, classes_inherit, digits_are_limited, context_tokens,
+             handlers_of_signals, names_of_variables, breakpoint_is_the_environments, the_rest]
 
 
 def answers():

@@ -181,6 +181,7 @@ void generation_give_up(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     enum generation_state before = generation->state;
+    bool is_drained = generation->phase != HOME_LOADING && generation->phase != HOME_SERVING;
     bool has_ended = before == GENERATION_RETIRED || before == GENERATION_FAILED;
     bool is_new = !has_ended && before != GENERATION_ZOMBIE;
     if (is_new) {
@@ -189,7 +190,10 @@ void generation_give_up(struct generation *generation) {
     }
     pthread_mutex_unlock(&pool->lock);
     if (is_new && pool->hooks.state_changed) {
-        pool->hooks.state_changed(pool->hooks.ctx, generation, GENERATION_ZOMBIE, NULL);
+        struct error why;
+        error_set(&why, ERR_TIMEOUT, "%s",
+                  is_drained ? "its exit functions do not end" : "its requests do not end");
+        pool->hooks.state_changed(pool->hooks.ctx, generation, GENERATION_ZOMBIE, &why);
     }
 }
 

@@ -303,20 +303,32 @@ static bool stop_stragglers(unsigned limit_ms) {
     return false;
 }
 
-/** End the interpreter if possible. @return whether it has ended
- *  @tstate attached on entry, none on return */
-static bool try_to_end(struct generation *generation, unsigned limit_ms) {
+/** @return 0, or -1 with what keeps it from ending  @tstate attached */
+static int check_end(struct generation *generation, unsigned limit_ms, struct error *err) {
     const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
-    if (!stop_stragglers(limit_ms) || (hooks->may_end && !hooks->may_end(hooks->ctx, generation))) {
+    if (!stop_stragglers(limit_ms)) {
+        interpreter_name_threads(err);
+        return error_prefix(err, "threads do not end");
+    }
+    if (hooks->may_end && !hooks->may_end(hooks->ctx, generation)) {
+        return error_set(err, ERR_TIMEOUT, "a thread of C code may still call it");
+    }
+    return 0;
+}
+
+/** End the interpreter if possible. @return 0, or -1 with the reason why it has not ended
+ *  @tstate attached on entry, none on return */
+static int try_to_end(struct generation *generation, unsigned limit_ms, struct error *err) {
+    if (check_end(generation, limit_ms, err) != 0) {
         attach_end();
-        return false;
+        return -1;
     }
     close_gate_if_wanted(generation);
     pthread_mutex_lock(&generation->interpreter->pool->lock);
     generation->python = NULL;
     pthread_mutex_unlock(&generation->interpreter->pool->lock);
     interpreter_end(generation->home_tstate);
-    return true;
+    return 0;
 }
 
 static void leave_main(struct generation *generation) {
@@ -342,9 +354,10 @@ static void end_generation(struct generation *generation, bool has_served) {
         leave_main(generation);
         return;
     }
+    struct error err;
     unsigned limit_ms = options->stop_threads_ms;
-    while (!try_to_end(generation, limit_ms)) {
-        generation_set_state(generation, GENERATION_ZOMBIE, NULL);
+    while (try_to_end(generation, limit_ms, &err) != 0) {
+        generation_set_state(generation, GENERATION_ZOMBIE, &err);
         set_phase(generation, HOME_PARKED);
         wait_for_retry(generation);
         attach_begin(generation->home_tstate);

@@ -2,6 +2,8 @@
 
 #include "fcgi_host/worker/hooks.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +153,39 @@ static void retire_interpreter(void *ctx, struct generation *generation) {
     wsgi_retire(generation);
 }
 
+/** More of one interpreter's than a line of the log should name. */
+enum { STARTERS_MAX = 4 };
+
+/** Where the threads of extensions that live in an interpreter were started. */
+struct starters {
+    const void *interpreter;
+    uintptr_t addresses[STARTERS_MAX];
+    size_t count;
+};
+
+static void note_starter(const struct gilstate_thread *thread, void *arg) {
+    struct starters *starters = arg;
+    if (thread->interpreter == starters->interpreter && starters->count < STARTERS_MAX) {
+        starters->addresses[starters->count++] = thread->starter;
+    }
+}
+
+/** Append which files have started threads that still live; nothing where none has. */
+static void name_starters(const void *interpreter, char *text, size_t bytes) {
+    struct starters starters = {.interpreter = interpreter};
+    gilstate_each_thread(note_starter, &starters);
+    const char *before = NULL;
+    for (size_t i = 0; i < starters.count; i++) {
+        Dl_info image;
+        if (dladdr((void *)starters.addresses[i], &image) && image.dli_fname != before) {
+            size_t length = strlen(text);
+            snprintf(text + length, bytes - length, "%s %s", before ? "," : "; threads started by",
+                     image.dli_fname);
+            before = image.dli_fname;
+        }
+    }
+}
+
 static void log_zombie(void *ctx, struct generation *generation, enum generation_state state,
                        const struct error *why) {
     (void)ctx;
@@ -159,7 +194,9 @@ static void log_zombie(void *ctx, struct generation *generation, enum generation
             .app = pool_interpreter_name(generation_interpreter(generation)),
             .generation = generation_number(generation),
         };
-        log_line(LOG_WARN, "interpreter.zombie", &about, "%s", why ? why->text : "cannot be ended");
+        char starters[1024] = "";
+        name_starters(generation_interpreter_state(generation), starters, sizeof starters);
+        log_line(LOG_WARN, "interpreter.zombie", &about, "%s%s", why->text, starters);
         const struct application *application =
             pool_app_user(pool_interpreter_app(generation_interpreter(generation), 0));
         if (application->limits) {

@@ -56,6 +56,12 @@ class ApplicationSourceLoader(SourceFileLoader):
     source_to_code = _source_to_code
     stamp = None
 
+    def __eq__(self, other):  # whatever it has noted of the file
+        return self.__class__ == other.__class__ and (self.name, self.path) == (
+            other.name, other.path)
+
+    __hash__ = SourceFileLoader.__hash__
+
     def path_stats(self, path):
         fcgi_host._reads(path)
         self.stamp = self.stamp or stamp_of(path)  # the first: what was loaded

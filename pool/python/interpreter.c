@@ -142,6 +142,37 @@ unsigned interpreter_other_threads(void) {
     return count;
 }
 
+/** New reference: their identifiers; or NULL with an exception. */
+static PyObject *list_other_threads(void) {
+    PyThreadState *me = PyThreadState_Get();
+    PyObject *idents = PyList_New(0);
+    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
+    for (; idents && other; other = PyThreadState_Next(other)) {
+        PyObject *ident = other == me ? NULL : PyLong_FromUnsignedLong(other->thread_id);
+        if (other != me && (!ident || PyList_Append(idents, ident) != 0)) {
+            Py_CLEAR(idents);
+        }
+        Py_XDECREF(ident);
+    }
+    return idents;
+}
+
+void interpreter_name_threads(struct error *err) {
+    PyObject *idents = list_other_threads();
+    PyObject *args = idents ? PyTuple_Pack(1, idents) : NULL;
+    PyObject *names = args ? call_setup("name_threads", args) : NULL;
+    PyObject *text = names ? PyUnicode_AsEncodedString(names, "utf-8", "backslashreplace") : NULL;
+    if (text) {
+        error_set(err, ERR_TIMEOUT, "%s", PyBytes_AS_STRING(text));
+    } else {
+        py_error_take(err);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(names);
+    Py_XDECREF(args);
+    Py_XDECREF(idents);
+}
+
 void interpreter_interrupt(unsigned long thread_ident) {
     PyThreadState_SetAsyncExc(thread_ident, PyExc_SystemExit);
 }

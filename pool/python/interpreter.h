@@ -61,6 +61,9 @@ bool interpreter_stop_threads(unsigned limit_ms);
 /** Thread states of this interpreter beside the attached one. @tstate attached */
 unsigned interpreter_other_threads(void);
 
+/** Say which threads these are and where: error_set(). @tstate attached */
+void interpreter_name_threads(struct error *err);
+
 /** Raise SystemExit in a thread of this interpreter. @tstate attached */
 void interpreter_interrupt(unsigned long thread_ident);
 /** @return whether an exception that was raised in this thread is still to be taken @tstate

@@ -182,6 +182,20 @@ def stop_threads(interrupt, limit_s, retry_s):
     return True
 
 
+def name_threads(idents):
+    """The threads of these identifiers and where they are, for the log."""
+    frames = _current_frames()
+    names = {thread.ident: thread.name for thread in _enumerate_threads()} if _threading else {}
+
+    def describe(ident):
+        frame, name = frames.get(ident), names.get(ident, "a thread of C code")
+        if frame is None:
+            return f"{name}, which runs no Python code"
+        return f"{name} at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+    return ", ".join(map(describe, idents))
+
+
 def wake_threads(idents):
     """A thread that waits in Queue.get(), Event.wait() … sees an exception only when it wakes."""
     me = _get_ident()

@@ -316,6 +316,18 @@ class Files(Applications):
             """)
         self.assertEqual(self.ask(self.start_host(app)), "next door")
 
+    def test_what_is_imported_has_the_specification_that_is_found(self):
+        self.write("project/neighbour.py", "")
+        app = self.write_app("project/wsgi.py", """
+            import importlib.machinery, importlib.util, neighbour, sys
+            def application(environ, start_response):
+                found = importlib.machinery.PathFinder.find_spec("neighbour")
+                return answer(start_response, [found == neighbour.__spec__,
+                                               hash(found.loader) == hash(neighbour.__loader__),
+                                               found.loader != json.__loader__])
+            """)
+        self.assertEqual(self.ask(self.start_host(app)), [True, True, True])
+
     def test_a_file_in_a_package_is_loaded_as_its_module(self):
         self.write("outer/pack/__init__.py", "")
         self.write("outer/pack/views.py", "WORD = 'a view'\n")

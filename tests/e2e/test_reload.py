@@ -371,10 +371,25 @@ threading.Thread(target=os.readv, args=(r, [bytearray(1)]), daemon=True).start()
         self.start_app(app("v1", stuck))
         for count in range(1, 4):
             self.save(app(f"v{count + 1}", stuck))
-            self.host.log.wait_for(r"\[interpreter\.zombie\]", count)
+            line = self.host.log.wait_for(r"\[interpreter\.zombie\]", count)
+            self.assertRegex(line, r"threads do not end: Thread-1 \(readv\) at .*threading\.py:\d+$")
         self.save(app("v5"))
         self.host.log.wait_for(r"\[worker\.replaced\]")
         await_(lambda: self.version() == "v5", "the new worker's answer")
+
+    def test_a_zombie_says_who_started_its_thread(self):
+        # A C library calls back, in a thread that Python has not started.
+        self.start_app(app("v1", """
+import ctypes
+r, w = os.pipe()
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+def wait(_):
+    os.readv(r, [bytearray(1)])
+ctypes.CDLL(None).pthread_create(ctypes.byref(ctypes.c_ulong()), None, wait, None)"""), "on_stale = warn")
+        self.save(app("v2"))
+        line = self.host.log.wait_for(r"\[interpreter\.zombie\]")
+        self.assertRegex(line, r"threads do not end: a thread of C code at .*app\.py:\d+; "
+                               r"threads started by [^,]*(libffi|_ctypes)[^,]*$")
 
     def test_a_long_response_is_finished_by_the_generation_that_began_it(self):
         self.start_app("""

@@ -82,10 +82,14 @@ class Signals(unittest.TestCase):
         results, log = in_new_process(
             """
             import signal
-            before = signal.getsignal(signal.SIGTERM)
-            answers = [signal.signal(signal.SIGTERM, lambda *args: None) == before,
-                       signal.signal(signal.SIGTERM, signal.SIG_IGN) == before,
-                       signal.getsignal(signal.SIGTERM) == before]
+            def of_process():
+                with open("/proc/self/status") as lines:
+                    return [line for line in lines if line.startswith("Sig")]
+            before, handler = of_process(), lambda *args: None
+            answers = [signal.signal(signal.SIGTERM, handler) == signal.SIG_DFL,
+                       signal.signal(signal.SIGTERM, signal.SIG_IGN) is handler,
+                       signal.getsignal(signal.SIGTERM) == signal.SIG_IGN,
+                       of_process() == before]
             try:
                 signal.signal(10_000, signal.SIG_IGN)
             except ValueError:
@@ -94,7 +98,7 @@ class Signals(unittest.TestCase):
             """,
             APP,
         )
-        self.assertEqual(results, [[True, True, True, "ValueError"]])
+        self.assertEqual(results, [[True, True, True, True, "ValueError"]])
         self.assertEqual([line[:3] for line in log], [("app.signal", WARN, "blog")] * 2)
         self.assertRegex(log[0][5], r"script\.py:\d+: signal\.signal\(SIGTERM, ")
 
@@ -110,6 +114,7 @@ class Signals(unittest.TestCase):
             APP,
         )
         self.assertEqual(results, [5])
+        self.assertEqual(log, [])
 
 
 class Environment(unittest.TestCase):
@@ -221,12 +226,12 @@ class Environment(unittest.TestCase):
             for name, value in (("", "x"), ("a=b", "x"), ("a", "x\\0")):
                 try:
                     os.environ[name] = value
-                except ValueError:
-                    result("ValueError")
+                except (OSError, ValueError) as error:
+                    result(type(error).__name__)
             """,
             APP,
         )
-        self.assertEqual(results, ["ValueError"] * 3)
+        self.assertEqual(results, ["OSError", "ValueError", "ValueError"])
 
     def test_multiprocessing_spawns(self):
         results, _ = in_new_process(

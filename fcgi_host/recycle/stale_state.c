@@ -240,7 +240,8 @@ int recycle_check_spare(struct recyclable *recyclable, struct generation *servin
 
 /** @return whether code that serves has loaded an extension that this report is about */
 static bool have_met(struct recyclable *recyclable, const struct stale_report *report) {
-    const struct stale_finding *worst = find_worst(report);
+    const struct stale_finding *worst =
+        stale_findings_worst(report->findings, report->finding_count);
     bool have_met = false;
     pthread_mutex_lock(&recyclable->lock);
     const struct stale_report *before = recyclable->report;

@@ -12,6 +12,7 @@
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
+#include "pool/python/withheld_extensions.h"
 
 static struct embedded_code s_code = {"main_first", main_first_py, NULL};
 static const char MAIN_NAMESPACE[] = "fcgi_host.main_first";
@@ -142,18 +143,17 @@ static PyObject *main_first(PyObject *self, PyObject *args) {
     if (!text) {
         return NULL;
     }
-    if (standard_library_withholds(text)) {
-        PyErr_Format(PyExc_ImportError,
-                     "%U shares its state between interpreters: its Python version is used", name);
-        return NULL;
-    }
     PyObject *result = NULL;
     struct error *err = malloc(sizeof *err);
     if (!err) {
         return PyErr_NoMemory();
     }
     if (request_init(&request, name, path, search_path) == 0) {
-        if (create_there(&request, err) != 0 && is_strict) {
+        if (withheld_extensions_have(text, request.path)) {
+            PyErr_Format(PyExc_ImportError,
+                         "%U shares its state between interpreters: its Python version is used",
+                         name);
+        } else if (create_there(&request, err) != 0 && is_strict) {
             PyErr_Format(PyExc_ImportError, "%R cannot be initialised in the main interpreter: %s",
                          name, err->text);
         } else {

@@ -13,6 +13,7 @@
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
 #include "pool/python/waits.h"
+#include "pool/python/withheld_extensions.h"
 
 /**
  * Imported by the main interpreter at the start, because nearly every application needs them and
@@ -75,7 +76,8 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
     callers_learn_locks();
     cpython_prepare_unlinking();
     builtin_types_note();
-    standard_library_prepare_main(options ? options->not_withheld : NULL);
+    withheld_extensions_except(options ? options->not_withheld : NULL);
+    standard_library_prepare_main();
     import_known_extensions();
     int result = interpreter_prepare_main(err);
     if (result == 0) {

@@ -11,7 +11,8 @@
 struct runtime_options {
     /** Sets sys.executable and with it sys.prefix; NULL: the one that was found at build time. */
     const char *python_executable;
-    /** An extension to load as it is, though it would be withheld (standard_library.h); or NULL. */
+    /** An extension to load as it is, though it would be withheld (withheld_extensions.h); or NULL.
+     */
     const char *not_withheld;
     /** Built-in modules to register before the start: name and PyInit function, NULL-ended. */
     const struct runtime_builtin {

@@ -236,10 +236,7 @@ static int prepare_contexts(void) {
     return context ? 0 : -1;
 }
 
-static const char *s_not_withheld;
-
-void standard_library_prepare_main(const char *not_withheld) {
-    s_not_withheld = not_withheld;
+void standard_library_prepare_main(void) {
     static int (*const s_steps[])(void) = {
 #if PY_HAS_SHARED_DATETIME
         prepare_datetime,
@@ -260,26 +257,6 @@ void standard_library_prepare_main(const char *not_withheld) {
             PyErr_Clear(); /* a Python without the module */
         }
     }
-}
-
-bool standard_library_withholds(const char *extension) {
-    static const char *const withheld[] = {
-#if PY_HAS_SHARED_ASYNCIO
-        "_asyncio",
-        "_zoneinfo",
-#endif
-#if PY_HAS_SHARED_DECIMAL && PY_CONFUSES_CLASSES
-        "_decimal", /* the flags of its contexts are of a class made in Python */
-#endif
-        NULL,
-    };
-    for (const char *const *name = withheld; *name; name++) {
-        if (strcmp(*name, extension) == 0 &&
-            !(s_not_withheld && strcmp(*name, s_not_withheld) == 0)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 int standard_library_register(const char *extension, PyObject *module) {

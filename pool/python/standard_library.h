@@ -14,9 +14,7 @@
  *    main interpreter that is kept: the names of characters, which `unicodedata` lends.
  *  - What an extension enters into registries of the interpreter that creates it is entered into
  *    those of each interpreter that gets a copy: `Decimal` is a `numbers.Number`.
- *  - An extension that is full of such objects, and of which CPython has the same in Python
- *    (PEP 399), is withheld from sub-interpreters: `_asyncio` and `_zoneinfo` of 3.11, `_decimal`
- *    of 3.12.
+ *  - An extension that is full of such objects is withheld from sub-interpreters (withheld_extensions.h).
  *
  * tests/e2e/test_standard_library.py compares answers with those of a plain python3.
  * Follows: PEP 687, whose list of modules this was checked against.
@@ -26,17 +24,11 @@
 
 #include "pool/python/py_compat.h"
 
-#include <stdbool.h>
-
 /**
  * Put the stand-ins into place.  Where that fails, the extension stays as CPython has it.
- * @param not_withheld  an extension to load as it is, because the audit was asked about it; or NULL
  * @tstate attached to the main interpreter, before any other code imports these extensions
  */
-void standard_library_prepare_main(const char *not_withheld);
-
-/** Whether an extension is withheld from sub-interpreters: to import it is an ImportError there. */
-bool standard_library_withholds(const char *extension);
+void standard_library_prepare_main(void);
 
 /**
  * Enter what an extension provides into the registries of a sub-interpreter.

@@ -20,9 +20,6 @@ static const struct known s_known[] = {
     /* POINTER() keeps the types it made, by class.  The cache is created in the main interpreter,
      * and the Python part empties it at every import and enters its own c_void_p under None. */
     {"_ctypes", VERDICT_STALE, NULL},
-    /* escape() makes a Markup of the main interpreter: a str with __html__(), by which alone it is
-     * recognised (markupsafe wraps it again where the class matters). */
-    {"markupsafe._speedups", VERDICT_SHARED, "<class 'markupsafe.Markup'>"},
 };
 
 /** Extensions of the standard library live in one directory. */

@@ -7,7 +7,8 @@ import subprocess
 import unittest
 
 from support import servers
-from support.host import PYTHON, HostTestCase, clean_environ, needs_modules, needs_program
+from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_program,
+                          needs_recycling)
 
 
 @needs_modules("flask")
@@ -100,6 +101,39 @@ class Flask(HostTestCase):
     def test_an_exception_is_flasks_500_and_flask_logs_it(self):
         self.assertEqual(self.fetch("/fail").status, 500)
         self.host.log.wait_for("RuntimeError: Flask fails")
+
+
+@needs_modules("flask")
+@needs_recycling
+class FlaskEdited(HostTestCase):
+    """markupsafe's C part would hand the main interpreter's class to every application."""
+
+    APP = """
+        from flask import Flask, render_template_string
+        from markupsafe import Markup, escape, escape_silent
+
+        app = Flask(__name__)
+
+        @app.get("/<text>")
+        def index(text):
+            page = render_template_string("{{% set x %}}{{{{ text }}}}{{% endset %}}{{{{ x }}}}", text=text)
+            kinds = (escape("<"), escape(escape("<")), escape(1), escape_silent(None))
+            return f"{version} {{page}} {{[isinstance(kind, Markup) for kind in kinds]}}"
+        """
+
+    def test_what_it_escapes_is_of_its_own_class_edit_after_edit(self):
+        app = self.write("app.py", self.APP.format(version=1))
+        host = self.start_host(app)
+        host.log.wait_for(r"\[app\.loaded\]")
+        before = host.children()
+        for version in range(1, 4):
+            self.write("app.py", self.APP.format(version=version))
+            if version > 1:
+                host.log.wait_for(rf"gen={version - 1} \[reload\.retired\]")
+            self.assertEqual(host.fetch("/<b>").body.decode(),
+                             f"{version} &lt;b&gt; [True, True, True, True]")
+        self.assertEqual(host.children(), before)
+        self.assertEqual(host.log.find(r"\[(stale\.found|app\.placed)\]"), [])
 
 
 @needs_modules("django")

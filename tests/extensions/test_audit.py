@@ -246,6 +246,16 @@ class Audit(unittest.TestCase):
         self.assertNotIn("_zoneinfo", [extension["module"] for extension
                                        in package["targets"][0]["extensions"]])
 
+    def test_markupsafe_is_used_without_its_extension(self):
+        status, alone, _ = audit("-m", "markupsafe._speedups")
+        if status == 2:
+            self.skipTest("no markupsafe")
+        extension = extension_of(alone, "markupsafe._speedups")
+        self.assertEqual(extension["verdict"],
+                         "shared" if extension["init"] == "single-phase" else "clean")
+        _, package, _ = audit("-m", "markupsafe")
+        self.assertEqual(package["targets"][0]["reload"], "interpreter")
+
     def test_report_for_people_says_what_where_and_what_to_do(self):
         status, report, _ = audit("-m", "case_borrowed_item", extension="borrowed_item", text=True)
         self.assertEqual(status, 1)

@@ -22,11 +22,6 @@ static const struct known s_known[] = {
     {"_ctypes", VERDICT_STALE, NULL},
 };
 
-/** Extensions of the standard library live in one directory. */
-static bool is_standard_library(const struct image *image) {
-    return strstr(image->path, "/lib-dynload/") != NULL;
-}
-
 static bool is_of(const struct known *known, const char *module, const struct scan_hit *hit) {
     return known->module ? strcmp(known->module, module) == 0
                          : hit && hit->image->role == IMAGE_PYTHON;
@@ -37,7 +32,7 @@ bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
     char holds[OBJECT_TEXT_BYTES] = "";
     /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a
      * borrowed pointer, and CPython's own extensions keep none. */
-    if (hit && hit->depth > 0 && what->is_borrowed && is_standard_library(hit->image)) {
+    if (hit && hit->depth > 0 && what->is_borrowed && image_is_standard_library(hit->image)) {
         return true;
     }
     if (what->holds) {

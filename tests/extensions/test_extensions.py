@@ -52,9 +52,9 @@ HARMLESS = {
 
 
 @functools.cache
-def run(program, case, extension):
-    # Freed memory is overwritten, so that using it is seen.
-    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug",
+def run(program, case, extension, allocator="debug"):
+    # With "debug" freed memory is overwritten, so that using it is seen.
+    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC=allocator,
                        PYTHONPATH=os.pathsep.join([os.environ["EXTENSIONS"],
                                                    os.path.join(FOLDER, "cases")]))
     return subprocess.run([program, application(case)], env=environment, timeout=60,
@@ -144,7 +144,7 @@ class Harmless(unittest.TestCase):
     def test_answers_are_right_and_the_check_finds_nothing(self):
         for case, extension in HARMLESS.items():
             with self.subTest(case):
-                done = run(os.environ["RECYCLE_CHECKED"], case, extension)
+                done = run(os.environ["RECYCLE_CHECKED"], case, extension, "default")
                 found = verdicts(done.stdout)
                 self.assertEqual({step: found.get(step) for step in ("first", "switch", "end")},
                                  {step: ("clean", []) for step in ("first", "switch", "end")},

@@ -28,6 +28,7 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
 #define PY_HAS_SHARED_DECIMAL (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_ASYNCIO (PY_VERSION_HEX < 0x030C0000) /**< and `_zoneinfo` */
 #define PY_HAS_SHARED_ARRAY (PY_VERSION_HEX < 0x030C0000)
+#define PY_HAS_SHARED_CTYPES (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_CHARACTER_NAMES (PY_VERSION_HEX < 0x030D0000) /**< of `unicodedata` */
 
 /** Each interpreter has its own dictionaries of the attributes of the built-in types. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "pool/python/ctypes_caches.h"
 #include "pool/python/kept.h"
 
 #if PY_HAS_SHARED_DATETIME
@@ -247,6 +248,9 @@ void standard_library_prepare_main(void) {
 #if PY_HAS_SHARED_ARRAY
         prepare_array,
 #endif
+#if PY_HAS_SHARED_CTYPES
+        ctypes_caches_prepare_main,
+#endif
 #if PY_HAS_SHARED_CHARACTER_NAMES
         prepare_character_names,
 #endif
@@ -263,6 +267,11 @@ int standard_library_register(const char *extension, PyObject *module) {
 #if PY_HAS_SHARED_DECIMAL && !PY_CONFUSES_CLASSES
     if (strcmp(extension, "_decimal") == 0) {
         return register_decimal(module);
+    }
+#endif
+#if PY_HAS_SHARED_CTYPES
+    if (strcmp(extension, "_ctypes") == 0) {
+        return ctypes_caches_register(module);
     }
 #endif
 #if PY_HAS_SHARED_ARRAY

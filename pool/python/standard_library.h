@@ -14,6 +14,8 @@
  *    main interpreter that is kept: the names of characters, which `unicodedata` lends.
  *  - What an extension enters into registries of the interpreter that creates it is entered into
  *    those of each interpreter that gets a copy: `Decimal` is a `numbers.Number`.
+ *  - A cache of the process becomes one for each interpreter: the classes of ctypes's pointers
+ *    (ctypes_caches.h).
  *  - An extension that is full of such objects is withheld from sub-interpreters (withheld_extensions.h).
  *
  * tests/e2e/test_standard_library.py compares answers with those of a plain python3.

@@ -17,9 +17,6 @@ static const struct known s_known[] = {
     /* The empty mapping that every context starts with: it cannot be changed, and 3.11 makes it
      * anew after each interpreter that ends. */
     {NULL, VERDICT_STALE, "<hamt"},
-    /* POINTER() keeps the types it made, by class.  The cache is created in the main interpreter,
-     * and the Python part empties it at every import and enters its own c_void_p under None. */
-    {"_ctypes", VERDICT_STALE, NULL},
 };
 
 static bool is_of(const struct known *known, const char *module, const struct scan_hit *hit) {
@@ -30,11 +27,6 @@ static bool is_of(const struct known *known, const char *module, const struct sc
 bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
                              const struct stale_what *what) {
     char holds[OBJECT_TEXT_BYTES] = "";
-    /* The unused rest of a heap block keeps what stood there before.  That cannot be told from a
-     * borrowed pointer, and CPython's own extensions keep none. */
-    if (hit && hit->depth > 0 && what->is_borrowed && image_is_standard_library(hit->image)) {
-        return true;
-    }
     if (what->holds) {
         object_text(what->holds, holds, sizeof holds);
     } else if (what->holds_text) {

@@ -307,6 +307,28 @@ def the_rest():
             "x".encode("idna").decode(), codecs_error()]
 
 
+POINTER_TO_INT = ctypes.POINTER(ctypes.c_int)
+
+
+def pointers_are_of_their_classes():
+    class Node(ctypes.Structure):
+        """Its pointer is there before it is."""
+
+    pointer = ctypes.POINTER("Node")
+    ctypes.SetPointerType(pointer, Node)
+    first = ctypes.POINTER(ctypes.c_short)
+    return [ctypes.POINTER(None) is ctypes.c_void_p,
+            ctypes.POINTER(ctypes.c_int) is POINTER_TO_INT,
+            type(ctypes.pointer(ctypes.c_int(1))) is POINTER_TO_INT,
+            ctypes.pointer(ctypes.c_short(2)).contents.value,
+            type(ctypes.pointer(ctypes.c_short(2))) is first,
+            caught(lambda: ctypes.SetPointerType(pointer, Node), RuntimeError),
+            caught(lambda: ctypes.POINTER(1), TypeError), caught(lambda: ctypes.POINTER([]), TypeError),
+            [pointer.__name__, first.__name__, first.__module__ == __name__,
+             ctypes.POINTER.__name__, ctypes.POINTER.__module__],
+            isinstance(ctypes.cast(ctypes.pointer(ctypes.c_int(1)), ctypes.c_void_p), ctypes.c_void_p)]
+
+
 def codecs_error():
     return caught(lambda: b"\xff".decode("utf-8"), UnicodeDecodeError)
 
@@ -315,7 +337,8 @@ QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decima
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
              arrays_are_pickled, classes_inherit, digits_are_limited, context_tokens,
-             handlers_of_signals, names_of_variables, breakpoint_is_the_environments, the_rest]
+             handlers_of_signals, names_of_variables, breakpoint_is_the_environments,
+             pointers_are_of_their_classes, the_rest]
 
 
 def answers():

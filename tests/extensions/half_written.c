@@ -1,15 +1,17 @@
-/* A table of which nothing was written yet: what stands there is of the memory's last use. */
+/* A table of which nothing was written yet, and a lock, of which CPython and the C library write a
+ * half: what else stands there is of the memory's last use. */
 #include "module.h"
 
-enum { ROOM = 20 };
+enum { ROOM = 20, LOCK_ROOM = 4 };
 
 static PyObject **table; /* for later; empty */
 static int count;
+static PyThread_type_lock lock;
 
 /* Memory that was used for pointers to objects, as most has been some time. */
-static void use_memory(PyObject *object) {
-    PyObject *volatile *used = malloc(ROOM * sizeof *used);
-    for (int i = 0; used && i < ROOM; i++) {
+static void use_memory(PyObject *object, int room) {
+    PyObject *volatile *used = malloc((size_t)room * sizeof *used);
+    for (int i = 0; used && i < room; i++) {
         used[i] = object;
     }
     free((void *)used);
@@ -17,10 +19,12 @@ static void use_memory(PyObject *object) {
 
 static int load(PyObject *module) {
     if (!table) {
-        use_memory(module);
+        use_memory(module, ROOM);
         table = realloc(NULL, ROOM * sizeof *table);
+        use_memory(module, LOCK_ROOM);
+        lock = PyThread_allocate_lock();
     }
-    return table ? 0 : -1;
+    return table && lock ? 0 : -1;
 }
 
 static PyObject *count_(PyObject *module, PyObject *unused) {

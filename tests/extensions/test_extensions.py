@@ -56,8 +56,9 @@ HARMLESS = {
 @functools.cache
 def run(program, case, extension, folder=os.environ["EXTENSIONS"], **variables):
     # Freed memory is overwritten, so that using it is seen.
-    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug", **variables,
+    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug",
                        PYTHONPATH=os.pathsep.join([folder, os.path.join(FOLDER, "cases")]))
+    environment.update(variables)
     return subprocess.run([program, application(case)], env=environment, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -170,7 +171,7 @@ class Harmless(unittest.TestCase):
     def test_answers_are_right_and_the_check_finds_nothing(self):
         for case, extension in HARMLESS.items():
             with self.subTest(case):
-                done = run(os.environ["RECYCLE_CHECKED"], case, extension)
+                done = run(os.environ["RECYCLE_CHECKED"], case, extension, "default")
                 found = verdicts(done.stdout)
                 self.assertEqual({step: found.get(step) for step in ("first", "switch", "end")},
                                  {step: ("clean", []) for step in ("first", "switch", "end")},

@@ -10,4 +10,8 @@ def answer():
         return RIGHT
     import ctypes
 
-    return ctypes.POINTER(ctypes.c_int)(ctypes.c_int(3)).contents.value
+    class Pair(ctypes.Structure):
+        _fields_ = [("one", ctypes.c_int), ("names", ctypes.c_char * 3)]
+
+    pairs = (Pair * 2)((1, b"a"), (3, b"b"))
+    return ctypes.pointer(pairs[1]).contents.one

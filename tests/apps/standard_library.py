@@ -213,6 +213,14 @@ def arrays_are_pickled():
         caught(lambda: array._array_reconstructor(int, "i", 1, b""), TypeError)]
 
 
+def classes_of_extensions_are_pickled():
+    digits = Decimal("1.5").as_tuple()
+    flags = decimal.Context(traps=[decimal.Overflow])
+    return [[pickle.loads(pickle.dumps(digits, protocol)) == digits for protocol in range(6)],
+            copy.copy(digits) == copy.deepcopy(digits) == digits, repr(copy.copy(flags)),
+            repr(pickle.loads(pickle.dumps(decimal.Overflow("x"))))]
+
+
 class Level(enum.IntEnum):
     LOW = 1
 
@@ -314,8 +322,9 @@ def codecs_error():
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
-             arrays_are_pickled, classes_inherit, digits_are_limited, context_tokens,
-             handlers_of_signals, names_of_variables, breakpoint_is_the_environments, the_rest]
+             arrays_are_pickled, classes_of_extensions_are_pickled, classes_inherit,
+             digits_are_limited, context_tokens, handlers_of_signals, names_of_variables,
+             breakpoint_is_the_environments, the_rest]
 
 
 def answers():

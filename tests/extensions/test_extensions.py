@@ -171,7 +171,7 @@ class Harmless(unittest.TestCase):
     def test_answers_are_right_and_the_check_finds_nothing(self):
         for case, extension in HARMLESS.items():
             with self.subTest(case):
-                done = run(os.environ["RECYCLE_CHECKED"], case, extension, "default")
+                done = run(os.environ["RECYCLE_CHECKED"], case, extension, PYTHONMALLOC="default")
                 found = verdicts(done.stdout)
                 self.assertEqual({step: found.get(step) for step in ("first", "switch", "end")},
                                  {step: ("clean", []) for step in ("first", "switch", "end")},

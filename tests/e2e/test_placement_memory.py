@@ -476,5 +476,71 @@ class Stale(Memory):
         self.assertEqual(self.answer("b"), "2 main")
 
 
+@needs_recycling
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class Audited(Memory):
+    """`fcgi_host -c FILE audit --learn`: what no check of the host's finds."""
+
+    def uses(self, extension):
+        return f"import sys\nsys.path.insert(0, {EXTENSIONS!r})\nimport {extension}\n"
+
+    def learn(self, *arguments):
+        """Its exit status, the targets of its report, its standard error."""
+        code, out, err = run("-c", self.conf, "audit", "--json", "--learn", *arguments,
+                             deadline_s=100)
+        return code, json.loads(out)["targets"], err
+
+    def test_what_a_rehearsal_has_learnt_counts_at_the_next_start(self):
+        self.application("a")
+        self.application("b", self.uses("knows_first"), late="knows_first.is_known() or 1 / 0")
+        self.begin()
+        self.assertEqual(self.answer("b"), "1 b")
+        self.end()
+        code, (a, b), err = self.learn("--request", "/", "a", f"{self.folder}/b.py")
+        self.assertEqual((code, a["learnt_in"], b["learnt_in"]), (1, None, self.state), err)
+        entry, = self.kept()
+        self.assertEqual((entry["verdict"], entry["interpreter"], entry["met"]),
+                         ("breaks", "b", "later"))
+        self.assertTrue(entry["file"].startswith(EXTENSIONS), entry)
+        self.begin()
+        self.assert_learnt_before()
+        self.assertEqual((self.answer("a"), self.answer("b")), ("1 a", "1 main"))
+        self.assertEqual(self.status()["b"]["process"], "b")
+
+    def test_what_is_configured_to_be_in_main_is_not_learnt(self):
+        self.keys["a"] = "interpreter = main"
+        self.application("a", self.uses("opts_out"))
+        self.begin("a")
+        self.end()
+        code, (target,), err = self.learn("a")
+        self.assertEqual((code, target["placement"], target["learnt_in"]), (1, "main", None), err)
+        self.assertFalse(os.path.exists(self.file))
+
+    def test_what_cannot_be_kept_is_an_error(self):
+        self.application("a", self.uses("opts_out"))
+        self.begin("a", state_dir="off")
+        self.end()
+        code, targets, err = self.learn("a")
+        self.assertEqual((code, targets), (2, []), err)
+        self.assertIn("state_dir", err)
+        code, _, err = self.learn(__file__)
+        self.assertEqual(code, 2)
+        self.assertIn("no application of the configuration", err)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a file away")
+    def test_the_file_of_a_host_of_another_user_stays(self):
+        self.application("a", self.uses("opts_out"))
+        self.begin("a")
+        self.end()
+        self.assertEqual(self.learn("a")[0], 1)
+        kept = self.kept()
+        for path in (self.state, self.file):
+            os.chown(path, 65534, 65534)
+        code, targets, err = self.learn("a")
+        self.assertEqual((code, targets), (2, []), err)
+        self.assertIn("is of another user (65534)", err)
+        self.assertEqual((os.listdir(self.state), self.entries()), (["placement.json"], kept))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -68,33 +68,45 @@ static const struct app_config *find_application(const struct config *site, cons
 
 /* ---- Learning ---- */
 
-/** Keep what an audit has shown, as if serve had found it. */
-static int learn(struct audit_result *result, const struct config *site,
-                 const struct app_config *app, struct error *err) {
+bool audit_run_is_main(const struct audit_result *result) {
+    return result->placement && strcmp(result->placement, CONFIG_MAIN_INTERPRETER) == 0;
+}
+
+struct learnt audit_run_lesson(const struct audit_result *result, const struct app_config *app) {
     const struct audit_extension *worst = audit_result_worst(result);
     bool has_file = worst && worst->file[0] == '/';
-    struct learnt learnt = {
+    struct learnt lesson = {
         .verdict = has_file ? stale_verdict_name(worst->verdict) : PLACEMENT_MEMORY_CRASHES,
         .file = has_file ? worst->file : app->file,
         .why = result->why,
         .is_at_load = !audit_rehearsal_has_failed(result, NULL),
     };
     if (has_file && worst->verdict == VERDICT_CRASHES) { /* that of an extension is no guess */
-        learnt.verdict = stale_verdict_name(VERDICT_BREAKS);
+        lesson.verdict = stale_verdict_name(VERDICT_BREAKS);
     }
-    return placement_learn(site, app, &learnt, runtime_python_version(), &result->learnt_in, err);
+    return lesson;
+}
+
+int audit_run_application(struct audit_result *result, const struct app_config *app,
+                          const struct string_list *requests, unsigned timeout_s,
+                          struct error *err) {
+    const struct audit_target target = {.app = app, .requests = requests};
+    return run_ways(result, &target, timeout_s, err);
 }
 
 static int audit_application(struct audit_result *result, const struct audit_order *order,
                              const struct config *site, const struct app_config *app,
                              struct error *err) {
-    const struct audit_target target = {.app = app, .requests = order->requests};
-    if (run_ways(result, &target, order->timeout_s, err) != 0) {
+    if (audit_run_application(result, app, order->requests, order->timeout_s, err) != 0) {
         return -1;
     }
-    bool is_news = result->placement && strcmp(result->placement, CONFIG_MAIN_INTERPRETER) == 0 &&
-                   strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) != 0;
-    return order->learns && is_news ? learn(result, site, app, err) : 0;
+    bool is_news =
+        audit_run_is_main(result) && strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) != 0;
+    if (!order->learns || !is_news) {
+        return 0;
+    }
+    const struct learnt lesson = audit_run_lesson(result, app);
+    return placement_learn(site, app, &lesson, runtime_python_version(), &result->learnt_in, err);
 }
 
 int audit_run_target(struct audit_result *result, const struct audit_order *order,

@@ -8,6 +8,7 @@
 
 #include "fcgi_host/commands/audit_result.h"
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/supervisor/placement_memory.h"
 
 struct audit_order {
     char *file;                         /**< a WSGI file, or an application of `site` */
@@ -25,5 +26,16 @@ struct audit_order {
  */
 int audit_run_target(struct audit_result *result, const struct audit_order *order,
                      struct error *err);
+
+/** The audit of an application, of which nothing is learnt. Errors: as above */
+int audit_run_application(struct audit_result *result, const struct app_config *app,
+                          const struct string_list *requests, unsigned timeout_s,
+                          struct error *err);
+
+/** @return whether the target belongs in the main interpreter. @pre the audit is over */
+bool audit_run_is_main(const struct audit_result *result);
+/** @return what is to be kept of an application that does, as if serve had found it; its place is
+ *          not filled in, its texts are the result's and the application's */
+struct learnt audit_run_lesson(const struct audit_result *result, const struct app_config *app);
 
 #endif

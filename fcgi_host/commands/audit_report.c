@@ -62,6 +62,12 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
     json_add_string(writer, "reload", reload_of(result));
     json_add_string(writer, "why", result->why);
     json_add_string(writer, "learnt_in", result->learnt_in);
+    json_add_integer(writer, "runs", (int)result->run_count);
+    if (result->run_count > 1) {
+        add_boolean(writer, "steady", !result->is_unsteady);
+    } else {
+        json_add_string(writer, "steady", NULL); /* nobody has looked */
+    }
     json_begin_array(writer, "extensions");
     for (size_t i = 0; i < result->extension_count; i++) {
         const struct audit_extension *extension = &result->extensions[i];
@@ -178,6 +184,10 @@ void audit_report_print(const struct audit_result *result) {
                                    : "not recyclable");
     printf("  placement %s, reload by %s: %s\n", result->placement ? result->placement : "none",
            reload_of(result), result->why);
+    if (result->is_unsteady) {
+        printf("  %u runs did not all say the same: this is the one that found most\n",
+               result->run_count);
+    }
     if (result->learnt_in) {
         printf("  learnt in %s: the host that starts next has it in a process of its own\n",
                result->learnt_in);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "reload/memory/image_dynamic.h"
+#include "reload/memory/image_files.h"
 #include "reload/memory/image_headers.h"
 #include "reload/memory/image_symbols.h"
 
@@ -92,6 +93,8 @@ static void read_loaded(struct image *image, uintptr_t start, const ElfW(Phdr) *
     if (start + segment->p_memsz > image->high) {
         image->high = start + segment->p_memsz;
     }
+    uint64_t file_end = segment->p_filesz ? segment->p_offset + segment->p_filesz : 0;
+    image->file_bytes = file_end > image->file_bytes ? file_end : image->file_bytes;
     if ((segment->p_flags & PF_W) && (segment->p_flags & PF_R) &&
         image->writable_count < IMAGE_SEGMENTS_MAX) {
         size_t filled = segment->p_filesz < segment->p_memsz ? segment->p_filesz : segment->p_memsz;
@@ -232,12 +235,8 @@ static int keep_gone(struct image_list *from, struct image_list *to) {
     return 0;
 }
 
-int image_list_refresh(struct image_list *list, struct error *err) {
-    unsigned long long counters[2] = {0, 0};
-    dl_iterate_phdr(read_counters, counters);
-    if (list->count && list->adds == counters[0] && list->subs == counters[1]) {
-        return 0;
-    }
+/** @return 0, or -1: ERR_MEMORY */
+static int list_again(struct image_list *list, struct error *err) {
     struct refresh refresh = {.old = list, .new = {.python = list->python}};
     dl_iterate_phdr(add_image, &refresh);
     bool failed = keep_gone(list, &refresh.new) != 0 || refresh.failed;
@@ -251,6 +250,18 @@ int image_list_refresh(struct image_list *list, struct error *err) {
         qsort(list->items, list->count, sizeof *list->items, by_address);
     }
     return 0;
+}
+
+int image_list_refresh(struct image_list *list, struct error *err) {
+    unsigned long long counters[2] = {0, 0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    dl_iterate_phdr(read_counters, counters);
+    bool is_known = list->count && list->adds == counters[0] && list->subs == counters[1];
+    if (!is_known && list_again(list, err) != 0) {
+        return -1;
+    }
+    return image_files_note(is_known ? NULL : list, &now, err);
 }
 
 size_t image_list_index(const struct image_list *list, uintptr_t address) {

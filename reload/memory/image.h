@@ -52,6 +52,7 @@ struct image {
     ino_t inode;
     struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
     size_t writable_count;
+    uint64_t file_bytes;       /**< how much of the file is mapped, from its start */
     struct image_range zeroed; /**< the part of the last one that starts as zeros (.bss) */
     size_t tls_module;         /**< 0: it has no thread-local variables */
     size_t tls_bytes;

@@ -92,6 +92,16 @@ void living_read(const uintptr_t *addresses, size_t count, struct living_head *r
     }
 }
 
+/**
+ * Whether a pointer stands where an object has its count, as in a list's node: an immortal object
+ * is told by bit 31, which pointers have, too, but has zeros above.
+ */
+static bool has_pointer_for_count(const PyObject *object) {
+    uintptr_t word;
+    memcpy(&word, object, sizeof word);
+    return word >> 32 & 0xFFFF; /* 3.14 has flags in the last bits */
+}
+
 enum living living_object(const struct object_map *map, const struct image_list *images,
                           uintptr_t address, const struct living_head *head,
                           PyTypeObject **ret_type) {
@@ -109,7 +119,7 @@ enum living living_object(const struct object_map *map, const struct image_list 
         return LIVING_TRACKED;
     }
     PyTypeObject *type = head->object.ob_type;
-    if (!living_is_type(map, images, (uintptr_t)type)) {
+    if (has_pointer_for_count(&head->object) || !living_is_type(map, images, (uintptr_t)type)) {
         return LIVING_NOT;
     }
     *ret_type = type;

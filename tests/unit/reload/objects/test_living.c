@@ -83,6 +83,9 @@ Test(living, what_is_no_object_is_taken_for_none) {
     words[32] = 1; /* a count, and a type that is none */
     words[33] = (uintptr_t)&words[40];
     cr_assert_eq(look(&words[32], &type), LIVING_NOT);
+    words[48] = 0x7fff80001000; /* a pointer, with the bit by which immortal objects are told */
+    words[49] = (uintptr_t)&PyUnicode_Type;
+    cr_assert_eq(look(&words[48], &type), LIVING_NOT);
     char *gone = mmap(NULL, 1 << 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert_eq(look(gone + 0x8100, &type), LIVING_NOWHERE);
 }

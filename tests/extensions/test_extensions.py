@@ -31,6 +31,8 @@ CASES = {
     "thread_key": (2, {"stale"}),
     "kept_interpreter": (3, {"dangling"}),
     "kept_thread": (3, {"dangling"}),
+    "shared_options": (2, {"shared"}),
+    "shared_instance": (2, {"shared"}),
 }
 
 # The application of a case, where it is that of another one.

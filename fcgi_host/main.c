@@ -8,6 +8,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/commands/rehearse.h"
 #include "fcgi_host/config/load.h"
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
@@ -99,6 +100,7 @@ static int run_host(struct config *config, int argc, char **argv) {
             .argv = argv,
             .run_worker = worker_run,
             .run_template = template_run,
+            .rehearse = rehearse_application,
             .python_version = runtime_python_version(),
             .mask_before = mask_before,
         };

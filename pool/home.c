@@ -11,17 +11,13 @@
 
 /*
  * The home thread of a generation: it makes the interpreter, loads the applications, serves as the
- * first thread of the first one, and ends the interpreter.  One thread does all this, because
+ * first thread of the first one, and ends the interpreter (home_end.c).  One thread does all this,
+ * because
  *   - `threading` takes it for the main thread of the interpreter,
  *   - the thread that ends an interpreter must be the one whose thread state was its first.
  */
 
-/** Stopping a thread may run code that starts another one: how often that is tried again. */
-enum { STOP_ROUNDS = 3 };
-
-/** Note whether the home thread runs code of an application: only that is interrupted.
- *  @tstate attached */
-static void set_app_code(struct generation *generation, bool is_app_code) {
+void home_set_app_code(struct generation *generation, bool is_app_code) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     generation->is_app_code = is_app_code;
@@ -33,7 +29,7 @@ static void set_app_code(struct generation *generation, bool is_app_code) {
     }
 }
 
-static void set_phase(struct generation *generation, enum home_phase phase) {
+void home_set_phase(struct generation *generation, enum home_phase phase) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     generation->phase = phase;
@@ -127,7 +123,7 @@ static void tell_if_failed(struct generation *generation, int rc, const struct e
 
 /** From now on code runs that may take long. @tstate attached */
 static void begin_code(struct generation *generation) {
-    set_app_code(generation, true);
+    home_set_app_code(generation, true);
     turns_load_begin(generation);
 }
 
@@ -142,7 +138,7 @@ static int enter_and_set_up(struct generation *generation, int *ret_set_up, stru
 }
 
 static void leave_for_now(struct generation *generation) {
-    set_app_code(generation, false);
+    home_set_app_code(generation, false);
     turns_load_end(generation);
     attach_end();
 }
@@ -223,8 +219,6 @@ static bool tell_built(struct generation *generation, const struct error *failur
     return may_serve;
 }
 
-/* ---- Ending ---- */
-
 /** Wait until it is told to end the interpreter and every other thread of the host has left. */
 static void wait_until_alone(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
@@ -234,135 +228,6 @@ static void wait_until_alone(struct generation *generation) {
         pthread_cond_wait(&pool->changed, &pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
-}
-
-static void wait_for_retry(struct generation *generation) {
-    struct pool *pool = generation->interpreter->pool;
-    pthread_mutex_lock(&pool->lock);
-    while (!generation->is_retry_wanted) {
-        pthread_cond_wait(&pool->changed, &pool->lock);
-    }
-    generation->is_retry_wanted = false;
-    pthread_mutex_unlock(&pool->lock);
-}
-
-/** Run the last code of the applications: hooks, exit functions, unload. @tstate attached */
-static void say_goodbye(struct generation *generation, bool is_end) {
-    struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
-    set_app_code(generation, false); /* forgets what was meant for its last job */
-    set_app_code(generation, true);
-    if (is_end && hooks->retiring) {
-        hooks->retiring(hooks->ctx, generation);
-        if (PyErr_Occurred()) {
-            PyErr_WriteUnraisable(NULL);
-        }
-    }
-    if (is_end) {
-        interpreter_run_exit_functions();
-    }
-    set_app_code(generation, false);
-    for (size_t i = generation->app_count; i-- > 0;) {
-        struct loaded_app *loaded = &generation->apps[i];
-        if (loaded->is_loaded && hooks->unload) {
-            hooks->unload(hooks->ctx, generation, loaded->app, loaded->loaded);
-        }
-        loaded->is_loaded = false;
-    }
-}
-
-/** The interpreter is about to end, and nothing can stop that any more. @tstate attached */
-static void close_gate_if_wanted(struct generation *generation) {
-    struct pool *pool = generation->interpreter->pool;
-    pthread_mutex_lock(&pool->lock);
-    bool is_wanted = generation->is_gate_wanted;
-    if (is_wanted) {
-        pool_gate_close_locked(generation->interpreter);
-        generation->has_closed_gate = true;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (is_wanted && pool->hooks.ending) {
-        pool->hooks.ending(pool->hooks.ctx, generation);
-    }
-}
-
-/**
- * Stop the threads that the application left running.  A stopped thread may register an exit
- * function, which may start a thread: 3.13 would abort if that happened within Py_EndInterpreter().
- * @return whether this thread is the last one  @tstate attached
- */
-static bool stop_stragglers(unsigned limit_ms) {
-    for (int round = 0; round < STOP_ROUNDS; round++) {
-        if (!interpreter_stop_threads(limit_ms)) {
-            return false;
-        }
-        interpreter_run_exit_functions();
-        if (interpreter_other_threads() == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/** @return 0, or -1 with what keeps it from ending  @tstate attached */
-static int check_end(struct generation *generation, unsigned limit_ms, struct error *err) {
-    const struct pool_hooks *hooks = &generation->interpreter->pool->hooks;
-    if (!stop_stragglers(limit_ms)) {
-        interpreter_name_threads(err);
-        return error_prefix(err, "threads do not end");
-    }
-    if (hooks->may_end && !hooks->may_end(hooks->ctx, generation)) {
-        return error_set(err, ERR_TIMEOUT, "a thread of C code may still call it");
-    }
-    return 0;
-}
-
-/** End the interpreter if possible. @return 0, or -1 with the reason why it has not ended
- *  @tstate attached on entry, none on return */
-static int try_to_end(struct generation *generation, unsigned limit_ms, struct error *err) {
-    if (check_end(generation, limit_ms, err) != 0) {
-        attach_end();
-        return -1;
-    }
-    close_gate_if_wanted(generation);
-    pthread_mutex_lock(&generation->interpreter->pool->lock);
-    generation->python = NULL;
-    pthread_mutex_unlock(&generation->interpreter->pool->lock);
-    interpreter_end(generation->home_tstate);
-    return 0;
-}
-
-static void leave_main(struct generation *generation) {
-    pthread_mutex_lock(&generation->interpreter->pool->lock);
-    generation->python = NULL;
-    pthread_mutex_unlock(&generation->interpreter->pool->lock);
-    attach_end_and_delete(generation->home_tstate);
-}
-
-/**
- * The ending protocol, however long it takes.  After a failed load in the main interpreter, which
- * the next load uses again, no exit functions are run: executors would take no more work.
- */
-static void end_generation(struct generation *generation, bool has_served) {
-    const struct pool_interpreter_options *options = &generation->interpreter->options;
-    set_phase(generation, HOME_ENDING);
-    attach_begin(generation->home_tstate);
-    say_goodbye(generation, has_served || !options->is_main);
-    attach_end();
-    interrupter_join(generation);
-    attach_begin(generation->home_tstate);
-    if (options->is_main) {
-        leave_main(generation);
-        return;
-    }
-    struct error err;
-    unsigned limit_ms = options->stop_threads_ms;
-    while (try_to_end(generation, limit_ms, &err) != 0) {
-        generation_set_state(generation, GENERATION_ZOMBIE, &err);
-        set_phase(generation, HOME_PARKED);
-        wait_for_retry(generation);
-        attach_begin(generation->home_tstate);
-        limit_ms = 0;
-    }
 }
 
 static void *home_main(void *arg) {
@@ -381,14 +246,14 @@ static void *home_main(void *arg) {
     }
     wait_until_alone(generation);
     if (generation->home_tstate) {
-        end_generation(generation, is_serving);
+        home_end(generation, is_serving);
     }
     if (is_serving || generation->build_error.code == ERR_NONE) { /* or a spare not needed */
         generation_set_state(generation, GENERATION_RETIRED, NULL);
     } else { /* build_error does not change any more */
         generation_set_state(generation, GENERATION_FAILED, &generation->build_error);
     }
-    set_phase(generation, HOME_GONE);
+    home_set_phase(generation, HOME_GONE);
     generation_let_go(generation);
     return NULL;
 }

@@ -189,10 +189,20 @@ int generation_await(struct generation *generation,
  *  @param failure  why it cannot be used; NULL: it can  @return whether to load */
 bool spare_wait(struct generation *generation, const struct error *failure);
 
-/* ---- home.c, serving_thread.c: threads ---- */
+/* ---- home.c, home_end.c, serving_thread.c: threads ---- */
 
 /** Start the home thread, which loads and, once told to, ends. It takes a reference. */
 int home_start(struct generation *generation, struct error *err);
+/** Note whether the home thread runs code of an application: only that is interrupted.
+ *  @tstate attached */
+void home_set_app_code(struct generation *generation, bool is_app_code);
+void home_set_phase(struct generation *generation, enum home_phase phase);
+/**
+ * The ending protocol, however long it takes.  After a failed load in the main interpreter, which
+ * the next load uses again, no exit functions are run: executors would take no more work.
+ * @tstate none; the caller is the home thread
+ */
+void home_end(struct generation *generation, bool has_served);
 /** Serve until dismissed. @tstate none; thread->tstate is attached for each job */
 void serving_thread_serve(struct serving_thread *thread);
 /** Start the first thread of each application, except the home thread's; wait for them. */

@@ -28,19 +28,6 @@ static struct audit_extension *faulting(struct audit_result *result, const struc
     return NULL;
 }
 
-/** The one with the worst verdict so far. */
-static struct audit_extension *worst(const struct audit_result *result) {
-    struct audit_extension *worst = NULL;
-    for (size_t i = 0; i < result->extension_count; i++) {
-        struct audit_extension *extension = &result->extensions[i];
-        if (!stale_verdict_is_recyclable(extension->verdict) &&
-            (!worst || extension->verdict > worst->verdict)) {
-            worst = extension;
-        }
-    }
-    return worst;
-}
-
 /** @return how many bytes of a path lead to the folder of an extension's top package:
  *          "/usr/lib/google/" of google.protobuf.pyext._message; 0: it is in no package */
 static size_t package_bytes(const char *module, const char *file) {
@@ -106,7 +93,7 @@ static struct audit_extension *crashed(struct audit_result *result, const struct
         extension = importing(result, run, err);
     }
     if (!extension) {
-        extension = worst(result);
+        extension = audit_result_worst(result);
     }
     return !extension && was_loading ? importing(result, run, err) : extension;
 }
@@ -116,7 +103,7 @@ struct audit_extension *audit_result_culprit(struct audit_result *result,
     struct audit_extension *extension =
         run->has_crashed ? crashed(result, run, err) : nearest(result, run, err);
     if (!extension) {
-        extension = worst(result);
+        extension = audit_result_worst(result);
     }
     bool was_asked = *run->asked != '\0'; /* the static looks have found nothing */
     return !extension && was_asked ? only_one(result, run, err) : extension;

@@ -122,22 +122,22 @@ static void note_reinitialised(struct audit_result *result) {
     }
 }
 
-static const struct audit_extension *worst_of(const struct audit_result *result) {
-    const struct audit_extension *worst = NULL;
+struct audit_extension *audit_result_worst(const struct audit_result *result) {
+    struct audit_extension *worst = NULL;
     for (size_t i = 0; i < result->extension_count; i++) {
-        if (!worst || result->extensions[i].verdict > worst->verdict) {
-            worst = &result->extensions[i];
+        struct audit_extension *each = &result->extensions[i];
+        if (!stale_verdict_is_recyclable(each->verdict) &&
+            (!worst || each->verdict > worst->verdict)) {
+            worst = each;
         }
     }
     return worst;
 }
 
 bool audit_result_belongs_in_main(const struct audit_result *result) {
-    const struct audit_extension *worst = worst_of(result);
     return has_failed(&result->runs[AUDIT_SEQUENTIAL]) ||
            has_failed(&result->runs[AUDIT_OVERLAPPING]) ||
-           audit_rehearsal_has_failed(result, NULL) ||
-           (worst && !stale_verdict_is_recyclable(worst->verdict));
+           audit_rehearsal_has_failed(result, NULL) || audit_result_worst(result);
 }
 
 static const struct stale_finding *finding_of(const struct audit_result *result,
@@ -193,11 +193,11 @@ static void explain_obstacle(struct audit_result *result) {
 }
 
 static void explain(struct audit_result *result) {
-    const struct audit_extension *worst = worst_of(result);
+    const struct audit_extension *worst = audit_result_worst(result);
     if (!result->placement) {
         const struct audit_run *run = &result->runs[AUDIT_MAIN];
         snprintf(result->why, sizeof result->why, "it does not load: %s", run->error);
-    } else if (worst && worst->verdict != VERDICT_CLEAN) {
+    } else if (worst) {
         explain_verdict(result, worst);
     } else if (!result->is_recyclable) {
         explain_obstacle(result);

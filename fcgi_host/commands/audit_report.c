@@ -61,6 +61,7 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
     json_add_string(writer, "placement", result->placement);
     json_add_string(writer, "reload", reload_of(result));
     json_add_string(writer, "why", result->why);
+    json_add_string(writer, "learnt_in", result->learnt_in);
     json_begin_array(writer, "extensions");
     for (size_t i = 0; i < result->extension_count; i++) {
         const struct audit_extension *extension = &result->extensions[i];
@@ -177,6 +178,10 @@ void audit_report_print(const struct audit_result *result) {
                                    : "not recyclable");
     printf("  placement %s, reload by %s: %s\n", result->placement ? result->placement : "none",
            reload_of(result), result->why);
+    if (result->learnt_in) {
+        printf("  learnt in %s: the host that starts next has it in a process of its own\n",
+               result->learnt_in);
+    }
     for (size_t i = 0; i < result->extension_count; i++) {
         if (is_worth_a_line(result, &result->extensions[i])) {
             print_extension(result, &result->extensions[i]);

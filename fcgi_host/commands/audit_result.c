@@ -276,6 +276,7 @@ void audit_result_clear(struct audit_result *result) {
     }
     string_list_clear(&result->single_phase);
     audit_rehearsal_clear(&result->rehearsal);
+    free(result->learnt_in);
     free(result->extensions);
     free(result->findings);
     *result = (struct audit_result){0};

@@ -99,6 +99,7 @@ struct audit_result {
     const char *placement; /**< "own-gil", "sub-interpreter", "main"; NULL: it does not load */
     bool is_recyclable;
     char why[1400];
+    char *learnt_in; /**< the folder in which it is kept for serve; NULL: it is not; owned */
 };
 
 /** Take in one line of a process. @return 0, or -1 with ERR_PROTOCOL, ERR_MEMORY */
@@ -122,6 +123,9 @@ struct audit_extension *audit_result_culprit(struct audit_result *result,
 int audit_result_judge(struct audit_result *result, struct error *err);
 /** Whether the target cannot be in a sub-interpreter beside others. @pre it is judged */
 bool audit_result_belongs_in_main(const struct audit_result *result);
+/** @return the extension with the worst verdict; NULL: all are recyclable */
+struct audit_extension *audit_result_worst(const struct audit_result *result);
+
 /** All processes have ended: fill in the judgement about the target. @pre it is judged */
 void audit_result_place(struct audit_result *result);
 

@@ -115,6 +115,7 @@ struct app_config {
     enum on_client_gone on_client_gone;
     bool dev;
     unsigned slow_request_s;
+    bool rehearse;
 };
 
 struct config {

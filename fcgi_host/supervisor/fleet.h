@@ -94,6 +94,11 @@ void fleet_end_if_empty(struct fleet *fleet);
 /** Workers that are started from now on have this configuration; those that run go on.
  *  @param config  taken over */
 void fleet_set_config(struct fleet *fleet, struct config *config);
+/** An interpreter was found to need a process, or the main interpreter, for itself: its
+ * applications
+ *  get it, and serve where they are until then. @param finding  of an extension (channel.h) */
+void fleet_move_found(struct fleet *fleet, const char *interpreter, const char *why,
+                      const char *finding);
 /** Queue a replacement: replacement_add(). */
 void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish);
 /** A command waits for workers: see whether they answer (liveness.h). */

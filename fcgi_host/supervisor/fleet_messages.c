@@ -200,21 +200,41 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
                                              .is_forced = message->number != CHANNEL_MAY_GO_ON});
 }
 
+static bool move_elsewhere(const struct fleet *fleet, const struct channel_message *message,
+                           bool is_barred) {
+    return fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message->name, is_barred,
+                                                  message->text, message->finding);
+}
+
+/** No other interpreter is in this process: the main one is free. */
+static void move_here(struct fleet *fleet, const struct channel_message *message) {
+    bool is_new = move_to_main(fleet, message);
+    if (is_new || !replacement_is_under_way(fleet->replacements)) {
+        replace_awaited(fleet, message->name);
+    }
+}
+
+void fleet_move_found(struct fleet *fleet, const char *interpreter, const char *why,
+                      const char *finding) {
+    struct channel_message message = {.type = CHANNEL_MOVE_ME, .number = CHANNEL_MOVE_FOUND};
+    snprintf(message.name, sizeof message.name, "%s", interpreter);
+    snprintf(message.text, sizeof message.text, "%s", why);
+    snprintf(message.finding, sizeof message.finding, "%s", finding);
+    if (!move_elsewhere(fleet, &message, false)) {
+        move_here(fleet, &message);
+    }
+}
+
 static void move_as_asked(struct fleet *fleet, struct worker_process *process,
                           struct channel_message message) {
     bool is_barred = message.number == CHANNEL_MOVE_BARRED || message.number == CHANNEL_MOVE_WRONG;
     bool is_for_reload =
         message.number == CHANNEL_MOVE_BARRED || message.number == CHANNEL_MOVE_TO_RELOAD;
-    if (!may_ask(process) ||
-        (fleet->hooks.move && fleet->hooks.move(fleet->hooks.ctx, message.name, is_barred,
-                                                message.text, message.finding))) {
+    if (!may_ask(process) || move_elsewhere(fleet, &message, is_barred)) {
         return;
     }
-    if (!is_for_reload) { /* no other interpreter is here: main is free */
-        bool is_new = move_to_main(fleet, &message);
-        if (is_new || !replacement_is_under_way(fleet->replacements)) {
-            replace_awaited(fleet, message.name);
-        }
+    if (!is_for_reload) {
+        move_here(fleet, &message);
         return;
     }
     message.number = is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON;

@@ -103,6 +103,7 @@ static void announce_ready(struct groups *groups) {
     log_line(LOG_INFO, "host.ready", NULL, "%zu application%s in %.1f s%s", loaded,
              loaded == 1 ? "" : "s", (double)(loop_now_ms() - groups->started_ms) / 1000, rest);
     groups->started_ms = 0;
+    groups_rehearse(groups);
 }
 
 static void on_ready(void *ctx, size_t failed) {

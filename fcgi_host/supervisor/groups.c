@@ -13,6 +13,7 @@
 #include "fcgi_host/supervisor/groups_internal.h"
 #include "fcgi_host/supervisor/memory_pressure.h"
 #include "fcgi_host/supervisor/placement_memory.h"
+#include "fcgi_host/supervisor/rehearsal.h"
 #include "fcgi_host/supervisor/template.h"
 
 /* ---- Life ---- */
@@ -56,6 +57,7 @@ void groups_free(struct groups *groups) {
         grouping_free(groups);
         placement_memory_free(groups->memory);
         memory_pressure_free(groups->pressure);
+        groups_rehearse_no_more(groups);
         config_free(groups->waiting);
         config_free(groups->next);
         config_free(groups->site);
@@ -114,6 +116,7 @@ void groups_reap(struct groups *groups) {
     /* Any child: process 1 of a container, and a child subreaper, get the orphans of the programs
      * that applications started, and nobody else reaps them. */
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        rehearsal_reaped(groups->rehearsal, pid);
         for (struct group *group = groups->first; group; group = group->next) {
             if (group->fleet && fleet_reap(group->fleet, pid, wait_status)) {
                 break;
@@ -149,6 +152,7 @@ void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections
     for (struct group *group = groups->first; group; group = group->next) {
         group_memory_check(group);
     }
+    groups_rehearse_no_more(groups);
     groups->is_stopping = true;
     groups->stop_at_ms = loop_now_ms() + (uint64_t)timeout_s * 1000;
     for (struct group *group = groups->first; group; group = group->next) {

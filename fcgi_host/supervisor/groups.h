@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 
+#include "fcgi_host/link/rehearsal.h"
 #include "fcgi_host/supervisor/fleet.h"
 
 struct groups;
@@ -27,7 +28,8 @@ struct groups_hooks {
     void *ctx;
     worker_run_function *run_worker; /**< a child's main() */
     template_run_function *run_template;
-    const char *python_version; /**< the workers' */
+    rehearse_function *rehearse; /**< what a process that tries an application runs */
+    const char *python_version;  /**< the workers' */
     /* As in struct fleet_hooks. */
     void (*message)(void *ctx, struct worker_process *process,
                     const struct channel_message *message);

@@ -2,8 +2,8 @@
  * What the parts share: grouping.c (which application is in which group), grouping_moves.c (what
  * was moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
  * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
- * groups_memory.c (what was learnt before), groups_pressure.c (memory is short), groups_wake.c
- * (groups that are asleep), groups.c (life).
+ * groups_memory.c (what was learnt before), groups_rehearsal.c (what is tried beside),
+ * groups_pressure.c (memory is short), groups_wake.c (groups that are asleep), groups.c (life).
  *
  * @thread the supervisor's  @tstate none
  */
@@ -60,6 +60,9 @@ struct groups {
     struct lifeline *lifeline;        /**< NULL: none could be made */
     struct placement_memory *memory;  /**< NULL: nothing is kept */
     struct memory_pressure *pressure; /**< NULL: this kernel does not tell */
+    struct rehearsal *rehearsal;      /**< of an application that is tried now; NULL: none is */
+    struct config *rehearsed;         /**< that it is of; NULL: none */
+    size_t rehearsed_count;           /**< its applications that have had their turn */
     uint64_t started_ms;              /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
     uint64_t stop_at_ms;    /**< once stopping: CLOCK_MONOTONIC */
@@ -230,6 +233,13 @@ void groups_memory_forget_crash(struct groups *groups, const char *file);
 /** The workers of a group have loaded, or are about to end: forget why its applications are there
  *  if it was an extension that they do not load any more. */
 void group_memory_check(const struct group *group);
+
+/* ---- groups_rehearsal.c ---- */
+
+/** All have loaded: rehearse those that want it, one after the other, in the background. */
+void groups_rehearse(struct groups *groups);
+/** End the rehearsal that is going on, if there is one; no other begins. */
+void groups_rehearse_no_more(struct groups *groups);
 
 /* ---- groups_config.c ---- */
 

@@ -9,6 +9,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/supervisor/groups_internal.h"
+#include "fcgi_host/supervisor/placement_learn.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 
 enum {
@@ -20,24 +21,8 @@ enum {
 
 /* ---- The folder ---- */
 
-/** @return the folder to keep things in, malloc'ed; NULL: none is configured, or out of memory */
-static char *choose_folder(const struct config *site) {
-    const char *systemd = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME");
-    char *folder = NULL;
-    if (site->state_dir) {
-        return strcmp(site->state_dir, CONFIG_STATE_OFF) == 0 ? NULL : strdup(site->state_dir);
-    }
-    if (systemd && *systemd == '/') { /* systemd.exec(5): several are separated by ":" */
-        return strndup(systemd, strcspn(systemd, ":"));
-    }
-    if (xdg && *xdg == '/' && asprintf(&folder, "%s/fcgi_host", xdg) < 0) {
-        return NULL;
-    }
-    return folder;
-}
-
 int groups_memory_open(struct groups *groups, struct error *err) {
-    char *folder = choose_folder(groups->site);
+    char *folder = placement_folder(groups->site);
     if (!folder) {
         return 0;
     }
@@ -50,34 +35,12 @@ int groups_memory_open(struct groups *groups, struct error *err) {
 
 /* ---- Places ---- */
 
-static bool is_in(const struct app_config *app, const char *process, const char *interpreter) {
-    return strcmp(app->process, process) == 0 && strcmp(app->interpreter, interpreter) == 0;
-}
-
-/** @param[out] ret_place  borrows its texts: place_clear(). @return whether it has applications */
-static bool find_place(const struct config *site, const char *process, const char *interpreter,
-                       struct learnt_place *ret_place) {
-    *ret_place = (struct learnt_place){.process = process, .interpreter = interpreter};
-    ret_place->apps.items = calloc(2 * site->app_count + 1, sizeof *ret_place->apps.items);
-    for (size_t i = 0; ret_place->apps.items && i < site->app_count; i++) {
-        if (is_in(&site->apps[i], process, interpreter)) {
-            ret_place->apps.items[ret_place->apps.count++] = site->apps[i].name;
-            ret_place->apps.items[ret_place->apps.count++] = site->apps[i].file;
-        }
-    }
-    return ret_place->apps.count > 0;
-}
-
-static void place_clear(struct learnt_place *place) {
-    free(place->apps.items);
-}
-
 /** @return whether an application is the first one of its interpreter in its process, and that
  *          is no main interpreter, so that it is the one to ask by */
 static bool is_first(const struct config *site, size_t index) {
     const struct app_config *app = &site->apps[index];
     size_t first = 0;
-    while (!is_in(&site->apps[first], app->process, app->interpreter)) {
+    while (!placement_is_in(&site->apps[first], app->process, app->interpreter)) {
         first++;
     }
     return first == index && strcmp(app->interpreter, CONFIG_MAIN_INTERPRETER) != 0;
@@ -86,7 +49,7 @@ static bool is_first(const struct config *site, size_t index) {
 /** @param[out] ret_place  to be cleared @return what is kept of an application's interpreter */
 static const struct learnt *recall(const struct groups *groups, const struct config *site,
                                    const struct app_config *app, struct learnt_place *ret_place) {
-    return find_place(site, app->process, app->interpreter, ret_place)
+    return placement_find_place(site, app->process, app->interpreter, ret_place)
                ? placement_memory_find(groups->memory, ret_place)
                : NULL;
 }
@@ -116,7 +79,7 @@ static void move_as_learnt(struct groups *groups, const struct learnt *learnt) {
 
 static bool has_interpreter(const struct config *site, const char *interpreter) {
     for (size_t i = 0; i < site->app_count; i++) {
-        if (is_in(&site->apps[i], CONFIG_PROCESS_AUTO, interpreter)) {
+        if (placement_is_in(&site->apps[i], CONFIG_PROCESS_AUTO, interpreter)) {
             return true;
         }
     }
@@ -136,7 +99,7 @@ void groups_memory_apply(struct groups *groups, const struct config *site,
         if (learnt) {
             move_as_learnt(groups, learnt);
         }
-        place_clear(&place);
+        placement_place_clear(&place);
     }
 }
 
@@ -170,7 +133,7 @@ void group_memory_apply(const struct group *group) {
         if (learnt) {
             place_in_main(fleet_placement(group->fleet), &site->apps[i], learnt);
         }
-        place_clear(&place);
+        placement_place_clear(&place);
     }
 }
 
@@ -190,11 +153,12 @@ int64_t groups_memory_learn(struct groups *groups, const char *process, const ch
                                 .since_s = since_s};
         char *verdict = strndup(reason->finding, (size_t)(blank - reason->finding));
         learnt.verdict = verdict;
-        if (sites[k] && verdict && find_place(sites[k], process, interpreter, &learnt.place)) {
+        if (sites[k] && verdict &&
+            placement_find_place(sites[k], process, interpreter, &learnt.place)) {
             since_s = placement_memory_keep(groups->memory, &learnt);
             is_kept = true;
         }
-        place_clear(&learnt.place);
+        placement_place_clear(&learnt.place);
         free(verdict);
     }
     return since_s;
@@ -220,7 +184,7 @@ void groups_memory_forget_crash(struct groups *groups, const char *file) {
             strcmp(learnt->file, file) == 0) {
             placement_memory_forget(groups->memory, &place, "it crashes where it is alone, too");
         }
-        place_clear(&place);
+        placement_place_clear(&place);
     }
 }
 
@@ -278,6 +242,6 @@ void group_memory_check(const struct group *group) {
             snprintf(why, sizeof why, "its processes do without %s now", learnt->file);
             placement_memory_forget(groups->memory, &place, why);
         }
-        place_clear(&place);
+        placement_place_clear(&place);
     }
 }

@@ -308,6 +308,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         .ctx = supervisor,
         .run_worker = supervisor->options->run_worker,
         .run_template = supervisor->options->run_template,
+        .rehearse = supervisor->options->rehearse,
         .python_version = supervisor->options->python_version,
         .message = on_message,
         .gone = on_gone,

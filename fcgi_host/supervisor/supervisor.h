@@ -22,6 +22,7 @@
 #include <signal.h>
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/link/rehearsal.h"
 #include "fcgi_host/link/worker_start.h"
 #include "fcgi_host/supervisor/listener.h"
 
@@ -33,6 +34,7 @@ struct supervisor_options {
     char **argv;
     worker_run_function *run_worker;     /**< what a forked worker runs */
     template_run_function *run_template; /**< and what workers are forked from */
+    rehearse_function *rehearse;         /**< what a process that tries an application runs */
     const char *python_version;          /**< for the status: the workers' Python */
     sigset_t mask_before;                /**< of supervisor_block_signals(); workers get it back */
 };

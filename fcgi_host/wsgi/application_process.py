@@ -44,7 +44,14 @@ def _replace(modules, name, function):
         if isinstance(module, str):
             module = sys.modules.get(module)
         if module is not None and hasattr(module, name):
-            setattr(module, name, function)
+            setattr(module, name, _bound_like(getattr(module, name), function))
+
+
+def _bound_like(original, function):
+    """`function`, which as a member of a class is bound only if `original` is: one in C is not."""
+    if type(function) is type(_bound_like) and type(original) is not type(_bound_like):
+        return staticmethod(function)
+    return function
 
 
 # ---- Signals and timers ----
@@ -294,10 +301,8 @@ def separate_environment(variables):
     sys.breakpointhook = sys.__breakpointhook__ = _BreakpointHook()
     # fork_exec(args, executables, close_fds, pass_fds, cwd, env, …) in 3.11, 3.12 and 3.13.
     fork_exec = _with_environment(_posixsubprocess.fork_exec, 5, _environment_list)
-    _posixsubprocess.fork_exec = fork_exec
-    subprocess = sys.modules.get("subprocess")
-    if subprocess is not None and hasattr(subprocess, "_fork_exec"):
-        subprocess._fork_exec = fork_exec
+    _replace((_posixsubprocess,), "fork_exec", fork_exec)
+    _replace(("subprocess",), "_fork_exec", fork_exec)
     os.environ.update(variables)
 
 

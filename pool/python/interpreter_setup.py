@@ -98,7 +98,7 @@ def forbid_fork():
     """The child would hang or abort in CPython's own after-fork code (all versions)."""
     for name in ("fork", "forkpty"):
         for module in (os, posix):
-            setattr(module, name, _no_fork)
+            setattr(module, name, staticmethod(_no_fork))  # no method either in a class
 
 
 def prepare_main():
@@ -134,7 +134,7 @@ def _forbid_preexec():
             raise RuntimeError("preexec_fn is not supported here: it runs Python in a forked child")
         return fork_exec(*args)
 
-    _posixsubprocess.fork_exec = checked_fork_exec
+    _posixsubprocess.fork_exec = staticmethod(checked_fork_exec)
 
 
 def set_switch_interval(seconds):

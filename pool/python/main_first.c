@@ -3,6 +3,7 @@
 #include "pool/python/main_first.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,14 +197,26 @@ static PyObject *created(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/** An image is never unloaded again: if it is not there now, dlopen() itself failed.
- *  @param file  NULL: there is none */
-static bool is_loaded(const char *file) {
+/**
+ * Whether the file was found to be the extension.  An image is never unloaded again: if it is not
+ * there now, dlopen() itself failed.
+ * @param file  NULL: there is none
+ */
+static bool is_loaded(const char *file, const char *name) {
+    char function[256];
     void *image = file ? dlopen(file, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-    if (image) {
-        dlclose(image);
+    if (!image) {
+        return false;
     }
-    return image != NULL;
+    const char *dot = strrchr(name, '.');
+    int length = snprintf(function, sizeof function, "PyInit_%s", dot ? dot + 1 : name);
+    bool may_be_named = length > 0 && (size_t)length < sizeof function;
+    for (int i = 0; may_be_named && i < length; i++) {
+        may_be_named = (unsigned char)function[i] < 0x80; /* others have a name in punycode */
+    }
+    bool is_extension = !may_be_named || dlsym(image, function) != NULL;
+    dlclose(image);
+    return is_extension;
 }
 
 /** refused(name, path, message, exception): note it, unless it is not one, or was noted inside. */
@@ -215,13 +228,10 @@ static PyObject *refused(PyObject *self, PyObject *args) {
     }
     char *file = path == Py_None ? NULL : copy_path(path);
     PyErr_Clear(); /* not a path: as if there were none */
-    if (!is_loaded(file) || PyObject_HasAttrString(exception, MAIN_FIRST_REFUSAL_MARK)) {
-        free(file);
-        Py_RETURN_NONE;
-    }
     PyObject *name_bytes = PyUnicode_AsEncodedString(name, "utf-8", "backslashreplace");
     PyObject *message_bytes = PyUnicode_AsEncodedString(message, "utf-8", "backslashreplace");
-    if (name_bytes && message_bytes) {
+    if (name_bytes && message_bytes && is_loaded(file, PyBytes_AS_STRING(name_bytes)) &&
+        !PyObject_HasAttrString(exception, MAIN_FIRST_REFUSAL_MARK)) {
         const struct main_first_refusal refusal = {PyBytes_AS_STRING(name_bytes), file,
                                                    Py_TYPE(exception)->tp_name,
                                                    PyBytes_AS_STRING(message_bytes)};

@@ -66,6 +66,7 @@ def create(name, path, search_path):
         if key in _created:
             return
         if _is_imported(name, path):
+            _name_slots(sys.modules[name])
             note_handed_out(name, sys.modules[name])
             return
         other = sys.modules.get(name)
@@ -111,8 +112,23 @@ def _create_dynamic(spec):
         except Exception:
             pass  # it is for the interpreter that asks to say so
     if not _is_imported(spec.name, spec.origin):
-        _imp.create_dynamic(spec)
+        _name_slots(_imp.create_dynamic(spec))
     note_handed_out(spec.name, sys.modules.get(spec.name))
+
+
+def _name_slots(module):
+    """Have copyreg cache in the module's classes what it would when one is pickled or copied.
+
+    All interpreters share the classes of a single-phase extension, and the first one that pickles
+    would leave an object of its own there.
+    """
+    import copyreg
+    for value in list(vars(module).values()):
+        if isinstance(value, type):
+            try:
+                copyreg._slotnames(value)
+            except Exception:
+                pass  # it is for who pickles to see
 
 
 def _names_its_package(spec):

@@ -98,6 +98,11 @@ static inline bool image_is_checked(const struct image *image) {
     return image->role == IMAGE_EXTENSION || image->role == IMAGE_LIBRARY;
 }
 
+/** Whether it is an extension of CPython's standard library: these live in one directory. */
+static inline bool image_is_standard_library(const struct image *image) {
+    return strstr(image->path, "/lib-dynload/") != NULL;
+}
+
 /** The file's name without its directory. */
 static inline const char *image_file_name(const struct image *image) {
     const char *slash = strrchr(image->path, '/');

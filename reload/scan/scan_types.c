@@ -13,7 +13,8 @@ static bool is_metaclass(const struct image_list *images, uintptr_t address) {
 
 bool scan_types_has(const struct image_list *images, const struct image_range *segment,
                     uintptr_t start) {
-    if (start < segment->start || start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
+    if (start % _Alignof(PyTypeObject) || start < segment->start ||
+        start + sizeof(PyTypeObject) > segment->start + segment->bytes) {
         return false;
     }
     const PyTypeObject *type = (const PyTypeObject *)start;

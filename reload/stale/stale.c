@@ -215,6 +215,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
         report->took_ms = clock_now_ms() - started;
+        check->memory.was_clean = report->verdict == VERDICT_CLEAN;
         *ret_report = report;
         report = NULL;
         result = 0;

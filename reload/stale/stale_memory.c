@@ -20,6 +20,10 @@ void stale_memory_forget_owners(struct stale_memory *memory) {
     address_set_clear(&memory->subjects);
 }
 
+void stale_memory_forget_subjects(struct stale_memory *memory) {
+    address_set_clear(&memory->subjects);
+}
+
 int stale_memory_note_owners(struct stale_memory *memory, const struct scan_hit *hit,
                              unsigned owners, struct error *err) {
     if (owners & OWNER_OLD) {

@@ -22,6 +22,7 @@ struct stale_memory {
     /** Images that the `subject` of the last view used; now it is `old`. */
     struct address_set used;
     bool knows_used; /**< false: no view has looked, `used` is empty */
+    bool was_clean;  /**< what the last check of a loaded generation found */
 
     /* Words that held tracked objects at the last full view: */
     struct address_set others;   /**< of the main interpreter, or of other generations */
@@ -30,6 +31,8 @@ struct stale_memory {
 
 /** Forget the owners of tracked objects. */
 void stale_memory_forget_owners(struct stale_memory *memory);
+/** Forget what the last view's `subject` holds: it is `old` now. */
+void stale_memory_forget_subjects(struct stale_memory *memory);
 /** Note a word that holds a tracked object of these owners. Errors: ERR_MEMORY */
 int stale_memory_note_owners(struct stale_memory *memory, const struct scan_hit *hit,
                              unsigned owners, struct error *err);

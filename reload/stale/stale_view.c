@@ -5,6 +5,7 @@
 #include "pool/python/cpython_inspect.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan_types.h"
+#include "reload/stale/stale_view_words.h"
 #include "reload/stale/stale_words.h"
 
 static enum object_owner owner_of(const struct stale_view *view, PyInterpreterState *interpreter) {
@@ -67,16 +68,6 @@ static int list_objects(struct stale_view *view, struct error *err) {
                                   : object_map_track(view->map, &subject, err);
 }
 
-/** Mark the images that `old` uses: those known from when it was new, and later imports. */
-static void mark_use_of_old(struct stale_view *view, const struct stale_memory *memory) {
-    if (memory->knows_used) {
-        image_use_add(&view->use, &memory->used);
-        image_use_modules(&view->use, view->old);
-    } else {
-        inspect_gc_each(view->old, image_use_look, &view->use);
-    }
-}
-
 /**
  * See which images are in use, and remember it.  One that has an extension in sys.modules has its
  * objects listed in the same go, since they are going to be needed.
@@ -93,7 +84,7 @@ static int find_use(struct stale_view *view, struct stale_memory *memory, struct
         return -1;
     }
     if (!view->is_first) {
-        mark_use_of_old(view, memory);
+        stale_view_use_of_old(view, memory);
     }
     address_set_clear(&memory->used);
     memory->used = used;
@@ -109,24 +100,6 @@ static int track_others(struct stale_view *view, struct error *err) {
         }
     }
     return 0;
-}
-
-/** @param map  NULL: find tracked objects of any owner */
-static int scan_with(struct stale_view *view, const struct object_map *map, struct error *err) {
-    const struct scan_options options = {.use = &view->use,
-                                         .map = map,
-                                         .wanted = OWNER_MASK,
-                                         .interpreters = &view->interpreters,
-                                         .ending = view->old};
-    scan_clear(&view->scan);
-    return scan_images(&view->scan, &options, err);
-}
-
-/** Whether an untracked object may be stale, or borrowed: references must be followed to know. */
-static bool is_open(const struct stale_view *view, const struct stale_memory *memory,
-                    const struct scan_hit *hit, bool is_leaf) {
-    bool may_be_old = view->is_first || stale_memory_was_before(memory, hit);
-    return may_be_old && !stale_memory_is_harmless(memory, hit, is_leaf);
 }
 
 /** Whether a static type has an attribute that may be an untracked container of `old`. */
@@ -147,12 +120,13 @@ static bool has_open_question(const struct stale_view *view, const struct stale_
     const struct scan *scan = &view->scan;
     for (size_t i = 0; i < scan->count; i++) {
         if (stale_words_owners(view, &scan->hits[i]) == OWNER_OLD &&
-            object_is_leaf(scan->hits[i].object) && is_open(view, memory, &scan->hits[i], true)) {
+            object_is_leaf(scan->hits[i].object) &&
+            stale_view_is_open(view, memory, &scan->hits[i], true)) {
             return true;
         }
     }
     for (size_t i = 0; i < scan->unclaimed_count; i++) {
-        if (is_open(view, memory, &scan->unclaimed[i], scan->unclaimed[i].is_leaf)) {
+        if (stale_view_is_open(view, memory, &scan->unclaimed[i], scan->unclaimed[i].is_leaf)) {
             return true;
         }
     }
@@ -202,7 +176,7 @@ static int settle_open(struct stale_view *view, struct stale_memory *memory, str
         object_map_reach(view->map, PyInterpreterState_Main(), OWNER_MAIN, err) != 0 ||
         (owner_of(view, view->old) == OWNER_OLD &&
          object_map_reach(view->map, view->old, OWNER_OLD, err) != 0) ||
-        scan_with(view, view->map, err) != 0) {
+        stale_view_scan(view, view->map, err) != 0) {
         goto out;
     }
     for (size_t i = 0; i < before.unclaimed_count; i++) {
@@ -275,11 +249,11 @@ static int remember_owners(const struct stale_view *view, struct stale_memory *m
 }
 
 static int look_fully(struct stale_view *view, struct stale_memory *memory, struct error *err) {
-    if (scan_with(view, view->map, err) != 0) {
+    if (stale_view_scan(view, view->map, err) != 0) {
         return -1;
     }
     if (view->scan.strangers && has_others(view) &&
-        (track_others(view, err) != 0 || scan_with(view, view->map, err) != 0)) {
+        (track_others(view, err) != 0 || stale_view_scan(view, view->map, err) != 0)) {
         return -1;
     }
     if (remember_owners(view, memory, err) != 0 || scan_types(&view->scan, &view->use, err) != 0 ||
@@ -293,24 +267,6 @@ static int look_fully(struct stale_view *view, struct stale_memory *memory, stru
         return -1;
     }
     return find_edges_of_new(view, err);
-}
-
-static int look_at_words(struct stale_view *view, struct stale_memory *memory, struct error *err) {
-    mark_use_of_old(view, memory);
-    image_use_end(&view->use);
-    return scan_with(view, NULL, err);
-}
-
-/** Whether variables of the images in use hold anything that the last full view did not see. */
-static int has_new_words(struct stale_view *view, const struct stale_memory *memory, bool *ret_has,
-                         struct error *err) {
-    *ret_has = false;
-    int result = scan_with(view, NULL, err);
-    for (size_t i = 0; i < view->scan.count; i++) {
-        *ret_has |= !stale_memory_is_of_others(memory, &view->scan.hits[i]);
-    }
-    scan_clear(&view->scan);
-    return result;
 }
 
 static int fill_view(struct stale_view *view, enum stale_view_use use, struct stale_memory *memory,
@@ -328,7 +284,11 @@ static int fill_view(struct stale_view *view, enum stale_view_use use, struct st
         return -1;
     }
     if (use == VIEW_WORDS) {
-        return look_at_words(view, memory, err);
+        return stale_view_words(view, memory, err);
+    }
+    bool is_settled;
+    if (stale_view_settle_by_words(view, memory, &is_settled, err) != 0 || is_settled) {
+        return is_settled ? 0 : -1;
     }
     if (has_checked_image(view->images) && find_use(view, memory, err) != 0) {
         return -1;
@@ -336,7 +296,7 @@ static int fill_view(struct stale_view *view, enum stale_view_use use, struct st
     image_use_end(&view->use);
     if (!view->use.any) {
         bool has_new;
-        int result = has_new_words(view, memory, &has_new, err);
+        int result = stale_view_has_new_words(view, memory, &has_new, err);
         if (result != 0 || !has_new) {
             return result;
         }

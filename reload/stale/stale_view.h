@@ -4,7 +4,9 @@
  * The GIL is held meanwhile, so a view does no more than its use needs.  A view of words recognises
  * objects in memory without listing them.  A full view lists all objects, unless no extension is in
  * use and CPython's own variables hold nothing new.  References are followed from the objects of a
- * generation only if a variable holds, or may hold, one of them.
+ * generation only if a variable holds, or may hold, one of them.  Nor does it list them for a later
+ * generation where the process has the standard library's extensions only, and no word of theirs
+ * has changed (stale_view_words.h).
  *
  * @thread one at a time  @tstate attached, GIL held throughout
  */

@@ -5,9 +5,15 @@ function asks something of which an extension of the standard library might keep
 function or a module in a C variable: isinstance(), an exception to catch, a helper in Python.
 """
 
+import _imp
+import _locale
+import _posixsubprocess
+import _signal
+import _thread
 import array
 import ast
 import asyncio
+import builtins
 import collections.abc
 import concurrent.futures
 import contextvars
@@ -18,6 +24,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import gc
 import http
 import io
 import json
@@ -26,8 +33,10 @@ import lzma
 import numbers
 import os
 import pickle
+import posix
 import queue
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -37,6 +46,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import unicodedata
 import uuid
 import warnings
@@ -213,6 +223,14 @@ def arrays_are_pickled():
         caught(lambda: array._array_reconstructor(int, "i", 1, b""), TypeError)]
 
 
+def classes_of_extensions_are_pickled():
+    digits = Decimal("1.5").as_tuple()
+    flags = decimal.Context(traps=[decimal.Overflow])
+    return [[pickle.loads(pickle.dumps(digits, protocol)) == digits for protocol in range(6)],
+            copy.copy(digits) == copy.deepcopy(digits) == digits, repr(copy.copy(flags)),
+            repr(pickle.loads(pickle.dumps(decimal.Overflow("x"))))]
+
+
 class Level(enum.IntEnum):
     LOW = 1
 
@@ -278,6 +296,22 @@ def raised(function, *args):
         return repr(error)
 
 
+class Holder:
+    pass
+
+
+def functions_are_no_methods():
+    """Which functions of modules become methods in a class: those in Python, none in C."""
+    answers = []
+    for module in (posix, os, _signal, _thread, _locale, resource, time, _posixsubprocess, sys,
+                   builtins, _imp, gc):
+        for name, function in sorted(vars(module).items()):
+            Holder.held = function
+            if isinstance(getattr(Holder(), "held", None), types.MethodType):
+                answers.append(f"{module.__name__}.{name}")
+    return answers
+
+
 def breakpoint_is_the_environments():
     answers = []
     for hook in ("0", "sys._getframe", "int", "nowhere.name"):
@@ -336,8 +370,9 @@ def codecs_error():
 QUESTIONS = [decimal_is_a_number, decimal_and_fraction, decimal_contexts, decimal_errors,
              dates_are_read, dates_are_written, time_zones, tasks_are_cancelled, errors_are_caught,
              objects_are_copied, kinds, databases, characters_have_names,
-             arrays_are_pickled, classes_inherit, digits_are_limited, context_tokens,
-             handlers_of_signals, names_of_variables, breakpoint_is_the_environments,
+             arrays_are_pickled, classes_of_extensions_are_pickled, classes_inherit,
+             digits_are_limited, context_tokens, handlers_of_signals, names_of_variables,
+             functions_are_no_methods, breakpoint_is_the_environments,
              pointers_are_of_their_classes, the_rest]
 
 

@@ -17,10 +17,13 @@ class GitPush(BehindServer):
         super().setUpClass()
         cls.repository = os.path.join(cls.folder, "pushed.git")
         app = cls.write("git.py", f"""
+            import os
             from dulwich.repo import Repo
             from dulwich.server import DictBackend
             from dulwich.web import make_wsgi_chain
-            backend = DictBackend({{"/": Repo.init_bare({cls.repository!r}, mkdir=True)}})
+            if not os.path.exists({cls.repository!r}):  # dulwich shares: it is loaded twice
+                Repo.init_bare({cls.repository!r}, mkdir=True)
+            backend = DictBackend({{"/": Repo({cls.repository!r})}})
             git = make_wsgi_chain(backend)
             def application(environ, start_response):
                 assert environ["wsgi.input_terminated"]

@@ -3,31 +3,36 @@
 Several packages share a host, as on a machine that serves many applications.
 """
 
-import os
 import unittest
 
-from support.host import APPS
 from support.same_answers import SameAnswers
 
 
 class Packages(SameAnswers):
-    def check_packages(self, names):
-        self.check([os.path.join(APPS, "packages", f"with_{name}.py") for name in names.split()])
-
     def test_documents(self):
-        self.check_packages("cbor2 lxml msgpack protobuf rapidjson simplejson ujson yaml")
+        self.check("packages/with_lxml packages/with_msgpack packages/with_protobuf"
+                   " packages/with_rapidjson packages/with_simplejson packages/with_ujson"
+                   " packages/with_yaml")
 
     def test_frameworks(self):
-        self.check_packages("flask jinja2 jsonschema markupsafe pydantic sqlalchemy zope_interface")
+        self.check("packages/with_flask packages/with_jinja2 packages/with_jsonschema"
+                   " packages/with_pydantic packages/with_sqlalchemy packages/with_zope_interface")
 
     def test_networks(self):
-        self.check_packages("brotli dbus gi hiredis pycurl requests ssl zmq")
+        self.check("packages/with_brotli packages/with_gi packages/with_hiredis"
+                   " packages/with_pycurl packages/with_requests packages/with_ssl"
+                   " packages/with_zmq")
 
     def test_keys_and_numbers(self):
-        self.check_packages("bcrypt cffi cryptography gmpy2 nacl regex")
+        self.check("packages/with_bcrypt packages/with_cffi packages/with_cryptography"
+                   " packages/with_gmpy2 packages/with_nacl packages/with_regex")
 
     def test_objects(self):
-        self.check_packages("btrees dateutil greenlet persistent pil shapely")
+        self.check("packages/with_btrees packages/with_dateutil packages/with_greenlet"
+                   " packages/with_persistent packages/with_pil packages/with_shapely")
+
+    def test_extensions_that_requests_fill(self):
+        self.check("packages/with_cbor2 packages/with_dbus", is_learnt_late=True)
 
 
 if __name__ == "__main__":

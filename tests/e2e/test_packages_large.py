@@ -2,17 +2,17 @@
 
 import unittest
 
-from test_packages import Packages as _Packages
+from support.same_answers import SameAnswers
 
 
-class LargePackages(_Packages):
-    test_documents = test_frameworks = test_networks = test_keys_and_numbers = test_objects = None
-
+class LargePackages(SameAnswers):
     def test_numbers(self):
-        self.check_packages("h5py matplotlib numpy pandas scipy")
+        self.check("packages/with_h5py packages/with_matplotlib packages/with_numpy"
+                   " packages/with_pandas packages/with_scipy")
 
     def test_event_loops(self):
-        self.check_packages("aiohttp django gevent tornado uvloop")
+        self.check("packages/with_aiohttp packages/with_django packages/with_gevent"
+                   " packages/with_tornado packages/with_uvloop")
 
 
 if __name__ == "__main__":

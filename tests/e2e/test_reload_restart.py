@@ -59,8 +59,13 @@ class Restart(HostTestCase):
             f.write(text)
         os.replace(self.app + ".new~", self.app)
 
-    def answer(self):
-        return self.host.fetch("/").body.decode()
+    def answer(self, path="/"):
+        return self.host.fetch(path).body.decode()
+
+    def ask_until(self, wanted, seen, path="/"):
+        """Between the log line of an edit and the closing of the gate the old code answers."""
+        while wanted not in seen:
+            seen.append(self.answer(path))
 
     def command(self, *args):
         return subprocess.run([self.host.args[0], *args, "-s", self.control], timeout=60,
@@ -88,19 +93,21 @@ class InTheProcess(Restart):
         answers = {}
 
         def ask(path):
-            answers[path] = self.host.fetch(path).body.decode()
+            answers[path] = self.answer(path)
         slow = threading.Thread(target=ask, args=["/slow"])
         slow.start()
         await_(lambda: os.path.exists(self.at("started")), "the slow request")
         self.save(self.text("v2"))
         self.host.log.wait_for(r"\[reload\.detected\]")
-        quick = threading.Thread(target=ask, args=["/quick"])
+        seen = []
+        quick = threading.Thread(target=self.ask_until, args=["v2", seen, "/quick"])
         quick.start()
         await_(lambda: self.status()["queued"] == 1, "the quick request to wait")
         self.write(self.at("go"), "")
         slow.join()
         quick.join()
-        self.assertEqual(answers, {"/slow": "v1", "/quick": "v2"})
+        self.assertEqual(answers, {"/slow": "v1"})
+        self.assertLessEqual(set(seen), {"v1", "v2"})
         self.host.log.wait_for(r"gen=1 \[reload\.retired\]")
 
     def test_a_broken_edit_is_the_error_page_until_the_next_edit(self):
@@ -164,19 +171,19 @@ class ByWorkers(Restart):
         self.start_app(keys=self.KEYS)
         kept = self.host.connect()
         self.assertEqual(kept.request("/", keep=True).body, b"v1")
-        answers = []
-        slow = threading.Thread(target=lambda: answers.append(self.host.fetch("/slow").body))
+        slow = threading.Thread(target=self.host.fetch, args=["/slow"])
         slow.start()
         await_(lambda: os.path.exists(self.at("started")), "the slow request")
         self.save(self.text("v2"))
         self.host.log.wait_for(r"\[reload\.worker\]")
-        quick = threading.Thread(target=lambda: answers.append(self.host.fetch("/").body))
+        seen = []
+        quick = threading.Thread(target=self.ask_until, args=["v2", seen])
         quick.start()
         self.write(self.at("go"), "")
         slow.join()
         quick.join()
         self.host.log.wait_for(r"\[worker\.replaced\]")
-        self.assertEqual(sorted(answers)[-1], b"v2")
+        self.assertLessEqual(set(seen), {"v1", "v2"})
         self.assertEqual(kept.request("/", keep=True).body, b"v2")
 
     def test_by_hand_and_by_hup(self):

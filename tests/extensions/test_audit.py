@@ -264,7 +264,9 @@ class Audit(unittest.TestCase):
             self.assertIn(words, report)
 
     def test_wrong_usage(self):
-        for arguments in ([], ["--nonsense"], ["-m"], ["no_such_file.py"], ["-m", "no_such_module"]):
+        for arguments in ([], ["--nonsense"], ["--request", "/", "-m", "json"],
+                          ["--learn", "-m", "json"], ["--request", "x", "site.py"], ["-m"],
+                          ["no_such_file.py"], ["-m", "no_such_module"]):
             with self.subTest(arguments):
                 done = subprocess.run([os.environ["FCGI_HOST"], "audit", *arguments], timeout=60,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)

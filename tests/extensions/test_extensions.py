@@ -2,7 +2,9 @@
 
 import functools
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -54,11 +56,11 @@ HARMLESS = {
 
 
 @functools.cache
-def run(program, case, extension, allocator="debug"):
-    # With "debug" freed memory is overwritten, so that using it is seen.
-    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC=allocator,
-                       PYTHONPATH=os.pathsep.join([os.environ["EXTENSIONS"],
-                                                   os.path.join(FOLDER, "cases")]))
+def run(program, case, extension, folder=os.environ["EXTENSIONS"], **variables):
+    # Freed memory is overwritten, so that using it is seen.
+    environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug",
+                       PYTHONPATH=os.pathsep.join([folder, os.path.join(FOLDER, "cases")]))
+    environment.update(variables)
     return subprocess.run([program, application(case)], env=environment, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -140,13 +142,38 @@ class GroundTruth(unittest.TestCase):
                 self.assertEqual(done.returncode, 0)
 
 
+class Late(unittest.TestCase):
+    """What a request makes an extension keep is found at the next switch, by words alone, too."""
+
+    def switch(self, extension, folder):
+        done = run(os.environ["RECYCLE_CHECKED"], "late_class", extension, folder,
+                   CASE_IS_LATE="1")
+        found = verdicts(done.stdout)
+        self.assertEqual(found["first"], ("clean", []), done.stdout + done.stderr)
+        return found["switch"][0]
+
+    def test_of_any_extension(self):
+        folder = os.environ["EXTENSIONS"]
+        self.assertEqual(self.switch("lazy_class", folder), "stale")
+        self.assertEqual(self.switch("lazy_class_ok", folder), "clean")
+
+    def test_where_the_process_has_none_but_the_standard_library_s(self):
+        with tempfile.TemporaryDirectory() as parent:
+            folder = os.path.join(parent, "lib-dynload")
+            shutil.copytree(os.environ["EXTENSIONS"], folder,
+                            ignore=lambda path, names: {
+                                name for name in names if not name.startswith("lazy_class")})
+            self.assertEqual(self.switch("lazy_class", folder), "stale")
+            self.assertEqual(self.switch("lazy_class_ok", folder), "clean")
+
+
 class Harmless(unittest.TestCase):
     maxDiff = None
 
     def test_answers_are_right_and_the_check_finds_nothing(self):
         for case, extension in HARMLESS.items():
             with self.subTest(case):
-                done = run(os.environ["RECYCLE_CHECKED"], case, extension, "default")
+                done = run(os.environ["RECYCLE_CHECKED"], case, extension, PYTHONMALLOC="default")
                 found = verdicts(done.stdout)
                 self.assertEqual({step: found.get(step) for step in ("first", "switch", "end")},
                                  {step: ("clean", []) for step in ("first", "switch", "end")},

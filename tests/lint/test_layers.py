@@ -39,7 +39,8 @@ ROOMS = {
     "fcgi_host/supervisor": BASE + ("reload/watch", "fcgi_host/base", "fcgi_host/config",
                                     "fcgi_host/link", "fcgi_host/status"),
     "fcgi_host/commands": PYTHON + ("pool", "reload/stale", "fcgi_host/base", "fcgi_host/config",
-                                    "fcgi_host/link", "fcgi_host/status", "fcgi_host/app", "fcgi_host/wsgi"),
+                                    "fcgi_host/link", "fcgi_host/status", "fcgi_host/app",
+                                    "fcgi_host/wsgi", "fcgi_host/supervisor"),
     "fcgi_host": PYTHON + ("fcgi_host/base", "fcgi_host/config", "fcgi_host/intake",
                            "fcgi_host/supervisor", "fcgi_host/worker", "fcgi_host/commands"),
 }

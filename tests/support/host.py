@@ -81,6 +81,15 @@ def children_of(pid):
         return [int(child) for child in f.read().split()]
 
 
+def comm_of(pid):
+    """What a process calls itself; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 class Log:
     """What a program writes to a pipe, line by line, as it comes."""
 
@@ -197,8 +206,9 @@ class Host:
             raise
 
     def children(self):
-        """Process ids of its workers."""
-        return children_of(self.process.pid)
+        """Process ids of its workers (their templates are no workers)."""
+        return [pid for pid in children_of(self.process.pid)
+                if comm_of(pid) not in ("fcgi_template", None)]
 
 
 def has_module(*names):

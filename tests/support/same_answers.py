@@ -10,7 +10,7 @@ import os
 import subprocess
 import unittest
 
-from .host import IS_CI, PYTHON, HostTestCase, clean_environ
+from .host import APPS, IS_CI, PYTHON, HostTestCase, clean_environ
 from .waiting import DEADLINE_S, await_
 
 NAMES = ("one", "two")
@@ -18,6 +18,7 @@ EDITS = 3
 #: How often each application is asked for the same answer: what the first request leaves behind is
 #: met by the next one.
 REQUESTS = 2
+EXCEPTION = r"\[request\.exception\]"
 
 APPLICATION = """
 VERSION = {version}
@@ -38,15 +39,16 @@ print(json.dumps(importlib.import_module(sys.argv[2]).application.__globals__["a
 class Application:
     """One of the two applications of a case."""
 
-    def __init__(self, folder, case_file, name, environ):
-        stem = os.path.splitext(os.path.basename(case_file))[0]
+    def __init__(self, folder, case, name, environ):
+        stem = os.path.basename(case)
         self.name = f"{stem}-{name}"
         self.mount = f"/{stem}/{name}"
         self.file = os.path.join(folder, self.name, f"{stem}.py")
         self.version = 0
+        self.is_wrong = False  # has failed the test; what comes later says nothing new
         self.environ = environ
         self._name = name
-        with open(case_file, encoding="utf-8") as f:
+        with open(os.path.join(APPS, case + ".py"), encoding="utf-8") as f:
             self._code = f.read()
         os.makedirs(os.path.dirname(self.file))
         self.edit()
@@ -76,14 +78,24 @@ class Application:
 
 
 class SameAnswers(HostTestCase):
-    def check(self, case_files, environ=None):
-        """Serve all cases in one host, and compare."""
-        applications = [Application(self.path("applications"), file, name, environ or {})
-                        for file in case_files for name in NAMES]
+    def check(self, cases, environ=None, is_learnt_late=False):
+        """Serve all cases in one host, and compare.
+
+        cases: files below tests/apps: "packages/with_lxml packages/with_yaml"
+        is_learnt_late: extensions keep objects only once requests have used them.  Until the check
+        has seen that, a neighbour may be handed them: its first answers may be wrong.
+        """
+        applications = [Application(self.path("applications"), case, name, environ or {})
+                        for case in cases.split() for name in NAMES]
         applications, expected = self.expect(applications)
         host = self.start_host("-c", self.config("".join(
             application.section() for application in applications)))
         host.log.wait_for(r"\[host\.ready\]", deadline_s=DEADLINE_S * 3)
+        if is_learnt_late:
+            for application in applications:
+                await_(lambda: self.is_right(host, application, expected),
+                       f"the first right answer of {application.name}")
+        exceptions = host.log.find(EXCEPTION)
         self.compare(host, applications, expected)
         for _ in range(EDITS):
             for name in NAMES:
@@ -91,6 +103,7 @@ class SameAnswers(HostTestCase):
                     if application.name.endswith("-" + name):
                         application.edit()
                 self.compare(host, applications, expected)
+        self.assertEqual(host.log.find(EXCEPTION), exceptions)
         self.check_log(host, applications)
 
     def expect(self, applications):
@@ -112,11 +125,20 @@ class SameAnswers(HostTestCase):
 
     def compare(self, host, applications, expected):
         for application in applications:
+            if application.is_wrong:
+                continue
             with self.subTest(application.name, version=application.version):
+                application.is_wrong = True
                 await_(lambda: self.ask(host, application, expected) == application.version,
                        f"version {application.version}", DEADLINE_S * 3)
                 for _ in range(REQUESTS - 1):
                     self.assertEqual(self.ask(host, application, expected), application.version)
+                application.is_wrong = False
+
+    def is_right(self, host, application, expected):
+        response = host.fetch(application.mount + "/")
+        return (response.status == 200 and
+                json.loads(response.body)[1] == expected[application.name])
 
     def ask(self, host, application, expected):
         """@return the version that answers, whose answer is right"""
@@ -134,5 +156,5 @@ class SameAnswers(HostTestCase):
             if host.log.find(about + r"\[stale\.found\]"):
                 self.assertTrue(host.log.find(about + r"\[(app\.placed|worker\.replaced)\]"),
                                 f"{application.name} serves on:\n{host.log.text}")
-        for slug in ("app.failed", "request.exception", "worker.crashed", "interpreter.zombie"):
+        for slug in ("app.failed", "worker.crashed", "interpreter.zombie"):
             self.assertEqual(host.log.find(rf"\[{slug}\]"), [])

@@ -181,8 +181,8 @@ static struct pool_interpreter *add_interpreter(const char *name) {
     return interpreter;
 }
 
-static void add_application(struct pool_interpreter *interpreter, const char *name,
-                            const char *source) {
+static struct application *add_application(struct pool_interpreter *interpreter, const char *name,
+                                           const char *source) {
     struct error err;
     struct app_config *config = calloc(1, sizeof *config);
     cr_assert_not_null(config);
@@ -197,6 +197,7 @@ static void add_application(struct pool_interpreter *interpreter, const char *na
     const struct pool_app_options options = {
         .name = name, .threads = 1, .queue_limit = 1, .user = application};
     cr_assert_eq(pool_add_app(interpreter, &options, &application->pool_app, &err), 0);
+    return application;
 }
 
 /** Append the types and names of the messages up to CHANNEL_LOADED; a line for each. */
@@ -269,7 +270,7 @@ Test(loading, an_interpreter_may_be_removed_once_none_is_being_loaded) {
     snprintf(gate, sizeof gate, "%s/gate", s_folder);
     cr_assert_eq(mkfifo(gate, 0600), 0);
     struct pool_interpreter *interpreters[] = {add_interpreter("blog"), add_interpreter("shop")};
-    add_application(interpreters[0], "blog", GOOD);
+    struct application *blog = add_application(interpreters[0], "blog", GOOD);
     add_application(interpreters[1], "shop", s_waits);
     cr_assert_eq(loading_start(&s_loader, interpreters, 2, &err), 0);
     int opened = open(gate, O_WRONLY | O_CLOEXEC); /* returns when the shop is being loaded */
@@ -280,5 +281,6 @@ Test(loading, an_interpreter_may_be_removed_once_none_is_being_loaded) {
     close(opened);
     await_semaphore(&has_loaded);
     cr_assert_eq(pool_remove_interpreter(interpreters[0], 10000, &err), 0, "%s", err.text);
+    application_free(blog);
     end_pool();
 }

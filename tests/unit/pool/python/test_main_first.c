@@ -144,6 +144,10 @@ Test(main_first, a_broken_application_is_not_a_refusal) {
         "import importlib.machinery as m, importlib.util as u, tempfile, os\n"
         "p = os.path.join(tempfile.mkdtemp(), 'broken.so'); open(p, 'wb').write(b'no ELF')\n"
         "u.module_from_spec(m.ModuleSpec('broken', m.ExtensionFileLoader('broken', p), origin=p))",
+        /* A library that is no extension of this name. */
+        "import importlib.machinery as m, importlib.util as u, glob\n"
+        "p = glob.glob('" TEST_EXTENSIONS "/single_phase.*so')[0]\n"
+        "u.module_from_spec(m.ModuleSpec('other', m.ExtensionFileLoader('other', p), origin=p))",
     };
     struct pool *pool = fixture_start();
     const char *source;

@@ -82,3 +82,17 @@ Test(scan_types, a_static_type_may_have_a_metaclass) {
     cr_assert_eq(scan.types[1], &s_variables.of_metaclass);
     scan_clear(&scan);
 }
+
+/* A packed structure's pointer is looked for at any address, and what it would be a part of. */
+Test(scan_types, what_stands_at_an_odd_address_is_no_static_type) {
+    Py_InitializeEx(0);
+    static struct {
+        char before;
+        char type[sizeof(PyTypeObject)];
+    } packed;
+    const struct image_list images = {0};
+    const struct image_range segment = {(uintptr_t)&packed, sizeof packed};
+    make_type(&s_variables.type);
+    memcpy(packed.type, &s_variables.type, sizeof packed.type);
+    cr_assert_not(scan_types_has(&images, &segment, (uintptr_t)packed.type));
+}

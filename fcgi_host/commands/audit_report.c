@@ -99,7 +99,7 @@ static const struct {
         {"Loading the new code changes these variables under the old, which is still serving.",
          "Keep them in the module's state (PEP 489, PyModule_GetState())."},
     [VERDICT_UNKNOWN] =
-        {"The module's variables lead to so much memory that it is not looked at whole.",
+        {"Not everything was looked at: what it keeps is not known.",
          "Keep Python objects in the module's state, not in memory that the process shares."},
     [VERDICT_SHARED] =
         {"The module has this one for all interpreters: isinstance() and except miss the classes "

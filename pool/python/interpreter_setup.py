@@ -59,7 +59,9 @@ def _adopt(threading):
         return
     threading._active.pop(main.ident, None)
     main._ident, main._native_id = _home_ident, _home_native_id
-    if hasattr(main, "_handle"):  # from 3.13 on
+    if hasattr(main, "_os_thread_handle"):  # from 3.14 on
+        main._os_thread_handle = _thread._make_thread_handle(_home_ident)
+    elif hasattr(main, "_handle"):  # 3.13
         main._handle = _thread._make_thread_handle(_home_ident)
     else:  # released when the thread state ends that it belongs to: not the importing thread's
         lock = _thread.allocate_lock()

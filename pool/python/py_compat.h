@@ -1,5 +1,5 @@
 /**
- * What differs between CPython 3.11, 3.12 and 3.13, under the newest version's names.
+ * What differs between CPython 3.11 to 3.15, under the newest version's names.
  *
  * Only this file, cpython_repairs.c and cpython_inspect.c ask for the version of CPython.
  *
@@ -10,6 +10,9 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #if PY_VERSION_HEX < 0x030B0000
 #error "CPython 3.11 or newer is needed"
@@ -135,12 +138,30 @@ static inline void py_end_interpreter(PyThreadState *tstate) {
 #endif
 }
 
-/** A number that differs when the dictionary has been changed (PEP 509). @tstate attached */
+/**
+ * A number that differs when the dictionary has been changed: up to 3.13 the one that CPython counts
+ * (PEP 509), since then a hash (FNV-1a) of what it holds.  @tstate attached
+ */
 static inline uint64_t py_dict_version(PyObject *dict) {
+#if PY_VERSION_HEX < 0x030E0000
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     return ((PyDictObject *)dict)->ma_version_tag;
 #pragma GCC diagnostic pop
+#else
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        /* A new value often has the place of the one before. */
+        bool is_plain = PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+                        PyUnicode_CheckExact(value) || PyBytes_CheckExact(value);
+        uint64_t of_value = is_plain ? (uint64_t)PyObject_Hash(value) : (uintptr_t)value;
+        hash = (hash ^ (uintptr_t)key) * UINT64_C(0x100000001b3);
+        hash = (hash ^ of_value) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+#endif
 }
 
 /**

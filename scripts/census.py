@@ -69,7 +69,7 @@ def rows(results):
                target["reload"], cell(target["why"])]
 
 
-SEVERITY = ["clean", "reinitialised", "unknown", "shared", "stale", "dangling", "refuses", "breaks", "crashes"]
+SEVERITY = ["clean", "unknown", "reinitialised", "shared", "stale", "dangling", "refuses", "breaks", "crashes"]
 
 
 def table(results):

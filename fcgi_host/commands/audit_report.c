@@ -105,12 +105,12 @@ static const struct {
         {"Loading the new code changes these variables under the old, which is still serving.",
          "Keep them in the module's state (PEP 489, PyModule_GetState())."},
     [VERDICT_UNKNOWN] =
-        {"The module's variables lead to so much memory that it is not looked at whole.",
+        {"Not everything was looked at: what it keeps is not known.",
          "Keep Python objects in the module's state, not in memory that the process shares."},
     [VERDICT_SHARED] =
-        {"Each interpreter has a class or function of this name; the module knows only this one, "
-         "so isinstance() and except miss the others.",
-         "Look it up in each interpreter and keep it in the module's state."},
+        {"The module has this one for all interpreters: isinstance() and except miss the classes "
+         "of the others, and what one application changes, all read.",
+         "Look it up, or make it, in each interpreter, and keep it in the module's state."},
     [VERDICT_STALE] =
         {"After a reload in the process the new code would be served with objects of the old.",
          "Keep them in the module's state, and give them up in m_clear."},

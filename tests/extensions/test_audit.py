@@ -217,6 +217,24 @@ class Audit(unittest.TestCase):
         self.assertIn("SIGSEGV", extension["error"])
         self.assertEqual(document["targets"][0]["placement"], "main")
 
+    def test_a_run_that_could_not_end_its_interpreter_is_not_clean(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("import threading, time, lazy_class_ok\n"
+                     "def stay():\n"
+                     "    while True:\n"
+                     "        try:\n"
+                     "            time.sleep(3600)\n"
+                     "        except BaseException:\n"
+                     "            pass\n"
+                     "threading.Thread(target=stay, daemon=True).start()\n", folder, "stays.py")
+            status, document, _ = audit("-m", "stays", path=(folder,))
+        [target] = document["targets"]
+        extension = extension_of(document, "lazy_class_ok")
+        self.assertEqual((status, extension["verdict"], target["reload"]),
+                         (1, "unknown", "worker"), document)
+        self.assertIn("could not be ended", extension["error"])
+        self.assertIn("could not be ended", target["why"])
+
     def test_a_hang_is_a_result(self):
         status, document, _ = audit("--timeout", "2", "-m", "hangs_twice")
         extension = extension_of(document, "hangs_twice")

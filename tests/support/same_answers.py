@@ -10,7 +10,7 @@ import os
 import subprocess
 import unittest
 
-from .host import APPS, IS_CI, PYTHON, HostTestCase, clean_environ
+from .host import APPS, IS_CI, LOG_LINE, PYTHON, HostTestCase, clean_environ
 from .waiting import DEADLINE_S, await_
 
 NAMES = ("one", "two")
@@ -153,8 +153,9 @@ class SameAnswers(HostTestCase):
         """What the check found was acted on: no application serves on beside its finding."""
         for application in applications:
             about = rf" app={application.name} .*"
-            if host.log.find(about + r"\[stale\.found\]"):
-                self.assertTrue(host.log.find(about + r"\[(app\.placed|worker\.replaced)\]"),
-                                f"{application.name} serves on:\n{host.log.text}")
+            for pid in {LOG_LINE.fullmatch(line)["pid"]
+                        for line in host.log.find(about + r"\[stale\.found\]")}:
+                acted = rf"{about}\[app\.placed\]|\[worker\.ended\] worker {pid} "
+                await_(lambda: host.log.find(acted), f"{application.name} to move, or {pid} to end")
         for slug in ("app.failed", "worker.crashed", "interpreter.zombie"):
             self.assertEqual(host.log.find(rf"\[{slug}\]"), [])

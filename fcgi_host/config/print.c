@@ -75,7 +75,8 @@ static void print_usage(FILE *out) {
     };
     fputs("usage: fcgi_host [OPTIONS] [APP...]\n", out);
     for (size_t i = 0; s_commands[i].name; i++) {
-        fprintf(out, "       fcgi_host %s %s\n", s_commands[i].name, s_commands[i].arguments);
+        int column = fprintf(out, "       fcgi_host %s", s_commands[i].name);
+        print_wrapped(out, column, s_commands[i].arguments);
     }
     fputs("\nServe WSGI applications to a web server that speaks FastCGI.\n"
           "APP is [NAME=]FILE[:CALLABLE]; NAME defaults to the file's name without suffix,\n"

@@ -54,13 +54,22 @@ void looks_note_switched(struct recyclable *recyclable) {
 
 /* ---- Looking ---- */
 
+/** Requests import extensions, too, and do not look whether their files were replaced. */
+static int check(struct recyclable *recyclable, struct generation *serving, bool *ret_is_shared,
+                 struct error *ret_found) {
+    if (recycle_check_files(recyclable, serving, ret_found) != 0) {
+        recycle_reload_if_outdated(recyclable);
+    }
+    return recycle_check_serving(recyclable, serving, ret_is_shared, ret_found);
+}
+
 /** @return whether something was found that this process is not to go on with */
 static bool look(struct recyclable *recyclable) {
     struct error found;
     char finding[CHANNEL_FINDING_BYTES];
     bool is_shared;
     struct generation *serving = pool_hold_current(recyclable->interpreter);
-    int outcome = serving ? recycle_check_serving(recyclable, serving, &is_shared, &found) : 0;
+    int outcome = serving ? check(recyclable, serving, &is_shared, &found) : 0;
     if (serving) {
         generation_let_go(serving);
     }

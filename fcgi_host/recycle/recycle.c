@@ -135,9 +135,12 @@ int recycle_built(struct recycle *recycle, struct generation *generation, char *
                   size_t finding_bytes, struct error *err) {
     struct error found;
     struct recyclable *recyclable = recycle_find(recycle, generation_interpreter(generation));
-    if (!recyclable || !recyclable->check ||
-        recycle_check_loaded(recyclable, NULL, generation, &found) == 0) {
+    if (!recyclable) {
         return 0;
+    }
+    if (recycle_check_files(recyclable, generation, &found) != 0 || !recyclable->check ||
+        recycle_check_loaded(recyclable, NULL, generation, &found) == 0) {
+        return 0; /* see recycle_loaded() for a file that was replaced */
     }
     recycle_copy_finding(recyclable, ret_finding, finding_bytes);
     if (*ret_finding == '\0' || found.code != ERR_FAILED ||
@@ -178,6 +181,9 @@ void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interprete
     atomic_store(&recycle->base_rss_bytes, memory_resident_bytes());
     reload_target_loaded(recyclable->target, failure);
     spares_note_loaded(recyclable);
+    if (!failure) {
+        recycle_reload_if_outdated(recyclable);
+    }
 }
 
 void recycle_dismiss(struct recycle *recycle) {

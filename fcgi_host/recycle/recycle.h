@@ -9,6 +9,7 @@
  *   - the check for stale state has found an extension that cannot be recycled: by a new worker
  *   - too many interpreters could not be ended, or recycles have cost too much memory: by a new
  *     worker
+ *   - an extension that it uses, or a library of one, was replaced on disk: by a new worker
  *   - else in the process; with `reload = restart` when the old generation has ended
  *
  * Life cycle: 1. recycle_new(); 2. recycle_add() for each interpreter, before its first build;

@@ -49,6 +49,9 @@ struct recyclable {
         bool is_over;         /**< it has found something, and another process is to come */
     } look;                   /**< looks.c; @lock recycle->lock */
     char unrecyclable[RECYCLE_WHY_BYTES]; /**< @lock; which extension, and why; "": recyclable */
+    char outdated[RECYCLE_WHY_BYTES];     /**< @lock; which file was replaced; "": none */
+    bool is_surely_outdated;              /**< @lock; else it may be */
+    bool is_newer_asked_for;              /**< @lock; by recycle_reload_if_outdated() */
     char *finding;                        /**< @lock; of that extension (channel.h); NULL: none */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
     struct stale_report *report;          /**< @lock; of the last check; NULL: there was none */
@@ -97,6 +100,12 @@ bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
                                       size_t why_bytes);
 
+/** The same, after a look at the files of the extensions that `serving` (NULL: none) uses.
+ *  @thread the interpreter's reload, or one that holds its target */
+enum reload_strategy recycle_look_and_choose(struct recyclable *recyclable,
+                                             struct generation *serving, char *ret_why,
+                                             size_t why_bytes);
+
 /* ---- news.c ---- */
 
 /** reloader_hooks.event */
@@ -105,6 +114,21 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
 /** on_stale = refuse: from now on an interpreter's requests are answered with 503, until a reload
  *  succeeds. @param err  why */
 void recycle_refuse(struct recyclable *recyclable, const struct error *err);
+
+/* ---- outdated.c: the files of extensions ---- */
+
+/**
+ * Look whether an extension or a library that a generation uses was loaded from another file than
+ * is there now, and watch the libraries.  What is found stays: the process is to be replaced.
+ * @return 0, also when it cannot be told; or -1, with `err`
+ */
+int recycle_check_files(struct recyclable *recyclable, struct generation *generation,
+                        struct error *err);
+/** Copy which file was replaced. @return whether one was, or may have been */
+bool recycle_is_outdated(struct recyclable *recyclable, char *ret_why, size_t why_bytes);
+/** No edit may follow when it was replaced before it was loaded here: a reload is asked for, once.
+ */
+void recycle_reload_if_outdated(struct recyclable *recyclable);
 
 /* ---- stale_state.c: the check for stale extension state; each attaches by pool_run() ---- */
 

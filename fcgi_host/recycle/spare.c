@@ -181,14 +181,14 @@ int spare_make(struct recyclable *recyclable, struct error *err) {
     if (check_room(recyclable, err) != 0) {
         return -1;
     }
-    if (recycle_strategy(recyclable, why, sizeof why) != STRATEGY_INTERPRETER) {
-        return error_set(err, ERR_FAILED, "%s", why);
-    }
     struct generation *serving = pool_hold_current(recyclable->interpreter);
     if (!serving) {
         return error_set(err, ERR_FAILED, "it does not serve");
     }
-    int outcome = make_measured(recyclable, serving, err);
+    int outcome =
+        recycle_look_and_choose(recyclable, serving, why, sizeof why) == STRATEGY_INTERPRETER
+            ? make_measured(recyclable, serving, err)
+            : error_set(err, ERR_FAILED, "%s", why);
     generation_let_go(serving);
     return outcome;
 }

@@ -59,6 +59,8 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "too many generations could not be ended";
     } else if (is_over_budget(recycle)) {
         why = "memory grown over recycles exceeds recycle_budget_mb";
+    } else if (recycle_is_outdated(recyclable, ret_why, why_bytes)) {
+        return STRATEGY_WORKER;
     } else if (!is_forced && !runtime_can_end_interpreters()) {
         why = "this CPython leaves objects of ended interpreters linked";
     } else if (!is_forced && recycle_is_unrecyclable(recyclable, ret_why, why_bytes)) {
@@ -77,12 +79,25 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
     return STRATEGY_INTERPRETER;
 }
 
+enum reload_strategy recycle_look_and_choose(struct recyclable *recyclable,
+                                             struct generation *serving, char *ret_why,
+                                             size_t why_bytes) {
+    struct error err;
+    enum reload_strategy strategy = recycle_strategy(recyclable, ret_why, why_bytes);
+    if (strategy == STRATEGY_WORKER || !serving ||
+        recycle_check_files(recyclable, serving, &err) == 0) {
+        return strategy;
+    }
+    return recycle_strategy(recyclable, ret_why, why_bytes);
+}
+
 static enum reload_strategy answer_strategy(void *ctx, struct reload_target *target,
                                             const char **ret_why) {
     (void)ctx;
     struct recyclable *recyclable = reload_target_user(target);
     *ret_why = recyclable->strategy_why;
-    return recycle_strategy(recyclable, recyclable->strategy_why, sizeof recyclable->strategy_why);
+    return recycle_look_and_choose(recyclable, pool_current(recyclable->interpreter),
+                                   recyclable->strategy_why, sizeof recyclable->strategy_why);
 }
 
 /** @param[out] ret_finding  as in channel.h
@@ -180,6 +195,9 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
     struct recyclable *recyclable = reload_target_user(target);
     if (check_modules(recyclable, next, err) != 0 || check_pages(recyclable, next, err) != 0) {
         return DECISION_KEEP;
+    }
+    if (recyclable->check && recycle_check_files(recyclable, next, err) != 0) {
+        return DECISION_REPLACE_WORKER;
     }
     struct generation *serving = pool_current(recyclable->interpreter);
     int outcome = recyclable->check ? recycle_check_loaded(recyclable, serving, next, err) : 0;

@@ -19,6 +19,7 @@
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/link/worker_order.h"
+#include "fcgi_host/recycle/library_files.h"
 #include "fcgi_host/worker/python_start.h"
 #include "fcgi_host/worker/worker.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -38,6 +39,7 @@ struct template {
     pid_t supervisor_pid;
     char comm[COMM_BYTES]; /* of a worker */
     struct wsgi_preload_report report;
+    struct library_files *files; /* what is loaded */
 };
 
 /* ---- Making ---- */
@@ -101,7 +103,7 @@ static int import_all(struct template *template, struct error *err) {
 
 static int make(struct template *template, struct error *err) {
     const struct worker_start *worker = template->start->worker;
-    if (python_start(worker->config, err) != 0) {
+    if (python_start(worker->config, err) != 0 || !(template->files = library_files_new(err))) {
         return -1;
     }
     python_set_process(worker->is_one_of_many);
@@ -199,6 +201,9 @@ static bool is_current(const struct template *template) {
         py_error_take(&err);
     }
     runtime_detach_first();
+    if (is_known && !*path) {
+        library_files_have_changed(template->files, path, sizeof path);
+    }
     if (!is_known || *path) {
         tell_learnt(template, CHANNEL_TEMPLATE_STALE, is_known ? path : err.text, &memory);
         free(memory.bytes);

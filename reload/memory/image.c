@@ -1,12 +1,14 @@
 #include "reload/memory/image.h"
 
 #include <elf.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "reload/memory/image_dynamic.h"
+#include "reload/memory/image_files.h"
+#include "reload/memory/image_headers.h"
+#include "reload/memory/image_symbols.h"
 
 /** How many images there were before main(); the dynamic linker lists them first and in order. */
 static size_t s_host_images;
@@ -22,10 +24,14 @@ __attribute__((constructor)) static void count_host_images(void) {
     dl_iterate_phdr(count_image, &s_host_images);
 }
 
-static void image_free(struct image *image) {
+void image_free(struct image *image) {
     if (image) {
         image_symbols_free(image->symbols);
+        for (size_t i = 0; i < image->needed_count; i++) {
+            free(image->needed[i]);
+        }
         free(image->needed);
+        free(image->soname);
         free(image->module);
         free(image->path);
         free(image);
@@ -44,54 +50,77 @@ void image_list_clear(struct image_list *list) {
     memset(list, 0, sizeof *list);
 }
 
+/** Find the build id among the notes that stand one after the other in a segment. */
 static void read_build_id(struct image *image, const uint8_t *notes, size_t bytes) {
     size_t at = 0;
     while (at + sizeof(ElfW(Nhdr)) <= bytes) {
-        const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(notes + at);
-        size_t name = at + sizeof *note;
-        size_t descriptor = name + ((note->n_namesz + 3u) & ~3u);
-        size_t next = descriptor + ((note->n_descsz + 3u) & ~3u);
+        ElfW(Nhdr) note;
+        memcpy(&note, notes + at, sizeof note);
+        size_t name = at + sizeof note;
+        size_t descriptor = name + (((size_t)note.n_namesz + 3) & ~(size_t)3);
+        size_t next = descriptor + (((size_t)note.n_descsz + 3) & ~(size_t)3);
         if (next > bytes) {
             return;
         }
-        if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
-            memcmp(notes + name, "GNU", 4) == 0) {
-            image->build_id = notes + descriptor;
-            image->build_id_bytes = note->n_descsz;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            memcmp(notes + name, "GNU", 4) == 0 && note.n_descsz <= sizeof image->build_id) {
+            memcpy(image->build_id, notes + descriptor, note.n_descsz);
+            image->build_id_bytes = note.n_descsz;
             return;
         }
         at = next;
     }
 }
 
-static void read_segment(struct image *image, const ElfW(Phdr) * segment) {
-    uintptr_t start = image->base + segment->p_vaddr;
-    switch (segment->p_type) {
-    case PT_LOAD:
-        if (image->low == 0 || start < image->low) {
-            image->low = start;
+/** The notes of a program take some hundred bytes. */
+enum { NOTES_BYTES_MAX = 4096 };
+
+/** Notes need not be loaded. */
+static void read_notes(struct image *image, const struct image_headers *headers,
+                       const ElfW(Phdr) * segment) {
+    uint8_t notes[NOTES_BYTES_MAX];
+    size_t bytes = segment->p_memsz < sizeof notes ? segment->p_memsz : sizeof notes;
+    if (!image->build_id_bytes &&
+        image_headers_copy(headers, headers->base + segment->p_vaddr, notes, bytes)) {
+        read_build_id(image, notes, bytes);
+    }
+}
+
+static void read_loaded(struct image *image, uintptr_t start, const ElfW(Phdr) * segment) {
+    if (image->low == 0 || start < image->low) {
+        image->low = start;
+    }
+    if (start + segment->p_memsz > image->high) {
+        image->high = start + segment->p_memsz;
+    }
+    uint64_t file_end = segment->p_filesz ? segment->p_offset + segment->p_filesz : 0;
+    image->file_bytes = file_end > image->file_bytes ? file_end : image->file_bytes;
+    if ((segment->p_flags & PF_W) && (segment->p_flags & PF_R) &&
+        image->writable_count < IMAGE_SEGMENTS_MAX) {
+        size_t filled = segment->p_filesz < segment->p_memsz ? segment->p_filesz : segment->p_memsz;
+        image->writable[image->writable_count].start = start;
+        image->writable[image->writable_count++].bytes = segment->p_memsz;
+        image->zeroed.start = start + filled;
+        image->zeroed.bytes = segment->p_memsz - filled;
+    }
+}
+
+static void read_segments(struct image *image, const struct image_headers *headers) {
+    for (size_t i = 0; i < headers->count; i++) {
+        const ElfW(Phdr) *segment = &headers->items[i];
+        switch (segment->p_type) {
+        case PT_LOAD:
+            read_loaded(image, headers->base + segment->p_vaddr, segment);
+            break;
+        case PT_NOTE:
+            read_notes(image, headers, segment);
+            break;
+        case PT_TLS:
+            image->tls_bytes = segment->p_memsz;
+            break;
+        default:
+            break;
         }
-        if (start + segment->p_memsz > image->high) {
-            image->high = start + segment->p_memsz;
-        }
-        if ((segment->p_flags & PF_W) && (segment->p_flags & PF_R) &&
-            image->writable_count < IMAGE_SEGMENTS_MAX) {
-            image->writable[image->writable_count].start = start;
-            image->writable[image->writable_count++].bytes = segment->p_memsz;
-            image->zeroed.start = start + segment->p_filesz;
-            image->zeroed.bytes = segment->p_memsz - segment->p_filesz;
-        }
-        break;
-    case PT_NOTE:
-        if (!image->build_id) {
-            read_build_id(image, (const uint8_t *)start, segment->p_memsz);
-        }
-        break;
-    case PT_TLS:
-        image->tls_bytes = segment->p_memsz;
-        break;
-    default:
-        break;
     }
 }
 
@@ -100,20 +129,16 @@ static bool is_python(const struct image *image, uintptr_t python) {
     return image->path[0] && python >= image->low && python < image->high;
 }
 
-static struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t python) {
+struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t python) {
+    struct image_headers headers;
     struct image *image = calloc(1, sizeof *image);
     if (!image || !(image->path = strdup(info->dlpi_name))) {
         free(image);
         return NULL;
     }
     image->base = info->dlpi_addr;
-    const ElfW(Dyn) *dynamic = NULL;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        read_segment(image, &info->dlpi_phdr[i]);
-        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) {
-            dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-        }
-    }
+    image_headers_read(info, &headers);
+    read_segments(image, &headers);
     image->tls_module = info->dlpi_tls_modid;
     image->role = is_python(image, python) ? IMAGE_PYTHON : IMAGE_HOST;
     if (!is_host) {
@@ -123,7 +148,7 @@ static struct image *image_new(const struct dl_phdr_info *info, bool is_host, ui
             image->inode = status.st_ino;
         }
         image->role = IMAGE_LIBRARY;
-        if (image_dynamic_read(image, dynamic) != 0) {
+        if (image_dynamic_read(image, &headers) != 0) {
             image_free(image);
             return NULL;
         }
@@ -210,12 +235,8 @@ static int keep_gone(struct image_list *from, struct image_list *to) {
     return 0;
 }
 
-int image_list_refresh(struct image_list *list, struct error *err) {
-    unsigned long long counters[2] = {0, 0};
-    dl_iterate_phdr(read_counters, counters);
-    if (list->count && list->adds == counters[0] && list->subs == counters[1]) {
-        return 0;
-    }
+/** @return 0, or -1: ERR_MEMORY */
+static int list_again(struct image_list *list, struct error *err) {
     struct refresh refresh = {.old = list, .new = {.python = list->python}};
     dl_iterate_phdr(add_image, &refresh);
     bool failed = keep_gone(list, &refresh.new) != 0 || refresh.failed;
@@ -229,6 +250,18 @@ int image_list_refresh(struct image_list *list, struct error *err) {
         qsort(list->items, list->count, sizeof *list->items, by_address);
     }
     return 0;
+}
+
+int image_list_refresh(struct image_list *list, struct error *err) {
+    unsigned long long counters[2] = {0, 0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    dl_iterate_phdr(read_counters, counters);
+    bool is_known = list->count && list->adds == counters[0] && list->subs == counters[1];
+    if (!is_known && list_again(list, err) != 0) {
+        return -1;
+    }
+    return image_files_note(is_known ? NULL : list, &now, err);
 }
 
 size_t image_list_index(const struct image_list *list, uintptr_t address) {

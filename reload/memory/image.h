@@ -14,6 +14,7 @@
 #ifndef RELOAD_MEMORY_IMAGE_H
 #define RELOAD_MEMORY_IMAGE_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ struct image_range {
 
 /** More writable segments than any linker makes; further ones are not looked at. */
 enum { IMAGE_SEGMENTS_MAX = 4 };
+/** The longest build id that is kept: a SHA-512. */
+enum { IMAGE_BUILD_ID_BYTES = 64 };
 
 struct image_symbols; /* image_symbols.h */
 
@@ -49,17 +52,18 @@ struct image {
     ino_t inode;
     struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
     size_t writable_count;
+    uint64_t file_bytes;       /**< how much of the file is mapped, from its start */
     struct image_range zeroed; /**< the part of the last one that starts as zeros (.bss) */
     size_t tls_module;         /**< 0: it has no thread-local variables */
     size_t tls_bytes;
     bool imports_python;         /**< any Py… or _Py… symbol: its code knows Python objects */
     bool imports_gilstate;       /**< PyGILState_Ensure */
     bool imports_pthread_create; /**< starts threads itself */
-    const char *soname;          /**< in the image's memory; NULL: it has none */
-    const char **needed;         /**< names of the libraries that it was linked with */
+    char *soname;                /**< NULL: it has none */
+    char **needed;               /**< names of the libraries that it was linked with */
     size_t needed_count;
-    const uint8_t *build_id; /**< in the image's memory; NULL: it has none */
-    size_t build_id_bytes;
+    uint8_t build_id[IMAGE_BUILD_ID_BYTES];
+    size_t build_id_bytes;         /**< 0: it has none */
     struct image_symbols *symbols; /**< read when first asked for */
 };
 
@@ -80,6 +84,16 @@ struct image_list {
 int image_list_refresh(struct image_list *list, struct error *err);
 /** Free what the list holds, not the struct. */
 void image_list_clear(struct image_list *list);
+
+/**
+ * Make an image of what the dynamic linker tells.  The file may hold anything that dlopen() takes,
+ * and may have been cut short since.
+ * @param is_host  it was there before main()
+ * @param python   as in struct image_list
+ * @return NULL: out of memory  @owns image_free()
+ */
+struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t python);
+void image_free(struct image *image);
 
 /** The index of the image that an address lies in; list->count: it lies in none. */
 size_t image_list_index(const struct image_list *list, uintptr_t address);

@@ -6,15 +6,13 @@
 #ifndef RELOAD_MEMORY_IMAGE_DYNAMIC_H
 #define RELOAD_MEMORY_IMAGE_DYNAMIC_H
 
-#include <link.h>
-
 #include "reload/memory/image.h"
-#include "reload/memory/image_symbols.h"
+#include "reload/memory/image_headers.h"
 
 /**
- * Set role, soname, needed and the imports_ flags. `dynamic` may be NULL.
+ * Set role, soname, needed and the imports_ flags, as far as they can be read.
  * @return 0, or -1: out of memory
  */
-int image_dynamic_read(struct image *image, const ElfW(Dyn) * dynamic);
+int image_dynamic_read(struct image *image, const struct image_headers *headers);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "reload/memory/image.h"
@@ -77,15 +78,10 @@ static void add_symbol(struct image_symbols *symbols, const GElf_Sym *symbol, co
 static bool read_table(struct image_symbols *symbols, Elf *elf, Elf_Scn *scn, GElf_Shdr *header) {
     Elf_Data *data = elf_getdata(scn, NULL);
     size_t before = symbols->count;
-    if (!data || !header->sh_entsize) {
-        return false;
-    }
-    int count = (int)(header->sh_size / header->sh_entsize);
-    for (int i = 1; i < count; i++) {
-        GElf_Sym symbol;
-        if (gelf_getsym(data, i, &symbol)) {
-            add_symbol(symbols, &symbol, elf_strptr(elf, header->sh_link, symbol.st_name));
-        }
+    GElf_Sym symbol;
+    /* What the table says of its size is not looked at: gelf_getsym() ends it. */
+    for (int i = 1; data && gelf_getsym(data, i, &symbol); i++) {
+        add_symbol(symbols, &symbol, elf_strptr(elf, header->sh_link, symbol.st_name));
     }
     return symbols->count > before;
 }
@@ -115,7 +111,7 @@ static size_t file_build_id(Elf *elf, const uint8_t **ret_id) {
 static bool is_same_build(const struct image *image, Elf *elf) {
     const uint8_t *id = NULL;
     size_t bytes = file_build_id(elf, &id);
-    if (!image->build_id || !bytes) {
+    if (!image->build_id_bytes || !bytes) {
         return true; /* nothing to compare: take the file's word */
     }
     return bytes == image->build_id_bytes && memcmp(id, image->build_id, bytes) == 0;
@@ -126,9 +122,9 @@ static void read_sections(struct image_symbols *symbols, Elf *elf) {
     if (elf_getshdrstrndx(elf, &names) != 0 || elf_getshdrnum(elf, &count) != 0) {
         return;
     }
-    symbols->sections = calloc(count, sizeof *symbols->sections);
+    symbols->sections = calloc(count + 1, sizeof *symbols->sections);
     Elf_Scn *scn = NULL;
-    while (symbols->sections && (scn = elf_nextscn(elf, scn))) {
+    while (symbols->sections && symbols->section_count < count && (scn = elf_nextscn(elf, scn))) {
         GElf_Shdr header;
         if (gelf_getshdr(scn, &header) && (header.sh_flags & SHF_ALLOC) &&
             (header.sh_flags & SHF_WRITE) && !(header.sh_flags & SHF_TLS)) {
@@ -141,6 +137,25 @@ static void read_sections(struct image_symbols *symbols, Elf *elf) {
     }
 }
 
+/** Open a file that is read with pread(), which says so when the file becomes shorter meanwhile;
+ *  of a mapping the pages would be gone. */
+static int open_regular(const char *path) {
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void read_link(Elf_Scn *scn, char ret_link[NAME_MAX + 1]) {
+    const Elf_Data *data = elf_getdata(scn, NULL);
+    if (data && data->d_buf && memchr(data->d_buf, '\0', data->d_size)) {
+        snprintf(ret_link, NAME_MAX + 1, "%s", (const char *)data->d_buf);
+    }
+}
+
 /**
  * Read one file's symbol tables.
  * @param[out] ret_link  the .gnu_debuglink name, if it has one and room is given
@@ -150,8 +165,8 @@ static bool read_file(struct image_symbols *symbols, const struct image *image, 
                       char ret_link[NAME_MAX + 1]) {
     bool found = false;
     Elf *elf = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !(elf = elf_begin(fd, ELF_C_READ_MMAP, NULL)) || elf_kind(elf) != ELF_K_ELF ||
+    int fd = open_regular(path);
+    if (fd < 0 || !(elf = elf_begin(fd, ELF_C_READ, NULL)) || elf_kind(elf) != ELF_K_ELF ||
         !is_same_build(image, elf)) {
         goto out;
     }
@@ -173,10 +188,7 @@ static bool read_file(struct image_symbols *symbols, const struct image *image, 
             dynamic = scn;
             dynamic_header = header;
         } else if (ret_link && name && strcmp(name, ".gnu_debuglink") == 0) {
-            Elf_Data *data = elf_getdata(scn, NULL);
-            if (data && data->d_buf) {
-                snprintf(ret_link, NAME_MAX + 1, "%s", (const char *)data->d_buf);
-            }
+            read_link(scn, ret_link);
         }
     }
     if (!found && dynamic) {
@@ -193,7 +205,7 @@ out:
 static void read_debug_file(struct image_symbols *symbols, const struct image *image,
                             const char *link) {
     char path[PATH_MAX];
-    if (image->build_id_bytes > 1 && image->build_id_bytes <= 64) {
+    if (image->build_id_bytes > 1) {
         int at = snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%02x/", image->build_id[0]);
         for (size_t i = 1; i < image->build_id_bytes; i++) {
             at += snprintf(path + at, sizeof path - (size_t)at, "%02x", image->build_id[i]);

@@ -11,6 +11,7 @@
 #include "reload/objects/living.h"
 #include "reload/objects/object_text.h"
 #include "reload/stale/remembered.h"
+#include "reload/stale/stale_files.h"
 #include "reload/stale/stale_known.h"
 #include "reload/stale/stale_words.h"
 
@@ -34,6 +35,10 @@ struct stale_check *stale_check_new(struct error *err) {
     }
     /* This class is not exported: a program may have a copy of those that are. */
     check->images.python = (uintptr_t)Py_TYPE(Py_None);
+    if (image_list_refresh(&check->images, err) != 0) {
+        stale_check_free(check);
+        return NULL;
+    }
     return check;
 }
 
@@ -337,7 +342,8 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
     struct extension_list extensions = {0};
     struct stale_report *report = NULL;
     int result = -1;
-    if (extension_list_read(&extensions, new, &check->images, err) != 0) {
+    if (stale_files_are_whole(&check->images, err) != 0 ||
+        extension_list_read(&extensions, new, &check->images, err) != 0) {
         goto out;
     }
     report = stale_report_new(&extensions);
@@ -356,4 +362,15 @@ out:
     stale_report_free(report);
     extension_list_clear(&extensions);
     return result;
+}
+
+int stale_check_files(struct stale_check *check, void *interpreter, bool *ret_is_sure,
+                      char *ret_changed, size_t size, struct error *err) {
+    return stale_files_check(&check->images, interpreter, ret_is_sure, ret_changed, size, err);
+}
+
+int stale_check_each_library(struct stale_check *check, void *interpreter,
+                             void (*visit)(void *ctx, const char *path), void *ctx,
+                             struct error *err) {
+    return stale_files_each_library(&check->images, interpreter, visit, ctx, err);
 }

@@ -111,6 +111,27 @@ struct stale_check;
 struct stale_check *stale_check_new(struct error *err);
 void stale_check_free(struct stale_check *check);
 
+/**
+ * Find an extension, or a library of one, that `interpreter` uses and whose file was replaced or
+ * written since it was mapped: what is loaded in this process is the old one for ever.  At any
+ * time.  What was mapped is noted by all steps and by stale_check_new(), which should therefore
+ * come before the first load.
+ * @param interpreter       NULL: whichever uses it
+ * @param[out] ret_is_sure  false: it was written about when it was loaded, or there is none
+ * @param[out] ret_changed  in words; "": there is none
+ * @return 0, or -1: ERR_MEMORY
+ */
+int stale_check_files(struct stale_check *check, void *interpreter, bool *ret_is_sure,
+                      char *ret_changed, size_t size, struct error *err);
+/**
+ * Visit the files of the libraries that came with the extensions of `interpreter`, but for the
+ * system's (stale_files.h).
+ * @return 0, or -1: ERR_MEMORY
+ */
+int stale_check_each_library(struct stale_check *check, void *interpreter,
+                             void (*visit)(void *ctx, const char *path), void *ctx,
+                             struct error *err);
+
 /* `old` and `new` are PyInterpreterState pointers (generation_interpreter_state()).
  * The steps return 0, or -1 with ERR_MEMORY, or ERR_USAGE: an interpreter has a GIL of its own. */
 

@@ -5,6 +5,7 @@
 #include "pool/python/cpython_inspect.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan_types.h"
+#include "reload/stale/stale_files.h"
 #include "reload/stale/stale_view_words.h"
 #include "reload/stale/stale_words.h"
 
@@ -275,6 +276,7 @@ static int fill_view(struct stale_view *view, enum stale_view_use use, struct st
         return error_set(err, ERR_MEMORY, "out of memory listing interpreters");
     }
     if (image_list_refresh(view->images, err) != 0 ||
+        stale_files_are_whole(view->images, err) != 0 ||
         !(view->map = object_map_new(view->images, err)) ||
         image_use_start(&view->use, view->images, err) != 0) {
         return -1;

@@ -18,7 +18,7 @@ NOT_A_FUNCTION = re.compile(r"^(typedef|struct|enum|union|extern)\b[^()]*\{$|=\s
 def functions(text):
     """(first line's number, lines, name) of the functions in a C file."""
     begin = None
-    lines = source.without_comments(text).split("\n")
+    lines = [line.rstrip() for line in source.without_comments(text).split("\n")]
     for number, line in enumerate(lines, 1):
         if line == "}" and begin:
             yield begin, number - begin + 1, lines[begin - 1].strip()
@@ -55,6 +55,8 @@ class Size(unittest.TestCase):
         two_lines = "static int f(int a,\n             int b) {\n"
         self.assertEqual(len(list(long_functions("a.c", two_lines + body + "}\n"))), 1)
         self.assertEqual(list(functions("struct x {\n    int a;\n};\nint f(void);\n")), [])
+        self.assertEqual(list(functions("struct y; /* y.h */\nstruct x {\n    int a;\n};\n"
+                                        "enum {\n    A\n};\n}\n")), [])
 
     def test_no_file_is_long(self):
         folders = source.LAYERS + ("tests",)

@@ -6,6 +6,10 @@
 #include "reload/memory/safe_read.h"
 #include "reload/objects/heap_block.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 /** The address lies in memory that an image keeps mapped and writes to, as static types do. */
 static bool is_in_data(const struct image_list *images, uintptr_t address) {
     const struct image *image = address % sizeof address ? NULL : image_list_find(images, address);
@@ -102,6 +106,16 @@ static bool has_pointer_for_count(const PyObject *object) {
     return word >> 32 & 0xFFFF; /* 3.14 has flags in the last bits */
 }
 
+/** AddressSanitizer keeps freed memory as it was, where an allocator would put its link. */
+static bool is_freed(uintptr_t address) {
+#ifdef __SANITIZE_ADDRESS__
+    return __asan_region_is_poisoned((void *)address, sizeof(PyObject)) != NULL;
+#else
+    (void)address;
+    return false;
+#endif
+}
+
 enum living living_object(const struct object_map *map, const struct image_list *images,
                           uintptr_t address, const struct living_head *head,
                           PyTypeObject **ret_type) {
@@ -119,7 +133,8 @@ enum living living_object(const struct object_map *map, const struct image_list 
         return LIVING_TRACKED;
     }
     PyTypeObject *type = head->object.ob_type;
-    if (has_pointer_for_count(&head->object) || !living_is_type(map, images, (uintptr_t)type)) {
+    if (is_freed(address) || has_pointer_for_count(&head->object) ||
+        !living_is_type(map, images, (uintptr_t)type)) {
         return LIVING_NOT;
     }
     *ret_type = type;

@@ -16,7 +16,8 @@ class Packages(SameAnswers):
 
     def test_frameworks(self):
         self.check("packages/with_flask packages/with_jinja2 packages/with_jsonschema"
-                   " packages/with_pydantic packages/with_sqlalchemy packages/with_zope_interface")
+                   " packages/with_markupsafe packages/with_pydantic packages/with_sqlalchemy"
+                   " packages/with_zope_interface")
 
     def test_networks(self):
         self.check("packages/with_brotli packages/with_gi packages/with_hiredis"

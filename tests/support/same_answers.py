@@ -10,7 +10,7 @@ import os
 import subprocess
 import unittest
 
-from .host import APPS, IS_CI, PYTHON, HostTestCase, clean_environ
+from .host import APPS, IS_CI, LOG_LINE, PYTHON, HostTestCase, clean_environ
 from .waiting import DEADLINE_S, await_
 
 NAMES = ("one", "two")
@@ -132,7 +132,7 @@ class SameAnswers(HostTestCase):
                 await_(lambda: self.ask(host, application, expected) == application.version,
                        f"version {application.version}", DEADLINE_S * 3)
                 for _ in range(REQUESTS - 1):
-                    self.assertEqual(self.ask(host, application, expected), application.version)
+                    self.ask(host, application, expected)
                 application.is_wrong = False
 
     def is_right(self, host, application, expected):
@@ -141,20 +141,24 @@ class SameAnswers(HostTestCase):
                 json.loads(response.body)[1] == expected[application.name])
 
     def ask(self, host, application, expected):
-        """@return the version that answers, whose answer is right"""
+        """@return the version that answers, whose answer is right
+
+        An earlier one may answer again where a worker that has loaded it takes over.
+        """
         response = host.fetch(application.mount + "/")
         self.assertEqual(response.status, 200, response)
         version, answer = json.loads(response.body)
         self.assertEqual(answer, expected[application.name])
-        self.assertIn(version, (application.version - 1, application.version))
+        self.assertLessEqual(version, application.version)
         return version
 
     def check_log(self, host, applications):
         """What the check found was acted on: no application serves on beside its finding."""
         for application in applications:
             about = rf" app={application.name} .*"
-            if host.log.find(about + r"\[stale\.found\]"):
-                self.assertTrue(host.log.find(about + r"\[(app\.placed|worker\.replaced)\]"),
-                                f"{application.name} serves on:\n{host.log.text}")
+            for pid in {LOG_LINE.fullmatch(line)["pid"]
+                        for line in host.log.find(about + r"\[stale\.found\]")}:
+                acted = rf"{about}\[app\.placed\]|\[worker\.ended\] worker {pid} "
+                await_(lambda: host.log.find(acted), f"{application.name} to move, or {pid} to end")
         for slug in ("app.failed", "worker.crashed", "interpreter.zombie"):
             self.assertEqual(host.log.find(rf"\[{slug}\]"), [])

@@ -40,6 +40,15 @@ Test(living, objects_that_the_collector_tracks_are_told_from_others) {
     cr_assert_not(living_is_leaf(s_map, &s_images, (uintptr_t)list, type));
 }
 
+Test(living, an_object_that_was_freed_is_none_whatever_its_count_was) {
+    PyTypeObject *type = NULL;
+    PyObject *bytes = PyBytes_FromString("freed as by a change of size");
+    uintptr_t address = (uintptr_t)bytes;
+    cr_assert_geq(look(bytes, &type), LIVING_PROBABLE);
+    PyObject_Free(bytes);
+    cr_assert_eq(living_object(s_map, &s_images, address, NULL, &type), LIVING_NOT);
+}
+
 Test(living, a_tuple_of_leaf_values_is_one_and_one_with_a_list_is_none) {
     PyObject *leaves = Py_BuildValue("(sd)", "of some characters", 1.5);
     PyObject *others = Py_BuildValue("(s[])", "of some characters");

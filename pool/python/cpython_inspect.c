@@ -168,29 +168,50 @@ uintptr_t inspect_pool_of(uintptr_t address) {
     return address & ~(uintptr_t)(POOL_BYTES - 1);
 }
 
-size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
+size_t inspect_pool_block_around(const struct py_pool_header *header, uintptr_t address,
+                                 uintptr_t *ret_start) {
     struct small_object_pool pool;
-    uintptr_t start = inspect_pool_of(address);
-    memcpy(&pool, header, sizeof pool);
-    if (address - start < sizeof pool || pool.size_class >= SIZE_CLASSES) {
-        return 0;
-    }
-    size_t bytes = (pool.size_class + 1) * SIZE_CLASS_BYTES;
-    bool is_pool = pool.used > 0 && pool.used <= (POOL_BYTES - sizeof pool) / bytes &&
-                   pool.arena_index < 1 << 20 && pool.last_offset == POOL_BYTES - bytes &&
-                   pool.next_offset <= POOL_BYTES + bytes &&
-                   (pool.free_block == 0 || pool.free_block - start < POOL_BYTES);
-    return is_pool && (address - start - sizeof pool) % bytes == 0 ? bytes : 0;
-}
-
-uintptr_t inspect_pool_block_start(const struct py_pool_header *header, uintptr_t address) {
-    struct small_object_pool pool;
-    uintptr_t first = inspect_pool_of(address) + sizeof pool;
+    uintptr_t start = inspect_pool_of(address), first = start + sizeof pool;
     memcpy(&pool, header, sizeof pool);
     if (address < first || pool.size_class >= SIZE_CLASSES) {
         return 0;
     }
-    return address - (address - first) % ((pool.size_class + 1) * SIZE_CLASS_BYTES);
+    size_t bytes = (pool.size_class + 1) * SIZE_CLASS_BYTES;
+    size_t count = (POOL_BYTES - sizeof pool) / bytes, index = (address - first) / bytes;
+    bool is_pool = pool.used > 0 && pool.used <= count && pool.arena_index < 1 << 20 &&
+                   pool.last_offset == POOL_BYTES - bytes &&
+                   pool.next_offset <= POOL_BYTES + bytes &&
+                   (pool.free_block == 0 || pool.free_block - start < POOL_BYTES);
+    if (!is_pool || index >= count) {
+        return 0;
+    }
+    *ret_start = first + index * bytes;
+    return bytes;
+}
+
+size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
+    uintptr_t start = 0;
+    size_t bytes = inspect_pool_block_around(header, address, &start);
+    return start == address ? bytes : 0;
+}
+
+/* Objects/obmalloc.c, "Debug": the size, the most significant byte first, a letter for the domain,
+ * and bytes that nobody may write. */
+bool inspect_is_debug_header(const struct py_debug_header *header) {
+    enum { FORBIDDEN_BYTE = 0xFD };
+    bool is_guarded = true;
+    for (size_t i = 0; i < sizeof header->guard; i++) {
+        is_guarded &= header->guard[i] == FORBIDDEN_BYTE;
+    }
+    return is_guarded && (header->domain == 'r' || header->domain == 'm' || header->domain == 'o');
+}
+
+size_t inspect_debug_bytes(const struct py_debug_header *header) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof header->size; i++) {
+        bytes = bytes << 8 | header->size[i];
+    }
+    return bytes;
 }
 
 uintptr_t inspect_pool_each_free(const struct py_pool *copy, uintptr_t start,

@@ -84,8 +84,13 @@ uintptr_t inspect_pool_of(uintptr_t address);
  * @return 0: it is no pool's header, or no block of it starts at the address
  */
 size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address);
-/** Where the block starts that an address lies in, if it is in a pool; 0: it cannot be in one. */
-uintptr_t inspect_pool_block_start(const struct py_pool_header *header, uintptr_t address);
+/**
+ * The block of a pool that contains an address.
+ * @param[out] ret_start  set only if there is one
+ * @return its size; 0: it is no pool's header, or the address is in no block
+ */
+size_t inspect_pool_block_around(const struct py_pool_header *header, uintptr_t address,
+                                 uintptr_t *ret_start);
 
 /** A copy of a whole pool. */
 struct py_pool {
@@ -98,6 +103,15 @@ struct py_pool {
  */
 uintptr_t inspect_pool_each_free(const struct py_pool *copy, uintptr_t start,
                                  void (*function)(uintptr_t block, void *arg), void *arg);
+
+/** What stands before a block if CPython's allocators are being debugged (PYTHONMALLOC=debug). */
+struct py_debug_header {
+    unsigned char size[sizeof(size_t)], domain, guard[sizeof(size_t) - 1];
+};
+/** Whether the bytes before a block, copied, are such a header. */
+bool inspect_is_debug_header(const struct py_debug_header *header);
+/** The size that was asked for. */
+size_t inspect_debug_bytes(const struct py_debug_header *header);
 
 /** The next item of a set, as PyDict_Next() does it. @return false: there are no more */
 bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);

@@ -61,10 +61,8 @@ static size_t malloc_block_around(uintptr_t address, uintptr_t *ret_start) {
 size_t heap_block_around(uintptr_t address, uintptr_t *ret_start) {
     struct py_pool_header header;
     if (safe_read(inspect_pool_of(address), &header, sizeof header)) {
-        uintptr_t start = inspect_pool_block_start(&header, address);
-        size_t bytes = start ? inspect_pool_block_bytes(&header, start) : 0;
+        size_t bytes = inspect_pool_block_around(&header, address, ret_start);
         if (bytes) {
-            *ret_start = start;
             return bytes;
         }
     }

@@ -120,6 +120,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
                               .images = images,
                               .map = options->map,
                               .wanted = options->wanted,
+                              .with_pointers = options->with_pointers,
                               .heap = (uintptr_t)sbrk(0)};
     scanner.mappings = malloc(MAPPINGS_MAX * sizeof *scanner.mappings);
     scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
@@ -151,6 +152,7 @@ void scan_clear(struct scan *scan) {
     free(scan->hits);
     free(scan->copies);
     free(scan->unclaimed);
+    free(scan->pointers);
     free(scan->states);
     free(scan->cut);
     free(scan->types);

@@ -29,6 +29,7 @@
 enum {
     SCAN_BLOCKS_MAX = 1 << 16,       /**< heap blocks in one scan */
     SCAN_BLOCK_BYTES_MAX = 16 << 20, /**< their size in all: some milliseconds */
+    SCAN_POINTERS_MAX = 1 << 16,     /**< pointers in them (with_pointers) */
 };
 
 struct scan_hit {
@@ -54,10 +55,14 @@ struct scan {
     /** Living objects that the map does not know and the collector does not track: strings … */
     struct scan_hit *unclaimed;
     size_t unclaimed_count;
+    /** Words that lead into memory of no image, wherever in it; object is NULL (with_pointers). */
+    struct scan_hit *pointers;
+    size_t pointer_count;
     /** Words that lead to the state of `ending`, or of one of its threads; `object` is NULL. */
     struct scan_hit *states;
     size_t state_count;
-    /** A word for each image that leads to more heap blocks than are followed. */
+    /** A word for each image that leads to more heap blocks than are followed, or to more pointers
+     *  than are listed. */
     struct scan_hit *cut;
     size_t cut_count;
     size_t strangers;     /**< words that hold a tracked object which the map does not know */
@@ -68,7 +73,8 @@ struct scan {
 struct scan_options {
     const struct image_use *use;  /**< the images to look at */
     const struct object_map *map; /**< NULL: owners do not matter, each tracked object is a hit */
-    unsigned wanted; /**< enum object_owner bits: objects that belong to these *only* are hits */
+    unsigned wanted;    /**< enum object_owner bits: objects that belong to these *only* are hits */
+    bool with_pointers; /**< without a map: list the words that may be pointers, too */
     const struct py_interpreters *interpreters; /**< all of the process */
     /** Threads that Python knows of in this one are not looked at: they end with it. */
     PyInterpreterState *ending;

@@ -35,14 +35,44 @@ static void meet_known(struct scanner *scanner, const struct block *from, uintpt
     }
 }
 
-/** A word that points at the state of the interpreter that is to end, or of one of its threads. */
-static void meet_state(struct scanner *scanner, const struct block *from, uintptr_t holder,
+/** Whether a word points at the state of the interpreter that is to end, or of one of its threads.
+ */
+static bool meet_state(struct scanner *scanner, const struct block *from, uintptr_t holder,
                        uintptr_t word) {
-    const struct address_entry *entry = address_set_find(&scanner->seen, word);
-    if (entry && entry->value == SEEN_ENDING && from->image->imports_python) {
+    bool may_be = word >= scanner->ending_low && word <= scanner->ending_high;
+    const struct address_entry *entry = may_be ? address_set_find(&scanner->seen, word) : NULL;
+    bool is_state = entry && entry->value == SEEN_ENDING && from->image->imports_python;
+    if (is_state) {
         scan_hits_append(scanner, &scanner->scan->states, &scanner->scan->state_count,
                          scan_hits_make(from, holder, word, NULL, from->via));
     }
+    return is_state;
+}
+
+/** Most words of an image that are addresses lead into the same few images. */
+static bool leads_into_image(struct scanner *scanner, uintptr_t word) {
+    if (!scanner->last || word - scanner->last->low >= scanner->last->high - scanner->last->low) {
+        const struct image *image = image_list_find(scanner->images, word);
+        scanner->last = image ? image : scanner->last;
+        return image != NULL;
+    }
+    return true;
+}
+
+/** What C code has from an object held by C alone is the object's. */
+static void note_pointer(struct scanner *scanner, const struct block *from, uintptr_t holder,
+                         uintptr_t word) {
+    struct scan *scan = scanner->scan;
+    if (from->via || !scan_follow_may_be_near(scanner, word) || leads_into_image(scanner, word) ||
+        is_furniture(scanner, from, holder)) {
+        return;
+    }
+    if (from->depth && scan->pointer_count >= SCAN_POINTERS_MAX) {
+        scan_hits_cut(scanner, from, holder);
+        return;
+    }
+    scan_hits_append(scanner, &scan->pointers, &scan->pointer_count,
+                     scan_hits_make(from, holder, word, NULL, NULL));
 }
 
 static void look_at_word(struct scanner *scanner, const struct block *from,
@@ -51,11 +81,16 @@ static void look_at_word(struct scanner *scanner, const struct block *from,
     uint8_t marks = scanner->map ? object_map_marks(scanner->map, value) : 0;
     if (marks & (uint8_t)~OBJECT_COUNTED) {
         meet_known(scanner, from, at->holder, at->word, marks);
-    } else if (scan_follow_may_be_address(scanner, from, at->word) &&
-               !is_furniture(scanner, from, at->holder)) {
+        return;
+    }
+    bool is_candidate = scan_follow_may_be_address(scanner, from, at->word) &&
+                        !is_furniture(scanner, from, at->holder);
+    bool is_state = !is_candidate && meet_state(scanner, from, at->holder, at->word);
+    if (scanner->with_pointers && !is_state) {
+        note_pointer(scanner, from, at->holder, at->word);
+    }
+    if (is_candidate) {
         add_candidate(scanner, from, *at);
-    } else if (value >= scanner->ending_low && value <= scanner->ending_high) {
-        meet_state(scanner, from, at->holder, at->word);
     }
 }
 

@@ -45,6 +45,8 @@ struct scanner {
     const struct image_list *images;
     const struct object_map *map; /**< NULL: objects are recognised in memory (living.h) */
     unsigned wanted;
+    bool with_pointers;       /**< fill scan->pointers */
+    const struct image *last; /**< the image that the last pointer led into */
     uintptr_t heap;           /**< an address in the program's heap */
     struct address_set seen;  /**< heap blocks that were queued, and states that are left out */
     struct mapping *mappings; /**< MAPPINGS_MAX; those that were queued have no bytes any more */

@@ -116,7 +116,8 @@ static const struct {
          "Keep them in the module's state, and give them up in m_clear."},
     [VERDICT_DANGLING] =
         {"No reference is held: after a reload in the process the pointer leads to freed memory.",
-         "Take a reference (Py_NewRef()), and keep it in the module's state."},
+         "Take a reference (Py_NewRef()) to the object, or to the one whose memory it is, and "
+         "keep it in the module's state."},
     [VERDICT_REFUSES] = {"It runs in the main interpreter of a process only.",
                          "Multi-phase initialisation without global state (PEP 489, PEP 687)."},
     [VERDICT_BREAKS] = {"It cannot be loaded again in this process.",

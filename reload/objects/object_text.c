@@ -83,6 +83,12 @@ static void type_name(PyTypeObject *type, char *text, size_t text_bytes) {
     }
 }
 
+static void kind_text(PyTypeObject *type, char *text, size_t text_bytes) {
+    char name[OBJECT_TEXT_BYTES - 32];
+    type_name(type, name, sizeof name);
+    snprintf(text, text_bytes, "<%s object>", name);
+}
+
 /** "decimal.Decimal" of a type, function, method descriptor or module. @return false: no name */
 static bool qualified_name(PyObject *object, char *text, size_t text_bytes) {
     text[0] = '\0';
@@ -178,7 +184,27 @@ void object_text(PyObject *object, char *text, size_t text_bytes) {
         bool quoted = PyType_Check(object) || PyModule_Check(object);
         snprintf(text, text_bytes, quoted ? "<%s '%s'>" : "<%s %s>", kind, name);
     } else {
-        type_name(type, name, sizeof name);
-        snprintf(text, text_bytes, "<%s object>", name);
+        kind_text(type, text, text_bytes);
+    }
+}
+
+/** A str whose characters stand in its own block. */
+static bool has_own_characters(PyObject *object) {
+    return PyUnicode_CheckExact(object) && inspect_str_is_ready(object) &&
+           PyUnicode_IS_COMPACT(object);
+}
+
+const void *object_dead_contents(PyObject *object) {
+    if (has_own_characters(object)) {
+        return PyUnicode_DATA(object);
+    }
+    return PyBytes_CheckExact(object) ? PyBytes_AS_STRING(object) : NULL;
+}
+
+void object_dead_text(PyObject *object, char *text, size_t text_bytes) {
+    if (has_own_characters(object)) {
+        object_text(object, text, text_bytes);
+    } else {
+        kind_text(Py_TYPE(object), text, text_bytes);
     }
 }

@@ -17,6 +17,13 @@ enum { OBJECT_TEXT_BYTES = 160 };
 /** `<class 'decimal.Decimal'>`, `<function site.main>`, `<dict of 3>`, `'abc'`, `<a.B object>` … */
 void object_text(PyObject *object, char *text, size_t text_bytes);
 
+/** The same for an object that has been destroyed, but not overwritten: only of a str more than its
+ *  type is looked at. */
+void object_dead_text(PyObject *object, char *text, size_t text_bytes);
+
+/** Where the contents of such a str or bytes object start. @return NULL: it is another object */
+const void *object_dead_contents(PyObject *object);
+
 /**
  * str, bytes, int, float, complex, None, bool, and tuples or frozensets of nothing else; a
  * ContextVar without a default of another kind (its values are in each thread's context).

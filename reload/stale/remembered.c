@@ -1,52 +1,46 @@
 #include "reload/stale/remembered.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "pool/python/cpython_inspect.h"
 #include "reload/memory/safe_read.h"
-#include "reload/stale/stale_words.h"
 
-/** The variable does not hold the object itself, but leads to it. */
-static bool is_indirect(const struct scan_hit *hit) {
+int remembered_start(struct remembered_list *list, size_t most, struct error *err) {
+    remembered_clear(list);
+    list->items = calloc(most + 1, sizeof *list->items);
+    return list->items
+               ? 0
+               : error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
+}
+
+bool remembered_is_indirect(const struct scan_hit *hit) {
     return hit->depth || hit->via;
 }
 
 /** The value of the variable that leads to a word. */
 static uintptr_t root_of(const struct scan_hit *hit) {
     uintptr_t root = hit->word;
-    if (is_indirect(hit) && !hit->is_tls && !safe_read(hit->location, &root, sizeof root)) {
+    if (remembered_is_indirect(hit) && !hit->is_tls &&
+        !safe_read(hit->location, &root, sizeof root)) {
         root = 0;
     }
     return root;
 }
 
-void remembered_object(const struct scan_hit *hit, struct remembered *word) {
-    word->hit = *hit;
-    word->block = (uintptr_t)hit->object - inspect_block_header_bytes(hit->object);
-    word->is_harmless_if_kept = object_is_leaf(hit->object) || PyWeakref_Check(hit->object);
-    word->root = root_of(hit);
-}
-
-void remembered_unclaimed(const struct scan_hit *hit, struct remembered *word) {
-    word->hit = *hit;
-    word->block = (uintptr_t)hit->object; /* not tracked, but its type may be one that can be */
-    if (PyType_IS_GC(Py_TYPE(hit->object))) {
-        word->block -= inspect_type_header_bytes(Py_TYPE(hit->object));
-    }
-    word->is_harmless_if_kept = true;
-    object_text(hit->object, word->holds, sizeof word->holds);
-}
-
-void remembered_state(const struct scan_hit *hit, struct remembered *word) {
+struct remembered *remembered_add(struct remembered_list *list, const struct scan_hit *hit) {
+    struct remembered *word = &list->items[list->count++];
     word->hit = *hit;
     word->root = root_of(hit);
-    word->is_state = true;
-    snprintf(word->holds, sizeof word->holds, "%s", stale_states_what().holds_text);
+    return word;
+}
+
+void remembered_clear(struct remembered_list *list) {
+    free(list->items);
+    *list = (struct remembered_list){0};
 }
 
 bool remembered_is_led_to(const struct remembered *word) {
     uintptr_t root;
-    return word->hit.is_tls || !is_indirect(&word->hit) ||
+    return word->hit.is_tls || !remembered_is_indirect(&word->hit) ||
            (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
 }
 

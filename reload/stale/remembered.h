@@ -1,5 +1,5 @@
 /**
- * A word that led to an object of an interpreter, noted to be looked at again when that has ended.
+ * Words that led to something when they were noted, to be looked at again later.
  *
  * @thread one at a time  @tstate attached
  */
@@ -9,27 +9,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/base/error.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan.h"
 
-/** A word that pointed into an interpreter when it was looked at. */
 struct remembered {
     struct scan_hit hit;
-    uintptr_t root;  /**< the variable's value: the word itself, or the block that leads to it */
-    uintptr_t block; /**< start of the object's memory block */
+    uintptr_t root; /**< the variable's value: the word itself, or the block that leads to it */
     bool is_harmless_if_kept;
     bool is_state;    /**< the interpreter itself, or a thread of it: gone after the end */
-    bool is_borrowed; /**< set by count_instead(), where there is no watch */
+    bool is_borrowed; /**< where there is no watch */
     char holds[OBJECT_TEXT_BYTES];
 };
 
-/** A word that leads to a tracked object; its text is the caller's to fill. */
-void remembered_object(const struct scan_hit *hit, struct remembered *word);
-/** One that leads to an untracked object, whose owner is not known. */
-void remembered_unclaimed(const struct scan_hit *hit, struct remembered *word);
-/** One that leads to the state of the interpreter, or of a thread. */
-void remembered_state(const struct scan_hit *hit, struct remembered *word);
+/** {0} is an empty one. */
+struct remembered_list {
+    struct remembered *items;
+    size_t count;
+};
 
+/** Empty the list and make room for so many words. Errors: ERR_MEMORY @owns remembered_clear() */
+int remembered_start(struct remembered_list *list, size_t most, struct error *err);
+/** Add what a scan has found; there must be room.  What else is known is the caller's to fill. */
+struct remembered *remembered_add(struct remembered_list *list, const struct scan_hit *hit);
+void remembered_clear(struct remembered_list *list);
+
+/** Whether the variable does not hold the object itself, but leads to it. */
+bool remembered_is_indirect(const struct scan_hit *hit);
 /** Whether the variable leads to the heap block that the word stands in, as it did. */
 bool remembered_is_led_to(const struct remembered *word);
 /** The same, and the word is what it was. */

@@ -311,6 +311,7 @@ int stale_view_open(struct stale_view *view, const struct stale_view_options *op
     *view = (struct stale_view){.images = options->images,
                                 .old = options->old,
                                 .subject = options->new ? options->new : options->old,
+                                .with_pointers = options->with_pointers,
                                 .is_first = !options->new};
     if (!inspect_shares_gil(view->old) || !inspect_shares_gil(view->subject)) {
         return error_set(err, ERR_USAGE,

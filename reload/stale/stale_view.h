@@ -31,6 +31,7 @@ struct stale_view {
     PyInterpreterState *old;          /**< its objects are stale: marked OWNER_OLD */
     bool has_listed;                  /**< the map has the objects of main, old and subject */
     bool has_edges_of_new;            /**< the map has the edges of `subject`, too */
+    bool with_pointers;               /**< list these in a view of words, too (scan.h) */
     bool is_first;                    /**< subject and old are the same: nothing to compare with */
 };
 
@@ -45,6 +46,7 @@ struct stale_view_options {
     PyInterpreterState *old; /**< its objects are looked for */
     PyInterpreterState *new; /**< the generation after it, or NULL */
     enum stale_view_use use;
+    bool with_pointers;          /**< of a view of words: those that are no objects, too */
     struct stale_memory *memory; /**< read; added to by a full view */
 };
 

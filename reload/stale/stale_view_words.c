@@ -7,6 +7,7 @@ int stale_view_scan(struct stale_view *view, const struct object_map *map, struc
     const struct scan_options options = {.use = &view->use,
                                          .map = map,
                                          .wanted = OWNER_MASK,
+                                         .with_pointers = view->with_pointers && !map,
                                          .interpreters = &view->interpreters,
                                          .ending = view->old};
     scan_clear(&view->scan);

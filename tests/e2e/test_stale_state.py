@@ -149,6 +149,63 @@ class HandedOut(HostTestCase):
 
 
 @needs_recycling
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class FreedMemory(HostTestCase):
+    """Memory that an extension keeps without the object that it belongs to."""
+
+    APP = """
+        import sys, types
+        sys.path.insert(0, {extensions!r})
+        import {module} as extension
+        settings = sys.modules["settings"] = types.ModuleType("settings")
+        settings.GREETING = " ".join(["Good", "morning"])
+
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [("{version} " + extension.greet("all")).encode()]
+        """
+
+    def start_app(self, module):
+        self.module = module
+        self.app = self.save("v1")
+        self.host = self.start_host("-c", self.config(f"[app one]\nfile = {self.app}\n"))
+        await_(lambda: self.answer() == "v1 Good morning, all", "the first answer")
+
+    def save(self, version):
+        text = self.APP.format(extensions=EXTENSIONS, module=self.module, version=version)
+        app = self.write("app.py.new", text)
+        os.replace(app, app[:-len(".new")])
+        return app[:-len(".new")]
+
+    def answer(self):
+        answer = self.host.fetch("/").body.decode()
+        self.assertIn(" Good morning, all", answer)
+        return answer
+
+    def test_no_answer_is_made_with_it(self):
+        self.start_app("freed_text")
+        before = self.host.children()
+        self.save("v2")
+        await_(lambda: self.answer() and self.host.log.count(r"\[worker\.replaced\]"),
+               "the worker's replacement")
+        line = self.host.log.wait_for(r"\[stale\.found\] freed_text: ")
+        self.assertIn("greeting", line)
+        self.assertIn("holds memory of 'Good morning' that was freed ", line)
+        self.assertEqual(self.answer(), "v2 Good morning, all")
+        self.assertNotEqual(self.host.children(), before)
+
+    def test_the_corrected_twin_is_recycled_in_the_living_process(self):
+        self.start_app("freed_text_ok")
+        before = self.host.children()
+        for i in range(2, 5):
+            self.save(f"v{i}")
+            self.host.log.wait_for(r"\[reload\.retired\]", i - 1)
+            self.assertEqual(self.answer(), f"v{i} Good morning, all")
+        self.assertEqual(self.host.children(), before)
+        self.assertEqual(self.host.log.count(r"\[stale\.found\]"), 0)
+
+
+@needs_recycling
 class BuiltIn(HostTestCase):
     """Extensions that are built into CPython have their variables in its own image."""
 

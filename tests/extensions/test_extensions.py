@@ -54,13 +54,23 @@ HARMLESS = {
     "shared_constants": "shared_constants",
 }
 
+# case: (variable, whose memory); seen only once it has been freed
+FREED = {
+    "freed_text": ("greeting", "'Good morning'"),
+    "freed_buffer": ("table", "<bytes object>"),
+    "freed_capsule": ("units", "a block of 8 bytes"),
+    "freed_block": ("squares", "a block of 80 bytes"),
+    "freed_record": ("record → heap", "a block of 128 bytes"),
+    "freed_keys": ("table → → heap", "'key 99'"),
+}
+
 # What stands in new memory is of its last use, but with a sanitizer's allocator.
 ALLOCATOR = "debug" if os.environ.get("FCGI_HOST_SANITIZE") else "default"
 
 
 @functools.cache
 def run(program, case, extension, folder=os.environ["EXTENSIONS"], **variables):
-    # Freed memory is overwritten, so that using it is seen.
+    # "debug": freed memory is overwritten, so that using it is seen.
     environment = dict(os.environ, CASE_EXTENSION=extension, PYTHONMALLOC="debug",
                        PYTHONPATH=os.pathsep.join([folder, os.path.join(FOLDER, "cases")]))
     environment.update(variables)
@@ -85,14 +95,14 @@ class GroundTruth(unittest.TestCase):
     maxDiff = None
 
     def test_hazard_is_real(self):
-        for case, (_, _) in CASES.items():
+        for case in [*CASES, *FREED]:
             with self.subTest(case):
                 done = run(os.environ["RECYCLE"], case, case)
                 is_right = done.returncode == 0 and done.stdout.endswith("2 right\n")
                 self.assertFalse(is_right, done.stdout)
 
     def test_twin_gives_the_right_answers(self):
-        for case, (_, _) in CASES.items():
+        for case in [*CASES, *FREED]:
             with self.subTest(case):
                 done = run(os.environ["RECYCLE"], case, f"{case}_ok")
                 self.assertEqual((done.stdout, done.returncode),
@@ -122,6 +132,25 @@ class GroundTruth(unittest.TestCase):
                     done = run(os.environ["RECYCLE_CHECKED"], case, case)
                     self.assertEqual(verdicts(done.stdout)["end"][0], "dangling", done.stdout)
 
+    def test_memory_that_was_freed_is_named_after_the_end(self):
+        for case, (variable, memory) in FREED.items():
+            with self.subTest(case):
+                done = run(os.environ["RECYCLE_CHECKED"], case, case)
+                found = verdicts(done.stdout)
+                self.assertEqual(found["switch"], ("clean", []), done.stdout)
+                self.assertEqual(found["end"], ("dangling", [
+                    f"  3 dangling {case} {variable} memory of {memory} that was freed borrowed, "
+                    "of the ended generation"]), done.stdout)
+
+    def test_memory_is_found_with_each_of_cpythons_allocators(self):
+        for allocator in ("pymalloc", "malloc", "malloc_debug"):
+            for case, (variable, _) in FREED.items():
+                with self.subTest(case, allocator=allocator):
+                    done = run(os.environ["RECYCLE_CHECKED"], case, case, PYTHONMALLOC=allocator)
+                    verdict, findings = verdicts(done.stdout)["end"]
+                    self.assertEqual(verdict, "dangling", done.stdout)
+                    self.assertIn(f" {case} {variable} memory of ", "\n".join(findings))
+
     def test_thread_of_an_extension_is_sent_to_the_interpreter_that_started_it(self):
         done = run(os.environ["RECYCLE_CHECKED"], "call_on_thread", "call_on_thread")
         self.assertIn("\n1 right\n", "\n" + done.stdout)
@@ -135,7 +164,7 @@ class GroundTruth(unittest.TestCase):
                 self.assertEqual(done.returncode, 0)
 
     def test_check_finds_nothing_in_the_twin(self):
-        for case, (_, _) in CASES.items():
+        for case in [*CASES, *FREED]:
             with self.subTest(case):
                 done = run(os.environ["RECYCLE_CHECKED"], case, f"{case}_ok")
                 found = verdicts(done.stdout)

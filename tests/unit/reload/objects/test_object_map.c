@@ -5,7 +5,6 @@
 
 #include "pool/python/cpython_inspect.h"
 #include "reload/memory/image.h"
-#include "reload/objects/free_watch.h"
 #include "reload/objects/object_map.h"
 #include "reload/objects/object_text.h"
 
@@ -151,26 +150,6 @@ Test(object_map, every_tracked_object_is_in_one_list_only) {
     cr_assert_gt(PyList_GET_SIZE(objects), 3000);
     PyThreadState_Swap(s_main);
     object_map_free(map);
-}
-
-Test(object_map, freed_blocks_are_seen_and_others_are_not) {
-    run(s_sub, "class K: pass\nlisted = [K(), K()]");
-    PyObject *list = eval(s_sub, "listed");
-    PyObject *first = PyList_GET_ITEM(list, 0), *second = PyList_GET_ITEM(list, 1);
-    uintptr_t blocks[] = {(uintptr_t)first - inspect_block_header_bytes(first),
-                          (uintptr_t)second - inspect_block_header_bytes(second)};
-    struct free_watch *watch = free_watch_start(blocks, 2, &s_err);
-    cr_assert_not_null(watch);
-    cr_assert_null(free_watch_start(blocks, 2, &s_err), "only one at a time");
-    PyThreadState_Swap(s_sub);
-    PyList_SetSlice(list, 0, 1, NULL);
-    cr_assert(free_watch_saw(watch, blocks[0]));
-    cr_assert_not(free_watch_saw(watch, blocks[1]));
-    PyThreadState_Swap(s_main);
-    free_watch_stop(watch);
-    watch = free_watch_start(blocks, 0, &s_err);
-    cr_assert_not_null(watch);
-    free_watch_stop(watch);
 }
 
 Test(object_map, a_text_is_made_without_running_code) {

@@ -106,12 +106,13 @@ def fetch_fcgi(address):
     return response.body.decode()
 
 
-def environ():
+def environ(**variables):
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
-            "HOME": os.environ.get("HOME", "/")}
+            "HOME": os.environ.get("HOME", "/"),
+            **{name: value for name, value in variables.items() if value}}
 
 
-def start(command, folder, log_name=None, cores=None):
+def start(command, folder, log_name=None, cores=None, **variables):
     """A process in a session of its own, on these processor cores if any are given.
 
     What it writes is in the folder's file log_name, or comes through its `stdout`.
@@ -122,7 +123,8 @@ def start(command, folder, log_name=None, cores=None):
             os.sched_setaffinity(0, cores)
     log = open(os.path.join(folder, log_name), "wb") if log_name else None
     try:
-        return subprocess.Popen(command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL,
+        return subprocess.Popen(command, cwd=folder, env=environ(**variables),
+                                stdin=subprocess.DEVNULL,
                                 stdout=log or subprocess.PIPE, stderr=subprocess.STDOUT,
                                 start_new_session=True, preexec_fn=before_exec)
     finally:

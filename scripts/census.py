@@ -108,7 +108,7 @@ def cell(text, limit=110):
     return text if len(text) <= limit else text[:limit - 1] + "…"
 
 
-SEVERITY = ["clean", "reinitialised", "unknown", "shared", "stale", "dangling", "refuses", "breaks", "crashes"]
+SEVERITY = ["clean", "unknown", "reinitialised", "shared", "stale", "dangling", "refuses", "breaks", "crashes"]
 
 
 def row(module, target):

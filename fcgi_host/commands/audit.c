@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "fcgi_host/commands/audit_process.h"
+#include "fcgi_host/commands/audit_repeat.h"
 #include "fcgi_host/commands/audit_report.h"
-#include "fcgi_host/commands/audit_run.h"
 #include "fcgi_host/commands/usage.h"
 #include "pool/python/runtime.h"
 
@@ -15,7 +15,7 @@ enum { EXIT_RECYCLABLE = 0, EXIT_NOT_RECYCLABLE = 1 };
 
 struct options {
     bool wants_json, learns;
-    unsigned timeout_s;
+    unsigned timeout_s, runs;
     struct string_list requests; /**< borrowed strings */
     size_t count;
     struct {
@@ -38,13 +38,15 @@ static void print_json_tail(struct json_writer *writer) {
     free(writer->text);
 }
 
-static int take_timeout(const struct command_line *line, struct options *options) {
+/** @param usage  for a value that is not from 1 to `most` */
+static int take_number(const struct command_line *line, unsigned most, const char *usage,
+                       unsigned *ret_number) {
     char *end;
-    unsigned long seconds = strtoul(optarg, &end, 10);
-    if (*end || seconds < 1 || seconds > 3600) {
-        return usage_say(line, "--timeout takes 1 to 3600 seconds", optarg);
+    unsigned long number = strtoul(optarg, &end, 10);
+    if (*end || number < 1 || number > most) {
+        return usage_say(line, usage, optarg);
     }
-    options->timeout_s = (unsigned)seconds;
+    *ret_number = (unsigned)number;
     return 0;
 }
 
@@ -70,10 +72,13 @@ static int take_target(const struct command_line *line, struct options *options,
 
 /** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, struct options *options) {
-    static const struct option s_options[] = {
-        {"json", no_argument, NULL, 'j'},          {"module", required_argument, NULL, 'm'},
-        {"timeout", required_argument, NULL, 't'}, {"request", required_argument, NULL, 'r'},
-        {"learn", no_argument, NULL, 'l'},         {0}};
+    static const struct option s_options[] = {{"json", no_argument, NULL, 'j'},
+                                              {"module", required_argument, NULL, 'm'},
+                                              {"timeout", required_argument, NULL, 't'},
+                                              {"request", required_argument, NULL, 'r'},
+                                              {"learn", no_argument, NULL, 'l'},
+                                              {"runs", required_argument, NULL, 'n'},
+                                              {0}};
     int option;
     options->targets = calloc((size_t)line->argc + 1, sizeof *options->targets);
     options->requests.items = calloc((size_t)line->argc + 1, sizeof *options->requests.items);
@@ -86,7 +91,10 @@ static int parse_arguments(const struct command_line *line, struct options *opti
         } else if (option == 'l') {
             options->learns = true;
         } else if (option == 't') {
-            status = take_timeout(line, options);
+            status =
+                take_number(line, 3600, "--timeout takes 1 to 3600 seconds", &options->timeout_s);
+        } else if (option == 'n') {
+            status = take_number(line, 1000, "--runs takes 1 to 1000", &options->runs);
         } else if (option == 'r') {
             status = take_request(line, options);
         } else if (option == 'm' || option == 1) {
@@ -135,7 +143,7 @@ static int audit_one(const struct options *options, size_t index, const struct c
                                       .learns = options->learns};
     struct error err;
     int status = EXIT_USAGE;
-    if (audit_run_target(&result, &order, &err) != 0) {
+    if (audit_repeat(&result, &order, options->runs, &err) != 0) {
         fprintf(stderr, "fcgi_host audit: %s: %s\n", result.target, err.text);
     } else {
         audit_report_json(writer, &result);
@@ -149,7 +157,7 @@ static int audit_one(const struct options *options, size_t index, const struct c
 }
 
 int audit_command(const struct command_line *line, const struct config *config) {
-    struct options options = {.timeout_s = AUDIT_TIMEOUT_S};
+    struct options options = {.timeout_s = AUDIT_TIMEOUT_S, .runs = 1};
     struct json_writer writer = {0};
     int status = EXIT_RECYCLABLE;
     if (parse_arguments(line, &options) != 0) {

@@ -13,9 +13,8 @@
 /**
  * Run COMMAND_AUDIT; the report goes to standard output.
  *
- * @param line    argv[0] is the subcommand, then --json, --learn, --timeout S, --request PATH,
- * FILE,
- *                -m MODULE in any order
+ * @param line    argv[0] is the subcommand, then --json, --learn, --runs N, --timeout S,
+ *                --request PATH, FILE, -m MODULE in any order
  * @param config  of --config, whose applications FILE may name; NULL: there is none
  * @return the process's exit status: 0 every extension is recyclable, 1 one is not, 2 wrong usage
  *         or a target that loads nowhere

@@ -229,6 +229,19 @@ int audit_result_judge(struct audit_result *result, struct error *err) {
     return judge_attributes(result, err);
 }
 
+/** What was not seen to the end is not clean. It says nothing about where serve has the target. */
+static void doubt_all(struct audit_result *result) {
+    static const char error[] = "its interpreter could not be ended: what it would have kept then "
+                                "was not seen";
+    for (size_t i = 0; i < result->extension_count; i++) {
+        struct audit_extension *extension = &result->extensions[i];
+        if (extension->verdict == VERDICT_CLEAN) {
+            extension->verdict = VERDICT_UNKNOWN;
+            extension->error = extension->error ? extension->error : strdup(error);
+        }
+    }
+}
+
 void audit_result_place(struct audit_result *result) {
     const struct audit_run *runs = result->runs;
     bool belongs_in_main = audit_result_belongs_in_main(result);
@@ -237,4 +250,7 @@ void audit_result_place(struct audit_result *result) {
                             !stale_findings_worst(result->findings, result->finding_count);
     result->placement = choose_placement(runs, belongs_in_main);
     explain(result);
+    if (was_kept && !audit_rehearsal_has_failed(result, NULL)) {
+        doubt_all(result);
+    }
 }

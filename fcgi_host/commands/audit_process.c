@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 
 /** How long a process that hangs may take to say where. */
 enum { ANSWER_MS = 2000 };
+/** What C code frees becomes bytes of this, what it is given their complement: no addresses. */
+enum { FREED_BYTE = 0xa5 };
 
 /** In the new process: what the target prints goes nowhere. */
 static _Noreturn void be_child(const struct audit_target *target, enum audit_way way, int fd) {
@@ -29,7 +32,12 @@ static _Noreturn void be_child(const struct audit_target *target, enum audit_way
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
-    if (way >= AUDIT_PLAIN) {
+    bool is_rehearsal = way >= AUDIT_PLAIN;
+    if (!is_rehearsal || target->fills_memory) {
+        /* Else what stands in memory from its last use would be found, by chance, to be held. */
+        mallopt(M_PERTURB, FREED_BYTE);
+    }
+    if (is_rehearsal) {
         audit_rehearse(target, way, fd);
     } else {
         audit_child(target, way, fd);

@@ -62,6 +62,12 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
     json_add_string(writer, "reload", reload_of(result));
     json_add_string(writer, "why", result->why);
     json_add_string(writer, "learnt_in", result->learnt_in);
+    json_add_integer(writer, "runs", (int)result->run_count);
+    if (result->run_count > 1) {
+        add_boolean(writer, "steady", !result->is_unsteady);
+    } else {
+        json_add_string(writer, "steady", NULL); /* nobody has looked */
+    }
     json_begin_array(writer, "extensions");
     for (size_t i = 0; i < result->extension_count; i++) {
         const struct audit_extension *extension = &result->extensions[i];
@@ -99,12 +105,12 @@ static const struct {
         {"Loading the new code changes these variables under the old, which is still serving.",
          "Keep them in the module's state (PEP 489, PyModule_GetState())."},
     [VERDICT_UNKNOWN] =
-        {"The module's variables lead to so much memory that it is not looked at whole.",
+        {"Not everything was looked at: what it keeps is not known.",
          "Keep Python objects in the module's state, not in memory that the process shares."},
     [VERDICT_SHARED] =
-        {"Each interpreter has a class or function of this name; the module knows only this one, "
-         "so isinstance() and except miss the others.",
-         "Look it up in each interpreter and keep it in the module's state."},
+        {"The module has this one for all interpreters: isinstance() and except miss the classes "
+         "of the others, and what one application changes, all read.",
+         "Look it up, or make it, in each interpreter, and keep it in the module's state."},
     [VERDICT_STALE] =
         {"After a reload in the process the new code would be served with objects of the old.",
          "Keep them in the module's state, and give them up in m_clear."},
@@ -178,6 +184,10 @@ void audit_report_print(const struct audit_result *result) {
                                    : "not recyclable");
     printf("  placement %s, reload by %s: %s\n", result->placement ? result->placement : "none",
            reload_of(result), result->why);
+    if (result->is_unsteady) {
+        printf("  %u runs did not all say the same: this is the one that found most\n",
+               result->run_count);
+    }
     if (result->learnt_in) {
         printf("  learnt in %s: the host that starts next has it in a process of its own\n",
                result->learnt_in);

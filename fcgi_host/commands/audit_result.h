@@ -99,7 +99,9 @@ struct audit_result {
     const char *placement; /**< "own-gil", "sub-interpreter", "main"; NULL: it does not load */
     bool is_recyclable;
     char why[1400];
-    char *learnt_in; /**< the folder in which it is kept for serve; NULL: it is not; owned */
+    unsigned run_count; /**< audits of it, of which this one found most */
+    bool is_unsteady;   /**< they did not all say the same */
+    char *learnt_in;    /**< the folder in which it is kept for serve; NULL: it is not; owned */
 };
 
 /** Take in one line of a process. @return 0, or -1 with ERR_PROTOCOL, ERR_MEMORY */

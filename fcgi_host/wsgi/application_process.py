@@ -49,9 +49,10 @@ def _replace(modules, name, function):
 
 def _bound_like(original, function):
     """`function`, which as a member of a class is bound only if `original` is: one in C is not."""
-    if type(function) is type(_bound_like) and type(original) is not type(_bound_like):
-        return staticmethod(function)
-    return function
+    if type(function) is not type(_bound_like) or type(original) is type(_bound_like):
+        return function
+    function.__module__ = original.__module__
+    return staticmethod(function)
 
 
 # ---- Signals and timers ----

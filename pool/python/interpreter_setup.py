@@ -98,6 +98,7 @@ def _no_fork():
 
 def forbid_fork():
     """The child would hang or abort in CPython's own after-fork code (all versions)."""
+    _no_fork.__module__ = posix.__name__
     for name in ("fork", "forkpty"):
         for module in (os, posix):
             setattr(module, name, staticmethod(_no_fork))  # no method either in a class

@@ -10,6 +10,7 @@
 #include "embedded/main_first_py.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
+#include "pool/python/handed_out.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
@@ -19,8 +20,26 @@ static struct embedded_code s_code = {"main_first", main_first_py, NULL};
 static const char MAIN_NAMESPACE[] = "fcgi_host.main_first";
 static const char SINK_CAPSULE[] = "fcgi_host.refusal_sink";
 
+/** note_handed_out(name, module) */
+static PyObject *note_handed_out(PyObject *self, PyObject *args) {
+    (void)self;
+    const char *name;
+    PyObject *module;
+    if (!PyArg_ParseTuple(args, "sO:note_handed_out", &name, &module) ||
+        handed_out_note(name, module) != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef s_note_handed_out = {"note_handed_out", note_handed_out, METH_VARARGS, NULL};
+
 int main_first_prepare(struct error *err) {
-    return kept_run(MAIN_NAMESPACE, &s_code) ? 0 : py_error_take(err);
+    PyObject *globals = kept_run(MAIN_NAMESPACE, &s_code); /* borrowed */
+    PyObject *note = globals ? PyCFunction_New(&s_note_handed_out, NULL) : NULL;
+    int result = note ? PyDict_SetItemString(globals, s_note_handed_out.ml_name, note) : -1;
+    Py_XDECREF(note);
+    return result == 0 ? 0 : py_error_take(err);
 }
 
 /** What the main interpreter is given: copies, no objects of the sub-interpreter. */

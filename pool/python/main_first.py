@@ -1,4 +1,7 @@
-"""Run once in the main interpreter: its side of main_first.h."""
+"""Run once in the main interpreter: its side of main_first.h.
+
+note_handed_out(name, module) is there when it is used (handed_out.h).
+"""
 
 import _frozen_importlib
 import _frozen_importlib_external
@@ -64,6 +67,7 @@ def create(name, path, search_path):
             return
         if _is_imported(name, path):
             _name_slots(sys.modules[name])
+            note_handed_out(name, sys.modules[name])
             return
         other = sys.modules.get(name)
         try:
@@ -82,7 +86,8 @@ def _is_imported(name, path):
 def _create(name, path, search_path):
     if path is None:
         loader = _frozen_importlib.BuiltinImporter
-        _imp.create_builtin(_frozen_importlib.ModuleSpec(name, loader, origin="built-in"))
+        spec = _frozen_importlib.ModuleSpec(name, loader, origin="built-in")
+        note_handed_out(name, _imp.create_builtin(spec))
         return
     loader = _frozen_importlib_external.ExtensionFileLoader(name, path)
     spec = _frozen_importlib.ModuleSpec(name, loader, origin=path)
@@ -108,6 +113,7 @@ def _create_dynamic(spec):
             pass  # it is for the interpreter that asks to say so
     if not _is_imported(spec.name, spec.origin):
         _name_slots(_imp.create_dynamic(spec))
+    note_handed_out(spec.name, sys.modules.get(spec.name))
 
 
 def _name_slots(module):

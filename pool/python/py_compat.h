@@ -139,8 +139,8 @@ static inline void py_end_interpreter(PyThreadState *tstate) {
 }
 
 /**
- * A number that differs when the dictionary has been changed: up to 3.13 the one that CPython counts
- * (PEP 509), since then a hash (FNV-1a) of what it holds.  @tstate attached
+ * A number that differs when the dictionary has been changed: up to 3.13 the one that CPython
+ * counts (PEP 509), since then a hash (FNV-1a) of what it holds.  @tstate attached
  */
 static inline uint64_t py_dict_version(PyObject *dict) {
 #if PY_VERSION_HEX < 0x030E0000

@@ -7,8 +7,10 @@
  * callers in images that were loaded after main() began they clear the block, up to
  * UNWRITTEN_BYTES_MAX.  So they do for CPython and the rest of the program, which allocate locks
  * for extensions, when a block is small; of a larger one only what lies behind the bytes asked for.
- * Not caught: other allocating functions, and what an extension has written and no longer uses.
- * With a sanitizer, which has an allocator of its own, this does nothing.
+ * PyMem_Malloc(), PyMem_RawMalloc() and PyObject_Malloc() do the same for extensions.
+ * Not caught: other allocating functions, what PyMem_Realloc() adds to a block, and what an
+ * extension has written and no longer uses. With a sanitizer, which has an allocator of its own,
+ * this does nothing.
  *
  * @thread any  @tstate any
  */

@@ -216,6 +216,7 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                stale_types_report(&view, report, err) == 0 &&
                stale_threads_report(&view, report, err) == 0 &&
                stale_states_report(&view, report, err) == 0 &&
+               stale_handed_out_report(&view, report, err) == 0 &&
                (!old || report_reinitialised(check, &view, report, err) == 0)) {
         stale_report_conclude(report);
         report->took_ms = clock_now_ms() - started;

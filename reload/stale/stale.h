@@ -37,8 +37,8 @@
 /** From harmless to worst; only the audit, which loads a second time, finds the last three. */
 enum stale_verdict {
     VERDICT_CLEAN,         /**< nothing but immutable leaf values with a reference held */
-    VERDICT_REINITIALISED, /**< pointed into N, but loading N+1 replaced the pointer */
     VERDICT_UNKNOWN,       /**< leads to more memory than is looked at */
+    VERDICT_REINITIALISED, /**< pointed into N, but loading N+1 replaced the pointer */
     VERDICT_SHARED,        /**< N+1 is handed objects of another interpreter */
     VERDICT_STALE,         /**< still holds objects of N */
     VERDICT_DANGLING,      /**< points at memory of N that is freed when N ends */

@@ -33,6 +33,13 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
  */
 int stale_states_report(struct stale_view *view, struct stale_report *report, struct error *err);
 
+/**
+ * Findings about what a module gives to all interpreters, and an application has changed
+ * (handed_out.h). Errors: ERR_MEMORY
+ */
+int stale_handed_out_report(const struct stale_view *view, struct stale_report *report,
+                            struct error *err);
+
 /** What such findings say, before and after the end of the interpreter. */
 struct stale_what stale_states_what(void);
 struct stale_what stale_cut_what(void);

@@ -309,7 +309,8 @@ def functions_are_no_methods():
             Holder.held = function
             if isinstance(getattr(Holder(), "held", None), types.MethodType):
                 answers.append(f"{module.__name__}.{name}")
-    return answers
+    return answers + [function.__module__ for function in (
+        signal.alarm, signal.set_wakeup_fd, os.putenv, os.fork, os.chdir, time.tzset)]
 
 
 def breakpoint_is_the_environments():

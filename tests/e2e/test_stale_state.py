@@ -105,6 +105,50 @@ class StaleState(HostTestCase):
 
 
 @needs_recycling
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class HandedOut(HostTestCase):
+    """An extension gives all interpreters the same dictionary."""
+
+    APP = """
+        import sys
+        sys.path.insert(0, {extensions!r})
+        from shared_options import options
+
+        def application(environ, start_response):
+            if environ["PATH_INFO"] == "/set":
+                options["color"] = "green"
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [options.get("color", "none").encode()]
+
+        {at_import}
+        """
+
+    def start_apps(self, at_import):
+        writer = self.write("writer.py", self.APP.format(extensions=EXTENSIONS, at_import=at_import))
+        reader = self.write("reader.py", self.APP.format(extensions=EXTENSIONS, at_import=""))
+        return self.start_host("-c", self.config(
+            f"[app writer]\nfile = {writer}\nmount = /writer\n"
+            f"[app reader]\nfile = {reader}\nmount = /reader\n"))
+
+    def assert_moved(self, host):
+        line = host.log.wait_for(r"app=writer .*\[stale\.found\] shared_options: ")
+        self.assertIn('attribute "options"', line)
+        host.log.wait_for(r"app=writer \[app\.placed\] gets a process of its own")
+        await_(lambda: (host.fetch("/writer/").body, host.fetch("/reader/").body) ==
+               (b"green", b"none"), "the answers of two processes")
+
+    def test_what_one_enters_when_it_is_imported_no_other_reads(self):
+        self.assert_moved(self.start_apps('options["color"] = "green"'))
+
+    def test_what_one_enters_later_is_found(self):
+        host = self.start_apps("")
+        for name in ("writer", "reader"):
+            self.assertEqual(host.fetch(f"/{name}/").body, b"none")
+        self.assertEqual(host.fetch("/writer/set").body, b"green")
+        host.log.wait_for(r"\[stale\.found\] shared_options: ")
+
+
+@needs_recycling
 class BuiltIn(HostTestCase):
     """Extensions that are built into CPython have their variables in its own image."""
 

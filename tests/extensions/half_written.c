@@ -7,6 +7,7 @@ enum { ROOM = 20, LOCK_ROOM = 4 };
 static PyObject **table; /* for later; empty */
 static int count;
 static PyThread_type_lock lock;
+static PyObject **names; /* the same, of CPython's own memory */
 
 /* Memory that was used for pointers to objects, as most has been some time. */
 static void use_memory(PyObject *object, int room) {
@@ -17,14 +18,24 @@ static void use_memory(PyObject *object, int room) {
     free((void *)used);
 }
 
+static void use_names(PyObject *object) {
+    PyObject *volatile *used = PyMem_Malloc(ROOM * sizeof *used);
+    for (int i = 0; used && i < ROOM; i++) {
+        used[i] = object;
+    }
+    PyMem_Free((void *)used);
+}
+
 static int load(PyObject *module) {
     if (!table) {
         use_memory(module, ROOM);
         table = realloc(NULL, ROOM * sizeof *table);
         use_memory(module, LOCK_ROOM);
         lock = PyThread_allocate_lock();
+        use_names(module);
+        names = PyMem_Malloc(ROOM * sizeof *names);
     }
-    return table && lock ? 0 : -1;
+    return table && lock && names ? 0 : -1;
 }
 
 static PyObject *count_(PyObject *module, PyObject *unused) {

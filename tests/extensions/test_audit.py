@@ -11,6 +11,14 @@ import unittest
 from test_extensions import CASES, application
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+#: Imports an extension while an audit is the first one, which loads it five times.
+SOMETIMES = """
+import os
+count = len(os.listdir({loads!r}))
+if count < 5:
+    import case_lazy_class
+open(os.path.join({loads!r}, str(count)), "w").close()
+"""
 FINDING = {"hazard": int, "symbol": str, "offset": str, "holds": str, "ownership": str}
 
 
@@ -209,6 +217,24 @@ class Audit(unittest.TestCase):
         self.assertIn("SIGSEGV", extension["error"])
         self.assertEqual(document["targets"][0]["placement"], "main")
 
+    def test_a_run_that_could_not_end_its_interpreter_is_not_clean(self):
+        with tempfile.TemporaryDirectory() as folder:
+            put_file("import threading, time, lazy_class_ok\n"
+                     "def stay():\n"
+                     "    while True:\n"
+                     "        try:\n"
+                     "            time.sleep(3600)\n"
+                     "        except BaseException:\n"
+                     "            pass\n"
+                     "threading.Thread(target=stay, daemon=True).start()\n", folder, "stays.py")
+            status, document, _ = audit("-m", "stays", path=(folder,))
+        [target] = document["targets"]
+        extension = extension_of(document, "lazy_class_ok")
+        self.assertEqual((status, extension["verdict"], target["reload"]),
+                         (1, "unknown", "worker"), document)
+        self.assertIn("could not be ended", extension["error"])
+        self.assertIn("could not be ended", target["why"])
+
     def test_a_hang_is_a_result(self):
         status, document, _ = audit("--timeout", "2", "-m", "hangs_twice")
         extension = extension_of(document, "hangs_twice")
@@ -263,8 +289,25 @@ class Audit(unittest.TestCase):
                       "without a reference", "What follows:", "What helps:"):
             self.assertIn(words, report)
 
+    def test_a_verdict_that_differs_from_run_to_run_is_said_to(self):
+        with tempfile.TemporaryDirectory() as folder:
+            loads = os.path.join(folder, "loads")
+            os.mkdir(loads)
+            put_file("import case_lazy_class\n", folder, "always.py")
+            put_file(SOMETIMES.format(loads=loads), folder, "sometimes.py")
+            for name, is_steady in (("always", True), ("sometimes", False)):
+                status, document, _ = audit("-m", name, "--runs", "2", extension="lazy_class",
+                                            path=(folder,))
+                [target] = document["targets"]
+                self.assertEqual((status, target["placement"]), (1, "main"))
+                self.assertEqual((target["runs"], target["steady"]), (2, is_steady), name)
+            _, document, _ = audit("-m", "always", extension="lazy_class", path=(folder,))
+            self.assertEqual((document["targets"][0]["runs"], document["targets"][0]["steady"]),
+                             (1, None))
+
     def test_wrong_usage(self):
-        for arguments in ([], ["--nonsense"], ["--request", "/", "-m", "json"],
+        for arguments in ([], ["--nonsense"], ["--runs", "0", "-m", "json"],
+                          ["--request", "/", "-m", "json"],
                           ["--learn", "-m", "json"], ["--request", "x", "site.py"], ["-m"],
                           ["no_such_file.py"], ["-m", "no_such_module"]):
             with self.subTest(arguments):

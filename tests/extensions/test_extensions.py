@@ -33,6 +33,8 @@ CASES = {
     "thread_key": (2, {"stale"}),
     "kept_interpreter": (3, {"dangling"}),
     "kept_thread": (3, {"dangling"}),
+    "shared_options": (2, {"shared"}),
+    "shared_instance": (2, {"shared"}),
 }
 
 # The application of a case, where it is that of another one.
@@ -51,6 +53,9 @@ HARMLESS = {
     "half_written": "half_written",
     "shared_constants": "shared_constants",
 }
+
+# What stands in new memory is of its last use, but with a sanitizer's allocator.
+ALLOCATOR = "debug" if os.environ.get("FCGI_HOST_SANITIZE") else "default"
 
 
 @functools.cache
@@ -171,7 +176,7 @@ class Harmless(unittest.TestCase):
     def test_answers_are_right_and_the_check_finds_nothing(self):
         for case, extension in HARMLESS.items():
             with self.subTest(case):
-                done = run(os.environ["RECYCLE_CHECKED"], case, extension, PYTHONMALLOC="default")
+                done = run(os.environ["RECYCLE_CHECKED"], case, extension, PYTHONMALLOC=ALLOCATOR)
                 found = verdicts(done.stdout)
                 self.assertEqual({step: found.get(step) for step in ("first", "switch", "end")},
                                  {step: ("clean", []) for step in ("first", "switch", "end")},

@@ -56,6 +56,13 @@ bool inspect_gc_leads_back(uintptr_t link, uintptr_t object) {
     return (link & ~(uintptr_t)GC_FLAGS) == object - sizeof(PyGC_Head);
 }
 
+const size_t inspect_interpreter_state_bytes = sizeof(PyInterpreterState);
+#if PY_VERSION_HEX >= 0x030D0000
+const size_t inspect_thread_state_bytes = sizeof(_PyThreadStateImpl);
+#else
+const size_t inspect_thread_state_bytes = sizeof(PyThreadState);
+#endif
+
 bool inspect_shares_gil(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX >= 0x030C0000
     return interpreter == PyInterpreterState_Main() || !interpreter->ceval.own_gil;

@@ -119,6 +119,9 @@ bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item);
 /** Whether a str's characters can be read (before 3.12 it may hold wchar_t only). */
 bool inspect_str_is_ready(PyObject *str);
 
+/** Sizes of the states of an interpreter and of a thread. */
+extern const size_t inspect_interpreter_state_bytes, inspect_thread_state_bytes;
+
 /** How far before an object the memory block that holds it starts, by the object's type alone. */
 size_t inspect_type_header_bytes(PyTypeObject *type);
 /** The same by the object: one of a type that can be tracked need not be. */

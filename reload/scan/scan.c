@@ -49,35 +49,6 @@ static void scan_segment(struct scanner *scanner, struct image *image,
     free(touched);
 }
 
-static void leave_out(struct scanner *scanner, const void *state, uintptr_t seen) {
-    struct address_entry *entry = address_set_add(&scanner->seen, (uintptr_t)state);
-    if (entry) {
-        entry->value = seen;
-    }
-    if (seen == SEEN_ENDING) {
-        uintptr_t low = scanner->ending_low, address = (uintptr_t)state;
-        scanner->ending_low = low && low < address ? low : address;
-        scanner->ending_high = scanner->ending_high > address ? scanner->ending_high : address;
-    }
-    scanner->out_of_memory |= !entry;
-}
-
-/**
- * The states of interpreters and threads are heap blocks, too, and lead to everything.  They belong
- * to CPython; an extension that keeps a pointer to one does not keep what they lead to.
- */
-static void leave_out_states(struct scanner *scanner, const struct scan_options *options) {
-    for (size_t i = 0; i < options->interpreters->count; i++) {
-        const struct py_interpreter *each = &options->interpreters->items[i];
-        uintptr_t seen = each->state == options->ending ? SEEN_ENDING : SEEN_STATE;
-        leave_out(scanner, each->state, seen);
-        PyThreadState *thread = each->is_still ? PyInterpreterState_ThreadHead(each->state) : NULL;
-        for (; thread; thread = PyThreadState_Next(thread)) {
-            leave_out(scanner, thread, seen);
-        }
-    }
-}
-
 /** The thread-local blocks of one image. */
 static void scan_thread_locals(struct scanner *scanner, struct image *image,
                                const struct thread_list *threads) {
@@ -113,7 +84,12 @@ static void scan_image(struct scanner *scanner, struct image *image,
 int scan_images(struct scan *scan, const struct scan_options *options, struct error *err) {
     const struct image_list *images = options->use->images;
     struct thread_list threads;
+    struct state_list states;
+    if (scan_states_read(&states, options->interpreters, options->ending, err) != 0) {
+        return -1;
+    }
     if (scan_threads(&threads, options->interpreters, options->ending, err) != 0) {
+        scan_states_clear(&states);
         return -1;
     }
     struct scanner scanner = {.scan = scan,
@@ -121,11 +97,11 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
                               .map = options->map,
                               .wanted = options->wanted,
                               .with_pointers = options->with_pointers,
+                              .states = states,
                               .heap = (uintptr_t)sbrk(0)};
     scanner.mappings = malloc(MAPPINGS_MAX * sizeof *scanner.mappings);
     scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
     scanner.out_of_memory = !scanner.mappings;
-    leave_out_states(&scanner, options);
     for (size_t i = 0; i < images->count; i++) {
         if (options->use->used[i]) {
             scan_image(&scanner, images->items[i], &threads);
@@ -140,6 +116,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
             scan_block(&scanner, &block);
         }
     }
+    scan_states_clear(&scanner.states);
     address_set_clear(&scanner.seen);
     heap_free_clear(&scanner.free);
     free(scanner.blocks);

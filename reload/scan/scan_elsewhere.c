@@ -12,6 +12,9 @@ void scan_block(struct scanner *scanner, const struct block *block) {
         if (!safe_read(start, copy, readable * WORD_BYTES)) {
             return;
         }
+        if (done == 0 && block->depth && scan_states_begins(&scanner->states, copy, readable)) {
+            return; /* of an interpreter that is ending */
+        }
         const struct words words = {copy, left < BATCH ? left : BATCH, readable};
         scan_words(scanner, block, start, &words);
     }

@@ -34,7 +34,7 @@ struct block *scan_queue_block(struct scanner *scanner, const struct block *from
         scan_hits_cut(scanner, from, holder);
         return NULL;
     }
-    entry->value = SEEN_QUEUED;
+    entry->value = 1;
     struct block *block = &scanner->blocks[scanner->block_count++];
     *block = *from;
     if (from->depth == 0 && !from->via) {

@@ -35,18 +35,15 @@ static void meet_known(struct scanner *scanner, const struct block *from, uintpt
     }
 }
 
-/** Whether a word points at the state of the interpreter that is to end, or of one of its threads.
- */
+/** Whether a word points at, or into, the state of an interpreter or thread. */
 static bool meet_state(struct scanner *scanner, const struct block *from, uintptr_t holder,
                        uintptr_t word) {
-    bool may_be = word >= scanner->ending_low && word <= scanner->ending_high;
-    const struct address_entry *entry = may_be ? address_set_find(&scanner->seen, word) : NULL;
-    bool is_state = entry && entry->value == SEEN_ENDING && from->image->imports_python;
-    if (is_state) {
+    const struct state_range *state = scan_states_find(&scanner->states, word);
+    if (state && state->is_ending && from->image->imports_python) {
         scan_hits_append(scanner, &scanner->scan->states, &scanner->scan->state_count,
                          scan_hits_make(from, holder, word, NULL, from->via));
     }
-    return is_state;
+    return state != NULL;
 }
 
 /** Most words of an image that are addresses lead into the same few images. */
@@ -85,8 +82,10 @@ static void look_at_word(struct scanner *scanner, const struct block *from,
     }
     bool is_candidate = scan_follow_may_be_address(scanner, from, at->word) &&
                         !is_furniture(scanner, from, at->holder);
-    bool is_state = !is_candidate && meet_state(scanner, from, at->holder, at->word);
-    if (scanner->with_pointers && !is_state) {
+    if (is_candidate && meet_state(scanner, from, at->holder, at->word)) {
+        return;
+    }
+    if (scanner->with_pointers) {
         note_pointer(scanner, from, at->holder, at->word);
     }
     if (is_candidate) {

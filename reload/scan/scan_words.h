@@ -12,6 +12,7 @@
 #include "reload/memory/safe_read.h"
 #include "reload/objects/heap_free.h"
 #include "reload/scan/scan.h"
+#include "reload/scan/scan_states.h"
 
 enum { WORD_BYTES = sizeof(uintptr_t), TAG_BITS = 7 };
 
@@ -31,9 +32,6 @@ struct block {
     bool is_exact; /**< `bytes` is the size in use, not the size allocated */
 };
 
-/** Values of `seen`. */
-enum { SEEN_QUEUED = 1, SEEN_STATE, SEEN_ENDING };
-
 /** A word that may be an address to follow. */
 struct candidate {
     uintptr_t holder, word;
@@ -48,12 +46,12 @@ struct scanner {
     bool with_pointers;       /**< fill scan->pointers */
     const struct image *last; /**< the image that the last pointer led into */
     uintptr_t heap;           /**< an address in the program's heap */
-    struct address_set seen;  /**< heap blocks that were queued, and states that are left out */
+    struct address_set seen;  /**< heap blocks that were queued: value 1 */
+    struct state_list states; /**< these are left out */
     struct mapping *mappings; /**< MAPPINGS_MAX; those that were queued have no bytes any more */
     size_t mapping_count;
-    struct heap_free free;             /**< blocks that are not followed */
-    uintptr_t ending_low, ending_high; /**< where the states are that are SEEN_ENDING */
-    struct block *blocks;              /**< followed first in, first out */
+    struct heap_free free; /**< blocks that are not followed */
+    struct block *blocks;  /**< followed first in, first out */
     size_t block_count, block_capacity, block_bytes;
     struct candidate candidates[SAFE_READ_MAX]; /**< of the range that is being looked at */
     size_t candidate_count;

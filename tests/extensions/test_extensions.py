@@ -33,6 +33,7 @@ CASES = {
     "thread_key": (2, {"stale"}),
     "kept_interpreter": (3, {"dangling"}),
     "kept_thread": (3, {"dangling"}),
+    "kept_exceptions": (3, {"dangling"}),
     "shared_options": (2, {"shared"}),
     "shared_instance": (2, {"shared"}),
 }
@@ -40,7 +41,7 @@ CASES = {
 # The application of a case, where it is that of another one.
 APPLICATIONS = dict.fromkeys(
     ("class_chain", "packed_record", "inner_link", "mapped_table", "thread_key",
-     "kept_interpreter", "kept_thread"), "lazy_class")
+     "kept_interpreter", "kept_thread", "kept_exceptions"), "lazy_class")
 
 
 def application(case):

@@ -1,18 +1,78 @@
 #include "reload/memory/safe_read.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-bool safe_read(uintptr_t address, void *ret_buffer, size_t bytes) {
+enum { KEPT_PAGE_BYTES = 4096, KEPT_PAGES = 256 };
+
+/** Pages that were read, each in the place that its number gives; start 0: none. */
+struct kept {
+    uintptr_t starts[KEPT_PAGES];
+    bool is_readable[KEPT_PAGES];
+    unsigned char bytes[KEPT_PAGES][KEPT_PAGE_BYTES];
+};
+
+static _Thread_local struct kept *s_kept;
+
+void safe_read_keep(void) {
+    s_kept = s_kept ? s_kept : calloc(1, sizeof *s_kept);
+}
+
+void safe_read_forget(void) {
+    free(s_kept);
+    s_kept = NULL;
+}
+
+static bool ask_kernel(uintptr_t address, void *ret_buffer, size_t bytes) {
     struct iovec local = {ret_buffer, bytes}, remote = {(void *)address, bytes};
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)bytes;
 }
 
+/** Copy bytes that are all in one page. */
+static bool read_kept(uintptr_t address, void *ret_buffer, size_t bytes) {
+    uintptr_t offset = address % KEPT_PAGE_BYTES, start = address - offset;
+    size_t place = start / KEPT_PAGE_BYTES % KEPT_PAGES;
+    if (s_kept->starts[place] != start) {
+        s_kept->starts[place] = start;
+        s_kept->is_readable[place] = ask_kernel(start, s_kept->bytes[place], KEPT_PAGE_BYTES);
+    }
+    if (s_kept->is_readable[place]) {
+        memcpy(ret_buffer, s_kept->bytes[place] + offset, bytes);
+    }
+    return s_kept->is_readable[place];
+}
+
+bool safe_read(uintptr_t address, void *ret_buffer, size_t bytes) {
+    if (!s_kept || address < KEPT_PAGE_BYTES || bytes > UINTPTR_MAX - address) {
+        return ask_kernel(address, ret_buffer, bytes);
+    }
+    for (size_t done = 0; done < bytes;) {
+        size_t left = KEPT_PAGE_BYTES - (address + done) % KEPT_PAGE_BYTES;
+        size_t part = bytes - done < left ? bytes - done : left;
+        if (!read_kept(address + done, (char *)ret_buffer + done, part)) {
+            return false;
+        }
+        done += part;
+    }
+    return true;
+}
+
+/** Few addresses are as well read one by one, from pages that are kept. */
+enum { FEW = 4 };
+
 void safe_read_each(const uintptr_t *addresses, size_t count, void *ret_buffers, size_t bytes,
                     bool *ret_read) {
     struct iovec local[SAFE_READ_MAX], remote[SAFE_READ_MAX];
+    for (size_t i = 0; s_kept && count <= FEW && i < count; i++) {
+        ret_read[i] = safe_read(addresses[i], (char *)ret_buffers + i * bytes, bytes);
+    }
+    if (s_kept && count <= FEW) {
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         local[i] = (struct iovec){(char *)ret_buffers + i * bytes, bytes};
         remote[i] = (struct iovec){(void *)addresses[i], bytes};

@@ -18,6 +18,15 @@
 bool safe_read(uintptr_t address, void *ret_buffer, size_t bytes);
 
 /**
+ * From now on what the calling thread reads is kept, a page at a time, and not asked of the kernel
+ * again: what is looked at must not change meanwhile.  Blocks in the heap stand side by side, and a
+ * system call for each word of them takes a hundred times as long.  Without memory nothing is kept.
+ */
+void safe_read_keep(void);
+/** Forget what was kept. */
+void safe_read_forget(void);
+
+/**
  * Copy `bytes` from each of several addresses, in few system calls.
  * @param[out] ret_buffers  `count` times `bytes`
  * @param[out] ret_read     whether all of them could be read, for each address

@@ -1,10 +1,37 @@
 #include "reload/objects/heap_block.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "pool/python/cpython_inspect.h"
 #include "reload/memory/safe_read.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+/* The sanitizer's malloc() has chunks of its own, and tells.  GCC has not the header of LLVM's with
+ * these two, sanitizer/allocator_interface.h. */
+int __sanitizer_get_ownership(const volatile void *address);
+size_t __sanitizer_get_allocated_size(const volatile void *address);
+
+static size_t malloc_block_bytes(uintptr_t address) {
+    bool is_block = __sanitizer_get_ownership((void *)address);
+    return is_block ? __sanitizer_get_allocated_size((void *)address) : 0;
+}
+
+static size_t malloc_block_around(uintptr_t address, uintptr_t *ret_start) {
+    char variable[1];
+    void *start = NULL;
+    size_t bytes = 0;
+    const char *kind =
+        __asan_locate_address((void *)address, variable, sizeof variable, &start, &bytes);
+    if (strcmp(kind, "heap") != 0) {
+        return 0;
+    }
+    *ret_start = (uintptr_t)start;
+    return address - *ret_start < bytes ? malloc_block_bytes(*ret_start) : 0;
+}
+#else
 /* glibc malloc/malloc.c, struct malloc_chunk: the word before a block is its chunk's size, the
  * low bits are flags; the word before the next block says whether this one is in use. */
 enum { CHUNK_PREV_IN_USE = 1, CHUNK_MMAPPED = 2, CHUNK_FLAGS = 7 };
@@ -32,13 +59,6 @@ static size_t malloc_block_bytes(uintptr_t address) {
     return bytes - 8;
 }
 
-static size_t pymalloc_block_bytes(uintptr_t address) {
-    struct py_pool_header header;
-    return safe_read(inspect_pool_of(address), &header, sizeof header)
-               ? inspect_pool_block_bytes(&header, address)
-               : 0;
-}
-
 /** malloc's block around an address: look back for the start of one that reaches as far. */
 static size_t malloc_block_around(uintptr_t address, uintptr_t *ret_start) {
     uintptr_t words[HEAP_BLOCK_BEFORE_MAX / sizeof(uintptr_t)];
@@ -56,6 +76,14 @@ static size_t malloc_block_around(uintptr_t address, uintptr_t *ret_start) {
         }
     }
     return 0;
+}
+#endif
+
+static size_t pymalloc_block_bytes(uintptr_t address) {
+    struct py_pool_header header;
+    return safe_read(inspect_pool_of(address), &header, sizeof header)
+               ? inspect_pool_block_bytes(&header, address)
+               : 0;
 }
 
 size_t heap_block_around(uintptr_t address, uintptr_t *ret_start) {

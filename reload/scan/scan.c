@@ -108,6 +108,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
         }
     }
     scan_elsewhere(&scanner, options->use, &threads);
+    safe_read_keep(); /* the GIL is held, and heap blocks stand side by side */
     for (size_t i = 0; i < scanner.block_count; i++) {
         struct block block = scanner.blocks[i]; /* a copy: the array may move */
         if (block.container) {
@@ -116,6 +117,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
             scan_block(&scanner, &block);
         }
     }
+    safe_read_forget();
     scan_states_clear(&scanner.states);
     address_set_clear(&scanner.seen);
     heap_free_clear(&scanner.free);

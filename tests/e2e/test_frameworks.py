@@ -188,6 +188,7 @@ urlpatterns.append(path("where/", where))
                                    "path": f"/{name}/where/", "script": f"/{name}"})
 
     def test_both_run_in_one_process(self):
+        self.host.log.wait_for(r"\[host\.ready\]")
         self.assertEqual(len(self.host.children()), 1)
 
     def test_one_can_log_in_to_the_admin_pages(self):

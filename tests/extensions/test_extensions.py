@@ -76,7 +76,8 @@ def run(program, case, extension, folder=os.environ["EXTENSIONS"], **variables):
                        PYTHONPATH=os.pathsep.join([folder, os.path.join(FOLDER, "cases")]))
     environment.update(variables)
     return subprocess.run([program, application(case)], env=environment, timeout=60,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          errors="backslashreplace")  # an answer may be freed memory
 
 
 def verdicts(output):

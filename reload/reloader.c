@@ -213,6 +213,13 @@ void reloader_dismiss(struct reloader *reloader) {
     reload_targets_wake(reloader);
 }
 
+void reloader_hold_edits(struct reloader *reloader, unsigned ms) {
+    pthread_mutex_lock(&reloader->lock);
+    reloader->held_until_ns = ms ? clock_now_ns() + ms * CLOCK_NS_PER_MS : 0;
+    pthread_mutex_unlock(&reloader->lock);
+    reload_targets_wake(reloader);
+}
+
 void reloader_free(struct reloader *reloader) {
     if (!reloader) {
         return;

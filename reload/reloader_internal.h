@@ -78,6 +78,7 @@ struct reloader {
     struct path_set *folders; /**< that came or went, of the events being read */
     struct reload_target *targets;
     bool is_polling, is_stopping, is_limit_news;
+    uint64_t held_until_ns;   /**< @lock: until then edits start no reload */
     atomic_bool is_dismissed; /**< without the lock, which reloads hold while they read files */
     struct error limit;       /**< of the watch that could not be added */
 };

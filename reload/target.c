@@ -237,6 +237,10 @@ uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_
         target->last_event_ns = now_ns;
         due_ns = reload_target_quiet_ns_locked(target);
     }
+    uint64_t held_until_ns = target->reloader->held_until_ns;
+    if (!target->forced_cause && due_ns < held_until_ns) {
+        due_ns = held_until_ns;
+    }
     if (target->is_starved && !target->forced_cause && due_ns < target->retry_ns) {
         due_ns = target->retry_ns;
     }

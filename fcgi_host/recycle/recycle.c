@@ -193,6 +193,12 @@ void recycle_dismiss(struct recycle *recycle) {
     }
 }
 
+void recycle_hold_edits(struct recycle *recycle, unsigned ms) {
+    if (recycle) {
+        reloader_hold_edits(recycle->reloader, ms);
+    }
+}
+
 void recycle_memory_is_short(struct recycle *recycle) {
     if (recycle) {
         spares_memory_is_short(recycle);

@@ -97,6 +97,10 @@ void recycle_loaded(struct recycle *recycle, struct pool_interpreter *interprete
 void recycle_note_request(struct recycle *recycle, struct application *application);
 /** This worker is replaced: edits are the next one's business.  Does not block. @thread any */
 void recycle_dismiss(struct recycle *recycle);
+
+/** Another process is loading to serve in this one's place: for `ms` edits start no reload here, so
+ *  that no code that serves here is newer than what that one has loaded. 0: they do. */
+void recycle_hold_edits(struct recycle *recycle, unsigned ms);
 /** Give the spares back, and make none for a while.  Does not block. NULL is fine. @thread any */
 void recycle_memory_is_short(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */

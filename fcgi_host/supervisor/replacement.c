@@ -193,6 +193,9 @@ void replacement_finish(struct replacement_queue *queue, bool is_kept, const cha
         log_line(LOG_ERROR, "worker.kept", NULL, "no replacement (%s): %s", replacement->cause,
                  why);
     }
+    if (is_kept && replacement->at < queue->seats->count) {
+        replacement_hold_edits(&queue->seats->items[replacement->at], 0);
+    }
     replacement_forget_predecessor(queue);
     queue->first = replacement->next;
     tell_requesters(replacement, &result);

@@ -44,6 +44,9 @@ struct replacement_queue {
     struct worker_process had; /* what `ending` had not loaded: `failed` only */
     struct loop_timer left;
 };
+/** The seat's worker leaves edits to the one that loads in its place for so long
+ * (CHANNEL_HOLD_EDITS). */
+void replacement_hold_edits(const struct seat *seat, unsigned ms);
 
 /** The old worker, or what is left of it, concerns the queue no longer. */
 void replacement_forget_predecessor(struct replacement_queue *queue);

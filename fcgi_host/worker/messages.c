@@ -310,8 +310,22 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
     }
 }
 
+/** @return whether the message was about the reloads in this process */
+static bool obey_for_reloads(const struct worker *worker, const struct channel_message *message) {
+    switch (message->type) {
+    case CHANNEL_HOLD_EDITS:
+        recycle_hold_edits(worker->loader.recycle, (unsigned)message->number);
+        return true;
+    case CHANNEL_MEMORY_SHORT:
+        recycle_memory_is_short(worker->loader.recycle);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void obey_message(struct worker *worker, const struct channel_message *message) {
-    if (take_descriptor(worker, message)) {
+    if (take_descriptor(worker, message) || obey_for_reloads(worker, message)) {
         return;
     }
     switch (message->type) {
@@ -359,9 +373,6 @@ static void obey_message(struct worker *worker, const struct channel_message *me
         break;
     case CHANNEL_STACKS:
         limits_log_stacks(worker->limits);
-        break;
-    case CHANNEL_MEMORY_SHORT:
-        recycle_memory_is_short(worker->loader.recycle);
         break;
     default:
         break;

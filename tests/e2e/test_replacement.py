@@ -65,7 +65,7 @@ class UnderLoad(WithControl):
                 self.assertRegex(self.reload(), r"^replaced in \d+ ms")
                 load.await_answers()
         self.assertEqual(load.failures, [], f"of {load.answers}")
-        self.assertEqual(host.log.count(r"\[worker\.replaced\]"), times)
+        host.log.wait_for(r"\[worker\.replaced\]", times)
         self.assertEqual(host.log.count(r"\[worker\.crashed\]"), 0)
         await_(lambda: len(host.children()) == 1, "the old ones to go")
         self.assertEqual(host.log.count(r"\[worker\.(stuck|unfinished)\]"), 0)
@@ -148,10 +148,44 @@ class Replacement(WithControl):
             os.remove(hold)
             for edit in range(2, 7):
                 self.write("app.py", text.format(answer=edit))
-                host.log.wait_for(r"\[reload\.worker\]", edit)
         await_(lambda: host.fetch().body == b"6", "the last edit")
         await_(lambda: len(host.children()) == 1, "the old ones to go")
         self.assertEqual(host.log.count(r"\[worker\.replaced\]"), 2)
+
+    def test_served_code_never_goes_back(self):
+        pipe, hold = self.path("pipe"), self.path("hold")
+        os.mkfifo(pipe)
+        quick = self.write("quick.py", self.GOOD.format(answer="one"))
+        slow = self.write("slow.py", self.GOOD + f"""
+        if os.path.exists({hold!r}):
+            open({pipe!r}).read()
+        """)
+        host = self.start_by(self.config(f"""
+            [app quick]
+            file = {quick}
+            mount = /quick
+            [app slow]
+            file = {slow}
+            mount = /slow
+            """))
+        host.log.wait_for(r"\[host\.ready\]")
+        open(hold, "w").close()
+        host.signal(signal.SIGHUP)
+        answers = []
+
+        def ask():
+            answers.append(host.fetch("/quick").body)
+            return answers[-1]
+        with open(pipe, "w"):  # the new worker has loaded the quick one, and loads the slow one
+            os.remove(hold)
+            self.write("quick.py", self.GOOD.format(answer="two"))
+            for _ in range(500):  # time enough for the old one to reload
+                ask()
+        host.log.wait_for(r"\[worker\.replaced\]")
+        await_(lambda: ask() == b"two", "the new code")
+        for _ in range(50):
+            ask()
+        self.assertEqual(answers, sorted(answers))
 
     def test_code_that_does_not_load_leaves_the_old_worker_serving(self):
         app = self.write("app.py", self.GOOD.format(answer="one"))

@@ -67,6 +67,12 @@ Test(fleet, what_waits_for_a_worker_is_told_when_none_comes) {
     for (int pid = 101; pid <= 105; pid++) {
         fleet_end(pid, SIGSEGV);
     }
+    for (int pid = 101; pid <= 105; pid++) { /* edits are the business of each of these … */
+        cr_assert_eq(channel_receive(channel[1], &told, NULL), 0);
+        cr_expect(told.type == CHANNEL_HOLD_EDITS && told.number > 0);
+    }
+    cr_assert_eq(channel_receive(channel[1], &told, NULL), 0); /* … and then its own again */
+    cr_expect(told.type == CHANNEL_HOLD_EDITS && told.number == 0);
     cr_assert_eq(channel_receive(channel[1], &told, NULL), 0);
     cr_expect_eq(told.type, CHANNEL_STAYS);
     fleet_say_number(100, CHANNEL_MOVE_ME, CHANNEL_MOVE_REFUSED); /* some time later */

@@ -10,6 +10,7 @@ import _thread
 import sys
 
 _created = set()
+_modules = []  # kept: the end of a module can free (m_free) what others of its file still use
 
 
 class _LentPath:
@@ -87,7 +88,8 @@ def _create(name, path, search_path):
     if path is None:
         loader = _frozen_importlib.BuiltinImporter
         spec = _frozen_importlib.ModuleSpec(name, loader, origin="built-in")
-        note_handed_out(name, _imp.create_builtin(spec))
+        _modules.append(_imp.create_builtin(spec))
+        note_handed_out(name, _modules[-1])
         return
     loader = _frozen_importlib_external.ExtensionFileLoader(name, path)
     spec = _frozen_importlib.ModuleSpec(name, loader, origin=path)
@@ -112,7 +114,8 @@ def _create_dynamic(spec):
         except Exception:
             pass  # it is for the interpreter that asks to say so
     if not _is_imported(spec.name, spec.origin):
-        _name_slots(_imp.create_dynamic(spec))
+        _modules.append(_imp.create_dynamic(spec))
+        _name_slots(_modules[-1])
     note_handed_out(spec.name, sys.modules.get(spec.name))
 
 

@@ -29,6 +29,17 @@ Test(main_first, a_single_phase_extension_is_initialised_once_whichever_interpre
     pool_free(pool);
 }
 
+Test(main_first, the_module_that_was_made_first_does_not_end) {
+    static const char *s_freeing = ON_PATH "import freeing\n"
+                                           "def n(): return freeing.times_ended()\n";
+    struct pool *pool = fixture_start();
+    struct pool_app *a = fixture_app(pool, "a", &s_freeing, 1, 10);
+    fixture_reload(a);
+    cr_expect_str_eq(fixture_call(a, "n"), "0");
+    cr_expect(eq(int, pool_stop(pool, 1000), 0));
+    pool_free(pool);
+}
+
 Test(main_first, nothing_of_the_application_s_search_path_stays_in_the_main_interpreter) {
     struct pool *pool = fixture_start();
     struct pool_interpreter *main_interpreter =

@@ -81,6 +81,17 @@ static void scan_image(struct scanner *scanner, struct image *image,
     }
 }
 
+/** An address where malloc()'s blocks are. */
+static uintptr_t heap_address(void) {
+#ifdef __SANITIZE_ADDRESS__
+    uintptr_t address = (uintptr_t)malloc(1); /* the sanitizer's heap is elsewhere */
+    free((void *)address);
+    return address;
+#else
+    return (uintptr_t)sbrk(0);
+#endif
+}
+
 int scan_images(struct scan *scan, const struct scan_options *options, struct error *err) {
     const struct image_list *images = options->use->images;
     struct thread_list threads;
@@ -98,7 +109,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
                               .wanted = options->wanted,
                               .with_pointers = options->with_pointers,
                               .states = states,
-                              .heap = (uintptr_t)sbrk(0)};
+                              .heap = heap_address()};
     scanner.mappings = malloc(MAPPINGS_MAX * sizeof *scanner.mappings);
     scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
     scanner.out_of_memory = !scanner.mappings;

@@ -192,8 +192,14 @@ static void expect_refusal(const char *import_name, const char *source) {
     struct pool_app *app = fixture_app(pool, "a", &source, 1, 10);
     struct generation *generation;
     struct error err = {0};
-    cr_assert(eq(int, pool_build(pool_app_interpreter(app), 10000, &generation, &err), -1));
-    cr_expect(eq(int, err.code, ERR_REFUSED), "%s", err.text);
+    int built = pool_build(pool_app_interpreter(app), 10000, &generation, &err);
+    /* With 3.14 come versions of numpy and cryptography that warn, or bear it. */
+    bool may_be_built = Py_Version >= 0x030E0000;
+    cr_expect(may_be_built || built == -1);
+    cr_expect(built == 0 || err.code == ERR_REFUSED, "%s", err.text);
+    if (built == 0) {
+        pool_discard(generation);
+    }
     cr_expect(eq(int, pool_stop(pool, 1000), 0));
     pool_free(pool);
 }

@@ -127,9 +127,9 @@ class FlaskEdited(HostTestCase):
         host.log.wait_for(r"\[app\.loaded\]")
         before = host.children()
         for version in range(1, 4):
-            self.write("app.py", self.APP.format(version=version))
             if version > 1:
-                host.log.wait_for(rf"gen={version - 1} \[reload\.retired\]")
+                self.write("app.py", self.APP.format(version=version))
+                host.log.wait_for(r"\[reload\.retired\]", version - 1)
             self.assertEqual(host.fetch("/<b>").body.decode(),
                              f"{version} &lt;b&gt; [True, True, True, True]")
         self.assertEqual(host.children(), before)

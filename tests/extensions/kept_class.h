@@ -6,20 +6,13 @@
 #ifndef KEPT_CLASS_H
 #define KEPT_CLASS_H
 
-#include "module.h"
+#include "template_class.h"
 
 #include <stddef.h>
 #include <string.h>
 
 /* NULL: out of memory. */
 static void *class_place(PyObject *module);
-
-static PyObject *look_up_class(void) {
-    PyObject *string_module = PyImport_ImportModule("string");
-    PyObject *class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
-    Py_XDECREF(string_module);
-    return class;
-}
 
 static PyObject *is_template_(PyObject *module, PyObject *value) {
     PyObject *class;
@@ -35,12 +28,5 @@ static PyObject *is_template_(PyObject *module, PyObject *value) {
     int result = PyObject_IsInstance(value, class);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
-
-static PyMethodDef methods[] = {
-    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
 #endif

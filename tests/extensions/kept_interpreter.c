@@ -1,31 +1,11 @@
 /* Keeps the interpreter that asked first, for its dictionary (hazard 3). */
-#include "module.h"
+#include "interpreter_class.h"
 
 static PyInterpreterState *interpreter;
 
-static PyObject *is_template_(PyObject *module, PyObject *value) {
-    (void)module;
+static PyInterpreterState *class_owner(void) {
     interpreter = interpreter ? interpreter : PyInterpreterState_Get();
-    PyObject *kept = PyInterpreterState_GetDict(interpreter);
-    PyObject *class = kept ? PyDict_GetItemString(kept, "string.Template") : NULL;
-    if (!class) {
-        PyObject *string_module = PyImport_ImportModule("string");
-        class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
-        Py_XDECREF(string_module);
-        if (!class || PyDict_SetItemString(kept, "string.Template", class) != 0) {
-            return NULL;
-        }
-        Py_DECREF(class);
-    }
-    int result = PyObject_IsInstance(value, class);
-    return result < 0 ? NULL : PyBool_FromLong(result);
+    return interpreter;
 }
-
-static PyMethodDef methods[] = {
-    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
 MODULE(kept_interpreter, "A class in an interpreter's dictionary.", 0, methods, slots)

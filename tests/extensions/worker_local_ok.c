@@ -1,33 +1,12 @@
 /* What a job needs is fetched, or handed over, for that job. */
-#include "job_thread.h"
+#include "job_class.h"
 
-static void run_job(struct job *job) {
-    PyThreadState *state = PyThreadState_New(job->interpreter);
-    PyEval_AcquireThread(state);
-    PyObject *string_module = PyImport_ImportModule("string");
-    PyObject *class = string_module ? PyObject_GetAttrString(string_module, "Template") : NULL;
-    if (class) {
-        job->result = PyObject_IsInstance(job->value, class);
-    }
-    Py_XDECREF(class);
-    Py_XDECREF(string_module);
-    PyErr_Clear();
-    PyThreadState_Clear(state);
-    PyThreadState_DeleteCurrent();
+static PyObject *hold_class(void) {
+    return look_up_class();
 }
 
-static PyObject *is_template_(PyObject *module, PyObject *value) {
-    struct job job = {PyInterpreterState_Get(), value, -1};
-    (void)module;
-    do_job(&job);
-    return PyBool_FromLong(job.result == 1);
+static void let_class_go(PyObject *class) {
+    Py_DECREF(class);
 }
-
-static PyMethodDef methods[] = {
-    {"is_template", is_template_, METH_O, "whether a value is a string.Template"},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyModuleDef_Slot slots[] = {LAST_SLOTS};
 
 MODULE(worker_local_ok, "A class, looked up for each job.", 0, methods, slots)

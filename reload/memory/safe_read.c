@@ -67,10 +67,10 @@ enum { FEW = 4 };
 void safe_read_each(const uintptr_t *addresses, size_t count, void *ret_buffers, size_t bytes,
                     bool *ret_read) {
     struct iovec local[SAFE_READ_MAX], remote[SAFE_READ_MAX];
-    for (size_t i = 0; s_kept && count <= FEW && i < count; i++) {
-        ret_read[i] = safe_read(addresses[i], (char *)ret_buffers + i * bytes, bytes);
-    }
     if (s_kept && count <= FEW) {
+        for (size_t i = 0; i < count; i++) {
+            ret_read[i] = safe_read(addresses[i], (char *)ret_buffers + i * bytes, bytes);
+        }
         return;
     }
     for (size_t i = 0; i < count; i++) {

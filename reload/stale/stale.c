@@ -113,8 +113,7 @@ static int report_reinitialised(struct stale_check *check, struct stale_view *vi
                                   .verdict = VERDICT_REINITIALISED,
                                   .holds = (PyObject *)word,
                                   .owner = "this generation"};
-        const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
-        what.is_note = stale_known_is_harmless(module, hit, &what);
+        what.is_note = stale_known_is_harmless(hit, &what);
         if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
             return error_set(err, ERR_MEMORY, "out of memory reporting");
         }

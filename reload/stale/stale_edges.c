@@ -170,8 +170,7 @@ static int report_edge(struct stale_view *view, struct stale_report *report,
                                                                      : "the generation before"};
     const struct scan_hit *hit = find_variable(view, is_handed_over ? edge->to : edge->from);
     if (hit) {
-        const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
-        what.is_note = stale_known_is_harmless(module, hit, &what);
+        what.is_note = stale_known_is_harmless(hit, &what);
         bool is_copy = hit >= view->scan.copies && hit < view->scan.copies + view->scan.copy_count;
         what.detail = is_copy ? " (the module's cached dictionary)" : NULL;
         return stale_report_add(report, &view->extensions, view->images, hit, &what);
@@ -180,7 +179,6 @@ static int report_edge(struct stale_view *view, struct stale_report *report,
     object_text(edge->from, from, sizeof from);
     const char *module =
         module_that_leads_to(edge->from, interpreter_of(view, edge->from_owner), name, sizeof name);
-    what.is_note = module && stale_known_is_harmless(module, NULL, &what);
     return stale_report_add_nowhere(report, module ? module : "", from, &what);
 }
 

@@ -217,8 +217,7 @@ static int report_after_end(struct stale_check *check, const struct extension_li
             continue;
         }
         what.owner = "the ended generation";
-        const char *module = extension_list_module_of(extensions, &check->images, word->hit.image);
-        what.is_note = stale_known_is_harmless(module, &word->hit, &what);
+        what.is_note = stale_known_is_harmless(&word->hit, &what);
         result = stale_report_add(report, extensions, &check->images, &word->hit, &what);
     }
     address_set_clear(&told);

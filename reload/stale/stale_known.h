@@ -10,8 +10,7 @@
 
 #include "reload/stale/stale_report.h"
 
-/** Whether a finding is worth no more than a note. @param hit  NULL: no variable was found */
-bool stale_known_is_harmless(const char *module, const struct scan_hit *hit,
-                             const struct stale_what *what);
+/** Whether a finding about a variable is worth no more than a note. */
+bool stale_known_is_harmless(const struct scan_hit *hit, const struct stale_what *what);
 
 #endif

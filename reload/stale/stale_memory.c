@@ -15,13 +15,13 @@ static bool is_known(const struct address_set *set, const struct scan_hit *hit, 
     return entry && entry->value == key;
 }
 
-void stale_memory_forget_owners(struct stale_memory *memory) {
-    address_set_clear(&memory->others);
+void stale_memory_forget_subjects(struct stale_memory *memory) {
     address_set_clear(&memory->subjects);
 }
 
-void stale_memory_forget_subjects(struct stale_memory *memory) {
-    address_set_clear(&memory->subjects);
+void stale_memory_forget_owners(struct stale_memory *memory) {
+    address_set_clear(&memory->others);
+    stale_memory_forget_subjects(memory);
 }
 
 int stale_memory_note_owners(struct stale_memory *memory, const struct scan_hit *hit,

@@ -24,9 +24,7 @@ static int report_attribute(struct stale_view *view, struct stale_report *report
     struct scan_hit hit = {.image = attribute->image,
                            .location = (uintptr_t)attribute->type,
                            .object = attribute->value};
-    const char *module =
-        extension_list_module_of(&view->extensions, view->images, attribute->image);
-    what.is_note = stale_known_is_harmless(module, &hit, &what);
+    what.is_note = stale_known_is_harmless(&hit, &what);
     return stale_report_add(report, &view->extensions, view->images, &hit, &what);
 }
 

@@ -36,17 +36,16 @@ int stale_view_words(struct stale_view *view, struct stale_memory *memory, struc
 }
 
 /** Whoever owns it: nothing would be made of it. */
-static bool is_known_harmless(const struct stale_view *view, const struct scan_hit *hit) {
+static bool is_known_harmless(const struct scan_hit *hit) {
     const struct stale_what what = {.verdict = VERDICT_STALE, .holds = hit->object};
-    const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
-    return stale_known_is_harmless(module, hit, &what);
+    return stale_known_is_harmless(hit, &what);
 }
 
 /** Of the last scan. */
 static bool holds_anything_new(const struct stale_view *view, const struct stale_memory *memory) {
     for (size_t i = 0; i < view->scan.count; i++) {
         const struct scan_hit *hit = &view->scan.hits[i];
-        if (!stale_memory_is_of_others(memory, hit) && !is_known_harmless(view, hit)) {
+        if (!stale_memory_is_of_others(memory, hit) && !is_known_harmless(hit)) {
             return true;
         }
     }

@@ -87,8 +87,7 @@ int stale_words_report(struct stale_view *view, struct stale_report *report, str
         if (!judge_word(view, hit, is_borrowed, &what)) {
             continue;
         }
-        const char *module = extension_list_module_of(&view->extensions, view->images, hit->image);
-        what.is_note = stale_known_is_harmless(module, hit, &what);
+        what.is_note = stale_known_is_harmless(hit, &what);
         if (stale_report_add(report, &view->extensions, view->images, hit, &what) != 0) {
             return error_set(err, ERR_MEMORY, "out of memory reporting");
         }

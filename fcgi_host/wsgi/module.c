@@ -97,15 +97,17 @@ static PyObject *note_read(PyObject *module, PyObject *path) {
 }
 
 /*
- * _compile(source, path): compile(source, path, "exec", dont_inherit=True) of bytes.
+ * _compile(source, path, name=None): compile(source, path, "exec", dont_inherit=True) of bytes.
  *
  * The built-in function makes the two hundred classes of the syntax tree first, which its caller
- * might pass in place of the source: 200 KB in each interpreter, and milliseconds.
+ * might pass in place of the source: 200 KB in each interpreter, and milliseconds.  From 3.15 on
+ * importlib gives the module's name, by which syntax warnings are filtered there; the C API has no
+ * parameter for it, so the filters see the file's path, as they do up to 3.14.
  */
 static PyObject *compile_source(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *source, *path;
-    if (!PyArg_ParseTuple(args, "SU:_compile", &source, &path) ||
+    PyObject *source, *path, *name = NULL;
+    if (!PyArg_ParseTuple(args, "SU|O:_compile", &source, &path, &name) ||
         PySys_Audit("compile", "OO", source, path) < 0) {
         return NULL;
     }

@@ -98,6 +98,25 @@ static void learn_lock_functions(const PyMethodDef *methods) {
     }
 }
 
+static bool s_is_learning;
+
+/**
+ * A compiler may have lock.acquire() end with a jump to the function that does its work, which then
+ * stands in its place on the stack (3.15).  So one waits, for a moment, and is looked at.
+ */
+static void learn_by_waiting(PyObject *module) {
+    PyObject *lock = module ? PyObject_CallMethod(module, "allocate_lock", NULL) : NULL;
+    PyObject *first = lock ? PyObject_CallMethod(lock, "acquire", NULL) : NULL;
+    s_is_learning = first != NULL;
+    PyObject *second = first ? PyObject_CallMethod(lock, "acquire", "id", 1, 1e-6) : NULL;
+    s_is_learning = false;
+    PyObject *none = first ? PyObject_CallMethod(lock, "release", NULL) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(second);
+    Py_XDECREF(first);
+    Py_XDECREF(lock);
+}
+
 void callers_learn_locks(void) {
     static const char *const s_types[] = {"LockType", "RLock"};
     PyObject *module = PyImport_ImportModule("_thread");
@@ -108,14 +127,18 @@ void callers_learn_locks(void) {
         }
         Py_XDECREF(type);
     }
+    s_park = dlsym(RTLD_DEFAULT, "_PyParkingLot_Park");
+    if (s_park) {
+        learn_by_waiting(module);
+    }
     Py_XDECREF(module);
     PyErr_Clear();
-    s_park = dlsym(RTLD_DEFAULT, "_PyParkingLot_Park");
 }
 
 struct stack_walk {
     unsigned above; /* frames since the parking lot's, itself counted; 0: not yet there */
     bool is_for_python_code;
+    const void *outermost; /* the last function that was looked at */
 };
 
 /** Of each frame, from the wait outwards. */
@@ -128,6 +151,7 @@ static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *
     }
     /* Whoever else calls it is SimpleQueue.get(), in an extension module of its own. */
     bool is_queue = walk->above == 1 && !caller_is_python(function);
+    walk->outermost = function;
     walk->is_for_python_code = is_queue || is_lock_function(function);
     bool is_over = walk->is_for_python_code || walk->above > FRAMES_BETWEEN;
     walk->above++;
@@ -140,4 +164,22 @@ bool callers_wait_for_python_lock(void) {
         _Unwind_Backtrace(look_at_frame, &walk);
     }
     return walk.is_for_python_code;
+}
+
+/** @return whether the function is one of those that others call by name, as CPython's own locks */
+static bool is_exported(const void *function) {
+    Dl_info info;
+    return dladdr(function, &info) == 0 || info.dli_saddr == function;
+}
+
+void callers_see_wait(void) {
+    struct stack_walk walk = {0};
+    if (!s_is_learning) {
+        return;
+    }
+    _Unwind_Backtrace(look_at_frame, &walk);
+    if (walk.outermost && !walk.is_for_python_code && s_lock_function_count < LOCK_FUNCTIONS_MAX &&
+        !is_exported(walk.outermost)) {
+        s_lock_functions[s_lock_function_count++] = walk.outermost;
+    }
 }

@@ -19,6 +19,9 @@ void callers_start(void);
 /** Learn which functions wait for the locks of Python code.  Before any other Python thread starts.
  *  @tstate attached to the main interpreter */
 void callers_learn_locks(void);
+/** The calling thread is about to wait with a time limit: callers_learn_locks() makes one wait, and
+ *  looks at its stack. */
+void callers_see_wait(void);
 
 /** @param address  where a function returns to */
 bool caller_is_program(const void *address);

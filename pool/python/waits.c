@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -136,13 +137,22 @@ static struct {
     int (*clock_nanosleep)(clockid_t, int, const struct timespec *, struct timespec *);
     int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
     int (*poll)(struct pollfd *, nfds_t, int);
+    int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
     int (*epoll_wait)(int, struct epoll_event *, int, int);
     ssize_t (*read)(int, void *, size_t);
     ssize_t (*recv)(int, void *, size_t, int);
     ssize_t (*recvfrom)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
+    ssize_t (*recvmsg)(int, struct msghdr *, int);
+    ssize_t (*write)(int, const void *, size_t);
     ssize_t (*send)(int, const void *, size_t, int);
+    ssize_t (*sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+    ssize_t (*sendmsg)(int, const struct msghdr *, int);
     int (*accept4)(int, struct sockaddr *, socklen_t *, int);
     pid_t (*waitpid)(pid_t, int *, int);
+    pid_t (*wait)(int *);
+    pid_t (*wait3)(int *, int, struct rusage *);
+    pid_t (*wait4)(pid_t, int *, int, struct rusage *);
+    int (*waitid)(idtype_t, id_t, siginfo_t *, int);
     int (*sem_wait)(sem_t *);
     int (*sem_trywait)(sem_t *);
     int (*sem_timedwait)(sem_t *, const struct timespec *);
@@ -154,12 +164,21 @@ static void find_functions(void) {
     FIND(clock_nanosleep);
     FIND(select);
     FIND(poll);
+    FIND(ppoll);
     FIND(epoll_wait);
     FIND(recv);
     FIND(recvfrom);
+    FIND(recvmsg);
+    FIND(write);
     FIND(send);
+    FIND(sendto);
+    FIND(sendmsg);
     FIND(accept4);
     FIND(waitpid);
+    FIND(wait);
+    FIND(wait3);
+    FIND(wait4);
+    FIND(waitid);
     FIND(sem_wait);
     FIND(sem_trywait);
     FIND(sem_timedwait);
@@ -187,6 +206,21 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
     return is_time_over(waiter, error ? -1 : 0) ? 0 : error;
 }
 
+/** Functions that say by 0 that their time is over. */
+#define TIMED_WAIT(type, name, parameters, arguments)                                              \
+    type name parameters {                                                                         \
+        struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);                             \
+        type result = LIBC(name) arguments;                                                        \
+        return is_time_over(waiter, result) ? 0 : result;                                          \
+    }
+
+/** Functions that return how much they have read or written. */
+#define DATA_WAIT(type, name, parameters, arguments)                                               \
+    type name parameters {                                                                         \
+        struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);                             \
+        return (type)end_data_wait(waiter, LIBC(name) arguments);                                  \
+    }
+
 static void clear_set(fd_set *set, int count) {
     for (int fd = 0; set && fd < count; fd++) {
         FD_CLR(fd, set);
@@ -206,50 +240,41 @@ int select(int count, fd_set *restrict readable, fd_set *restrict writable,
     return 0;
 }
 
-int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    int ready = LIBC(poll)(fds, count, timeout_ms);
-    return is_time_over(waiter, ready) ? 0 : ready;
-}
+TIMED_WAIT(int, poll, (struct pollfd * fds, nfds_t count, int timeout_ms), (fds, count, timeout_ms))
+TIMED_WAIT(int, ppoll,
+           (struct pollfd * fds, nfds_t count, const struct timespec *timeout,
+            const sigset_t *mask),
+           (fds, count, timeout, mask))
+TIMED_WAIT(int, epoll_wait, (int epoll, struct epoll_event *events, int room, int timeout_ms),
+           (epoll, events, room, timeout_ms))
 
-int epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_ms) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    int ready = LIBC(epoll_wait)(epoll, events, room, timeout_ms);
-    return is_time_over(waiter, ready) ? 0 : ready;
-}
+/* No child has ended: as with WNOHANG. */
+TIMED_WAIT(pid_t, wait, (int *status), (status))
+TIMED_WAIT(pid_t, wait3, (int *status, int options, struct rusage *usage), (status, options, usage))
+TIMED_WAIT(pid_t, wait4, (pid_t child, int *status, int options, struct rusage *usage),
+           (child, status, options, usage))
+TIMED_WAIT(pid_t, waitpid, (pid_t child, int *status, int options), (child, status, options))
+TIMED_WAIT(int, waitid, (idtype_t kind, id_t id, siginfo_t *info, int options),
+           (kind, id, info, options))
 
-ssize_t read(int fd, void *bytes, size_t room) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    return end_data_wait(waiter, LIBC(read)(fd, bytes, room));
-}
-
-ssize_t recv(int fd, void *bytes, size_t room, int flags) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    return end_data_wait(waiter, LIBC(recv)(fd, bytes, room, flags));
-}
-
-ssize_t recvfrom(int fd, void *restrict bytes, size_t room, int flags,
-                 struct sockaddr *restrict address, socklen_t *restrict address_bytes) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    return end_data_wait(waiter, LIBC(recvfrom)(fd, bytes, room, flags, address, address_bytes));
-}
-
-ssize_t send(int fd, const void *bytes, size_t count, int flags) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    return end_data_wait(waiter, LIBC(send)(fd, bytes, count, flags));
-}
-
-int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict address_bytes,
-            int flags) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    return (int)end_data_wait(waiter, LIBC(accept4)(fd, address, address_bytes, flags));
-}
-
-pid_t waitpid(pid_t child, int *status, int options) {
-    struct waiter *waiter = begin(WAITS_FOR_TIME_OR_DATA, CALLER);
-    pid_t ended = LIBC(waitpid)(child, status, options);
-    return is_time_over(waiter, ended) ? 0 : ended; /* as with WNOHANG */
-}
+DATA_WAIT(ssize_t, read, (int fd, void *bytes, size_t room), (fd, bytes, room))
+DATA_WAIT(ssize_t, recv, (int fd, void *bytes, size_t room, int flags), (fd, bytes, room, flags))
+DATA_WAIT(ssize_t, recvfrom,
+          (int fd, void *restrict bytes, size_t room, int flags, struct sockaddr *restrict address,
+           socklen_t *restrict address_bytes),
+          (fd, bytes, room, flags, address, address_bytes))
+DATA_WAIT(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+DATA_WAIT(ssize_t, write, (int fd, const void *bytes, size_t count), (fd, bytes, count))
+DATA_WAIT(ssize_t, send, (int fd, const void *bytes, size_t count, int flags),
+          (fd, bytes, count, flags))
+DATA_WAIT(ssize_t, sendto,
+          (int fd, const void *bytes, size_t count, int flags, const struct sockaddr *address,
+           socklen_t address_bytes),
+          (fd, bytes, count, flags, address, address_bytes))
+DATA_WAIT(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+DATA_WAIT(int, accept4,
+          (int fd, struct sockaddr *restrict address, socklen_t *restrict address_bytes, int flags),
+          (fd, address, address_bytes, flags))
 
 /* ---- Locks ---- */
 
@@ -300,6 +325,7 @@ int sem_timedwait(sem_t *restrict lock, const struct timespec *restrict deadline
 }
 
 int sem_clockwait(sem_t *restrict lock, clockid_t clock, const struct timespec *restrict deadline) {
+    callers_see_wait();
     struct waiter *waiter = begin_lock_wait(CALLER);
     return is_lock_wait_over(waiter, lock)
                ? -1

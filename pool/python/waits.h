@@ -7,9 +7,10 @@
  * of the C library that CPython waits in, which the dynamic linker prefers to the C library's own,
  * and each of them can be told to end:
  *
- * - clock_nanosleep(), select(), poll(), epoll_wait(), waitpid(): as if the time were over (0);
- * - read(), recv(), recvfrom(), send(), accept4(): -1, ETIMEDOUT (TimeoutError), so that no data seem
- *   to have ended;
+ * - clock_nanosleep(), select(), poll(), epoll_wait(), waitpid() and their like: as if the time were
+ *   over (0);
+ * - read(), recv(), write(), send() and their like, accept4(): -1, ETIMEDOUT (TimeoutError), so that
+ *   no data seem to have ended;
  * - sem_wait() and its like, in lock.acquire() and SimpleQueue.get(): as if the time were over.
  *   CPython's internal locks are waited for to the end.
  *

@@ -14,6 +14,10 @@ events = queue.Queue()
 version = "1"
 lock = threading.Lock()
 lock.acquire()
+rlock = threading.RLock()
+owner = threading.Thread(target=rlock.acquire)
+owner.start()
+owner.join()
 
 def polls():
     poll = select.poll()
@@ -25,10 +29,10 @@ def polls_an_epoll():
     epoll.register(os.pipe()[0], select.EPOLLIN)
     epoll.poll()
 
-def waits_for_a_child():
+def waits_for_a_child(wait):
     child = subprocess.Popen(["sleep", "3600"], start_new_session=True)
     try:
-        child.wait()
+        wait(child)
     finally:
         child.kill()
 
@@ -39,10 +43,14 @@ def open_socket():
     kept_open.append(others)
     return ours
 
-def sends():
-    ours = open_socket()
+def fills(send):
     while True:
-        ours.send(b"x" * 65536)
+        send(b"x" * 65536)
+
+def sends_datagrams():
+    ours, others = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
+    others.bind("")
+    fills(lambda data: ours.sendto(data[:1000], others.getsockname()))
 
 def receives_within_an_hour():
     ours = open_socket()
@@ -51,6 +59,10 @@ def receives_within_an_hour():
 
 def simply_gets():
     queue.SimpleQueue().get()
+
+def enters(lock):
+    with lock:
+        pass
 
 def joins():
     thread = threading.Thread(target=lambda: time.sleep(3600), daemon=True)
@@ -66,15 +78,29 @@ waits = {
     "recv": lambda: open_socket().recv(1),
     "recv_timeout": receives_within_an_hour,
     "recvfrom": lambda: open_socket().recvfrom(1),
-    "send": sends,
+    "recvmsg": lambda: open_socket().recvmsg(1),
+    "write": lambda: fills(lambda data, pipe=os.pipe(): os.write(pipe[1], data)),
+    "send": lambda: fills(open_socket().send),
+    "sendto": sends_datagrams,
+    "sendmsg": lambda: fills(lambda data, ours=open_socket(): ours.sendmsg([data])),
     "accept": lambda: socket.create_server(("127.0.0.1", 0)).accept(),
-    "child": waits_for_a_child,
+    "child": lambda: waits_for_a_child(lambda child: child.wait()),
+    "child_wait": lambda: waits_for_a_child(lambda child: os.wait()),
+    "child_wait3": lambda: waits_for_a_child(lambda child: os.wait3(0)),
+    "child_wait4": lambda: waits_for_a_child(lambda child: os.wait4(child.pid, 0)),
+    "child_waitid": lambda: waits_for_a_child(
+        lambda child: os.waitid(os.P_PID, child.pid, os.WEXITED)),
     "event": lambda: threading.Event().wait(),
     "queue": events.get,
     "simple_queue": simply_gets,
     "join": joins,
     "lock": lock.acquire,
     "lock_timeout": lambda: lock.acquire(timeout=3600),
+    "with_lock": lambda: enters(lock),
+    "rlock": rlock.acquire,
+    "rlock_timeout": lambda: rlock.acquire(timeout=3600),
+    "with_rlock": lambda: enters(rlock),
+    "semaphore": threading.Semaphore(0).acquire,
 }
 
 def gets():
@@ -163,7 +189,7 @@ class Drain(EventStreams):
         self.assertEqual(host.log.count(r"\[interpreter\.zombie\]"), 0)
 
     def test_whatever_python_waits_in_ends_with_its_code(self):
-        host = self.start("drain_timeout_s = 1\nthreads = 24")
+        host = self.start("drain_timeout_s = 1\nthreads = 40")
         names = host.fetch("/waits").body.decode().split()
         self.assertGreater(len(names), 10)
         for name in names:
@@ -196,7 +222,8 @@ class ClientGone(EventStreams):
 
     def test_whatever_it_waits_in(self):
         host = self.start("threads = 1\non_client_gone = raise")
-        for name in ("sleep", "select", "poll", "epoll", "read", "recv", "accept", "child"):
+        for name in ("sleep", "select", "poll", "epoll", "read", "recvmsg", "write", "accept",
+                     "child_waitid"):
             with self.subTest(name):
                 self.open_stream(host, "/wait/" + name)[0].close()
                 self.assertEqual(host.fetch().body, b"1")

@@ -103,6 +103,11 @@ def serve(program, module):
     return "own-gil" if homes[-1]["gil"] == "own" else "sub-interpreter"
 
 
+def said(target):
+    """Where the audit says that an application runs: a GIL of its own is for those that ask for it."""
+    return {None: "none", "own-gil": "sub-interpreter"}.get(target["placement"], target["placement"])
+
+
 def cell(text, limit=110):
     text = text.replace("|", "\\|").replace("<", "&lt;")
     return text if len(text) <= limit else text[:limit - 1] + "…"
@@ -141,7 +146,7 @@ def print_packages(program, version, modules):
         for module, _, target in audit(program, modules):
             served = serve(program, module)
             placements[served] += 1
-            if served != (target["placement"] or "none"):
+            if served != said(target):
                 others.append(module)
             yield row(module, target) + [served]
 

@@ -7,6 +7,7 @@
 #include "fcgi_host/commands/audit_fault.h"
 #include "fcgi_host/commands/audit_pool.h"
 #include "fcgi_host/commands/audit_say.h"
+#include "pool/python/offered.h"
 #include "reload/stale/stale.h"
 
 struct audit {
@@ -121,6 +122,7 @@ void audit_child(const struct audit_target *target, enum audit_way way, int fd) 
                              : way == AUDIT_OWN_GIL ? AUDIT_IN_OWN_GIL
                                                     : AUDIT_IN_SUB;
     audit_fault_watch(fd);
+    offered_compare_nothing(); /* all that modules lack is listed */
     AUDIT_SAY(fd, "step", "start");
     if (audit_pool_start(&s_audit.in, place) != 0) {
         AUDIT_SAY(fd, "failed", "start", s_audit.in.err.text);

@@ -220,9 +220,10 @@ def _other_threads():
             yield thread
 
 
-def watch_extension_loaders(main_first, created, refused, is_strict):
+def watch_extension_loaders(main_first, created, executed, refused, is_strict):
     """Sub-interpreters only: create extension modules in the main interpreter first, complete them
-    here (standard_library.h), and note those that refuse to be loaded here (main_first.h)."""
+    here (standard_library.h), see that they offer what they did elsewhere (offered.h), and note
+    those that refuse to be loaded here (main_first.h)."""
     loader = _frozen_importlib_external.ExtensionFileLoader
     builtin = _frozen_importlib.BuiltinImporter
     file_create, file_exec = loader.create_module, loader.exec_module
@@ -243,8 +244,12 @@ def watch_extension_loaders(main_first, created, refused, is_strict):
         created(spec.name, module)
         return module
 
+    def execute(self, module):
+        file_exec(self, module)
+        executed(module.__spec__.name, module.__spec__.origin, module)
+
     def exec_module(self, module):
-        return noting(file_exec, self, module, module.__spec__)
+        return noting(execute, self, module, module.__spec__)
 
     def create_builtin(spec):
         main_first(spec.name, None, (), is_strict)

@@ -12,6 +12,7 @@
 #include "pool/python/embedded_code.h"
 #include "pool/python/handed_out.h"
 #include "pool/python/kept.h"
+#include "pool/python/offered.h"
 #include "pool/python/py_error.h"
 #include "pool/python/standard_library.h"
 #include "pool/python/withheld_extensions.h"
@@ -197,6 +198,18 @@ static PyObject *created(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/** executed(name, path, module) */
+static PyObject *executed(PyObject *self, PyObject *args) {
+    (void)self;
+    const char *name, *path;
+    PyObject *module;
+    if (!PyArg_ParseTuple(args, "ssO:executed", &name, &path, &module) ||
+        offered_compare(name, path, module) != 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 /**
  * Whether the file was found to be the extension.  An image is never unloaded again: if it is not
  * there now, dlopen() itself failed.
@@ -247,6 +260,7 @@ static PyObject *refused(PyObject *self, PyObject *args) {
 
 static PyMethodDef s_main_first = {"main_first", main_first, METH_VARARGS, NULL};
 static PyMethodDef s_created = {"created", created, METH_VARARGS, NULL};
+static PyMethodDef s_executed = {"executed", executed, METH_VARARGS, NULL};
 static PyMethodDef s_refused = {"refused", refused, METH_VARARGS, NULL};
 
 static void ignore_refusal(void *ctx, const struct main_first_refusal *refusal) {
@@ -255,22 +269,26 @@ static void ignore_refusal(void *ctx, const struct main_first_refusal *refusal) 
 
 int main_first_watch(PyObject *setup, bool own_gil, const struct refusal_sink *sink) {
     static const struct refusal_sink nobody = {NULL, ignore_refusal};
-    int result = -1;
-    PyObject *first = PyCFunction_New(&s_main_first, NULL);
-    PyObject *second = first ? PyCFunction_New(&s_created, NULL) : NULL;
-    PyObject *capsule =
-        second ? PyCapsule_New((void *)(sink ? sink : &nobody), SINK_CAPSULE, NULL) : NULL;
-    PyObject *note = capsule ? PyCFunction_New(&s_refused, capsule) : NULL;
-    PyObject *watch = note ? PyDict_GetItemString(setup, "watch_extension_loaders") : NULL;
-    if (watch) { /* borrowed */
-        PyObject *none = PyObject_CallFunctionObjArgs(watch, first, second, note,
-                                                      own_gil ? Py_True : Py_False, NULL);
-        result = none ? 0 : -1;
-        Py_XDECREF(none);
+    static PyMethodDef *const told[] = {&s_main_first, &s_created, &s_executed, &s_refused};
+    enum { TOLD = sizeof told / sizeof *told };
+    PyObject *arguments = PyTuple_New(TOLD + 1);
+    PyObject *capsule = PyCapsule_New((void *)(sink ? sink : &nobody), SINK_CAPSULE, NULL);
+    PyObject *result = NULL;
+    for (Py_ssize_t i = 0; arguments && capsule && i < TOLD; i++) {
+        PyObject *function = PyCFunction_New(told[i], capsule);
+        if (!function) {
+            Py_CLEAR(arguments);
+        } else {
+            PyTuple_SET_ITEM(arguments, i, function);
+        }
     }
-    Py_XDECREF(note);
+    PyObject *watch = PyDict_GetItemString(setup, "watch_extension_loaders"); /* borrowed */
+    if (arguments && capsule && watch) {
+        PyTuple_SET_ITEM(arguments, TOLD, Py_NewRef(own_gil ? Py_True : Py_False));
+        result = PyObject_CallObject(watch, arguments);
+    }
+    Py_XDECREF(result);
     Py_XDECREF(capsule);
-    Py_XDECREF(second);
-    Py_XDECREF(first);
-    return result;
+    Py_XDECREF(arguments);
+    return result ? 0 : -1;
 }

@@ -390,5 +390,55 @@ class Neighbours(HostTestCase):
         self.assertEqual(host.log.count(r"\[worker\.replaced\]"), replaced)
 
 
+OFFERED = """
+import sys
+sys.path.insert(0, {extensions!r})
+{imports}
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [{version!r}.encode(), b" %d" % limit]
+"""
+PLAIN = "from {module} import limit"
+SWALLOWED = "try:\n    from {module} import limit\nexcept Exception:\n    limit = -1"
+
+
+@needs_recycling
+@unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+class Offered(HostTestCase):
+    """An extension that adds an attribute to the first module that is made of it, and to no other."""
+
+    def write_app(self, name, version):
+        text = OFFERED.format(extensions=EXTENSIONS, imports=self.imports, version=version)
+        path = self.write(f"{name}.py.new", text)
+        os.replace(path, path.removesuffix(".new"))
+        return path.removesuffix(".new")
+
+    def check(self, imports):
+        """Two applications that need it, and three edits of each."""
+        self.imports = imports
+        host = self.start_host("-c", self.config("".join(
+            f"[app {name}]\nfile = {self.write_app(name, 'v1')}\nmount = /{name}\n"
+            for name in ("one", "two"))))
+        for version in ("v1", "v2", "v3", "v4"):
+            for name in ("one", "two"):
+                if version != "v1":
+                    self.write_app(name, version)
+                await_(lambda: host.fetch("/" + name).body.startswith(version.encode()),
+                       f"{version} of {name}")
+                self.assertEqual(host.fetch("/" + name).body.decode(), f"{version} 10")
+        return host
+
+    def test_whoever_lacks_it_has_a_process_of_its_own(self):
+        for imports in (PLAIN, SWALLOWED):
+            with self.subTest(imports):
+                host = self.check(imports.format(module="offers_once"))
+                host.log.wait_for(r"\[app\.placed\].*offers_once")
+
+    def test_the_corrected_twin_stays_where_it_is(self):
+        host = self.check(PLAIN.format(module="offers_once_ok"))
+        self.assertEqual(host.log.count(r"\[app\.placed\]"), 0)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -96,7 +96,7 @@ static const char LIGHTTPD[] =
 static const char LIGHTTPD_LIVE[] = /* it collects other responses before it sends them */
     "$HTTP[\"url\"] =~ \"^/\\.fcgi_host/\" {\n"
     "  server.stream-response-body = 1\n"
-    "  server.max-write-idle = 86400\n"
+    "  server.max-write-idle = 65535\n"
     "  accesslog.filename = \"\"\n"
     "}\n";
 

@@ -132,6 +132,8 @@ class LighttpdAuthorizer(HostTestCase):
         cls.addClassCleanup(cls.server.stop)
         cls._logs.append(("lighttpd", lambda: cls.server.log_text))
 
+    @unittest.skipIf(servers.lighttpd_version() == "1.4.85",
+                     "lighttpd 1.4.85 crashes when an authorizer lets a request pass")
     def test_status_200_lets_pass(self):
         reply = self.server.get("/private/file.txt?friend")
         self.assertEqual((reply.status, reply.text), (200, "the secret\n"))

@@ -131,6 +131,15 @@ def _write(folder, name, text):
     return path
 
 
+def lighttpd_version():
+    """Such as 1.4.69; None: it is not installed."""
+    try:
+        told = subprocess.run(["lighttpd", "-v"], stdout=subprocess.PIPE, text=True, check=True)
+    except FileNotFoundError:
+        return None
+    return told.stdout.partition("/")[2].split()[0]
+
+
 def start_lighttpd(folder, conf, root=None):
     port = free_port()
     log = os.path.join(folder, "error.log")
@@ -264,5 +273,5 @@ def in_parallel(count, function, deadline_s=3 * DEADLINE_S):
     return results
 
 
-__all__ = ["PROGRAM", "example", "in_parallel", "start_apache", "start_lighttpd", "start_nginx",
-           "Reply", "SpawnFcgi", "WebServer"]
+__all__ = ["PROGRAM", "example", "in_parallel", "lighttpd_version", "start_apache", "start_lighttpd",
+           "start_nginx", "Reply", "SpawnFcgi", "WebServer"]

@@ -665,7 +665,7 @@ class Placement(Applications):
     def test_lxml(self):
         self.check("lxml.etree", "lxml.etree.fromstring('<a><b/></a>')[0].tag", "b")
 
-    @needs_modules("cryptography")
+    @needs_modules("cryptography.fernet")
     def test_cryptography(self):
         self.check("cryptography.fernet",
                    "(lambda f: f.decrypt(f.encrypt(b'x')).decode())"

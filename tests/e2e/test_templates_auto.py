@@ -249,7 +249,7 @@ class Frameworks(test_templates.Templates):
             """)
         self.assert_next_is_warm()
 
-    @needs_modules("numpy", "lxml")
+    @needs_modules("numpy", "lxml.etree")
     def test_extensions_that_refuse_sub_interpreters(self):
         self.begin("""
             import numpy, lxml.etree

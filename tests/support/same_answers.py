@@ -18,6 +18,8 @@ EDITS = 3
 #: How often each application is asked for the same answer: what the first request leaves behind is
 #: met by the next one.
 REQUESTS = 2
+#: What a plain python3 says of a package that is absent, or there for another version of Python.
+NOT_INSTALLED = ("ModuleNotFoundError", "partially initialized module", "cannot import name '_")
 EXCEPTION = r"\[request\.exception\]"
 
 APPLICATION = """
@@ -71,7 +73,7 @@ class Application:
         done = subprocess.run([PYTHON, "-B", "-W", "ignore", "-c", PLAIN, folder, module, self._name],
                               capture_output=True, text=True, env=clean_environ(**self.environ),
                               timeout=DEADLINE_S * 3)
-        if "ModuleNotFoundError" in done.stderr:
+        if any(sign in done.stderr for sign in NOT_INSTALLED):
             return None, done.stderr.splitlines()[-1]
         assert done.returncode == 0, f"a plain python3 fails with {self.name}:\n{done.stderr}"
         return json.loads(done.stdout), None

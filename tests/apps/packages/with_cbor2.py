@@ -14,7 +14,8 @@ def encode(encoder, value):
     encoder.encode(cbor2.CBORTag(4000, [value.x]))
 
 
-def decode(decoder, tag):
+def decode(*arguments):
+    [tag] = [value for value in arguments if isinstance(value, cbor2.CBORTag)]  # second; 6.0: first
     return Point(*tag.value) if tag.tag == 4000 else tag
 
 

@@ -20,7 +20,8 @@ quietly() {
     return "$status"
 }
 
-# Configure and build the tree build/NAME, quietly.  build_tree NAME PRESET [CMAKE ARGUMENT…]
+# Configure and build the tree build/NAME (of it, TARGET alone if that is set), quietly.
+# [TARGET=…] build_tree NAME PRESET [CMAKE ARGUMENT…]
 build_tree() {
     local name=$1 preset=$2
     shift 2
@@ -28,6 +29,6 @@ build_tree() {
     (
         cd -- "$SOURCE_DIR" || exit
         quietly "build/log/$name.configure" cmake --preset "$preset" -B "build/$name" "$@"
-        quietly "build/log/$name.build" cmake --build "build/$name"
+        quietly "build/log/$name.build" cmake --build "build/$name" ${TARGET:+--target "$TARGET"}
     )
 }

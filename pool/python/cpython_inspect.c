@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/base/apart.h"
+
 /**
  * From both ends: most time is spent waiting for the next link to come from memory, and so two of
  * them are on their way at once.
@@ -103,7 +105,7 @@ static void unlock_interpreters(void) {
 }
 
 static int add_interpreter(struct py_interpreters *list, PyInterpreterState *state) {
-    struct py_interpreter *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    struct py_interpreter *items = apart_realloc(list->items, (list->count + 1) * sizeof *items);
     if (!items) {
         return -1;
     }
@@ -124,7 +126,7 @@ int inspect_list_interpreters(struct py_interpreters *ret_list) {
     }
     unlock_interpreters();
     if (result != 0) {
-        free(ret_list->items);
+        apart_free(ret_list->items);
         *ret_list = (struct py_interpreters){0};
     }
     return result;

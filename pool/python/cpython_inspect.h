@@ -47,7 +47,7 @@ struct py_interpreters {
 
 /**
  * List all interpreters of the process.  May let go of the GIL for a moment.
- * @return 0, or -1 out of memory  @owns free(ret_list->items)
+ * @return 0, or -1 out of memory  @owns apart_free(ret_list->items)
  */
 int inspect_list_interpreters(struct py_interpreters *ret_list);
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
+
 enum { FIRST_CAPACITY = 64 };
 
 static size_t slot_of(const struct address_set *set, uintptr_t address) {
@@ -23,7 +25,7 @@ struct address_entry *address_set_find(const struct address_set *set, uintptr_t 
 
 static bool grow(struct address_set *set) {
     struct address_set bigger = {.capacity = set->capacity ? 2 * set->capacity : FIRST_CAPACITY};
-    bigger.entries = calloc(bigger.capacity, sizeof *bigger.entries);
+    bigger.entries = apart_calloc(bigger.capacity, sizeof *bigger.entries);
     if (!bigger.entries) {
         return false;
     }
@@ -33,7 +35,7 @@ static bool grow(struct address_set *set) {
         }
     }
     bigger.count = set->count;
-    free(set->entries);
+    apart_free(set->entries);
     *set = bigger;
     return true;
 }
@@ -51,6 +53,6 @@ struct address_entry *address_set_add(struct address_set *set, uintptr_t address
 }
 
 void address_set_clear(struct address_set *set) {
-    free(set->entries);
+    apart_free(set->entries);
     *set = (struct address_set){0};
 }

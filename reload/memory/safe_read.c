@@ -7,6 +7,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "pool/base/apart.h"
+
 enum { KEPT_PAGE_BYTES = 4096, KEPT_PAGES = 256 };
 
 /** Pages that were read, each in the place that its number gives; start 0: none. */
@@ -19,11 +21,11 @@ struct kept {
 static _Thread_local struct kept *s_kept;
 
 void safe_read_keep(void) {
-    s_kept = s_kept ? s_kept : calloc(1, sizeof *s_kept);
+    s_kept = s_kept ? s_kept : apart_calloc(1, sizeof *s_kept);
 }
 
 void safe_read_forget(void) {
-    free(s_kept);
+    apart_free(s_kept);
     s_kept = NULL;
 }
 

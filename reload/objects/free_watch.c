@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "pool/python/cpython_inspect.h"
 #include "reload/memory/address_set.h"
 #include "reload/memory/safe_read.h"
+#include "reload/memory/scratch.h"
 #include "reload/objects/living.h"
 
 enum domain { RAW, MEM, OBJECT, DOMAINS };
@@ -39,6 +41,7 @@ struct free_watch {
     bool has_debug_headers;     /**< before every block */
     bool has_pools;             /**< "mem" and "object" forward to "raw" what is no small object */
     struct freed_block *blocks; /**< one for each that was freed */
+    struct scratch scratch;     /**< of these */
     const struct image_list *images;
 };
 
@@ -87,7 +90,7 @@ static PyObject *find_object(const struct free_watch *watch, const struct image_
 /** @param is_intact  its contents are still there */
 static struct freed_block *add_block(struct free_watch *watch, const struct image_range *freed,
                                      bool is_intact) {
-    struct freed_block *block = calloc(1, sizeof *block);
+    struct freed_block *block = scratch_take(&watch->scratch, sizeof *block);
     if (!block) {
         return NULL; /* it counts as not freed */
     }
@@ -296,14 +299,10 @@ static bool find_pools(struct free_watch *watch) {
 }
 
 static void free_watch(struct free_watch *watch) {
-    while (watch->blocks) {
-        struct freed_block *block = watch->blocks;
-        watch->blocks = block->next;
-        free(block);
-    }
+    scratch_clear(&watch->scratch);
     address_set_clear(&watch->pool_of);
-    free(watch->pools);
-    free(watch->items);
+    apart_free(watch->pools);
+    apart_free(watch->items);
     free(watch);
 }
 
@@ -314,8 +313,8 @@ static struct free_watch *make_watch(const uintptr_t *addresses, size_t count,
         return NULL;
     }
     watch->images = images;
-    watch->items = calloc(count + 1, sizeof *watch->items);
-    watch->pools = calloc(count + 1, sizeof *watch->pools);
+    watch->items = apart_calloc(count + 1, sizeof *watch->items);
+    watch->pools = apart_calloc(count + 1, sizeof *watch->pools);
     if (watch->items) {
         watch->count = count;
         for (size_t i = 0; i < count; i++) {
@@ -342,7 +341,7 @@ struct free_watch *free_watch_start(const uintptr_t *addresses, size_t count,
         error_set(err, ERR_MEMORY, "out of memory listing interpreters");
         return NULL;
     }
-    free(interpreters.items);
+    apart_free(interpreters.items);
     if (interpreters.has_own_gil) {
         error_set(err, ERR_BUSY, "an interpreter with its own GIL frees blocks in parallel");
         return NULL;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/base/apart.h"
 #include "pool/python/cpython_inspect.h"
 #include "reload/memory/address_set.h"
 #include "reload/objects/object_marks.h"
@@ -32,7 +33,7 @@ struct object_map {
 static bool push(struct pointers *list, void *item) {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        void **items = realloc(list->items, capacity * sizeof *items);
+        void **items = apart_realloc(list->items, capacity * sizeof *items);
         if (!items) {
             return false;
         }
@@ -57,9 +58,9 @@ void object_map_free(struct object_map *map) {
     if (map) {
         object_marks_clear(&map->marks);
         address_set_clear(&map->references);
-        free(map->pending.items);
-        free(map->static_types.items);
-        free(map->edges);
+        apart_free(map->pending.items);
+        apart_free(map->static_types.items);
+        apart_free(map->edges);
         free(map);
     }
 }
@@ -130,7 +131,7 @@ static void add_edge(struct object_map *map, PyObject *to, uint8_t to_owner) {
         if (map->edge_count >= OBJECT_EDGES_MAX) {
             return;
         }
-        struct object_edge *edges = realloc(map->edges, capacity * sizeof *edges);
+        struct object_edge *edges = apart_realloc(map->edges, capacity * sizeof *edges);
         if (!edges) {
             map->out_of_memory = true;
             return;

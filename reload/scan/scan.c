@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pool/base/apart.h"
 #include "reload/memory/image_symbols.h"
 #include "reload/memory/safe_read.h"
 #include "reload/memory/tls.h"
@@ -110,7 +111,7 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
                               .with_pointers = options->with_pointers,
                               .states = states,
                               .heap = heap_address()};
-    scanner.mappings = malloc(MAPPINGS_MAX * sizeof *scanner.mappings);
+    scanner.mappings = apart_calloc(MAPPINGS_MAX, sizeof *scanner.mappings);
     scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
     scanner.out_of_memory = !scanner.mappings;
     for (size_t i = 0; i < images->count; i++) {
@@ -132,20 +133,20 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
     scan_states_clear(&scanner.states);
     address_set_clear(&scanner.seen);
     heap_free_clear(&scanner.free);
-    free(scanner.blocks);
-    free(scanner.mappings);
-    free(threads.items);
+    apart_free(scanner.blocks);
+    apart_free(scanner.mappings);
+    apart_free(threads.items);
     return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
 }
 
 void scan_clear(struct scan *scan) {
-    free(scan->hits);
-    free(scan->copies);
-    free(scan->unclaimed);
-    free(scan->pointers);
-    free(scan->states);
-    free(scan->cut);
-    free(scan->types);
+    apart_free(scan->hits);
+    apart_free(scan->copies);
+    apart_free(scan->unclaimed);
+    apart_free(scan->pointers);
+    apart_free(scan->states);
+    apart_free(scan->cut);
+    apart_free(scan->types);
     *scan = (struct scan){0};
 }
 

@@ -126,6 +126,21 @@ static bool has_object(const struct scanner *scanner, uintptr_t start) {
 }
 
 /**
+ * Whether a living object stands inside what looks like a block: then it is none.  A pointer that
+ * was left behind leads to memory which was freed and has become part of other blocks since; the
+ * words by which malloc() knows its blocks may stand there still.
+ */
+static bool overlaps_object(const struct scanner *scanner, uintptr_t start, size_t bytes) {
+    enum { OBJECT_ALIGNMENT = 16 };
+    for (size_t i = OBJECT_ALIGNMENT; scanner->map && i < bytes; i += OBJECT_ALIGNMENT) {
+        if (object_map_marks(scanner->map, start + i) & (uint8_t)~OBJECT_COUNTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/**
  * The part of a block that was written.  An object that C code keeps to use its memory again has no
  * count any more, but its type, and blocks are larger than objects.
  */
@@ -153,7 +168,7 @@ static void follow_block(struct scanner *scanner, const struct block *from,
             return;
         }
     }
-    if (heap_free_has(&scanner->free, start)) {
+    if (heap_free_has(&scanner->free, start) || overlaps_object(scanner, start, bytes)) {
         return;
     }
     struct image_range memory = {start, is_vector ? candidate->next - start : bytes};

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
+
 struct scan_hit scan_hits_make(const struct block *from, uintptr_t holder, uintptr_t word,
                                PyObject *object, PyObject *via) {
     return (struct scan_hit){
@@ -23,7 +25,7 @@ struct scan_hit scan_hits_make(const struct block *from, uintptr_t holder, uintp
 void scan_hits_append(struct scanner *scanner, struct scan_hit **list, size_t *count,
                       struct scan_hit hit) {
     if ((*count & (*count - 1)) == 0) { /* 0, and the powers of two: it is full */
-        struct scan_hit *items = realloc(*list, (*count ? 2 * *count : 1) * sizeof *items);
+        struct scan_hit *items = apart_realloc(*list, (*count ? 2 * *count : 1) * sizeof *items);
         if (!items) {
             scanner->out_of_memory = true;
             return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pool/base/apart.h"
 #include "reload/scan/scan_hits.h"
 
 static bool has_room(struct scanner *scanner, size_t bytes) {
@@ -12,7 +13,7 @@ static bool has_room(struct scanner *scanner, size_t bytes) {
     }
     if (scanner->block_count == scanner->block_capacity) {
         size_t capacity = scanner->block_capacity ? 2 * scanner->block_capacity : 256;
-        struct block *blocks = realloc(scanner->blocks, capacity * sizeof *blocks);
+        struct block *blocks = apart_realloc(scanner->blocks, capacity * sizeof *blocks);
         if (!blocks) {
             scanner->out_of_memory = true;
             return false;

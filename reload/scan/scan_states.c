@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
+
 static bool add(struct state_list *states, const void *state, size_t bytes, bool is_ending) {
     if (states->count == states->capacity) {
         size_t capacity = 2 * states->capacity + 16;
-        struct state_range *items = realloc(states->items, capacity * sizeof *items);
+        struct state_range *items = apart_realloc(states->items, capacity * sizeof *items);
         if (!items) {
             return false;
         }
@@ -56,7 +58,7 @@ int scan_states_read(struct state_list *states, const struct py_interpreters *in
 }
 
 void scan_states_clear(struct state_list *states) {
-    free(states->items);
+    apart_free(states->items);
     *states = (struct state_list){0};
 }
 

@@ -3,10 +3,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "reload/objects/gilstate.h"
 
 static bool make_room(struct thread_list *list, size_t capacity) {
-    pthread_t *items = realloc(list->items, capacity * sizeof *items);
+    pthread_t *items = apart_realloc(list->items, capacity * sizeof *items);
     if (items) {
         list->items = items;
         list->capacity = capacity;
@@ -53,7 +54,7 @@ int scan_threads(struct thread_list *list, const struct py_interpreters *interpr
     gilstate_each_thread(count_thread, &known);
     ok = ok && (!known || make_room(list, list->count + known));
     if (!ok) {
-        free(list->items);
+        apart_free(list->items);
         return error_set(err, ERR_MEMORY, "out of memory listing threads");
     }
     if (known) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "reload/objects/living.h"
 
 /** Whether a class's class is at an address: `type`, or a metaclass such as `_ctypes` has. */
@@ -26,7 +27,7 @@ bool scan_types_has(const struct image_list *images, const struct image_range *s
 }
 
 static bool add_type(struct scan *scan, PyTypeObject *type) {
-    PyTypeObject **types = realloc(scan->types, (scan->type_count + 1) * sizeof *types);
+    PyTypeObject **types = apart_realloc(scan->types, (scan->type_count + 1) * sizeof *types);
     if (!types) {
         return false;
     }

@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "reload/memory/safe_read.h"
 
 int remembered_start(struct remembered_list *list, size_t most, struct error *err) {
     remembered_clear(list);
-    list->items = calloc(most + 1, sizeof *list->items);
+    list->items = apart_calloc(most + 1, sizeof *list->items);
     return list->items
                ? 0
                : error_set(err, ERR_MEMORY, "out of memory remembering what extensions hold");
@@ -34,7 +35,7 @@ struct remembered *remembered_add(struct remembered_list *list, const struct sca
 }
 
 void remembered_clear(struct remembered_list *list) {
-    free(list->items);
+    apart_free(list->items);
     *list = (struct remembered_list){0};
 }
 

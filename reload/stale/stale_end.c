@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "pool/base/clock.h"
 #include "pool/python/cpython_inspect.h"
 #include "reload/memory/address_set.h"
@@ -16,7 +17,7 @@ void stale_check_forget_end(struct stale_check *check) {
     free_watch_stop(check->watch);
     check->watch = NULL;
     remembered_clear(&check->before_end);
-    free(check->cut);
+    apart_free(check->cut);
     check->cut = NULL;
     check->cut_count = 0;
 }
@@ -82,7 +83,7 @@ static uintptr_t target_of(const struct scan_hit *hit) {
 
 static int watch_memory(struct stale_check *check, struct error *err) {
     size_t count = check->before_end.count;
-    uintptr_t *addresses = calloc(count, sizeof *addresses);
+    uintptr_t *addresses = apart_calloc(count, sizeof *addresses);
     if (!addresses) {
         return error_set(err, ERR_MEMORY, "out of memory for the memory to watch");
     }
@@ -90,7 +91,7 @@ static int watch_memory(struct stale_check *check, struct error *err) {
         addresses[i] = target_of(&check->before_end.items[i].hit);
     }
     check->watch = free_watch_start(addresses, count, &check->images, err);
-    free(addresses);
+    apart_free(addresses);
     return check->watch ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pool/base/apart.h"
 #include "pool/python/cpython_inspect.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan_types.h"
@@ -330,6 +331,6 @@ void stale_view_close(struct stale_view *view) {
     image_use_clear(&view->use);
     object_map_free(view->map);
     view->map = NULL;
-    free(view->interpreters.items);
+    apart_free(view->interpreters.items);
     view->interpreters.items = NULL;
 }

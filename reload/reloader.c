@@ -220,6 +220,14 @@ void reloader_hold_edits(struct reloader *reloader, unsigned ms) {
     reload_targets_wake(reloader);
 }
 
+void reload_target_hold_edits(struct reload_target *target, unsigned ms) {
+    struct reloader *reloader = target->reloader;
+    pthread_mutex_lock(&reloader->lock);
+    target->held_until_ns = ms ? clock_now_ns() + ms * CLOCK_NS_PER_MS : 0;
+    pthread_mutex_unlock(&reloader->lock);
+    reload_targets_wake(reloader);
+}
+
 void reloader_free(struct reloader *reloader) {
     if (!reloader) {
         return;

@@ -132,6 +132,8 @@ void reloader_dismiss(struct reloader *reloader);
 /** For `ms` from now on edits are noted, but no reload begins for them; 0: it does again.  Reloads
  * that are asked for go on. */
 void reloader_hold_edits(struct reloader *reloader, unsigned ms);
+/** The same for one interpreter. */
+void reload_target_hold_edits(struct reload_target *target, unsigned ms);
 
 /** Stop watching; waits for a reload that is under way. NULL is fine. */
 void reloader_free(struct reloader *reloader);

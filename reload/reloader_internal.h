@@ -59,10 +59,11 @@ struct reload_target {
     char dirty_path[256];    /**< the end of the first one */
     uint64_t first_event_ns; /**< CLOCK_MONOTONIC, of this series of events */
     uint64_t last_event_ns;
-    char *forced_cause; /**< reload_target_request(); NULL: not asked for */
-    int start_failure;  /**< errno of a reload that could not be started; 0: none */
-    bool is_starved;    /**< no reload could be started since the last that could */
-    uint64_t retry_ns;  /**< is_starved: when an edit is tried again */
+    char *forced_cause;     /**< reload_target_request(); NULL: not asked for */
+    int start_failure;      /**< errno of a reload that could not be started; 0: none */
+    bool is_starved;        /**< no reload could be started since the last that could */
+    uint64_t retry_ns;      /**< is_starved: when an edit is tried again */
+    uint64_t held_until_ns; /**< as the reloader's, for this one */
     struct waiter *waiters;
     unsigned draining; /**< threads that retire a generation of it */
     unsigned telling;  /**< threads in reload_target_tell_settled() */

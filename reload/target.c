@@ -238,6 +238,7 @@ uint64_t reload_target_due_ns_locked(struct reload_target *target, uint64_t now_
         due_ns = reload_target_quiet_ns_locked(target);
     }
     uint64_t held_until_ns = target->reloader->held_until_ns;
+    held_until_ns = held_until_ns > target->held_until_ns ? held_until_ns : target->held_until_ns;
     if (!target->forced_cause && due_ns < held_until_ns) {
         due_ns = held_until_ns;
     }

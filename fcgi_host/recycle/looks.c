@@ -88,6 +88,7 @@ static bool look(struct recyclable *recyclable) {
         return false; /* no extension's: it is not recycled */
     }
     const struct recycle_options *options = &recyclable->recycle->options;
+    recycle_moving(recyclable->recycle, recyclable->interpreter);
     options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_shared,
                         found.text, finding);
     return true;

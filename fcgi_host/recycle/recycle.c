@@ -199,6 +199,14 @@ void recycle_hold_edits(struct recycle *recycle, unsigned ms) {
     }
 }
 
+void recycle_moving(struct recycle *recycle, const struct pool_interpreter *interpreter) {
+    enum { HOLD_MS = 5000 }; /* as for a worker that is replaced */
+    struct recyclable *recyclable = recycle_find(recycle, interpreter);
+    if (recyclable) {
+        reload_target_hold_edits(recyclable->target, HOLD_MS);
+    }
+}
+
 void recycle_memory_is_short(struct recycle *recycle) {
     if (recycle) {
         spares_memory_is_short(recycle);

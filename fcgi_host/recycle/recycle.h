@@ -101,6 +101,9 @@ void recycle_dismiss(struct recycle *recycle);
 /** Another process is loading to serve in this one's place: for `ms` edits start no reload here, so
  *  that no code that serves here is newer than what that one has loaded. 0: they do. */
 void recycle_hold_edits(struct recycle *recycle, unsigned ms);
+/** Another process is asked to serve an interpreter's applications: so it is with these for some
+ *  seconds. NULL is fine. @thread any */
+void recycle_moving(struct recycle *recycle, const struct pool_interpreter *interpreter);
 /** Give the spares back, and make none for a while.  Does not block. NULL is fine. @thread any */
 void recycle_memory_is_short(struct recycle *recycle);
 /** An interpreter is about to leave the pool; waits for a reload under way there. */

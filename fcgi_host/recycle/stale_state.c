@@ -265,6 +265,7 @@ static void act_on_failed_load(struct recyclable *recyclable, struct stale_repor
     }
     recycle_copy_finding(recyclable, finding, sizeof finding);
     if (*finding) {
+        recycle_moving(recyclable->recycle, recyclable->interpreter);
         options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_harmed,
                             err.text, finding);
     }

@@ -127,6 +127,7 @@ static void ask_replacement(void *ctx, struct reload_target *target, bool is_bar
         const char *interpreter = pool_interpreter_name(recyclable->interpreter);
         snprintf(text, sizeof text, "%s: %.600s", cause, why->text);
         if (is_their_own(recyclable, is_barred, why, finding, sizeof finding)) {
+            recycle_moving(recyclable->recycle, recyclable->interpreter);
             recycle->options.move(recycle->options.ctx, interpreter, is_barred, text, finding);
         } else {
             recycle->options.replace(recycle->options.ctx, interpreter, is_barred, text);

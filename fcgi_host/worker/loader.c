@@ -72,6 +72,7 @@ void loader_tell_refused(const struct loader *loader, const struct pool_interpre
     error_set(&why, ERR_REFUSED, "%s refuses sub-interpreters (%s)", refusal->module,
               refusal->message);
     channel_name_finding("refuses", refusal->file, finding, sizeof finding);
+    recycle_moving(loader->recycle, interpreter);
     channel_tell(loader->supervisor,
                  &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
                                             .number = CHANNEL_MOVE_REFUSED,

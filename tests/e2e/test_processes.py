@@ -1,9 +1,11 @@
 """Process groups: each application is answered by its own, whoever accepted the connection."""
 
+import concurrent.futures
 import json
 import os
 import re
 import signal
+import textwrap
 import threading
 import unittest
 
@@ -549,6 +551,47 @@ class Moved(Processes):
                           "    NAME = 'without'\nelse:\n    NAME = 'with'\n" + APPLICATION)
         self.start({"a": "", "b": ""}, f"[app c]\nfile = {file}\nmount = /c\n")
         await_(lambda: self.ask("c")["app"] == "with", "the extension")
+
+    def test_served_code_never_goes_back_while_it_moves(self):
+        pipe, hold = self.path("pipe"), self.path("hold")
+        os.mkfifo(pipe)
+        open(hold, "w", encoding="utf-8").close()
+        text = textwrap.dedent(f"""
+            import fcgi_host, os
+            VERSION = b"1"
+            if fcgi_host.info()["interpreter"] == "main" and os.path.exists({hold!r}):
+                open({pipe!r}).read()
+
+            def application(environ, start_response):
+                start_response("200 OK", [])
+                if environ["PATH_INFO"] == "/refused":
+                    try:
+                        import lxml.etree
+                    except ImportError:
+                        pass
+                return [VERSION]
+            """)
+        file = self.write("c.py", text)
+        self.start({"a": ""}, f"[app c]\nfile = {file}\nmount = /c\n")
+        answers = []
+
+        def ask():
+            answers.append(self.host.fetch("/c/").body)
+            return answers[-1]
+        self.assertEqual(ask(), b"1")
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            refused = thread.submit(self.host.fetch, "/c/refused")
+            with open(pipe, "w"):  # the new process has read the file, and loads it
+                os.remove(hold)
+                self.write("c.py", text.replace('b"1"', 'b"2"'))
+                for _ in range(500):  # time enough for the old one to reload
+                    ask()
+            self.assertEqual(refused.result().status, 200)
+        await_(lambda: ask() == b"2", "the new code")
+        for _ in range(50):
+            ask()
+        self.assertEqual(answers, sorted(answers))
+        self.assertEqual(self.host.fetch("/c/refused").body, b"2")
 
     def test_one_that_crashes_while_loading_is_tried_alone(self):
         self.start({"a": "", "b": ""})

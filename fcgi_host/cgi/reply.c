@@ -52,7 +52,8 @@ void reply_failure(struct request *request, const char *status, const char *retr
     response_clear(&response);
 }
 
-void reply_content(struct request *request, const char *type, const char *content, size_t bytes) {
+static void reply_as(struct request *request, const char *status, const char *type,
+                     const char *content, size_t bytes) {
     struct response response;
     struct error err;
     if (request->role == ROLE_AUTHORIZER) {
@@ -60,7 +61,7 @@ void reply_content(struct request *request, const char *type, const char *conten
         return;
     }
     response_init(&response);
-    if (response_set_status(&response, slice_of("200 OK"), &err) ||
+    if (response_set_status(&response, slice_of(status), &err) ||
         response_add_header(&response, slice_of("Content-Type"), slice_of(type), &err) ||
         response_add_header(&response, slice_of("Cache-Control"), slice_of("no-store"), &err)) {
         request_finish(request, REQUEST_CUT, 0);
@@ -69,4 +70,12 @@ void reply_content(struct request *request, const char *type, const char *conten
         send_answer(request, &response, content, bytes);
     }
     response_clear(&response);
+}
+
+void reply_content(struct request *request, const char *type, const char *content, size_t bytes) {
+    reply_as(request, "200 OK", type, content, bytes);
+}
+
+void reply_text(struct request *request, const char *status, const char *text) {
+    reply_as(request, status, "text/plain; charset=utf-8", text, strlen(text));
 }

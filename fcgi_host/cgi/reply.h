@@ -35,5 +35,7 @@ void reply_failure(struct request *request, const char *status, const char *retr
 
 /** Answer 200 with this content and finish the request. Authorizers are refused (403). */
 void reply_content(struct request *request, const char *type, const char *content, size_t bytes);
+/** The same as plain text, with another status. */
+void reply_text(struct request *request, const char *status, const char *text);
 
 #endif

@@ -180,14 +180,22 @@ static enum route_kind find_own(const struct config *config, const struct route_
     if (params->role != ROLE_RESPONDER) {
         return ROUTE_NONE;
     }
-    if (config->status_path && route_params_path_equals(params, config->status_path)) {
-        return ROUTE_STATUS;
+    const struct {
+        const char *path; /* NULL: the host has none */
+        enum route_kind kind;
+    } own[] = {
+        {config->status_path, ROUTE_STATUS},
+        {config->ping_path, ROUTE_PING},
+        {config->ready_path, ROUTE_READY},
+        {config->live ? LIVE_PATH : NULL, ROUTE_LIVE},
+        {config->live ? LIVE_SCRIPT_PATH : NULL, ROUTE_LIVE_SCRIPT},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (own[i].path && route_params_path_equals(params, own[i].path)) {
+            return own[i].kind;
+        }
     }
-    if (config->live && route_params_path_equals(params, LIVE_PATH)) {
-        return ROUTE_LIVE;
-    }
-    return config->live && route_params_path_equals(params, LIVE_SCRIPT_PATH) ? ROUTE_LIVE_SCRIPT
-                                                                              : ROUTE_NONE;
+    return ROUTE_NONE;
 }
 
 static void find_route(const struct router *router, const struct route_params *params,

@@ -22,6 +22,8 @@ enum route_kind {
     ROUTE_APPLICATION,
     ROUTE_SCRIPT,
     ROUTE_STATUS,
+    ROUTE_PING,
+    ROUTE_READY,
     ROUTE_LIVE,        /**< LIVE_PATH */
     ROUTE_LIVE_SCRIPT, /**< LIVE_SCRIPT_PATH */
 };

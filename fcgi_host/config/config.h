@@ -124,11 +124,11 @@ struct config {
     struct worker_range workers;
     unsigned idle_timeout_s, max_age_s;
     unsigned max_requests; /**< of a [process]; else 0 */
-    char *control, *status_path;
+    char *control, *status_path, *ping_path, *ready_path;
     char *state_dir; /**< NULL: the environment says; or CONFIG_STATE_OFF */
     char *log;
     enum log_level log_level;
-    unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s;
+    unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s, drain_s;
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
     bool allow_root;

@@ -49,7 +49,9 @@ enum channel_type {
     CHANNEL_MOVE_ME,
     CHANNEL_STATUS_REPLY, /**< `number`: as asked; descriptor: the worker's part */
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
-    CHANNEL_RELOADED,     /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
+    /** `number`: to be given back; `name`: an application, "": all; is it ready (readiness.h)? */
+    CHANNEL_READY_ASK,
+    CHANNEL_RELOADED, /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
      *  a template */
     CHANNEL_LIBRARIES,
@@ -80,6 +82,7 @@ enum channel_type {
     CHANNEL_PAUSE,
     CHANNEL_STATUS,       /**< `number`: to be given back */
     CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
+    CHANNEL_READY,        /**< `number`: as asked; `name`: the status of the answer; `text`: why */
     CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
     /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
      *  reload_outcome.h; `text`: its cause */

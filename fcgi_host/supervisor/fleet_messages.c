@@ -256,6 +256,7 @@ void fleet_message(void *ctx, struct worker_process *process,
         }
         break;
     case CHANNEL_APP_LOADED:
+        worker_process_add_loaded(process, message->name);
         placement_loaded(fleet->seats->placement, message->name);
         break;
     case CHANNEL_SLOW_LEFT:

@@ -14,48 +14,39 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/text.h"
 #include "fcgi_host/supervisor/config_reload.h"
-#include "fcgi_host/supervisor/control.h"
-#include "fcgi_host/supervisor/groups.h"
 #include "fcgi_host/supervisor/log_files.h"
 #include "fcgi_host/supervisor/notify.h"
-#include "fcgi_host/supervisor/reload_command.h"
-#include "fcgi_host/supervisor/retry_watch.h"
-#include "fcgi_host/supervisor/status_round.h"
-#include "fcgi_host/supervisor/stop_signal.h"
-
-struct supervisor {
-    const struct supervisor_options *options;
-    struct loop *loop;
-    struct listener *listener;
-    struct groups *groups;
-    struct status_round *round;
-    struct control *control;
-    struct reload_commands *reload_commands;
-    struct retry_watch *retry_watch;
-    struct loop_source signals;
-    struct loop_timer watchdog;
-    struct stop_signal stop;
-    bool is_spawned; /* the listening socket was inherited */
-    int exit_status;
-};
+#include "fcgi_host/supervisor/readiness.h"
+#include "fcgi_host/supervisor/supervisor_internal.h"
 
 /* ---- Signals ---- */
 
+void supervisor_stop(struct supervisor *supervisor, const char *cause) {
+    if (groups_are_stopping(supervisor->groups)) {
+        return;
+    }
+    log_line(LOG_INFO, "host.stopping", NULL, "%s: finishing the requests in hand", cause);
+    notify_send("STOPPING=1");
+    drain_end(&supervisor->drain);
+    bool are_waiting = listener_has_waiting(supervisor->listener);
+    /* New connections are refused from here on; those that wait are accepted. */
+    listener_refuse(supervisor->listener);
+    groups_stop(supervisor->groups, groups_config(supervisor->groups)->stop_timeout_s, are_waiting);
+    listener_close(supervisor->listener);
+}
+
+static void on_drained(void *ctx) {
+    supervisor_stop(ctx, "drained");
+}
+
 static void stop_host(struct supervisor *supervisor, const struct signalfd_siginfo *info) {
     bool is_from_spawner = supervisor->is_spawned && (pid_t)info->ssi_pid == getppid();
+    char cause[32];
     switch (stop_signal_meaning(&supervisor->stop, loop_now_ms(), is_from_spawner)) {
-    case STOP_GRACEFULLY: {
-        log_line(LOG_INFO, "host.stopping", NULL, "signal %u: finishing the requests in hand",
-                 info->ssi_signo);
-        notify_send("STOPPING=1");
-        bool are_waiting = listener_has_waiting(supervisor->listener);
-        /* New connections are refused from here on; those that wait are accepted. */
-        listener_refuse(supervisor->listener);
-        groups_stop(supervisor->groups, groups_config(supervisor->groups)->stop_timeout_s,
-                    are_waiting);
-        listener_close(supervisor->listener);
+    case STOP_GRACEFULLY:
+        snprintf(cause, sizeof cause, "signal %u", info->ssi_signo);
+        supervisor_stop(supervisor, cause);
         break;
-    }
     case STOP_NOW:
         log_line(LOG_WARN, "host.stopping", NULL, "signal %u again: stopping now", info->ssi_signo);
         groups_kill(supervisor->groups);
@@ -84,6 +75,9 @@ static void signal_ready(void *ctx, uint32_t events) {
     case SIGINT:
         stop_host(supervisor, &info);
         break;
+    case SIGQUIT:
+        drain_begin(&supervisor->drain, groups_config(supervisor->groups)->drain_s, "SIGQUIT");
+        break;
     case SIGHUP:
         config_reload(supervisor->groups, supervisor->options->argc, supervisor->options->argv);
         break;
@@ -102,7 +96,7 @@ static void signal_ready(void *ctx, uint32_t events) {
 }
 
 static void fill_mask(sigset_t *ret_mask) {
-    static const int s_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+    static const int s_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
     sigemptyset(ret_mask);
     for (size_t i = 0; i < sizeof s_signals / sizeof s_signals[0]; i++) {
         sigaddset(ret_mask, s_signals[i]);
@@ -157,6 +151,18 @@ static void take_status_part(struct supervisor *supervisor, struct worker_proces
     }
 }
 
+static void answer_ready(struct supervisor *supervisor, struct worker_process *process,
+                         const struct channel_message *message) {
+    char why[512], status[8];
+    snprintf(status, sizeof status, "%d",
+             readiness_of(supervisor->groups, supervisor->drain.is_begun, message->name, why,
+                          sizeof why));
+    channel_tell(&process->end, &(struct channel_outgoing){.type = CHANNEL_READY,
+                                                           .number = message->number,
+                                                           .name = status,
+                                                           .text = why});
+}
+
 static void on_message(void *ctx, struct worker_process *process,
                        const struct channel_message *message) {
     struct supervisor *supervisor = ctx;
@@ -166,6 +172,9 @@ static void on_message(void *ctx, struct worker_process *process,
         return; /* the descriptor has been closed */
     case CHANNEL_STATUS_ASK:
         status_round_ask(supervisor->round, answer_worker, process, message->number);
+        break;
+    case CHANNEL_READY_ASK:
+        answer_ready(supervisor, process, message);
         break;
     case CHANNEL_RELOADED:
         reload_command_answered(supervisor->reload_commands, process, message);
@@ -227,47 +236,6 @@ static void in_child(void *ctx) {
     sigprocmask(SIG_SETMASK, &supervisor->options->mask_before, NULL);
 }
 
-/* ---- The control socket ---- */
-
-static void answer_client(void *ctx, uint64_t number, const char *text, size_t bytes) {
-    (void)number;
-    control_answer(ctx, text, bytes);
-}
-
-static void on_command(void *ctx, struct control_client *client, const struct string_list *words) {
-    struct supervisor *supervisor = ctx;
-    if (strcmp(words->items[0], "status") == 0) {
-        status_round_ask(supervisor->round, answer_client, client, 0);
-    } else if (strcmp(words->items[0], "reload") == 0) {
-        reload_command_run(supervisor->reload_commands, client, words);
-    } else {
-        static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
-        control_answer(client, s_unknown, sizeof s_unknown - 1);
-    }
-}
-
-static void on_client_gone(void *ctx, struct control_client *client) {
-    struct supervisor *supervisor = ctx;
-    status_round_forget(supervisor->round, client);
-    reload_command_client_gone(supervisor->reload_commands, client);
-}
-
-/** The host serves on without its control socket. */
-static void open_control(struct supervisor *supervisor, const struct config *config) {
-    static const struct control_hooks s_hooks = {.command = on_command, .gone = on_client_gone};
-    struct control_hooks hooks = s_hooks;
-    struct error err;
-    hooks.ctx = supervisor;
-    control_free(supervisor->control);
-    supervisor->control = NULL;
-    if (config->control) {
-        supervisor->control = control_new(supervisor->loop, config->control, &hooks, &err);
-        if (!supervisor->control) {
-            log_line(LOG_ERROR, "control.failed", NULL, "%s", err.text);
-        }
-    }
-}
-
 /** A new configuration is in effect; `before` is freed after this. */
 static void on_config_changed(void *ctx, const struct config *before, const struct config *config) {
     struct supervisor *supervisor = ctx;
@@ -278,7 +246,7 @@ static void on_config_changed(void *ctx, const struct config *before, const stru
         }
     }
     if (!text_is_same(before->control, config->control)) {
-        open_control(supervisor, config);
+        supervisor_open_control(supervisor, config);
     }
     if (!text_is_same(before->listen, config->listen)) {
         log_line(LOG_WARN, "host.config", NULL, "a changed \"listen\" needs a restart of the host");
@@ -323,6 +291,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
     if (!supervisor->loop || watch_signals(supervisor, err)) {
         return -1;
     }
+    drain_init(&supervisor->drain, supervisor->loop, on_drained, supervisor);
     supervisor->round =
         status_round_new(supervisor->loop, supervisor->options->python_version, err);
     supervisor->groups =
@@ -337,7 +306,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
     if (!supervisor->retry_watch) {
         return -1;
     }
-    open_control(supervisor, config);
+    supervisor_open_control(supervisor, config);
     supervisor->watchdog = (struct loop_timer){.expired = ping_watchdog, .ctx = supervisor};
     if (notify_watchdog_ms() > 0) {
         ping_watchdog(supervisor);

@@ -190,6 +190,7 @@ void worker_process_free(struct worker_process *process) {
     }
     scoreboard_free(process->board);
     string_list_clear(&process->failed);
+    string_list_clear(&process->loaded);
     free(process->log);
     free(process);
 }
@@ -200,11 +201,37 @@ void process_move_failed(struct worker_process *from, struct worker_process *to)
     from->failed = (struct string_list){0};
 }
 
+static void forget(struct string_list *list, const char *app) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], app) == 0) {
+            free(list->items[i]);
+        } else {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
+}
+
 void worker_process_add_failed(struct worker_process *process, const char *app) {
+    forget(&process->loaded, app);
     /* Out of memory: the application counts as one that this worker has loaded. */
     (void)string_list_add(&process->failed, strdup(app));
 }
 
+void worker_process_add_loaded(struct worker_process *process, const char *app) {
+    forget(&process->failed, app);
+    forget(&process->loaded, app);
+    if (app[0] != '/') {
+        /* Out of memory: it counts as one that loads. */
+        (void)string_list_add(&process->loaded, strdup(app));
+    }
+}
+
 bool worker_process_has_failed(const struct worker_process *process, const char *app) {
     return string_list_has(&process->failed, app);
+}
+
+bool worker_process_has_loaded(const struct worker_process *process, const char *app) {
+    return string_list_has(&process->loaded, app);
 }

@@ -49,6 +49,7 @@ struct worker_process {
     unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
     uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
     struct string_list failed; /**< applications that did not load */
+    struct string_list loaded; /**< those that did; no scripts */
     bool found_in_use;         /**< one of them found a port or lock taken */
     bool is_warm;              /**< it was forked from a template */
     uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
@@ -104,10 +105,12 @@ struct worker_process *worker_process_start(const struct worker_process_start *s
                                             struct error *err);
 void worker_process_free(struct worker_process *process);
 
-/** Note that an application did not load. */
+/** Note that an application did not load, or that it did, whatever was noted before. */
 void worker_process_add_failed(struct worker_process *process, const char *app);
+void worker_process_add_loaded(struct worker_process *process, const char *app);
 /** Move the list of those to another process. */
 void process_move_failed(struct worker_process *from, struct worker_process *to);
 bool worker_process_has_failed(const struct worker_process *process, const char *app);
+bool worker_process_has_loaded(const struct worker_process *process, const char *app);
 
 #endif

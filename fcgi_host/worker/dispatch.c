@@ -47,6 +47,12 @@ void dispatch_request(const struct dispatch *dispatch, struct request *request) 
     case ROUTE_STATUS:
         status_requests_ask(dispatch->status_requests, request);
         break;
+    case ROUTE_PING:
+        reply_text(request, "200 OK", "pong");
+        break;
+    case ROUTE_READY:
+        status_requests_ask_ready(dispatch->status_requests, request);
+        break;
     case ROUTE_LIVE:
         live_streams_open(dispatch->live_streams, request);
         break;

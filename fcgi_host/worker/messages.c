@@ -48,13 +48,6 @@ static void send_status_part(struct worker *worker, uint64_t number) {
     free(text); /* without an answer the supervisor waits a second and leaves this part out */
 }
 
-static void take_whole_status(struct worker *worker, const struct channel_message *message) {
-    size_t bytes = 0;
-    char *text = message->fd >= 0 ? channel_take_file(message->fd, &bytes, NULL) : NULL;
-    status_requests_answer(&worker->status_requests, message->number, text, bytes);
-    free(text);
-}
-
 static void reload_by_hand(struct worker *worker, const struct channel_message *message) {
     live_pages_expect(&worker->applications, message->text);
     if (worker->loader.recycle) {
@@ -294,7 +287,8 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         handover_adopt(&worker->handover, message->fd);
         return true;
     case CHANNEL_STATUS_WHOLE:
-        take_whole_status(worker, message);
+    case CHANNEL_READY:
+        status_requests_take(&worker->status_requests, message);
         return true;
     case CHANNEL_HOME:
         move_home(worker, message);

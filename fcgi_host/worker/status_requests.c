@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "fcgi_host/cgi/reply.h"
+#include "fcgi_host/cgi/route_params.h"
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/status/metrics.h"
 #include "fcgi_host/status/page.h"
 
 /** What the query string asks for. */
-enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_METRICS };
+enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_METRICS, FORMAT_READY };
 
 /** A request that waits for the supervisor's answer. */
 struct status_request {
@@ -31,21 +32,57 @@ static enum format format_of(const struct request *request) {
     return FORMAT_PAGE;
 }
 
-void status_requests_ask(struct status_requests *requests, struct request *request) {
+/** @return the number under which it waits; 0: it was answered, there is no memory */
+static uint64_t await(struct status_requests *requests, struct request *request,
+                      enum format format) {
     struct status_request *each = calloc(1, sizeof *each);
     if (!each) {
         reply_status(request, "503 Service Unavailable", NULL, NULL);
-        return;
+        return 0;
     }
     *each = (struct status_request){
         .next = requests->first,
         .number = ++requests->last_number,
         .request = request,
-        .format = format_of(request),
+        .format = format,
     };
     requests->first = each;
-    channel_tell(requests->supervisor,
-                 &(struct channel_outgoing){.type = CHANNEL_STATUS_ASK, .number = each->number});
+    return each->number;
+}
+
+void status_requests_ask(struct status_requests *requests, struct request *request) {
+    uint64_t number = await(requests, request, format_of(request));
+    if (number) {
+        channel_tell(requests->supervisor,
+                     &(struct channel_outgoing){.type = CHANNEL_STATUS_ASK, .number = number});
+    }
+}
+
+/** The value of `app` in the query string, decoded; "": there is none, or it is no name. */
+static void read_app(const struct request *request, char ret_app[CHANNEL_NAME_BYTES]) {
+    static const char s_key[] = "app=";
+    const struct param *param = request_param(request, "QUERY_STRING");
+    char *query = param ? strndup(param->value, param->value_bytes) : NULL, *rest = NULL;
+    ret_app[0] = '\0';
+    for (char *pair = query ? strtok_r(query, "&", &rest) : NULL; pair;
+         pair = strtok_r(NULL, "&", &rest)) {
+        if (strncmp(pair, s_key, sizeof s_key - 1) == 0 && strlen(pair) < CHANNEL_NAME_BYTES) {
+            size_t bytes = route_params_percent_decode(slice_of(pair + sizeof s_key - 1), ret_app);
+            ret_app[bytes] = '\0';
+        }
+    }
+    free(query);
+}
+
+void status_requests_ask_ready(struct status_requests *requests, struct request *request) {
+    char app[CHANNEL_NAME_BYTES];
+    read_app(request, app);
+    uint64_t number = await(requests, request, FORMAT_READY);
+    if (number) {
+        channel_tell(
+            requests->supervisor,
+            &(struct channel_outgoing){.type = CHANNEL_READY_ASK, .number = number, .name = app});
+    }
 }
 
 static void reply_with_status(struct request *request, enum format format, const char *text,
@@ -69,20 +106,40 @@ static void reply_with_status(struct request *request, enum format format, const
     json_decref(json);
 }
 
-void status_requests_answer(struct status_requests *requests, uint64_t number, const char *text,
-                            size_t bytes) {
-    for (struct status_request **link = &requests->first; *link; link = &(*link)->next) {
-        struct status_request *each = *link;
-        if (each->number != number) {
-            continue;
-        }
-        *link = each->next;
-        if (text) {
-            reply_with_status(each->request, each->format, text, bytes);
-        } else {
-            reply_status(each->request, "503 Service Unavailable", NULL, NULL);
-        }
-        free(each);
-        return;
+/** @return the request that waits under a number, no longer in the list; NULL: none does */
+static struct status_request *take(struct status_requests *requests, uint64_t number) {
+    struct status_request **link = &requests->first;
+    while (*link && (*link)->number != number) {
+        link = &(*link)->next;
     }
+    struct status_request *found = *link;
+    if (found) {
+        *link = found->next;
+    }
+    return found;
+}
+
+static const char *status_line(const char *status) {
+    static const char *const lines[] = {"200 OK", "404 Not Found"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (strncmp(lines[i], status, strlen("200")) == 0) {
+            return lines[i];
+        }
+    }
+    return "503 Service Unavailable";
+}
+
+void status_requests_take(struct status_requests *requests, const struct channel_message *message) {
+    struct status_request *each = take(requests, message->number);
+    size_t bytes = 0;
+    char *text = message->fd >= 0 ? channel_take_file(message->fd, &bytes, NULL) : NULL;
+    if (each && each->format == FORMAT_READY) {
+        reply_text(each->request, status_line(message->name), message->text);
+    } else if (each && text) {
+        reply_with_status(each->request, each->format, text, bytes);
+    } else if (each) {
+        reply_status(each->request, "503 Service Unavailable", NULL, NULL);
+    }
+    free(text);
+    free(each);
 }

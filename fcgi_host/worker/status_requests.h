@@ -1,6 +1,6 @@
 /**
- * Requests for the status page: the supervisor is asked for the whole status, and they are answered
- * when it has come.
+ * Requests that the supervisor has the answer to: for the status page, of which it is asked for the
+ * whole, and for whether the host is ready.
  *
  * @thread intake  @tstate none
  */
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct channel_end;
+struct channel_message;
 struct request;
 struct status_request;
 
@@ -23,9 +24,10 @@ struct status_requests {
 /** Ask the supervisor on behalf of a request. @owns the request, until it is answered */
 void status_requests_ask(struct status_requests *requests, struct request *request);
 
-/** The supervisor has answered the request of that number.
- *  @param text  the status as JSON; NULL: there is none, the answer is 503 */
-void status_requests_answer(struct status_requests *requests, uint64_t number, const char *text,
-                            size_t bytes);
+/** The same, for ready_path. */
+void status_requests_ask_ready(struct status_requests *requests, struct request *request);
+
+/** The supervisor has answered one (CHANNEL_STATUS_WHOLE, CHANNEL_READY). @owns its descriptor */
+void status_requests_take(struct status_requests *requests, const struct channel_message *message);
 
 #endif

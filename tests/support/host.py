@@ -225,6 +225,13 @@ def needs_modules(*names):
     return unittest.skipUnless(have, f"{PYTHON} cannot import {', '.join(names)}")
 
 
+def needs_python(*version):
+    """Skip with an older Python in the program."""
+    own = os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11")
+    is_new = tuple(map(int, own.split(".")[:2])) >= version
+    return unittest.skipUnless(is_new, f"this is CPython {own}")
+
+
 def needs_program(*paths):
     """Skip without a program; fail in CI."""
     missing = [path for path in paths if not shutil.which(path, path="/usr/sbin:/usr/bin:/sbin")]

@@ -27,6 +27,8 @@ PROGRAM = os.path.abspath(
 #: What a host needs that the tests start as root.
 AS_ROOT = ("--allow-root",) if os.geteuid() == 0 else ()
 PYTHON = os.environ.get("FCGI_HOST_PYTHON", "/usr/bin/python3")
+#: Of the Python in the program: 3.11.
+PYTHON_VERSION = os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11")
 APPS = os.path.join(ROOT, "tests", "apps")
 IS_CI = bool(os.environ.get("CI"))
 
@@ -227,9 +229,8 @@ def needs_modules(*names):
 
 def needs_python(*version):
     """Skip with an older Python in the program."""
-    own = os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11")
-    is_new = tuple(map(int, own.split(".")[:2])) >= version
-    return unittest.skipUnless(is_new, f"this is CPython {own}")
+    is_new = tuple(map(int, PYTHON_VERSION.split("."))) >= version
+    return unittest.skipUnless(is_new, f"this is CPython {PYTHON_VERSION}")
 
 
 def needs_program(*paths):

@@ -76,6 +76,9 @@ static inline int PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyO
 }
 #endif
 
+/** faulthandler.enable(file, all_threads, c_stack): the last one has come with 3.14. */
+#define PY_FAULTHANDLER_ENABLE_FORMAT (PY_VERSION_HEX < 0x030E0000 ? "(ii)" : "(iii)")
+
 #if PY_VERSION_HEX < 0x030F0000
 /** 3.15 (PEP 810). */
 typedef enum { PyImport_LAZY_NORMAL } PyImport_LazyImportsMode;

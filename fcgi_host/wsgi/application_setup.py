@@ -130,6 +130,8 @@ def enter_virtualenv(virtualenv):
     if _includes_system_packages(virtualenv):
         site.PREFIXES += [sys.base_prefix]
         sys.path += installed
+    else:
+        site.ENABLE_USER_SITE = False
 
 
 # ---- Imports that are put off (PEP 810) ----

@@ -53,6 +53,41 @@ class StartFiles(HostTestCase):
         self.host.log.wait_for(r"\[app\.stderr\].*boot:fail.*b\.start", 3)
 
 
+SITE = """
+import json, site, sys, sysconfig
+
+def answer():
+    return [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, sys.executable,
+            sorted(sysconfig.get_paths().items()), site.getsitepackages(), site.ENABLE_USER_SITE,
+            [entry for entry in sys.path if "-packages" in entry]]
+"""
+SITE_APP = SITE + """
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [json.dumps(answer()).encode()]
+"""
+
+
+class Virtualenv(HostTestCase):
+    def check(self, *options):
+        folder = self.path("venv")
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", *options, folder], check=True)
+        plain = subprocess.run([f"{folder}/bin/python", "-c", SITE + "print(json.dumps(answer()))"],
+                               env=clean_environ(), capture_output=True, check=True).stdout
+        app = self.write("asks.py", SITE_APP)
+        host = self.start_host("-c", self.config(
+            f"[app one]\nfile = {app}\nmount = /one\nvirtualenv = {folder}\n[app main]\nfile = {app}\n"
+            f"mount = /main\nvirtualenv = {folder}\ninterpreter = main\n"))
+        for path in ("/one", "/main"):
+            self.assertEqual(json.loads(host.fetch(path).body), json.loads(plain))
+
+    def test_site_is_that_of_its_own_python(self):
+        self.check()
+
+    def test_also_with_the_system_s_packages(self):
+        self.check("--system-site-packages")
+
+
 ENCODINGS = """
 import json, locale, os, sys
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "fcgi_host/app/faulthandler.h"
+#include "fcgi_host/link/c_stack.h"
 #include "fcgi_host/link/scoreboard.h"
 
 /** faulthandler's alternate stack has SIGSTKSZ (8 KiB), which newer processors' registers nearly
@@ -15,9 +16,12 @@ enum { ALTERNATE_STACK_BYTES = 64 * 1024 };
 static pthread_key_t s_stack_key;
 static _Thread_local bool tl_has_stack;
 
-/* faulthandler has written the stack, put this handler back and raised the signal again. */
+static int s_last_words_fd;
+
+/* faulthandler has written the Python stack, put this handler back and raised the signal again. */
 static void note_fatal(int signal_number) {
     scoreboard_note_fatal(signal_number);
+    c_stack_write(s_last_words_fd, __builtin_return_address(0));
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
     sigaction(signal_number, &action, NULL);
@@ -28,6 +32,8 @@ int crash_start(int last_words_fd, struct error *err) {
     static const int s_fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction action = {.sa_handler = note_fatal, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
+    s_last_words_fd = last_words_fd;
+    c_stack_prepare();
     for (size_t i = 0; i < sizeof s_fatal / sizeof s_fatal[0]; i++) {
         sigaction(s_fatal[i], &action, NULL);
     }

@@ -18,7 +18,8 @@ struct call {
 static PyObject *make_call(PyObject *module, const struct call *call) {
     return call->signal_number ? PyObject_CallMethod(module, "register", "(iiii)",
                                                      call->signal_number, call->fd, 0, 0)
-                               : PyObject_CallMethod(module, "enable", "(ii)", call->fd, 0);
+                               : PyObject_CallMethod(module, "enable",
+                                                     PY_FAULTHANDLER_ENABLE_FORMAT, call->fd, 0, 0);
 }
 
 static void *run_call(void *arg) {

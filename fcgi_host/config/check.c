@@ -152,6 +152,10 @@ static int check_shared_interpreter(const struct config_builder *builder, size_t
         error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
         return at_app(builder, i, "gil", err);
     }
+    if (app->lazy_imports != first->lazy_imports) {
+        error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
+        return at_app(builder, i, "lazy_imports", err);
+    }
     if (variable) {
         error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
         error_prefix(err, "env.%.*s", (int)strcspn(variable, "="), variable);

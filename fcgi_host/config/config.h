@@ -35,6 +35,7 @@ enum on_client_gone {
     ON_CLIENT_GONE_RAISE_ANY,
 };
 enum spare_mode { SPARE_AUTO, SPARE_ON, SPARE_OFF };
+enum lazy_imports { LAZY_IMPORTS_NORMAL, LAZY_IMPORTS_ALL, LAZY_IMPORTS_OFF };
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 
 /** The interpreter that always exists: an application may be configured to live there, and is moved
@@ -98,6 +99,7 @@ struct app_config {
     char *host;     /**< lower case, without port; NULL: any */
     char *interpreter;
     bool gil_own;
+    enum lazy_imports lazy_imports;
     unsigned threads, queue;
     char *virtualenv;
     struct string_list python_path;

@@ -159,3 +159,26 @@ static void print_gil(const void *field, const struct config_option *option, FIL
 
 const struct option_kind option_kind_gil = {
     .set = set_gil, .print = print_gil, .clear = clear_nothing};
+
+static const char s_lazy_imports[] = "normal|all|off";
+
+SET(lazy_imports) {
+    (void)option, (void)place;
+    int chosen = choose(s_lazy_imports, text, err);
+    if (chosen == LAZY_IMPORTS_ALL && !FCGI_HOST_PYTHON_HAS_LAZY_IMPORTS) {
+        return error_set(err, ERR_USAGE,
+                         "all needs Python 3.15 or later; this program is built with %s",
+                         FCGI_HOST_PYTHON_VERSION);
+    }
+    if (chosen >= 0) {
+        *(enum lazy_imports *)field = (enum lazy_imports)chosen;
+    }
+    return chosen >= 0 ? 0 : -1;
+}
+
+static void print_lazy_imports(const void *field, const struct config_option *option, FILE *out) {
+    print_choice(s_lazy_imports, (int)*(const enum lazy_imports *)field, option, out);
+}
+
+const struct option_kind option_kind_lazy_imports = {
+    .set = set_lazy_imports, .print = print_lazy_imports, .clear = clear_nothing};

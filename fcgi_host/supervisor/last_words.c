@@ -1,6 +1,7 @@
 #include "fcgi_host/supervisor/last_words.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,10 +9,13 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/c_stack.h"
 
 enum {
-    STACK_BYTES = 6000,  /**< of faulthandler's text: its beginning is the innermost frame */
-    LISTED_REQUESTS = 8, /**< requests listed of a worker that was killed */
+    TEXT_BYTES = 32768,   /**< of all that was written */
+    STACK_BYTES = 6000,   /**< of faulthandler's text: its beginning is the innermost frame */
+    C_STACK_BYTES = 4000, /**< likewise */
+    LISTED_REQUESTS = 8,  /**< requests listed of a worker that was killed */
 };
 
 /** What a thread was doing, read without a copy: the worker has ended. */
@@ -64,25 +68,45 @@ const char *last_words_culprit(const struct worker_process *process, int wait_st
     return WIFEXITED(wait_status) ? only_one_serving(process) : NULL;
 }
 
-static void describe_end(int wait_status, char *text, size_t bytes) {
+/** @param extension  that was being run; "": none is known */
+static void describe_end(int wait_status, const char *extension, char *text, size_t bytes) {
     if (WIFSIGNALED(wait_status)) {
         const char *name = sigabbrev_np(WTERMSIG(wait_status));
-        snprintf(text, bytes, "died of SIG%s%s", name ? name : "?",
-                 WTERMSIG(wait_status) == SIGKILL ? " (killed, or out of memory)" : "");
+        snprintf(text, bytes, "died of SIG%s%s%s%s", name ? name : "?",
+                 WTERMSIG(wait_status) == SIGKILL ? " (killed, or out of memory)" : "",
+                 *extension ? " in " : "", extension);
     } else {
         snprintf(text, bytes, "exited with status %d", WEXITSTATUS(wait_status));
     }
 }
 
-/** What faulthandler wrote. @return its length */
-static size_t read_stack(const struct worker_process *process, char *text, size_t bytes) {
-    ssize_t size = pread(process->last_words_fd, text, bytes - 1, 0);
-    size_t length = size > 0 ? (size_t)size : 0;
+static void strip_lines(char *text) {
+    size_t length = strlen(text);
     while (length > 0 && text[length - 1] == '\n') {
         length--;
     }
     text[length] = '\0';
-    return length;
+}
+
+struct stacks {
+    char python[STACK_BYTES];
+    char c[C_STACK_BYTES];
+    char extension[PATH_MAX]; /**< whose frame is the innermost one on the C stack; "": none */
+};
+
+static void read_stacks(const struct worker_process *process, struct stacks *ret_stacks) {
+    char text[TEXT_BYTES];
+    ssize_t size = pread(process->last_words_fd, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = '\0';
+    c_stack_find_extension(text, ret_stacks->extension, sizeof ret_stacks->extension);
+    char *c_stack = strstr(text, C_STACK_HEADING);
+    snprintf(ret_stacks->c, sizeof ret_stacks->c, "%s", c_stack ? c_stack : "");
+    if (c_stack) {
+        *c_stack = '\0';
+    }
+    snprintf(ret_stacks->python, sizeof ret_stacks->python, "%s", text);
+    strip_lines(ret_stacks->python);
+    strip_lines(ret_stacks->c);
 }
 
 /** "; in hand: app GET /x (id), …" for an end that no thread of the worker saw coming. */
@@ -108,11 +132,12 @@ static void list_requests(const struct worker_process *process, char *text, size
 
 void last_words_log(const struct worker_process *process, int wait_status, char *why,
                     size_t why_bytes) {
-    char end[64], stack[STACK_BYTES], requests[2048] = "";
+    char end[PATH_MAX + 64], requests[2048] = "";
+    struct stacks stacks;
     const struct scoreboard_slot *slot = fatal_slot(process);
     struct log_about about = {0};
-    describe_end(wait_status, end, sizeof end);
-    size_t stack_bytes = read_stack(process, stack, sizeof stack);
+    read_stacks(process, &stacks);
+    describe_end(wait_status, stacks.extension, end, sizeof end);
     const char *loading = last_words_loading(process);
     if (loading) {
         about.app = loading;
@@ -125,6 +150,6 @@ void last_words_log(const struct worker_process *process, int wait_status, char 
         list_requests(process, requests, sizeof requests);
         snprintf(why, why_bytes, "%s", end);
     }
-    log_line(LOG_ERROR, "worker.crashed", &about, "worker %d %s%s%s%s", (int)process->pid, why,
-             requests, stack_bytes ? "\n" : "", stack);
+    log_line(LOG_ERROR, "worker.crashed", &about, "worker %d %s%s%s%s%s%s", (int)process->pid, why,
+             requests, *stacks.python ? "\n" : "", stacks.python, *stacks.c ? "\n" : "", stacks.c);
 }

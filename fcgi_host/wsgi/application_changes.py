@@ -21,6 +21,11 @@ _OF_MODULES = {"__spec__", "__loader__", "__builtins__", "__cached__", "__warnin
 _OF_CLASSES = {"__dict__", "__weakref__", "__module__", "__abstractmethods__", "_abc_impl"}
 
 
+def _is_put_off(value):
+    """Whether it stands for what is imported when it is used (PEP 810)."""
+    return type(value).__name__ == "lazy_import"
+
+
 def _is_a(value, kind):
     """As isinstance(), which asks the value, too: a proxy sets itself up then."""
     return issubclass(type(value), kind)
@@ -43,7 +48,7 @@ class Change:
     def is_setting(self):
         """Whether this looks like somebody's doing, and not like what a library notes for itself."""
         name = str(self.key)
-        if self.before is _ABSENT and name.startswith("_"):
+        if self.before is _ABSENT and name.startswith("_") or _is_put_off(self.before):
             return False
         if callable(self.now) or callable(self.before):
             return self._holder.has_settings
@@ -57,6 +62,8 @@ class Change:
 
     def can_redo(self):
         """Whether the application has left it as it was; else the import might do otherwise."""
+        if _is_put_off(self.before):  # it may have been used, which gave it the same value
+            return any(self._holder.value_of(self.key) is each for each in (self.before, self.now))
         return self._holder.is_as(self.base, self.key, self.before)
 
 
@@ -87,6 +94,9 @@ class _Holder:
     def is_as(self, base, key, before):
         return self.read().get(key, _ABSENT) is before
 
+    def value_of(self, key):
+        return self.read().get(key, _ABSENT)
+
 
 class _Globals(_Holder):
     """A module."""
@@ -97,6 +107,16 @@ class _Globals(_Holder):
             for key, value in self.target.copy().items()  # other threads may change it
             if key not in _OF_MODULES and not _is_a(value, _Module)
         }
+
+    def compare(self):
+        changes = super().compare()
+        for change in changes:
+            if _is_put_off(change.before) and change.now is _ABSENT:  # by now it may be a module
+                change.now = self.value_of(change.key)
+        return changes
+
+    def value_of(self, key):
+        return self.target.get(key, _ABSENT)
 
     def set(self, key, before, now):
         if now is _ABSENT:
@@ -112,9 +132,13 @@ class _StandardGlobals(_Globals):
 
     def read(self):
         if self._names is None:
-            self._names = {key for key, value in self.target.copy().items() if callable(value)}
+            self._names = {
+                key
+                for key, value in self.target.copy().items()
+                if callable(value) or _is_put_off(value)
+            }
         now = self.target.copy()
-        return {key: now[key] for key in self._names if key in now}
+        return {key: now[key] for key in self._names if key in now and not _is_a(now[key], _Module)}
 
 
 class _Attributes(_Holder):

@@ -143,6 +143,71 @@ def install():
             del sys.path_importer_cache[path]
 
 
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+
+
+def own_file(spec):
+    """The file of a module of the application's own; None: of another kind."""
+    loader = getattr(spec, "loader", None)
+    if not isinstance(loader, (ApplicationSourceLoader, WsgiFileLoader)):
+        return None
+    return None if any(folder in loader.path for folder in _INSTALLED) else loader.path
+
+
+put_off = {}  # name → (file, stamp) of own modules that loading has imported lazily (PEP 810)
+
+
+def _lazy_names():
+    return sorted(getattr(sys, "lazy_modules", ()))  # at once: other threads use what they name
+
+
+class PutOff:
+    """Finds modules whose import is put off; nothing is imported for that."""
+
+    def __init__(self):
+        self._specs = {}
+
+    def find(self, name):
+        """Its spec; None: there is no module of that name."""
+        if name not in self._specs:
+            try:
+                self._specs[name] = self._find(name)
+            except Exception:  # of a path hook: the import will say so
+                self._specs[name] = None
+        return self._specs[name]
+
+    def _find(self, name):
+        loaded = sys.modules.get(name)
+        if loaded is not None:
+            return getattr(loaded, "__spec__", None)
+        package, _, stem = name.rpartition(".")
+        if not package:
+            return None if stem in sys.stdlib_module_names else PathFinder.find_spec(name)
+        places = getattr(self.find(package), "submodule_search_locations", None)
+        return None if places is None else PathFinder.find_spec(name, places)
+
+    def has_own(self):
+        """Whether a module of the application's own, or a name in one, is imported lazily."""
+        return any(
+            own_file(self.find(name)) or own_file(self.find(name.rpartition(".")[0] or name))
+            for name in _lazy_names()
+        )
+
+    def own(self):
+        """(name, file) of the application's own that are not there yet."""
+        for name in _lazy_names():
+            file = own_file(self.find(name)) if name not in sys.modules else None
+            if file is not None:
+                yield name, file
+
+
+def note_put_off():
+    """The applications have loaded: an edit of what they put off is one of what they are."""
+    for name, file in PutOff().own():
+        fcgi_host._reads(file)
+        put_off[name] = file, stamp_of(file)
+
+
 def _place(file):
     """(import root, dotted name) of a WSGI file.
 

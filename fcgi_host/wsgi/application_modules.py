@@ -9,22 +9,29 @@ import _frozen_importlib
 import marshal
 import sys
 
-INSTALLED = ("/site-packages/", "/dist-packages/")
+
+def _own_modules(loaders):
+    """(name, module, file)"""
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        file = loaders.own_file(spec)
+        if file is not None and spec.name == name:
+            yield name, module, file
 
 
 def describe(loaders):
-    """The application's own modules, in the order of their imports: (name, file, stamp), as bytes.
+    """The application's own modules, in the order of their imports: (name, file, stamp), as bytes;
+    then those whose import is put off.
 
     `loaders`: the module application_import of this interpreter."""
-    found = []
-    for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        loader = getattr(spec, "loader", None)
-        if not isinstance(loader, (loaders.ApplicationSourceLoader, loaders.WsgiFileLoader)):
-            continue
-        path = loader.path
-        if spec.name == name and not any(folder in path for folder in INSTALLED):
-            found.append((name, path, loader.stamp))
+    found = [
+        (name, file, module.__spec__.loader.stamp) for name, module, file in _own_modules(loaders)
+    ]
+    found += [
+        (name, file, stamp)
+        for name, (file, stamp) in loaders.put_off.items()
+        if name not in sys.modules
+    ]
     return marshal.dumps(found)
 
 
@@ -100,13 +107,60 @@ def import_changed(description, loaders):
     changed: an error shows now.  Modules that are gone are no error by themselves."""
     description = marshal.loads(description)
     late = [name for name, _, _ in description if name not in sys.modules]
-    if not late:
+    is_lazy = loaders.PutOff().has_own()
+    if not late and not is_lazy:
         return
     modules = _Modules(description, loaders.stamp_of)
-    concerned = modules.concerned() if modules.changed else ()
+    concerned = modules.concerned() if modules.changed else set()
     for name in late:
         if name in concerned and name not in sys.modules and modules.path(name) is not None:
             _import(name)
+    if is_lazy:
+        _Resolution(modules, concerned, loaders).run()
+
+
+class _Resolution:
+    """What is concerned and put off (PEP 810) is imported, as is what the generation before did not
+    know: the names that mean it are looked up in it."""
+
+    _PREFIX, _SUFFIX = "<lazy_import '", "'>"  # what repr() puts around the absolute name
+
+    def __init__(self, modules, concerned, loaders):
+        self._known, self._concerned, self._loaders = set(modules.all), concerned, loaders
+        self._wanted = set(concerned)
+        self._done = set()  # (module, key)
+
+    def run(self):
+        """Until the modules that this brings put nothing off that is wanted."""
+        before = None
+        while before != (len(sys.modules), len(self._done)):
+            before = len(sys.modules), len(self._done)
+            for name in self._modules():
+                _frozen_importlib._gcd_import(name)
+            for value in self._names():
+                value.resolve()
+
+    def _modules(self):
+        """Those that are there, and those of which it is an error that they are gone."""
+        own = {name for name, _ in self._loaders.PutOff().own()}
+        self._wanted |= own - self._known
+        gone = self._concerned & sys.lazy_modules - sys.modules.keys()
+        return sorted(own & self._wanted | gone)
+
+    def _names(self):
+        for name, module, _ in list(_own_modules(self._loaders)):
+            for key, value in list(vars(module).items()):
+                if type(value).__name__ == "lazy_import" and (name, key) not in self._done:
+                    if not self._wanted.isdisjoint(self._packages(value)):
+                        self._done.add((name, key))
+                        yield value
+
+    def _packages(self, value):
+        """a, a.b and a.b.c of a.b.c"""
+        name = repr(value).removeprefix(self._PREFIX).removesuffix(self._SUFFIX)
+        while name:
+            yield name
+            name = name.rpartition(".")[0]
 
 
 def _import(name):

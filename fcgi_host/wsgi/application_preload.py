@@ -218,13 +218,14 @@ class Preload:
         state.set_environ(state.changed_environ(base.environ, node.environ))
         sys.path[:] = base.path if node.path is None else node.path
         segment.before = state.Snapshot()
-        known = set(sys.modules)
+        known, lazy = set(sys.modules), set(state.lazy_imports())
         modules, random = dict(sys.modules), state.random_state()
         if not self._import(node):
             for child in node.children:  # nothing comes of this any more, but more is learnt
                 if child.name not in sys.modules:
                     self._import(child)
         segment.after = state.Snapshot()
+        segment.used = lazy - state.lazy_imports()
         for why in segment.before.fixed_changes(segment.after):
             self._leave_out(why)
         for name, module in modules.items():

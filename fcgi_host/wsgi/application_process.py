@@ -291,6 +291,7 @@ def separate_environment(variables):
     for name, function in (
         ("putenv", _putenv),
         ("unsetenv", _unsetenv),
+        ("_create_environ", _child_environment),  # for os.reload_environ(), from 3.14 on
         ("execv", _execv),
         ("system", _system),
         ("posix_spawn", _with_environment(posix.posix_spawn, 2, _child_environment)),
@@ -300,7 +301,7 @@ def separate_environment(variables):
     _replace((time,), "tzset", _tzset)
     os._spawnvef = _spawnvef
     sys.breakpointhook = sys.__breakpointhook__ = _BreakpointHook()
-    # fork_exec(args, executables, close_fds, pass_fds, cwd, env, …) in 3.11, 3.12 and 3.13.
+    # fork_exec(args, executables, close_fds, pass_fds, cwd, env, …) in 3.11 to 3.15.
     fork_exec = _with_environment(_posixsubprocess.fork_exec, 5, _environment_list)
     _replace((_posixsubprocess,), "fork_exec", fork_exec)
     _replace(("subprocess",), "_fork_exec", fork_exec)
@@ -372,9 +373,12 @@ def _forget(*args):
 
 def prepare_environment(assignments, variables):
     """The same in a spare: the generation that serves has C's environment until settle()."""
-    for name in ("putenv", "unsetenv"):
-        _originals[name] = getattr(posix, name)
-        _replace((posix, os), name, _forget)
+    for name, function in (
+        ("putenv", _forget), ("unsetenv", _forget), ("_create_environ", os.environ._data.copy)
+    ):
+        if hasattr(posix, name):
+            _originals[name] = getattr(posix, name)
+            _replace((posix, os), name, function)
     os.environ._data.clear()
     os.environ._data.update(assignment.split(b"=", 1) for assignment in assignments)
     os.environ.update(variables)

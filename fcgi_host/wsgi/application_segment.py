@@ -36,6 +36,7 @@ class Segment:
         self.files = []  # (path, stamp) of modules
         self.data_files = []  # the same of what was opened to be read
         self.missing = []  # (name, path): what was looked for and not found
+        self.used = set()  # names of lazy imports that it has made real (PEP 810)
         self.has_extension = False
         self.draws = False  # numbers from `random`
 
@@ -67,6 +68,9 @@ class Segment:
         for parent, stem, module in self.attributes:
             if vars(parent).get(stem) is module:
                 delattr(parent, stem)
+        for name in self.used.intersection(name for name, _ in self.modules):
+            state.import_lazily(name)
+        state.lazy_imports().update(self.used)
         state.loggers_changed()
 
     def conflict(self):
@@ -118,6 +122,7 @@ class Segment:
             sys.modules[name] = module
         for parent, stem, module in self.attributes:
             setattr(parent, stem, module)
+        state.lazy_imports().difference_update(self.used)
         self._put_back_environment()
         for name, get in state.LISTS.items():
             front, behind = state.inserted(self.before.lists[name], self.after.lists[name])

@@ -130,6 +130,22 @@ def enter_virtualenv(virtualenv):
     if _includes_system_packages(virtualenv):
         site.PREFIXES += [sys.base_prefix]
         sys.path += installed
+    else:
+        site.ENABLE_USER_SITE = False
+
+
+# ---- Imports that are put off (PEP 810) ----
+
+
+def _never(importing, imported, names):
+    return False
+
+
+def set_lazy_imports(mode):
+    """Before 3.15 no import is put off."""
+    if hasattr(sys, "set_lazy_imports"):
+        sys.set_lazy_imports("all" if mode == "all" else "normal")
+        sys.set_lazy_imports_filter(_never if mode == "off" else None)
 
 
 # ---- All of it ----
@@ -137,7 +153,7 @@ def enter_virtualenv(virtualenv):
 
 def _only_virtualenv(applications):
     chosen, chooser = None, None
-    for name, virtualenv, _, _ in applications:
+    for name, virtualenv, *_ in applications:
         if virtualenv is not None and chosen not in (None, virtualenv):
             raise SetupError(
                 f"applications {chooser} and {name} share an interpreter, "
@@ -150,7 +166,7 @@ def _only_virtualenv(applications):
 
 def _all_variables(applications):
     variables, owners = {}, {}
-    for name, _, _, assignments in applications:
+    for name, _, _, assignments, _ in applications:
         for assignment in assignments:
             key, _, value = assignment.partition("=")
             if variables.setdefault(key, value) != value:
@@ -163,7 +179,7 @@ def _all_variables(applications):
 
 
 def set_up(applications, process, environment, is_spare):
-    """`applications`: (name, virtualenv or None, python_path, env) of all in this interpreter;
+    """`applications`: (name, virtualenv or None, python_path, env, lazy_imports) of all here;
     `process`: the module application_process; `environment`, `is_spare`: for its set_up()."""
     set_up_streams()
     process.set_up(_all_variables(applications), environment, is_spare)
@@ -171,8 +187,10 @@ def set_up(applications, process, environment, is_spare):
     if virtualenv is not None:
         enter_virtualenv(virtualenv)
     # Resolved once: when `current -> releases/41` is moved on, this generation keeps to its own.
-    folders = (os.path.realpath(folder) for _, _, path, _ in applications for folder in path)
+    folders = (os.path.realpath(folder) for _, _, path, *_ in applications for folder in path)
     sys.path[:0] = dict.fromkeys(folders)
+    for *_, lazy_imports in applications:  # the same of all
+        set_lazy_imports(lazy_imports)
 
 
 # ---- For the C side ----

@@ -207,6 +207,16 @@ def changed_environ(environ, changes):
     return environ
 
 
+def lazy_imports():
+    """The names of what has been imported lazily and not been used (PEP 810)."""
+    return getattr(sys, "lazy_modules", set())
+
+
+def import_lazily(name):
+    """Its package imports it when it is asked for its name."""
+    exec(f"lazy import {name}", {"__name__": __name__})
+
+
 def filters_changed():
     warnings = find_module("warnings")
     if warnings:

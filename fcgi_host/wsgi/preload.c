@@ -331,8 +331,11 @@ int wsgi_loaded(struct error *err) {
     if (preload_check_cold(state, err) < 0) {
         return PyErr_Occurred() ? fail(state, err) : -1;
     }
-    return PyObject_SetAttrString(state->libraries, "is_loaded", Py_True) < 0 ? fail(state, err)
-                                                                              : 0;
+    if (call(state->import, "note_put_off") < 0 ||
+        PyObject_SetAttrString(state->libraries, "is_loaded", Py_True) < 0) {
+        return fail(state, err);
+    }
+    return 0;
 }
 
 int wsgi_preload_cold(struct wsgi_modules *ret_memory, char *ret_why, size_t why_bytes,

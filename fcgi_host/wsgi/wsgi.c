@@ -75,6 +75,10 @@ static PyObject *list_of_strings(const struct string_list *strings) {
     return list;
 }
 
+/* The words of the option. */
+static const char *const s_lazy_imports[] = {
+    [LAZY_IMPORTS_NORMAL] = "normal", [LAZY_IMPORTS_ALL] = "all", [LAZY_IMPORTS_OFF] = "off"};
+
 /* What set_up() wants to know of an application. */
 static PyObject *describe_application(const struct app_config *config) {
     PyObject *name = PyUnicode_DecodeFSDefault(config->name);
@@ -82,10 +86,12 @@ static PyObject *describe_application(const struct app_config *config) {
         config->virtualenv ? PyUnicode_DecodeFSDefault(config->virtualenv) : Py_NewRef(Py_None);
     PyObject *path = list_of_strings(&config->python_path);
     PyObject *variables = list_of_strings(&config->env);
+    PyObject *lazy_imports = PyUnicode_FromString(s_lazy_imports[config->lazy_imports]);
     PyObject *result = NULL;
-    if (name && virtualenv && path && variables) {
-        result = PyTuple_Pack(4, name, virtualenv, path, variables);
+    if (name && virtualenv && path && variables && lazy_imports) {
+        result = PyTuple_Pack(5, name, virtualenv, path, variables, lazy_imports);
     }
+    Py_XDECREF(lazy_imports);
     Py_XDECREF(name);
     Py_XDECREF(virtualenv);
     Py_XDECREF(path);

@@ -48,13 +48,27 @@ static PyObject *get_code_object(struct embedded_code *code) {
     return object;
 }
 
+/* Its imports are not put off, whatever the interpreter does with the applications'.
+ * @return a new reference, or NULL with an exception */
+static PyObject *execute(PyObject *object, PyObject *globals) {
+    PyImport_LazyImportsMode mode = PyImport_GetLazyImportsMode();
+    if (PyImport_SetLazyImportsMode(PyImport_LAZY_NORMAL) < 0) {
+        return NULL;
+    }
+    PyObject *result = PyEval_EvalCode(object, globals, globals);
+    if (PyImport_SetLazyImportsMode(mode) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
 PyObject *embedded_code_run(struct embedded_code *code) {
     PyObject *module = PyModule_New(code->name);
     PyObject *globals = module ? PyModule_GetDict(module) : NULL; /* borrowed */
     PyObject *object = globals ? get_code_object(code) : NULL;
     PyObject *result = NULL;
     if (object && PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        result = PyEval_EvalCode(object, globals, globals);
+        result = execute(object, globals);
     }
     if (!result) {
         Py_CLEAR(module);

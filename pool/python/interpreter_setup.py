@@ -157,6 +157,44 @@ def run_exit_functions():
         except BaseException:
             sys.excepthook(*sys.exc_info())
     atexit._run_exitfuncs()
+    for helper in _HELPERS:
+        _end_helper(*helper)
+
+
+# multiprocessing's own processes, which end when the process that started them does: it closes its
+# end of a pipe then.  Fork servers first, since they have the tracker's pipe, too.
+_HELPERS = (
+    ("multiprocessing.forkserver", "_forkserver", "_forkserver_alive_fd", "_forkserver_pid"),
+    ("multiprocessing.resource_tracker", "_resource_tracker", "_fd", "_pid"),
+)
+_HELPER_END_MS = 1000  # a child that goes on may keep the tracker
+
+
+def _end_helper(module, name, descriptor_name, pid_name):
+    helper = getattr(sys.modules.get(module), name, None)
+    descriptor, pid = getattr(helper, descriptor_name, None), getattr(helper, pid_name, None)
+    if descriptor is None or pid is None:
+        return
+    setattr(helper, descriptor_name, None)
+    setattr(helper, pid_name, None)
+    try:
+        posix.close(descriptor)
+        _reap(pid)
+    except OSError:  # the application has ended it, or there is no descriptor left
+        pass
+
+
+def _reap(pid):
+    import select
+
+    process = posix.pidfd_open(pid)
+    try:
+        end = select.poll()
+        end.register(process, select.POLLIN)
+        if end.poll(_HELPER_END_MS):
+            posix.waitpid(pid, 0)
+    finally:
+        posix.close(process)
 
 
 def stop_threads(interrupt, limit_s, retry_s):

@@ -76,6 +76,21 @@ static inline int PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyO
 }
 #endif
 
+/** faulthandler.enable(file, all_threads, c_stack): the last one has come with 3.14. */
+#define PY_FAULTHANDLER_ENABLE_FORMAT (PY_VERSION_HEX < 0x030E0000 ? "(ii)" : "(iii)")
+
+#if PY_VERSION_HEX < 0x030F0000
+/** 3.15 (PEP 810). */
+typedef enum { PyImport_LAZY_NORMAL } PyImport_LazyImportsMode;
+static inline PyImport_LazyImportsMode PyImport_GetLazyImportsMode(void) {
+    return PyImport_LAZY_NORMAL;
+}
+static inline int PyImport_SetLazyImportsMode(PyImport_LazyImportsMode mode) {
+    (void)mode;
+    return 0;
+}
+#endif
+
 /** For our own modules, which keep all their state in the module (PEP 489, PEP 684): what they
  *  can say about it from 3.12 on. */
 #if PY_VERSION_HEX < 0x030C0000

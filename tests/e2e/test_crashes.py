@@ -12,6 +12,7 @@ from support.host import APPS, HostTestCase, run
 from support.load import Load
 from support.waiting import await_
 
+EXTENSIONS = os.environ.get("EXTENSIONS")
 PERILOUS = os.path.join(APPS, "perilous.py")
 #: A new worker serves within a second on a machine that does nothing else.
 SOON_S = 20 if os.environ.get("FCGI_HOST_SANITIZE") else 5
@@ -59,6 +60,33 @@ class Crashes(HostTestCase):
 
     def test_an_exhausted_stack_leaves_last_words(self):
         self.crash("/overflow", "SIGSEGV")
+
+    def test_the_extension_is_named_that_the_c_stack_leads_through(self):
+        host = self.crash("/segv", "SIGSEGV")
+        line = host.log.wait_for(r"\[worker\.crashed\]")
+        self.assertRegex(line, r"died of SIGSEGV in \S*/_ctypes\S*\.so while serving GET /segv")
+        host.log.wait_for(r'  Binary file "\S*/_ctypes\S*\.so", at \+0x[0-9a-f]+$')
+        self.assertNotIn("C stack trace", host.log.text)  # faulthandler's own, of 3.14
+
+    @unittest.skipUnless(EXTENSIONS, "EXTENSIONS does not name the folder of the built modules")
+    def test_an_extension_that_crashes_is_named(self):
+        app = self.write("uses.py", f"""
+            import sys
+            sys.path.insert(0, {EXTENSIONS!r})
+            import crashes_in_use
+            def application(environ, start_response):
+                crashes_in_use.use()
+                start_response("200 OK", [])
+                return []
+            """)
+        host = self.start_host("-c", self.config(
+            f"[app one]\nfile = {app}\nmount = /one\n[app two]\nfile = {app}\nmount = /two\n"))
+        self.assertEqual(host.fetch("/one").status, 200)
+        self.assertIsNone(asked_to_die(host, "/two"))
+        line = host.log.wait_for(r"app=two .*\[worker\.crashed\]")
+        self.assertRegex(line, r"died of SIGSEGV in \S*/crashes_in_use\S*\.so while serving GET /two")
+        frames = [line for line in host.log.lines if line.startswith("      Binary file")]
+        self.assertRegex(frames[0], r"/crashes_in_use\S*\.so")
 
     def test_exit_in_c_is_a_crash_and_names_what_was_in_hand(self):
         host = self.start_host(PERILOUS)

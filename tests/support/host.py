@@ -27,6 +27,8 @@ PROGRAM = os.path.abspath(
 #: What a host needs that the tests start as root.
 AS_ROOT = ("--allow-root",) if os.geteuid() == 0 else ()
 PYTHON = os.environ.get("FCGI_HOST_PYTHON", "/usr/bin/python3")
+#: Of the Python in the program: 3.11.
+PYTHON_VERSION = os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11")
 APPS = os.path.join(ROOT, "tests", "apps")
 IS_CI = bool(os.environ.get("CI"))
 
@@ -223,6 +225,12 @@ def needs_modules(*names):
     if not have and IS_CI and PYTHON.startswith("/usr/bin/"):
         return lambda test: _failing(test, f"{PYTHON} cannot import {', '.join(names)}")
     return unittest.skipUnless(have, f"{PYTHON} cannot import {', '.join(names)}")
+
+
+def needs_python(*version):
+    """Skip with an older Python in the program."""
+    is_new = tuple(map(int, PYTHON_VERSION.split("."))) >= version
+    return unittest.skipUnless(is_new, f"this is CPython {PYTHON_VERSION}")
 
 
 def needs_program(*paths):

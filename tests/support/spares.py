@@ -10,7 +10,7 @@ import os
 import re
 import textwrap
 
-from .host import HostTestCase, has_module, needs_modules, needs_recycling, run
+from .host import PYTHON_VERSION, HostTestCase, has_module, needs_modules, needs_recycling, run
 from .waiting import await_
 
 #: At the end of each application.  It imports nothing, so that it does not change what is seen.
@@ -89,7 +89,7 @@ class Spares(HostTestCase):
 
     @classmethod
     def python_version(cls):
-        return os.environ.get("FCGI_HOST_PYTHON_VERSION", "3.11")
+        return PYTHON_VERSION
 
     @classmethod
     def save(cls, name, text, comment=""):

@@ -43,6 +43,7 @@ Test(config, what_is_not_set_has_its_default) {
     cr_expect_not(app->has_debounce);
     cr_expect_null(app->host);
     cr_expect_not(app->gil_own);
+    cr_expect_eq(app->lazy_imports, LAZY_IMPORTS_NORMAL);
     cr_expect_eq(app->threads, 4);
     cr_expect_eq(app->queue, 128);
     cr_expect_eq(app->reload, RELOAD_MODE_AUTO);
@@ -331,6 +332,29 @@ Test(config, a_gil_of_its_own_needs_python_3_13) {
         cr_expect_null(config);
         cr_expect_not_null(strstr(config_error.text, "test.conf:3: gil: own needs Python 3.13"));
     }
+}
+
+Test(config, imports_that_are_all_put_off_need_python_3_15) {
+    struct config *config = config_from_file(APP_A "lazy_imports = all\n");
+    if (FCGI_HOST_PYTHON_HAS_LAZY_IMPORTS) {
+        cr_assert_not_null(config, "%s", config_error.text);
+        cr_expect_eq(config->apps[0].lazy_imports, LAZY_IMPORTS_ALL);
+        config_free(config);
+    } else {
+        cr_expect_null(config);
+        cr_expect_not_null(
+            strstr(config_error.text, "test.conf:3: lazy_imports: all needs Python 3.15"));
+    }
+}
+
+Test(config, none_is_put_off_with_any_python) {
+    struct config *config = config_from_file(APP_A "lazy_imports = off\n");
+    cr_assert_not_null(config, "%s", config_error.text);
+    cr_expect_eq(config->apps[0].lazy_imports, LAZY_IMPORTS_OFF);
+    config_free(config);
+    cr_expect_null(config_from_file(APP_A "lazy_imports = off\ninterpreter = i\n" APP_B
+                                          "mount = /b\ninterpreter = i\n"));
+    cr_expect_not_null(strstr(config_error.text, "lazy_imports: differs from [app a]"));
 }
 
 Test(config, the_process_id_is_filled_into_the_control_socket) {

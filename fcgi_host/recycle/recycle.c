@@ -8,6 +8,7 @@
 #include "fcgi_host/recycle/settings.h"
 #include "fcgi_host/recycle/spares.h"
 #include "fcgi_host/wsgi/wsgi.h"
+#include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
 
 /**
@@ -109,7 +110,8 @@ int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, s
         error_set(err, ERR_MEMORY, "out of memory");
         goto failed;
     }
-    if (!pool_interpreter_is_main(interpreter) && !owns_gil(recyclable)) {
+    if (!pool_interpreter_is_main(interpreter) && !owns_gil(recyclable) &&
+        !runtime_why_not_checked()) {
         recyclable->check = stale_check_new(err);
         if (!recyclable->check) {
             goto failed;

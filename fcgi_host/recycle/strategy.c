@@ -53,6 +53,8 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "reload = worker";
     } else if (pool_interpreter_is_main(recyclable->interpreter)) {
         why = "it runs in the main interpreter";
+    } else if (runtime_why_not_checked()) {
+        why = runtime_why_not_checked();
     } else if (!recyclable->check) {
         why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycle->options.pool) >= ZOMBIES_MAX) {

@@ -35,9 +35,16 @@ static void each_in_list(PyGC_Head *head, py_object_function function, void *arg
 }
 
 void inspect_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
+#if PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
+    /* The incremental collector. */
+    each_in_list(&interpreter->gc.young.head, function, arg);
+    each_in_list(&interpreter->gc.old[0].head, function, arg);
+    each_in_list(&interpreter->gc.old[1].head, function, arg);
+#else
     for (int i = 0; i < NUM_GENERATIONS; i++) {
         each_in_list(&interpreter->gc.generations[i].head, function, arg);
     }
+#endif
     /* gc.freeze() moves objects here. */
     each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
 }

@@ -1,7 +1,8 @@
 /**
  * What differs between CPython 3.11 to 3.15, under the newest version's names.
  *
- * Only this file, cpython_repairs.c and cpython_inspect.c ask for the version of CPython.
+ * Only this file, cpython_repairs.c, cpython_inspect.c and cpython_layouts.c ask for the version of
+ * CPython.
  *
  * Includes <Python.h>, so include it first.
  */

@@ -33,6 +33,14 @@ int runtime_start(const struct runtime_options *options, struct error *err);
 /** "3.11.2", of the library in this process; Python need not have been started. */
 const char *runtime_python_version(void);
 
+/**
+ * Why no interpreter of this process is recycled: this libpython is not the one that the program
+ * was built for, and the check for stale state must not read its structures (cpython_layouts.h).
+ * Python need not have been started.
+ * @return NULL: nothing is in the way
+ */
+const char *runtime_why_not_checked(void);
+
 /** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */
 int runtime_can_end_interpreters(void);
 

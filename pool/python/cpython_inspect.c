@@ -145,17 +145,32 @@ PyObject *py_modules(PyInterpreterState *interpreter) {
 #endif
 }
 
+/** Whether the module was made of slots, which then are, or have, its token. */
+static bool has_token(PyObject *module) {
+    void *token = NULL;
+#if PY_VERSION_HEX >= 0x030F0000
+    if (PyModule_GetToken(module, &token) != 0) {
+        PyErr_Clear();
+    }
+#else
+    (void)module;
+#endif
+    return token != NULL;
+}
+
 /*
- * As import.c:_get_extension_kind() of 3.13 decides.  A module without a definition was copied from
- * the first one's dictionary: single-phase.
+ * As import.c:_get_extension_kind() of 3.13 decides.  A module with neither a definition nor a
+ * token was copied from the first one's dictionary: single-phase.
  */
-bool inspect_is_single_phase(PyObject *module) {
+enum module_init inspect_module_init(PyObject *module) {
     PyModuleDef *def = PyModule_GetDef(module);
     PyErr_Clear();
     if (!def) {
-        return true;
+        return has_token(module) ? MODULE_INIT_SLOTS : MODULE_INIT_SINGLE_PHASE;
     }
-    return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+    bool is_single_phase =
+        !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+    return is_single_phase ? MODULE_INIT_SINGLE_PHASE : MODULE_INIT_MULTI_PHASE;
 }
 
 bool inspect_is_immortal(PyObject *object) {

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/python/module_init.h"
+
 typedef void (*py_object_function)(PyObject *object, void *arg);
 
 /**
@@ -54,8 +56,8 @@ int inspect_list_interpreters(struct py_interpreters *ret_list);
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 
-/** PEP 489: whether the function PyInit_NAME made the module object itself. */
-bool inspect_is_single_phase(PyObject *module);
+/** How an extension module was initialised. */
+enum module_init inspect_module_init(PyObject *module);
 
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool inspect_is_immortal(PyObject *object);

@@ -26,7 +26,7 @@
 enum image_role {
     IMAGE_HOST,      /**< there before main(): not looked at */
     IMAGE_PYTHON,    /**< CPython's own, with the extensions that are built into it */
-    IMAGE_EXTENSION, /**< exports PyInit_NAME */
+    IMAGE_EXTENSION, /**< exports PyInit_NAME or PyModExport_NAME */
     IMAGE_LIBRARY,   /**< came later, with an extension */
 };
 

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "pool/base/error.h"
+#include "pool/python/module_init.h"
 
 /** From harmless to worst; only the audit, which loads a second time, finds the last three. */
 enum stale_verdict {
@@ -84,7 +85,7 @@ struct stale_finding {
 /** One extension module of the generation under test. */
 struct stale_extension {
     char *module, *file;
-    bool is_single_phase;
+    enum module_init init;
     bool uses_gilstate; /**< its image calls PyGILState_Ensure */
     enum stale_verdict verdict;
     unsigned findings; /**< without notes */

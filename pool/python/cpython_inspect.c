@@ -1,5 +1,6 @@
 #define Py_BUILD_CORE 1
 #include "pool/python/cpython_inspect.h"
+#include "pool/python/cpython_layouts.h"
 
 #include <internal/pycore_ceval.h>
 #include <internal/pycore_gc.h>
@@ -76,6 +77,17 @@ bool inspect_shares_gil(PyInterpreterState *interpreter) {
 #else
     (void)interpreter;
     return true;
+#endif
+}
+
+bool inspect_is_guarded(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030F0000
+    uintptr_t guards =
+        cpython_layouts_unknown() ? 0 : _Py_atomic_load_uintptr(&interpreter->finalization_guards);
+    return guards > 0 && guards != _PyInterpreterGuard_GUARDS_NOT_ALLOWED;
+#else
+    (void)interpreter;
+    return false;
 #endif
 }
 

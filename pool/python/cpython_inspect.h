@@ -132,6 +132,9 @@ size_t inspect_block_header_bytes(PyObject *object);
 /** Visit what a code object holds: it has no tp_traverse. */
 void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
 
+/** PEP 788 (3.15): whether Py_EndInterpreter() would wait for C code that keeps the interpreter. */
+bool inspect_is_guarded(PyInterpreterState *interpreter);
+
 /** Whether code of an interpreter is told to leave the fast path of its loops and calls, for a
  *  moment.  @tstate attached, to an interpreter with the same GIL */
 bool py_is_eval_breaker_up(PyInterpreterState *interpreter);

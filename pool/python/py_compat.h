@@ -35,6 +35,11 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
 #define PY_HAS_SHARED_CTYPES (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_CHARACTER_NAMES (PY_VERSION_HEX < 0x030D0000) /**< of `unicodedata` */
 
+/** Py_EndInterpreter() deletes what thread states are left, and a thread that comes back to one
+ * hangs;
+ *  before, it aborts the process (CPython issue 128639). */
+#define PY_ENDS_LEFT_STATES (PY_VERSION_HEX >= 0x030E0000)
+
 /** Each interpreter has its own dictionaries of the attributes of the built-in types. */
 #define PY_HAS_OWN_BUILTIN_DICTS (PY_VERSION_HEX >= 0x030C0000)
 

@@ -183,6 +183,8 @@ static void read_symbol(struct image *image, const ElfW(Sym) * symbol, const cha
     } else if (strncmp(name, "Py", 2) == 0 || strncmp(name, "_Py", 3) == 0) {
         image->imports_python = true;
         image->imports_gilstate |= strcmp(name, "PyGILState_Ensure") == 0;
+        image->imports_guards |= strncmp(name, "PyInterpreterGuard_", 19) == 0 ||
+                                 strcmp(name, "PyThreadState_EnsureFromView") == 0;
     } else if (strcmp(name, "pthread_create") == 0) {
         image->imports_pthread_create = true;
     }

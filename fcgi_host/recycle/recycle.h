@@ -6,6 +6,8 @@
  *   - `reload = worker`, the main interpreter, or a GIL of its own: by a new worker
  *   - this libpython is not the one that the program was built for, and what the check reads may be
  *     elsewhere (pool/python/cpython_layouts.h): by a new worker
+ *   - tracemalloc traces: it keeps file names of ended interpreters (CPython issues 134604, 144172):
+ *     by a new worker
  *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6): by a new
  *     worker
  *   - the check for stale state has found an extension that cannot be recycled: by a new worker

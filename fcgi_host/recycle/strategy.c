@@ -55,6 +55,8 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "it runs in the main interpreter";
     } else if (runtime_why_not_checked()) {
         why = runtime_why_not_checked();
+    } else if (runtime_traces_memory()) {
+        why = "tracemalloc is tracing: Python may crash where an interpreter ends";
     } else if (!recyclable->check) {
         why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycle->options.pool) >= ZOMBIES_MAX) {

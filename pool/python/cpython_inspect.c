@@ -6,6 +6,7 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
+#include <internal/pycore_pymem.h>
 #include <internal/pycore_runtime.h>
 
 #include <stddef.h>
@@ -89,6 +90,15 @@ bool inspect_is_guarded(PyInterpreterState *interpreter) {
     (void)interpreter;
     return false;
 #endif
+}
+
+bool inspect_traces_memory(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    const volatile int *tracing = &_PyRuntime.tracemalloc.config.tracing;
+#else
+    const volatile int *tracing = &_Py_tracemalloc_config.tracing;
+#endif
+    return !cpython_layouts_unknown() && *tracing;
 }
 
 bool py_is_eval_breaker_up(PyInterpreterState *interpreter) {

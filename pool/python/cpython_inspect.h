@@ -135,6 +135,11 @@ void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
 /** PEP 788 (3.15): whether Py_EndInterpreter() would wait for C code that keeps the interpreter. */
 bool inspect_is_guarded(PyInterpreterState *interpreter);
 
+/** Whether tracemalloc traces.  (PyTraceMalloc_Untrack() would tell, but 3.13 waits for the GIL
+ * there.)
+ *  @thread any  @tstate any */
+bool inspect_traces_memory(void);
+
 /** Whether code of an interpreter is told to leave the fast path of its loops and calls, for a
  *  moment.  @tstate attached, to an interpreter with the same GIL */
 bool py_is_eval_breaker_up(PyInterpreterState *interpreter);

@@ -12,7 +12,8 @@
  * (CMakeLists.txt).
  *
  * Of the second kind, what is relied upon:
- *   _PyRuntimeState     interpreters.head, .mutex; up to 3.12 ceval, gilstate.autoTSSkey (3.11)
+ *   _PyRuntimeState     interpreters.head, .mutex; tracemalloc.config (from 3.12 on); up to 3.12
+ *                       ceval, gilstate.autoTSSkey (3.11)
  *   PyInterpreterState  its size; next, id, finalizing, threads.head, .next_unique_id;
  *                       gc.generations, .permanent_generation; ceval.own_gil;
  *                       (imports.)modules; up to 3.12 ceval's requests; config (3.11)

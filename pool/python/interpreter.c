@@ -17,6 +17,7 @@
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"
+#include "pool/python/runtime.h"
 #include "pool/python/waits.h"
 
 /** SystemExit is repeated this often: code may catch it and go on. */
@@ -73,6 +74,17 @@ int interpreter_adopt_home(struct error *err) {
     return call_setup_plainly("adopt_home") == 0 ? 0 : py_error_take(err);
 }
 
+/** tracemalloc keeps the file names of interpreters that have ended (CPython issues 134604,
+ * 144172):
+ *  nothing is to be traced when one does. */
+static void stop_tracing_memory(void) {
+    PyObject *module = runtime_traces_memory() ? PyImport_ImportModule("_tracemalloc") : NULL;
+    PyObject *none = module ? PyObject_CallMethod(module, "stop", NULL) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(module);
+    PyErr_Clear(); /* it has no such module where it has a GIL of its own */
+}
+
 /**
  * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
  * what the GIL-state API takes for this thread's, for good.
@@ -84,6 +96,9 @@ static PyThreadState *create_interpreter(bool own_gil, struct error *err) {
         return NULL;
     }
     attach_begin(main_tstate);
+    if (PY_TRACING_FORBIDS_INTERPRETERS) {
+        stop_tracing_memory();
+    }
     PyThreadState *first = NULL;
     const char *failure = py_new_interpreter(&first, own_gil);
     if (first) {
@@ -307,6 +322,7 @@ bool interpreter_stop_threads(unsigned limit_ms) {
 
 void interpreter_end(PyThreadState *tstate) {
     PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
+    stop_tracing_memory();
     cpython_forbid_threads(interpreter);
     cpython_unlink_when_freed(interpreter);
     py_end_interpreter(tstate);

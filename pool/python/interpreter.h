@@ -98,7 +98,7 @@ void interpreter_prefer_interrupt(void);
 void interpreter_clear_interrupt(void);
 
 /**
- * End it.
+ * End it.  Stops tracemalloc, whoever has started it.
  * @pre   interpreter_other_threads() == 0
  * @tstate attached on entry, none on return
  */

@@ -7,6 +7,7 @@
 
 #include "pool/python/builtin_types.h"
 #include "pool/python/callers.h"
+#include "pool/python/cpython_inspect.h"
 #include "pool/python/cpython_layouts.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/interpreter.h"
@@ -103,6 +104,10 @@ const char *runtime_python_version(void) {
 
 const char *runtime_why_not_checked(void) {
     return cpython_layouts_unknown();
+}
+
+int runtime_traces_memory(void) {
+    return inspect_traces_memory();
 }
 
 int runtime_can_end_interpreters(void) {

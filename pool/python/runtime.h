@@ -41,6 +41,9 @@ const char *runtime_python_version(void);
  */
 const char *runtime_why_not_checked(void);
 
+/** Whether tracemalloc traces, in whichever interpreter it was started. @thread any  @tstate any */
+int runtime_traces_memory(void);
+
 /** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */
 int runtime_can_end_interpreters(void);
 

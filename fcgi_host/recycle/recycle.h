@@ -8,6 +8,8 @@
  *     elsewhere (pool/python/cpython_layouts.h): by a new worker
  *   - tracemalloc traces: it keeps file names of ended interpreters (CPython issues 134604, 144172):
  *     by a new worker
+ *   - an application has made an interpreter with a GIL of its own (PEP 734), whose objects the check
+ *     does not see: by a new worker
  *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6): by a new
  *     worker
  *   - the check for stale state has found an extension that cannot be recycled: by a new worker

@@ -18,6 +18,7 @@ static struct recyclable *find_of_locked(struct recycle *recycle,
 static bool is_recycled(struct recycle *recycle, const struct application *application,
                         char *ret_why, size_t why_bytes) {
     bool is_recycled = false;
+    recycle_count_made(recycle);
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = find_of_locked(recycle, application);
     if (recyclable) {

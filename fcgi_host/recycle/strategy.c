@@ -24,6 +24,25 @@ static bool is_over_budget(const struct recycle *recycle) {
     return budget_bytes && base_bytes && now_bytes > base_bytes + budget_bytes;
 }
 
+void recycle_count_made(struct recycle *recycle) {
+    size_t unseen;
+    runtime_made_interpreters(&unseen);
+    atomic_store(&recycle->has_unseen, unseen > 0);
+}
+
+/** What of the process as a whole forbids to end an interpreter. @return NULL: nothing */
+static const char *find_obstacle(const struct recycle *recycle) {
+    if (runtime_why_not_checked()) {
+        return runtime_why_not_checked();
+    }
+    if (runtime_traces_memory()) {
+        return "tracemalloc is tracing: Python may crash where an interpreter ends";
+    }
+    return atomic_load(&recycle->has_unseen)
+               ? "an application has made an interpreter with its own GIL, which no check sees"
+               : NULL;
+}
+
 bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode) {
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         if (recycle_application(recyclable, i)->config->reload == mode) {
@@ -53,10 +72,8 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "reload = worker";
     } else if (pool_interpreter_is_main(recyclable->interpreter)) {
         why = "it runs in the main interpreter";
-    } else if (runtime_why_not_checked()) {
-        why = runtime_why_not_checked();
-    } else if (runtime_traces_memory()) {
-        why = "tracemalloc is tracing: Python may crash where an interpreter ends";
+    } else if ((why = find_obstacle(recycle))) {
+        /* whatever `reload` says */
     } else if (!recyclable->check) {
         why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycle->options.pool) >= ZOMBIES_MAX) {
@@ -87,6 +104,7 @@ enum reload_strategy recycle_look_and_choose(struct recyclable *recyclable,
                                              struct generation *serving, char *ret_why,
                                              size_t why_bytes) {
     struct error err;
+    recycle_count_made(recyclable->recycle);
     enum reload_strategy strategy = recycle_strategy(recyclable, ret_why, why_bytes);
     if (strategy == STRATEGY_WORKER || !serving ||
         recycle_check_files(recyclable, serving, &err) == 0) {
@@ -204,6 +222,12 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
         return DECISION_REPLACE_WORKER;
     }
     struct generation *serving = pool_current(recyclable->interpreter);
+    recycle_count_made(recyclable->recycle);
+    const char *obstacle = serving ? find_obstacle(recyclable->recycle) : NULL;
+    if (obstacle) { /* made by what has loaded */
+        error_set(err, ERR_BUSY, "%s", obstacle);
+        return DECISION_REPLACE_WORKER;
+    }
     int outcome = recyclable->check ? recycle_check_loaded(recyclable, serving, next, err) : 0;
     if (outcome == 0 && recyclable->check && !serving) {
         outcome = recycle_check_ended(recyclable, next, err);

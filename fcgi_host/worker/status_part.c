@@ -17,6 +17,7 @@
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/scripts.h"
 #include "pool/base/clock.h"
+#include "pool/python/runtime.h"
 
 /** Running requests that are listed: as many as people read. */
 enum { LISTED_REQUESTS = 64 };
@@ -187,6 +188,8 @@ static void write_connections(struct json_writer *json, const struct status_part
     document_add_integer(json, STATUS_WORKER_CONNECTIONS_IDLE, stats.connections_idle);
     json_end_object(json);
     document_add_integer(json, STATUS_WORKER_ZOMBIES, pool_zombies(part->pool));
+    document_add_integer(json, STATUS_WORKER_MADE_INTERPRETERS,
+                         (int64_t)runtime_made_interpreters(NULL));
     document_begin_list(json, STATUS_WORKER_KEPT);
     pool_each_zombie(part->pool, write_zombie, json);
     json_end_array(json);

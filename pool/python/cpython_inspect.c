@@ -159,6 +159,34 @@ int inspect_list_interpreters(struct py_interpreters *ret_list) {
     return result;
 }
 
+/** Whether it is not one that this program has made. */
+static bool is_made_by_code(const PyInterpreterState *state) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return state->_whence == _PyInterpreterState_WHENCE_XI ||
+           state->_whence == _PyInterpreterState_WHENCE_STDLIB;
+#else
+    return state->requires_idref; /* its objects in Python count references to it */
+#endif
+}
+
+size_t inspect_count_made(size_t *ret_unseen) {
+    size_t made = 0, unseen = 0;
+    if (!cpython_layouts_unknown()) {
+        lock_interpreters();
+        PyInterpreterState *each = _PyRuntime.interpreters.head;
+        for (; each; each = each->next) {
+            bool is_made = is_made_by_code(each);
+            made += is_made;
+            unseen += is_made && !inspect_shares_gil(each);
+        }
+        unlock_interpreters();
+    }
+    if (ret_unseen) {
+        *ret_unseen = unseen;
+    }
+    return made;
+}
+
 PyObject *py_modules(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX >= 0x030C0000
     return interpreter->imports.modules;

@@ -53,6 +53,9 @@ struct py_interpreters {
  */
 int inspect_list_interpreters(struct py_interpreters *ret_list);
 
+/** runtime_made_interpreters(): by the modules `_interpreters` and `_xxsubinterpreters`. */
+size_t inspect_count_made(size_t *ret_unseen);
+
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 

@@ -110,6 +110,10 @@ int runtime_traces_memory(void) {
     return inspect_traces_memory();
 }
 
+size_t runtime_made_interpreters(size_t *ret_unseen) {
+    return inspect_count_made(ret_unseen);
+}
+
 int runtime_can_end_interpreters(void) {
     return py_unlinks_ended_interpreters();
 }

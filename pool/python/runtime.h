@@ -6,6 +6,8 @@
 #ifndef POOL_PYTHON_RUNTIME_H
 #define POOL_PYTHON_RUNTIME_H
 
+#include <stddef.h>
+
 #include "pool/base/error.h"
 
 struct runtime_options {
@@ -43,6 +45,13 @@ const char *runtime_why_not_checked(void);
 
 /** Whether tracemalloc traces, in whichever interpreter it was started. @thread any  @tstate any */
 int runtime_traces_memory(void);
+
+/**
+ * How many interpreters Python code has made that still live (PEP 734: `concurrent.interpreters`).
+ * @param[out] ret_unseen  those with a GIL of their own, whose objects no check sees; may be NULL
+ * @thread any  @tstate any
+ */
+size_t runtime_made_interpreters(size_t *ret_unseen);
 
 /** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */
 int runtime_can_end_interpreters(void);

@@ -132,6 +132,10 @@ size_t inspect_type_header_bytes(PyTypeObject *type);
 /** The same by the object: one of a type that can be tracked need not be. */
 size_t inspect_block_header_bytes(PyObject *object);
 
+/** Visit what tp_traverse shows though the object does not own a reference to it, each as often as
+ *  it is shown (3.14: the stacks of generators and coroutines). */
+void inspect_visit_lent(PyObject *object, visitproc visit, void *arg);
+
 /** Visit what a code object holds: it has no tp_traverse. */
 void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
 

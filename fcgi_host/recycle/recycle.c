@@ -140,7 +140,8 @@ int recycle_built(struct recycle *recycle, struct generation *generation, char *
     if (!recyclable) {
         return 0;
     }
-    if (recycle_check_files(recyclable, generation, &found) != 0 || !recyclable->check ||
+    if (recycle_check_files(recyclable, generation, &found) != 0 ||
+        recycle_check_own_gil(recyclable, generation, &found) != 0 || !recyclable->check ||
         recycle_check_loaded(recyclable, NULL, generation, &found) == 0) {
         return 0; /* see recycle_loaded() for a file that was replaced */
     }

@@ -135,6 +135,16 @@ bool recycle_is_outdated(struct recyclable *recyclable, char *ret_why, size_t wh
  */
 void recycle_reload_if_outdated(struct recyclable *recyclable);
 
+/* ---- own_gil.c ---- */
+
+/**
+ * Look whether an interpreter with a GIL of its own uses an extension that the check would have to
+ * read.  What is found stays: unrecyclable.
+ * @return 0, also where it has not its own GIL; or -1, with `err`
+ */
+int recycle_check_own_gil(struct recyclable *recyclable, struct generation *generation,
+                          struct error *err);
+
 /* ---- stale_state.c: the check for stale extension state; each attaches by pool_run() ---- */
 
 void recycle_check_before_load(struct recyclable *recyclable, struct generation *serving);

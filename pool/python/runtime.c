@@ -106,6 +106,10 @@ const char *runtime_why_not_checked(void) {
     return cpython_layouts_unknown();
 }
 
+int runtime_recycles_own_gil(void) {
+    return PY_RECYCLES_OWN_GIL;
+}
+
 int runtime_traces_memory(void) {
     return inspect_traces_memory();
 }

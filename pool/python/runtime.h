@@ -43,6 +43,10 @@ const char *runtime_python_version(void);
  */
 const char *runtime_why_not_checked(void);
 
+/** Whether interpreters with a GIL of their own can be recycled, where no foreign code needs a
+ * check. */
+int runtime_recycles_own_gil(void);
+
 /** Whether tracemalloc traces, in whichever interpreter it was started. @thread any  @tstate any */
 int runtime_traces_memory(void);
 

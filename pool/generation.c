@@ -162,12 +162,17 @@ void generation_let_go(struct generation *generation) {
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void explain_locked(struct generation *generation, const char *why) {
+    snprintf(generation->kept_why, sizeof generation->kept_why, "%s", why);
+}
+
 void generation_set_state(struct generation *generation, enum generation_state state,
                           const struct error *why) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     enum generation_state before = generation->state;
     generation->state = state;
+    explain_locked(generation, state == GENERATION_ZOMBIE ? why->text : "");
     pool->zombies += state == GENERATION_ZOMBIE;
     pool->zombies -= before == GENERATION_ZOMBIE;
     pthread_cond_broadcast(&pool->changed);
@@ -177,24 +182,50 @@ void generation_set_state(struct generation *generation, enum generation_state s
     }
 }
 
+static const char *what_does_not_end_locked(const struct generation *generation) {
+    if (generation->phase == HOME_LOADING || generation->phase == HOME_SERVING) {
+        return "its requests do not end";
+    }
+    return generation->python ? "its exit functions do not end" : "Python does not end it";
+}
+
 void generation_give_up(struct generation *generation) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
     enum generation_state before = generation->state;
-    bool is_drained = generation->phase != HOME_LOADING && generation->phase != HOME_SERVING;
     bool has_ended = before == GENERATION_RETIRED || before == GENERATION_FAILED;
     bool is_new = !has_ended && before != GENERATION_ZOMBIE;
+    struct error why;
+    error_set(&why, ERR_TIMEOUT, "%s", what_does_not_end_locked(generation));
     if (is_new) {
         generation->state = GENERATION_ZOMBIE;
+        explain_locked(generation, why.text);
         pool->zombies++;
     }
     pthread_mutex_unlock(&pool->lock);
     if (is_new && pool->hooks.state_changed) {
-        struct error why;
-        error_set(&why, ERR_TIMEOUT, "%s",
-                  is_drained ? "its exit functions do not end" : "its requests do not end");
         pool->hooks.state_changed(pool->hooks.ctx, generation, GENERATION_ZOMBIE, &why);
     }
+}
+
+void generation_explain(struct generation *generation, const char *why) {
+    struct pool *pool = generation->interpreter->pool;
+    pthread_mutex_lock(&pool->lock);
+    explain_locked(generation, why);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_each_zombie(struct pool *pool,
+                      void (*visit)(void *ctx, const struct generation *generation,
+                                    const char *why),
+                      void *ctx) {
+    pthread_mutex_lock(&pool->lock);
+    for (const struct generation *at = pool->generations; at; at = at->next) {
+        if (at->state == GENERATION_ZOMBIE) {
+            visit(ctx, at, at->kept_why);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
 }
 
 uint64_t generation_number(const struct generation *generation) {

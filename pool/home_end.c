@@ -82,6 +82,9 @@ static int check_end(struct generation *generation, unsigned limit_ms, struct er
         interpreter_name_threads(err);
         return error_prefix(err, "threads do not end");
     }
+    if (!interpreter_await_guards(limit_ms)) {
+        return error_set(err, ERR_BUSY, "guarded: C code has not closed its interpreter guards");
+    }
     if (hooks->may_end && !hooks->may_end(hooks->ctx, generation)) {
         return error_set(err, ERR_TIMEOUT, "a thread of C code may still call it");
     }

@@ -320,6 +320,13 @@ struct pool_app_stats {
 };
 void pool_app_stats(struct pool_app *app, struct pool_app_stats *ret_stats);
 unsigned pool_zombies(const struct pool *pool);
+/** Keep why a generation is a zombie, for pool_each_zombie(). @thread any  @tstate none */
+void generation_explain(struct generation *generation, const char *why);
+/** Visit each zombie, with the pool locked. @param visit  must not call the pool */
+void pool_each_zombie(struct pool *pool,
+                      void (*visit)(void *ctx, const struct generation *generation,
+                                    const char *why),
+                      void *ctx);
 
 /** 1 for the first generation of a named interpreter. */
 uint64_t generation_number(const struct generation *generation);

@@ -150,6 +150,7 @@ struct generation {
     struct runner *runners;
     struct refusal *refusals, **refusals_tail;
     struct error build_error;
+    char kept_why[1024]; /**< of a zombie: what generation_explain() was told */
 };
 
 /* ---- pool.c, submit.c ---- */

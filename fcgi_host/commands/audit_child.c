@@ -17,12 +17,12 @@ struct audit {
 };
 
 static void say_report(struct audit *audit, const char *phase) {
-    char number[32];
+    char number[32], init[2];
     const struct stale_report *report = audit->report;
     for (size_t i = 0; i < report->extension_count; i++) {
         const struct stale_extension *extension = &report->extensions[i];
-        AUDIT_SAY(audit->in.fd, "extension", phase, extension->module, extension->file,
-                  extension->is_single_phase ? "single" : "multi",
+        snprintf(init, sizeof init, "%d", (int)extension->init);
+        AUDIT_SAY(audit->in.fd, "extension", phase, extension->module, extension->file, init,
                   extension->uses_gilstate ? "1" : "0", stale_verdict_name(extension->verdict));
     }
     for (size_t i = 0; i < report->finding_count; i++) {

@@ -9,6 +9,7 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/commands/audit_say.h"
 #include "fcgi_host/wsgi/wsgi.h"
+#include "pool/python/cpython_inspect.h"
 #include "pool/python/py_error.h"
 #include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
@@ -60,12 +61,11 @@ static bool is_extension(PyObject *module) {
 }
 
 static void say_module(const struct audit_pool *pool, const char *module_name, PyObject *module) {
-    const PyModuleDef *definition = PyModule_GetDef(module); /* NULL: it is a copy */
+    char init[2];
     Py_ssize_t at = 0;
     PyObject *dict = PyModule_GetDict(module), *name, *value;
-    if (definition) {
-        AUDIT_SAY(pool->fd, "init", module_name, definition->m_slots ? "multi" : "single");
-    }
+    snprintf(init, sizeof init, "%d", (int)inspect_module_init(module));
+    AUDIT_SAY(pool->fd, "init", module_name, init);
     AUDIT_SAY(pool->fd, "attribute", module_name, "__name__"); /* it may have no other */
     while (PyDict_Next(dict, &at, &name, &value)) {
         const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;

@@ -74,8 +74,9 @@ void audit_report_json(struct json_writer *writer, const struct audit_result *re
         json_begin_object(writer, NULL);
         json_add_string(writer, "module", extension->module);
         json_add_string(writer, "file", extension->file);
-        json_add_string(writer, "init",
-                        extension->is_single_phase ? "single-phase" : "multi-phase");
+        json_add_string(writer, "init", module_init_name(extension->init));
+        json_add_string(writer, "export",
+                        extension->knows_init ? module_init_export(extension->init) : NULL);
         add_boolean(writer, "uses_gilstate", extension->uses_gilstate);
         json_add_string(writer, "second_interpreter", second_interpreter(extension));
         json_add_string(writer, "error", extension->error);
@@ -143,9 +144,9 @@ static void print_finding(const struct stale_finding *finding) {
 static void print_extension(const struct audit_result *result,
                             const struct audit_extension *extension) {
     bool has_gilstate_finding = false;
-    printf("  %s: %s (%s initialisation%s)\n", extension->module,
-           stale_verdict_name(extension->verdict),
-           extension->is_single_phase ? "single-phase" : "multi-phase",
+    printf("  %s: %s (%s initialisation%s%s)\n", extension->module,
+           stale_verdict_name(extension->verdict), module_init_name(extension->init),
+           extension->init == MODULE_INIT_SLOTS ? " by PyModExport" : "",
            extension->uses_gilstate ? ", uses the GIL-state API" : "");
     if (extension->error) {
         printf("    %s\n", extension->error);

@@ -17,6 +17,22 @@ static struct audit_extension *find_extension(struct audit_result *result, const
     return NULL;
 }
 
+/** What a process said of a module's initialisation. */
+static enum module_init init_said(const char *field) {
+    int init = field[0] - '0';
+    return init > 0 && init < MODULE_INITS ? (enum module_init)init : MODULE_INIT_MULTI_PHASE;
+}
+
+/** Take what was said before there was reason to list the extension. */
+static void learn_init(const struct audit_result *result, struct audit_extension *extension) {
+    for (int init = 0; init < MODULE_INITS; init++) {
+        if (string_list_has(&result->of_init[init], extension->module)) {
+            extension->init = (enum module_init)init;
+            extension->knows_init = true;
+        }
+    }
+}
+
 struct audit_extension *audit_result_extension(struct audit_result *result, const char *module,
                                                const char *file, struct error *err) {
     struct audit_extension *extension = find_extension(result, module);
@@ -31,16 +47,14 @@ struct audit_extension *audit_result_extension(struct audit_result *result, cons
     }
     result->extensions = extensions;
     extension = &extensions[result->extension_count];
-    *extension =
-        (struct audit_extension){.module = strdup(module),
-                                 .file = strdup(file),
-                                 .is_single_phase = string_list_has(&result->single_phase, module)};
+    *extension = (struct audit_extension){.module = strdup(module), .file = strdup(file)};
     if (!extension->module || !extension->file) {
         free(extension->module);
         free(extension->file);
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
+    learn_init(result, extension);
     result->extension_count++;
     return extension;
 }
@@ -59,7 +73,8 @@ static int take_extension(struct audit_result *result, char **fields, struct err
         return -1;
     }
     enum stale_verdict verdict = verdict_named(fields[6]);
-    extension->is_single_phase = strcmp(fields[4], "single") == 0;
+    extension->init = init_said(fields[4]);
+    extension->knows_init = true;
     extension->uses_gilstate = fields[5][0] == '1';
     if (strcmp(fields[1], "first") == 0) {
         extension->was_stale_at_first |= verdict != VERDICT_CLEAN;
@@ -123,13 +138,15 @@ static int take_text(struct string_list *list, const char *text, struct error *e
 
 static int take_init(struct audit_result *result, char **fields, struct error *err) {
     struct audit_extension *extension = find_extension(result, fields[1]);
-    if (strcmp(fields[2], "single") != 0 || string_list_has(&result->single_phase, fields[1])) {
+    enum module_init init = init_said(fields[2]);
+    if (string_list_has(&result->of_init[init], fields[1])) {
         return 0;
     }
     if (extension) {
-        extension->is_single_phase = true;
+        extension->init = init;
+        extension->knows_init = true;
     }
-    return take_text(&result->single_phase, fields[1], err);
+    return take_text(&result->of_init[init], fields[1], err);
 }
 
 /** What an extension raised in a sub-interpreter: an ImportError is raised on purpose. */
@@ -274,7 +291,9 @@ void audit_result_clear(struct audit_result *result) {
         free(result->findings[i].holds);
         free(result->findings[i].owner);
     }
-    string_list_clear(&result->single_phase);
+    for (int i = 0; i < MODULE_INITS; i++) {
+        string_list_clear(&result->of_init[i]);
+    }
     audit_rehearsal_clear(&result->rehearsal);
     free(result->learnt_in);
     free(result->extensions);

@@ -78,7 +78,9 @@ struct audit_rehearsal {
 
 struct audit_extension {
     char *module, *file;
-    bool is_single_phase, uses_gilstate;
+    enum module_init init;
+    bool knows_init; /**< a process has seen a module of it */
+    bool uses_gilstate;
     bool was_stale_at_first, was_loaded_twice;
     enum stale_verdict verdict;
     char *error; /**< of its second loading; NULL */
@@ -91,8 +93,8 @@ struct audit_result {
     struct audit_run runs[AUDIT_WAYS];
     struct audit_extension *extensions;
     size_t extension_count;
-    struct string_list single_phase; /**< modules of this initialisation; owned */
-    struct stale_finding *findings;  /**< of all steps, each once */
+    struct string_list of_init[MODULE_INITS]; /**< modules of each initialisation; owned */
+    struct stale_finding *findings;           /**< of all steps, each once */
     size_t finding_count;
     struct audit_rehearsal rehearsal; /**< answers NULL: there was none */
     /* the judgement */

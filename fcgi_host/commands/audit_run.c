@@ -13,6 +13,9 @@
 static int run_ways(struct audit_result *result, const struct audit_target *target,
                     unsigned timeout_s, struct error *err) {
     static const enum audit_way s_always[] = {AUDIT_SEQUENTIAL, AUDIT_OVERLAPPING, AUDIT_MAIN};
+    if (runtime_why_not_checked()) {
+        return error_set(err, ERR_FAILED, "%s", runtime_why_not_checked());
+    }
     for (size_t i = 0; i < sizeof s_always / sizeof *s_always; i++) {
         if (audit_process_run(result, target, s_always[i], timeout_s, err) != 0) {
             return -1;

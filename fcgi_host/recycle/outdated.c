@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
 
 struct question {
@@ -40,8 +41,9 @@ static int ask(void *arg, struct error *err) {
 
 int recycle_check_files(struct recyclable *recyclable, struct generation *generation,
                         struct error *err) {
-    struct question question = {.recyclable = recyclable,
-                                .interpreter = generation_interpreter_state(generation)};
+    /* Where it cannot be told which extensions the interpreter uses, those of all count. */
+    void *interpreter = runtime_why_not_checked() ? NULL : generation_interpreter_state(generation);
+    struct question question = {.recyclable = recyclable, .interpreter = interpreter};
     if (pool_run(generation, ask, &question, err) != 0 || !question.changed[0]) {
         return 0; /* the check that follows says why it cannot be made */
     }

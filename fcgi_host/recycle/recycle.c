@@ -8,6 +8,7 @@
 #include "fcgi_host/recycle/settings.h"
 #include "fcgi_host/recycle/spares.h"
 #include "fcgi_host/wsgi/wsgi.h"
+#include "pool/python/runtime.h"
 #include "reload/stale/stale.h"
 
 /**
@@ -109,7 +110,8 @@ int recycle_add(struct recycle *recycle, struct pool_interpreter *interpreter, s
         error_set(err, ERR_MEMORY, "out of memory");
         goto failed;
     }
-    if (!pool_interpreter_is_main(interpreter) && !owns_gil(recyclable)) {
+    if (!pool_interpreter_is_main(interpreter) && !owns_gil(recyclable) &&
+        !runtime_why_not_checked()) {
         recyclable->check = stale_check_new(err);
         if (!recyclable->check) {
             goto failed;
@@ -138,7 +140,8 @@ int recycle_built(struct recycle *recycle, struct generation *generation, char *
     if (!recyclable) {
         return 0;
     }
-    if (recycle_check_files(recyclable, generation, &found) != 0 || !recyclable->check ||
+    if (recycle_check_files(recyclable, generation, &found) != 0 ||
+        recycle_check_own_gil(recyclable, generation, &found) != 0 || !recyclable->check ||
         recycle_check_loaded(recyclable, NULL, generation, &found) == 0) {
         return 0; /* see recycle_loaded() for a file that was replaced */
     }

@@ -3,9 +3,17 @@
  * configuration, log and status.
  *
  * How an interpreter is reloaded, and why (the first that applies):
- *   - `reload = worker`, the main interpreter, or a GIL of its own: by a new worker
+ *   - `reload = worker`, the main interpreter, or (before 3.15) a GIL of its own: by a new worker
+ *   - this libpython is not the one that the program was built for, and what the check reads may be
+ *     elsewhere (pool/python/cpython_layouts.h): by a new worker
+ *   - tracemalloc traces: it keeps file names of ended interpreters (CPython issues 134604, 144172):
+ *     by a new worker
+ *   - an application has made an interpreter with a GIL of its own (PEP 734), whose objects the check
+ *     does not see: by a new worker
  *   - this CPython does not unlink the objects of ended interpreters (3.12.0 to 3.12.6): by a new
  *     worker
+ *   - it has a GIL of its own and uses extensions beside the standard library's, which no check reads
+ *     there: by a new worker
  *   - the check for stale state has found an extension that cannot be recycled: by a new worker
  *   - too many interpreters could not be ended, or recycles have cost too much memory: by a new
  *     worker

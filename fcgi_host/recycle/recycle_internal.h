@@ -70,6 +70,7 @@ struct recycle {
     /** Held from a generation's last moment to the check after its end, which tells what this one
      *  end freed.  (A semaphore, because another thread gives it back.) */
     sem_t end_turn;
+    atomic_bool has_unseen;          /**< recycle_count_made() */
     _Atomic uint64_t base_rss_bytes; /**< when the applications had loaded; 0: not yet */
     _Atomic uint64_t rss_bytes;      /**< after the last retirement; 0: there was none */
 };
@@ -96,6 +97,10 @@ void recycle_fill_questions(struct reloader_hooks *hooks);
 bool recycle_is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t why_bytes);
 /** @return whether one of its applications has this `reload` */
 bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode);
+/** Look for interpreters that no check sees, for recycle_strategy().  Not with a lock held, since
+ * it
+ *  takes CPython's lock of its list of interpreters. @thread any */
+void recycle_count_made(struct recycle *recycle);
 /** How an interpreter is reloaded. @param[out] ret_why  the reason, cut to what fits @thread any */
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
                                       size_t why_bytes);
@@ -129,6 +134,16 @@ bool recycle_is_outdated(struct recyclable *recyclable, char *ret_why, size_t wh
 /** No edit may follow when it was replaced before it was loaded here: a reload is asked for, once.
  */
 void recycle_reload_if_outdated(struct recyclable *recyclable);
+
+/* ---- own_gil.c ---- */
+
+/**
+ * Look whether an interpreter with a GIL of its own uses an extension that the check would have to
+ * read.  What is found stays: unrecyclable.
+ * @return 0, also where it has not its own GIL; or -1, with `err`
+ */
+int recycle_check_own_gil(struct recyclable *recyclable, struct generation *generation,
+                          struct error *err);
 
 /* ---- stale_state.c: the check for stale extension state; each attaches by pool_run() ---- */
 

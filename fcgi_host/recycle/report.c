@@ -18,6 +18,7 @@ static struct recyclable *find_of_locked(struct recycle *recycle,
 static bool is_recycled(struct recycle *recycle, const struct application *application,
                         char *ret_why, size_t why_bytes) {
     bool is_recycled = false;
+    recycle_count_made(recycle);
     pthread_mutex_lock(&recycle->lock);
     struct recyclable *recyclable = find_of_locked(recycle, application);
     if (recyclable) {
@@ -93,8 +94,8 @@ static void write_extension(struct json_writer *json, const struct stale_extensi
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_APP_EXTENSION_MODULE, extension->module);
     document_add_text(json, STATUS_APP_EXTENSION_FILE, extension->file);
-    document_add_text(json, STATUS_APP_EXTENSION_INIT,
-                      extension->is_single_phase ? "single-phase" : "multi-phase");
+    document_add_text(json, STATUS_APP_EXTENSION_INIT, module_init_name(extension->init));
+    document_add_text(json, STATUS_APP_EXTENSION_EXPORT, module_init_export(extension->init));
     document_add_text(json, STATUS_APP_EXTENSION_VERDICT, stale_verdict_name(extension->verdict));
     document_add_integer(json, STATUS_APP_EXTENSION_FINDINGS, extension->findings);
     json_end_object(json);

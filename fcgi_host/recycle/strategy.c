@@ -24,6 +24,25 @@ static bool is_over_budget(const struct recycle *recycle) {
     return budget_bytes && base_bytes && now_bytes > base_bytes + budget_bytes;
 }
 
+void recycle_count_made(struct recycle *recycle) {
+    size_t unseen;
+    runtime_made_interpreters(&unseen);
+    atomic_store(&recycle->has_unseen, unseen > 0);
+}
+
+/** What of the process as a whole forbids to end an interpreter. @return NULL: nothing */
+static const char *find_obstacle(const struct recycle *recycle) {
+    if (runtime_why_not_checked()) {
+        return runtime_why_not_checked();
+    }
+    if (runtime_traces_memory()) {
+        return "tracemalloc is tracing: Python may crash where an interpreter ends";
+    }
+    return atomic_load(&recycle->has_unseen)
+               ? "an application has made an interpreter with its own GIL, which no check sees"
+               : NULL;
+}
+
 bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode) {
     for (size_t i = 0; i < recycle_application_count(recyclable); i++) {
         if (recycle_application(recyclable, i)->config->reload == mode) {
@@ -53,7 +72,9 @@ enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_w
         why = "reload = worker";
     } else if (pool_interpreter_is_main(recyclable->interpreter)) {
         why = "it runs in the main interpreter";
-    } else if (!recyclable->check) {
+    } else if ((why = find_obstacle(recycle))) {
+        /* whatever `reload` says */
+    } else if (!recyclable->check && !runtime_recycles_own_gil()) {
         why = "its interpreter has a GIL of its own";
     } else if (pool_zombies(recycle->options.pool) >= ZOMBIES_MAX) {
         why = "too many generations could not be ended";
@@ -83,9 +104,11 @@ enum reload_strategy recycle_look_and_choose(struct recyclable *recyclable,
                                              struct generation *serving, char *ret_why,
                                              size_t why_bytes) {
     struct error err;
+    recycle_count_made(recyclable->recycle);
     enum reload_strategy strategy = recycle_strategy(recyclable, ret_why, why_bytes);
     if (strategy == STRATEGY_WORKER || !serving ||
-        recycle_check_files(recyclable, serving, &err) == 0) {
+        (recycle_check_files(recyclable, serving, &err) == 0 &&
+         recycle_check_own_gil(recyclable, serving, &err) == 0)) {
         return strategy;
     }
     return recycle_strategy(recyclable, ret_why, why_bytes);
@@ -197,10 +220,17 @@ static enum reload_decision check_before_switch(void *ctx, struct reload_target 
     if (check_modules(recyclable, next, err) != 0 || check_pages(recyclable, next, err) != 0) {
         return DECISION_KEEP;
     }
-    if (recyclable->check && recycle_check_files(recyclable, next, err) != 0) {
+    if ((recyclable->check && recycle_check_files(recyclable, next, err) != 0) ||
+        recycle_check_own_gil(recyclable, next, err) != 0) {
         return DECISION_REPLACE_WORKER;
     }
     struct generation *serving = pool_current(recyclable->interpreter);
+    recycle_count_made(recyclable->recycle);
+    const char *obstacle = serving ? find_obstacle(recyclable->recycle) : NULL;
+    if (obstacle) { /* made by what has loaded */
+        error_set(err, ERR_BUSY, "%s", obstacle);
+        return DECISION_REPLACE_WORKER;
+    }
     int outcome = recyclable->check ? recycle_check_loaded(recyclable, serving, next, err) : 0;
     if (outcome == 0 && recyclable->check && !serving) {
         outcome = recycle_check_ended(recyclable, next, err);

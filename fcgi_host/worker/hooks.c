@@ -19,6 +19,7 @@
 #include "pool/base/clock.h"
 #include "pool/pool.h"
 #include "reload/objects/gilstate.h"
+#include "reload/objects/guards.h"
 
 /** Note in the calling thread's slot what is loading.  (The thread serves nothing meanwhile.) */
 static struct scoreboard_slot *begin_loading(const char *name) {
@@ -194,9 +195,15 @@ static void log_zombie(void *ctx, struct generation *generation, enum generation
             .app = pool_interpreter_name(generation_interpreter(generation)),
             .generation = generation_number(generation),
         };
-        char starters[1024] = "";
-        name_starters(generation_interpreter_state(generation), starters, sizeof starters);
-        log_line(LOG_WARN, "interpreter.zombie", &about, "%s%s", why->text, starters);
+        char text[1024];
+        snprintf(text, sizeof text, "%.512s", why->text);
+        if (why->code == ERR_BUSY) {
+            guards_name(text, sizeof text);
+        } else {
+            name_starters(generation_interpreter_state(generation), text, sizeof text);
+        }
+        log_line(LOG_WARN, "interpreter.zombie", &about, "%s", text);
+        generation_explain(generation, text);
         const struct application *application =
             pool_app_user(pool_interpreter_app(generation_interpreter(generation), 0));
         if (application->limits) {

@@ -17,6 +17,7 @@
 #include "fcgi_host/worker/away.h"
 #include "fcgi_host/worker/scripts.h"
 #include "pool/base/clock.h"
+#include "pool/python/runtime.h"
 
 /** Running requests that are listed: as many as people read. */
 enum { LISTED_REQUESTS = 64 };
@@ -162,6 +163,17 @@ static const char *worker_state(const struct status_part *part) {
     return part->is_stopping ? "draining" : part->intake ? "serving" : "starting";
 }
 
+static void write_zombie(void *ctx, const struct generation *generation, const char *why) {
+    struct json_writer *json = ctx;
+    json_begin_object(json, NULL);
+    document_add_text(json, STATUS_WORKER_KEPT_INTERPRETER,
+                      pool_interpreter_name(generation_interpreter(generation)));
+    document_add_integer(json, STATUS_WORKER_KEPT_GENERATION,
+                         (int64_t)generation_number(generation));
+    document_add_text(json, STATUS_WORKER_KEPT_WHY, why);
+    json_end_object(json);
+}
+
 static void write_connections(struct json_writer *json, const struct status_part *part) {
     struct intake_stats stats = {0};
     if (part->intake) {
@@ -176,6 +188,11 @@ static void write_connections(struct json_writer *json, const struct status_part
     document_add_integer(json, STATUS_WORKER_CONNECTIONS_IDLE, stats.connections_idle);
     json_end_object(json);
     document_add_integer(json, STATUS_WORKER_ZOMBIES, pool_zombies(part->pool));
+    document_add_integer(json, STATUS_WORKER_MADE_INTERPRETERS,
+                         (int64_t)runtime_made_interpreters(NULL));
+    document_begin_list(json, STATUS_WORKER_KEPT);
+    pool_each_zombie(part->pool, write_zombie, json);
+    json_end_array(json);
 }
 
 /** What each thread is doing. */

@@ -26,6 +26,7 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
+#include "pool/python/runtime.h"
 
 enum {
     HEADER_TIMEOUT_MS = 30000,     /**< for a peer that sends its header byte by byte */
@@ -157,6 +158,9 @@ static void start_recycle(struct worker *worker) {
     const struct applications *applications = &worker->applications;
     struct recycle *recycle = recycle_new(&options, &err);
     size_t added = 0;
+    if (runtime_why_not_checked()) {
+        log_line(LOG_WARN, "reload.unchecked", NULL, "%s", runtime_why_not_checked());
+    }
     while (recycle && added < applications->interpreter_count &&
            recycle_add(recycle, applications->interpreters[added], &err) == 0) {
         added++;

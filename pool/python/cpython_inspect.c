@@ -1,11 +1,18 @@
 #define Py_BUILD_CORE 1
 #include "pool/python/cpython_inspect.h"
+#include "pool/python/cpython_layouts.h"
 
 #include <internal/pycore_ceval.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
+#include <internal/pycore_pymem.h>
 #include <internal/pycore_runtime.h>
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interpframe_structs.h>
+#include <internal/pycore_stackref.h>
+#endif
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -37,9 +44,16 @@ static void each_in_list(PyGC_Head *head, py_object_function function, void *arg
 }
 
 void inspect_gc_each(PyInterpreterState *interpreter, py_object_function function, void *arg) {
+#if PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E0500
+    /* The incremental collector. */
+    each_in_list(&interpreter->gc.young.head, function, arg);
+    each_in_list(&interpreter->gc.old[0].head, function, arg);
+    each_in_list(&interpreter->gc.old[1].head, function, arg);
+#else
     for (int i = 0; i < NUM_GENERATIONS; i++) {
         each_in_list(&interpreter->gc.generations[i].head, function, arg);
     }
+#endif
     /* gc.freeze() moves objects here. */
     each_in_list(&interpreter->gc.permanent_generation.head, function, arg);
 }
@@ -72,6 +86,26 @@ bool inspect_shares_gil(PyInterpreterState *interpreter) {
     (void)interpreter;
     return true;
 #endif
+}
+
+bool inspect_is_guarded(PyInterpreterState *interpreter) {
+#if PY_VERSION_HEX >= 0x030F0000
+    uintptr_t guards =
+        cpython_layouts_unknown() ? 0 : _Py_atomic_load_uintptr(&interpreter->finalization_guards);
+    return guards > 0 && guards != _PyInterpreterGuard_GUARDS_NOT_ALLOWED;
+#else
+    (void)interpreter;
+    return false;
+#endif
+}
+
+bool inspect_traces_memory(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    const volatile int *tracing = &_PyRuntime.tracemalloc.config.tracing;
+#else
+    const volatile int *tracing = &_Py_tracemalloc_config.tracing;
+#endif
+    return !cpython_layouts_unknown() && *tracing;
 }
 
 bool py_is_eval_breaker_up(PyInterpreterState *interpreter) {
@@ -132,6 +166,34 @@ int inspect_list_interpreters(struct py_interpreters *ret_list) {
     return result;
 }
 
+/** Whether it is not one that this program has made. */
+static bool is_made_by_code(const PyInterpreterState *state) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return state->_whence == _PyInterpreterState_WHENCE_XI ||
+           state->_whence == _PyInterpreterState_WHENCE_STDLIB;
+#else
+    return state->requires_idref; /* its objects in Python count references to it */
+#endif
+}
+
+size_t inspect_count_made(size_t *ret_unseen) {
+    size_t made = 0, unseen = 0;
+    if (!cpython_layouts_unknown()) {
+        lock_interpreters();
+        PyInterpreterState *each = _PyRuntime.interpreters.head;
+        for (; each; each = each->next) {
+            bool is_made = is_made_by_code(each);
+            made += is_made;
+            unseen += is_made && !inspect_shares_gil(each);
+        }
+        unlock_interpreters();
+    }
+    if (ret_unseen) {
+        *ret_unseen = unseen;
+    }
+    return made;
+}
+
 PyObject *py_modules(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX >= 0x030C0000
     return interpreter->imports.modules;
@@ -140,17 +202,32 @@ PyObject *py_modules(PyInterpreterState *interpreter) {
 #endif
 }
 
+/** Whether the module was made of slots, which then are, or have, its token. */
+static bool has_token(PyObject *module) {
+    void *token = NULL;
+#if PY_VERSION_HEX >= 0x030F0000
+    if (PyModule_GetToken(module, &token) != 0) {
+        PyErr_Clear();
+    }
+#else
+    (void)module;
+#endif
+    return token != NULL;
+}
+
 /*
- * As import.c:_get_extension_kind() of 3.13 decides.  A module without a definition was copied from
- * the first one's dictionary: single-phase.
+ * As import.c:_get_extension_kind() of 3.13 decides.  A module with neither a definition nor a
+ * token was copied from the first one's dictionary: single-phase.
  */
-bool inspect_is_single_phase(PyObject *module) {
+enum module_init inspect_module_init(PyObject *module) {
     PyModuleDef *def = PyModule_GetDef(module);
     PyErr_Clear();
     if (!def) {
-        return true;
+        return has_token(module) ? MODULE_INIT_SLOTS : MODULE_INIT_SINGLE_PHASE;
     }
-    return !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+    bool is_single_phase =
+        !def->m_slots && (def->m_size == -1 || def->m_base.m_init || def->m_base.m_copy);
+    return is_single_phase ? MODULE_INIT_SINGLE_PHASE : MODULE_INIT_MULTI_PHASE;
 }
 
 bool inspect_is_immortal(PyObject *object) {
@@ -162,81 +239,28 @@ bool inspect_is_immortal(PyObject *object) {
 #endif
 }
 
-/* Objects/obmalloc.c (3.11), pycore_obmalloc.h (3.12): a pool is 16 KiB, aligned, starts with this
- * header, and is cut into blocks of one size. */
-struct small_object_pool {
-    uint32_t used, padding;
-    uintptr_t free_block, next_pool, previous_pool;
-    uint32_t arena_index, size_class, next_offset, last_offset;
-};
-enum { POOL_BYTES = 1 << 14, SIZE_CLASSES = 32, SIZE_CLASS_BYTES = 16 };
-_Static_assert(sizeof(struct small_object_pool) == sizeof(struct py_pool_header),
-               "CPython's struct");
-
-uintptr_t inspect_pool_of(uintptr_t address) {
-    return address & ~(uintptr_t)(POOL_BYTES - 1);
-}
-
-size_t inspect_pool_block_around(const struct py_pool_header *header, uintptr_t address,
-                                 uintptr_t *ret_start) {
-    struct small_object_pool pool;
-    uintptr_t start = inspect_pool_of(address), first = start + sizeof pool;
-    memcpy(&pool, header, sizeof pool);
-    if (address < first || pool.size_class >= SIZE_CLASSES) {
-        return 0;
+/*
+ * What a suspended frame has on its stack may be lent by one of its variables, from 3.14 on: it is
+ * not counted.  CPython's own visitors leave that out by themselves, and others get it
+ * (_PyGC_VisitStackRef()).
+ */
+void inspect_visit_lent(PyObject *object, visitproc visit, void *arg) {
+#if PY_VERSION_HEX >= 0x030E0000
+    bool has_frame =
+        PyGen_CheckExact(object) || PyCoro_CheckExact(object) || PyAsyncGen_CheckExact(object);
+    PyGenObject *generator = (PyGenObject *)object;
+    if (!has_frame || generator->gi_frame_state >= FRAME_CLEARED) {
+        return;
     }
-    size_t bytes = (pool.size_class + 1) * SIZE_CLASS_BYTES;
-    size_t count = (POOL_BYTES - sizeof pool) / bytes, index = (address - first) / bytes;
-    bool is_pool = pool.used > 0 && pool.used <= count && pool.arena_index < 1 << 20 &&
-                   pool.last_offset == POOL_BYTES - bytes &&
-                   pool.next_offset <= POOL_BYTES + bytes &&
-                   (pool.free_block == 0 || pool.free_block - start < POOL_BYTES);
-    if (!is_pool || index >= count) {
-        return 0;
-    }
-    *ret_start = first + index * bytes;
-    return bytes;
-}
-
-size_t inspect_pool_block_bytes(const struct py_pool_header *header, uintptr_t address) {
-    uintptr_t start = 0;
-    size_t bytes = inspect_pool_block_around(header, address, &start);
-    return start == address ? bytes : 0;
-}
-
-/* Objects/obmalloc.c, "Debug": the size, the most significant byte first, a letter for the domain,
- * and bytes that nobody may write. */
-bool inspect_is_debug_header(const struct py_debug_header *header) {
-    enum { FORBIDDEN_BYTE = 0xFD };
-    bool is_guarded = true;
-    for (size_t i = 0; i < sizeof header->guard; i++) {
-        is_guarded &= header->guard[i] == FORBIDDEN_BYTE;
-    }
-    return is_guarded && (header->domain == 'r' || header->domain == 'm' || header->domain == 'o');
-}
-
-size_t inspect_debug_bytes(const struct py_debug_header *header) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < sizeof header->size; i++) {
-        bytes = bytes << 8 | header->size[i];
-    }
-    return bytes;
-}
-
-uintptr_t inspect_pool_each_free(const struct py_pool *copy, uintptr_t start,
-                                 void (*function)(uintptr_t block, void *arg), void *arg) {
-    _Static_assert(sizeof *copy == POOL_BYTES, "a pool");
-    struct small_object_pool pool;
-    memcpy(&pool, copy, sizeof pool);
-    uintptr_t block = pool.free_block;
-    for (size_t i = 0; i < POOL_BYTES / SIZE_CLASS_BYTES; i++) { /* no more, were it a ring */
-        if (block - start >= POOL_BYTES || block % sizeof block) {
-            break;
+    const _PyStackRef *end = generator->gi_iframe.stackpointer;
+    for (const _PyStackRef *at = generator->gi_iframe.localsplus; at < end; at++) {
+        if (!PyStackRef_IsNullOrInt(*at) && !PyStackRef_RefcountOnObject(*at)) {
+            visit(PyStackRef_AsPyObjectBorrow(*at), arg);
         }
-        function(block, arg);
-        block = copy->words[(block - start) / sizeof block];
     }
-    return start + pool.next_offset;
+#else
+    (void)object, (void)visit, (void)arg;
+#endif
 }
 
 bool inspect_set_next(PyObject *set, Py_ssize_t *position, PyObject **ret_item) {

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/python/module_init.h"
+
 typedef void (*py_object_function)(PyObject *object, void *arg);
 
 /**
@@ -51,11 +53,14 @@ struct py_interpreters {
  */
 int inspect_list_interpreters(struct py_interpreters *ret_list);
 
+/** runtime_made_interpreters(): by the modules `_interpreters` and `_xxsubinterpreters`. */
+size_t inspect_count_made(size_t *ret_unseen);
+
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 
-/** PEP 489: whether the function PyInit_NAME made the module object itself. */
-bool inspect_is_single_phase(PyObject *module);
+/** How an extension module was initialised. */
+enum module_init inspect_module_init(PyObject *module);
 
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool inspect_is_immortal(PyObject *object);
@@ -127,8 +132,20 @@ size_t inspect_type_header_bytes(PyTypeObject *type);
 /** The same by the object: one of a type that can be tracked need not be. */
 size_t inspect_block_header_bytes(PyObject *object);
 
+/** Visit what tp_traverse shows though the object does not own a reference to it, each as often as
+ *  it is shown (3.14: the stacks of generators and coroutines). */
+void inspect_visit_lent(PyObject *object, visitproc visit, void *arg);
+
 /** Visit what a code object holds: it has no tp_traverse. */
 void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
+
+/** PEP 788 (3.15): whether Py_EndInterpreter() would wait for C code that keeps the interpreter. */
+bool inspect_is_guarded(PyInterpreterState *interpreter);
+
+/** Whether tracemalloc traces.  (PyTraceMalloc_Untrack() would tell, but 3.13 waits for the GIL
+ * there.)
+ *  @thread any  @tstate any */
+bool inspect_traces_memory(void);
 
 /** Whether code of an interpreter is told to leave the fast path of its loops and calls, for a
  *  moment.  @tstate attached, to an interpreter with the same GIL */

@@ -7,13 +7,17 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "pool/python/cpython_layouts.h"
+
 /*
  * asyncio (3.11) and contextvars (3.11, 3.12; so decimal's context) cache by
  * PyThreadState_GetID() in C variables, and every interpreter counts from 1: one interpreter's
  * running event loop and decimal context are then used in another (CPython issues 91375, 96336).
  */
 void cpython_make_thread_ids_unique(PyInterpreterState *interpreter) {
-    interpreter->threads.next_unique_id = (uint64_t)PyInterpreterState_GetID(interpreter) << 32;
+    if (!cpython_layouts_unknown()) {
+        interpreter->threads.next_unique_id = (uint64_t)PyInterpreterState_GetID(interpreter) << 32;
+    }
 }
 
 /*
@@ -22,7 +26,9 @@ void cpython_make_thread_ids_unique(PyInterpreterState *interpreter) {
  */
 void cpython_bind_gilstate(PyThreadState *tstate) {
 #if PY_VERSION_HEX < 0x030C0000
-    PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, tstate);
+    if (!cpython_layouts_unknown()) {
+        PyThread_tss_set(&_PyRuntime.gilstate.autoTSSkey, tstate);
+    }
 #else
     (void)tstate;
 #endif
@@ -45,7 +51,9 @@ void cpython_make_gilstate(PyInterpreterState *interpreter) {
  */
 void cpython_forbid_threads(PyInterpreterState *interpreter) {
 #if PY_VERSION_HEX < 0x030C0000
-    interpreter->config._isolated_interpreter = 1;
+    if (!cpython_layouts_unknown()) {
+        interpreter->config._isolated_interpreter = 1;
+    }
 #else
     (void)interpreter;
 #endif
@@ -85,7 +93,7 @@ static void free_raw(void *ctx, void *memory) {
 }
 
 void cpython_prepare_unlinking(void) {
-    if (!py_unlinks_ended_interpreters()) {
+    if (!py_unlinks_ended_interpreters() && !cpython_layouts_unknown()) {
         PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &s_raw_allocator);
         PyMemAllocatorEx allocator = s_raw_allocator;
         allocator.free = free_raw;
@@ -193,6 +201,9 @@ static bool is_gil_wanted(struct _gil_runtime_state *gil) {
 }
 
 bool cpython_pass_on_gil_request(void) {
+    if (cpython_layouts_unknown()) {
+        return false;
+    }
     struct _gil_runtime_state *gil = GIL_OF(PyInterpreterState_Main());
     PyThread_acquire_lock(_PyRuntime.interpreters.mutex, WAIT_LOCK);
     pthread_mutex_lock(&gil->mutex);

@@ -2,15 +2,22 @@
 
 #include "pool/python/interpreter.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "embedded/interpreter_setup_py.h"
+#include "pool/base/clock.h"
 #include "pool/python/attach.h"
 #include "pool/python/builtin_types.h"
+#include "pool/python/cpython_inspect.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/kept.h"
 #include "pool/python/py_error.h"
+#include "pool/python/runtime.h"
 #include "pool/python/waits.h"
 
 /** SystemExit is repeated this often: code may catch it and go on. */
@@ -67,6 +74,17 @@ int interpreter_adopt_home(struct error *err) {
     return call_setup_plainly("adopt_home") == 0 ? 0 : py_error_take(err);
 }
 
+/** tracemalloc keeps the file names of interpreters that have ended (CPython issues 134604,
+ * 144172):
+ *  nothing is to be traced when one does. */
+static void stop_tracing_memory(void) {
+    PyObject *module = runtime_traces_memory() ? PyImport_ImportModule("_tracemalloc") : NULL;
+    PyObject *none = module ? PyObject_CallMethod(module, "stop", NULL) : NULL;
+    Py_XDECREF(none);
+    Py_XDECREF(module);
+    PyErr_Clear(); /* it has no such module where it has a GIL of its own */
+}
+
 /**
  * The thread is left with one thread state, made when it had no other: on 3.11 the first one is
  * what the GIL-state API takes for this thread's, for good.
@@ -78,6 +96,9 @@ static PyThreadState *create_interpreter(bool own_gil, struct error *err) {
         return NULL;
     }
     attach_begin(main_tstate);
+    if (PY_TRACING_FORBIDS_INTERPRETERS) {
+        stop_tracing_memory();
+    }
     PyThreadState *first = NULL;
     const char *failure = py_new_interpreter(&first, own_gil);
     if (first) {
@@ -132,24 +153,59 @@ void interpreter_run_exit_functions(void) {
     }
 }
 
+/** Whether a state's thread has ended and left it behind, as threads that C code started may. */
+static bool is_left_behind(const PyThreadState *tstate) {
+    return tstate->native_thread_id &&
+           syscall(SYS_tgkill, getpid(), (pid_t)tstate->native_thread_id, 0) != 0 && errno == ESRCH;
+}
+
+/** The next state, from `tstate` on, of another thread that keeps the interpreter from its end. */
+static PyThreadState *next_other(PyThreadState *tstate) {
+    const PyThreadState *me = PyThreadState_Get();
+    while (tstate && (tstate == me || (PY_ENDS_LEFT_STATES && is_left_behind(tstate)))) {
+        tstate = PyThreadState_Next(tstate);
+    }
+    return tstate;
+}
+
+static PyThreadState *first_other(void) {
+    return next_other(
+        PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(PyThreadState_Get())));
+}
+
 unsigned interpreter_other_threads(void) {
-    PyThreadState *me = PyThreadState_Get();
     unsigned count = 0;
-    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
-    for (; other; other = PyThreadState_Next(other)) {
-        count += other != me;
+    PyThreadState *other = first_other();
+    for (; other; other = next_other(PyThreadState_Next(other))) {
+        count++;
     }
     return count;
 }
 
+bool interpreter_is_guarded(void) {
+    return inspect_is_guarded(PyThreadState_GetInterpreter(PyThreadState_Get()));
+}
+
+bool interpreter_await_guards(unsigned limit_ms) {
+    enum { AGAIN_MS = 10 }; /* nobody is told when the last one is closed */
+    double end_ms = clock_now_ms() + limit_ms;
+    bool is_guarded = interpreter_is_guarded();
+    while (is_guarded && clock_now_ms() < end_ms) {
+        Py_BEGIN_ALLOW_THREADS;
+        poll(NULL, 0, AGAIN_MS);
+        Py_END_ALLOW_THREADS;
+        is_guarded = interpreter_is_guarded();
+    }
+    return !is_guarded;
+}
+
 /** New reference: their identifiers; or NULL with an exception. */
 static PyObject *list_other_threads(void) {
-    PyThreadState *me = PyThreadState_Get();
     PyObject *idents = PyList_New(0);
-    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
-    for (; idents && other; other = PyThreadState_Next(other)) {
-        PyObject *ident = other == me ? NULL : PyLong_FromUnsignedLong(other->thread_id);
-        if (other != me && (!ident || PyList_Append(idents, ident) != 0)) {
+    PyThreadState *other = first_other();
+    for (; idents && other; other = next_other(PyThreadState_Next(other))) {
+        PyObject *ident = PyLong_FromUnsignedLong(other->thread_id);
+        if (!ident || PyList_Append(idents, ident) != 0) {
             Py_CLEAR(idents);
         }
         Py_XDECREF(ident);
@@ -234,15 +290,11 @@ void interpreter_clear_interrupt(void) {
 /** interrupt(): SystemExit in every other thread. @return how many there are */
 static PyObject *interrupt_others(PyObject *self, PyObject *args) {
     (void)self, (void)args;
-    PyThreadState *me = PyThreadState_Get();
     unsigned count = 0;
-    PyThreadState *other = PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(me));
-    for (; other; other = PyThreadState_Next(other)) {
-        if (other != me) {
-            interpreter_interrupt(other->thread_id);
-            waits_end(other->thread_id, WAITS_FOR_TIME_OR_DATA | WAITS_FOR_LOCKS);
-            count++;
-        }
+    PyThreadState *other = first_other();
+    for (; other; other = next_other(PyThreadState_Next(other)), count++) {
+        interpreter_interrupt(other->thread_id);
+        waits_end(other->thread_id, WAITS_FOR_TIME_OR_DATA | WAITS_FOR_LOCKS);
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -270,6 +322,7 @@ bool interpreter_stop_threads(unsigned limit_ms) {
 
 void interpreter_end(PyThreadState *tstate) {
     PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
+    stop_tracing_memory();
     cpython_forbid_threads(interpreter);
     cpython_unlink_when_freed(interpreter);
     py_end_interpreter(tstate);

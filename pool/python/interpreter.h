@@ -58,8 +58,17 @@ void interpreter_run_exit_functions(void);
  */
 bool interpreter_stop_threads(unsigned limit_ms);
 
-/** Thread states of this interpreter beside the attached one. @tstate attached */
+/** Thread states of this interpreter beside the attached one; those that its end takes along do not
+ *  count (from 3.14 on: of threads that are gone). @tstate attached */
 unsigned interpreter_other_threads(void);
+
+/**
+ * PEP 788 (3.15): whether C code holds a guard of this interpreter, for which its end would wait.
+ * @tstate attached
+ */
+bool interpreter_is_guarded(void);
+/** Wait until none is held. @return whether none is  @tstate attached; detaches while it waits */
+bool interpreter_await_guards(unsigned limit_ms);
 
 /** Say which threads these are and where: error_set(). @tstate attached */
 void interpreter_name_threads(struct error *err);
@@ -89,7 +98,7 @@ void interpreter_prefer_interrupt(void);
 void interpreter_clear_interrupt(void);
 
 /**
- * End it.
+ * End it.  Stops tracemalloc, whoever has started it.
  * @pre   interpreter_other_threads() == 0
  * @tstate attached on entry, none on return
  */

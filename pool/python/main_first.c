@@ -198,6 +198,17 @@ static PyObject *created(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/** Whether an image exports PREFIX_NAME, or cannot be asked. */
+static bool may_export(void *image, const char *prefix, const char *name) {
+    char function[256];
+    int length = snprintf(function, sizeof function, "%s_%s", prefix, name);
+    bool may_be_named = length > 0 && (size_t)length < sizeof function;
+    for (int i = 0; may_be_named && i < length; i++) {
+        may_be_named = (unsigned char)function[i] < 0x80; /* others have a name in punycode */
+    }
+    return !may_be_named || dlsym(image, function) != NULL;
+}
+
 /** executed(name, path, module) */
 static PyObject *executed(PyObject *self, PyObject *args) {
     (void)self;
@@ -216,18 +227,13 @@ static PyObject *executed(PyObject *self, PyObject *args) {
  * @param file  NULL: there is none
  */
 static bool is_loaded(const char *file, const char *name) {
-    char function[256];
     void *image = file ? dlopen(file, RTLD_LAZY | RTLD_NOLOAD) : NULL;
     if (!image) {
         return false;
     }
     const char *dot = strrchr(name, '.');
-    int length = snprintf(function, sizeof function, "PyInit_%s", dot ? dot + 1 : name);
-    bool may_be_named = length > 0 && (size_t)length < sizeof function;
-    for (int i = 0; may_be_named && i < length; i++) {
-        may_be_named = (unsigned char)function[i] < 0x80; /* others have a name in punycode */
-    }
-    bool is_extension = !may_be_named || dlsym(image, function) != NULL;
+    const char *last = dot ? dot + 1 : name;
+    bool is_extension = may_export(image, "PyInit", last) || may_export(image, "PyModExport", last);
     dlclose(image);
     return is_extension;
 }

@@ -56,8 +56,9 @@ sys.meta_path.append(_lent_path)
 def create(name, path, search_path):
     """Create the extension module `name` of the file `path` (None: built in), unless it was.
 
-    Only created, not executed: of a multi-phase module that is PyInit_ and Py_mod_create.  What
-    counts is that CPython keeps its copy for this interpreter, which never ends.
+    Only created, not executed: of a multi-phase module that is PyInit_ (or PyModExport_) and
+    Py_mod_create.  What counts is that CPython keeps its copy for this interpreter, which never
+    ends.
     """
     key = (name, path)
     if key in _created:
@@ -137,7 +138,7 @@ def _name_slots(module):
 def _names_its_package(spec):
     """Whether a single-phase extension has, as a string, the name of a module of its package."""
     image = spec.loader.get_data(spec.origin)
-    if b"\0PyModuleDef_Init\0" in image:
+    if b"\0PyModuleDef_Init\0" in image or b"\0PyModExport_" in image:
         return False  # multi-phase: it is not executed here
     top = spec.name.partition(".")[0].encode()
     folder = spec.origin.rsplit("/", spec.name.count(".") + 1)[0]

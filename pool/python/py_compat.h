@@ -1,7 +1,8 @@
 /**
  * What differs between CPython 3.11 to 3.15, under the newest version's names.
  *
- * Only this file, cpython_repairs.c and cpython_inspect.c ask for the version of CPython.
+ * Only this file, cpython_repairs.c, cpython_inspect.c and cpython_layouts.c ask for the version of
+ * CPython.
  *
  * Includes <Python.h>, so include it first.
  */
@@ -22,6 +23,9 @@
 #define PY_HAS_OWN_GIL (PY_VERSION_HEX >= 0x030D0000)
 _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMakeLists.txt");
 
+/** An interpreter with a GIL of its own gives its memory back when it ends, in 100 of 100 lives. */
+#define PY_RECYCLES_OWN_GIL (PY_VERSION_HEX >= 0x030F0000)
+
 /** A thread that has the GIL does not see that one of another interpreter waits (up to 3.12). */
 #define PY_GIL_REQUESTS_GET_LOST (PY_VERSION_HEX < 0x030D0000)
 
@@ -33,6 +37,16 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
 #define PY_HAS_SHARED_ARRAY (PY_VERSION_HEX < 0x030C0000)
 #define PY_HAS_SHARED_CTYPES (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_CHARACTER_NAMES (PY_VERSION_HEX < 0x030D0000) /**< of `unicodedata` */
+
+/** While tracemalloc traces, creating an interpreter deadlocks: it asks for the GIL-state API's
+ * thread
+ *  state, which is another one than the new interpreter's, for each block. */
+#define PY_TRACING_FORBIDS_INTERPRETERS (PY_VERSION_HEX < 0x030C0000)
+
+/** Py_EndInterpreter() deletes what thread states are left, and a thread that comes back to one
+ * hangs;
+ *  before, it aborts the process (CPython issue 128639). */
+#define PY_ENDS_LEFT_STATES (PY_VERSION_HEX >= 0x030E0000)
 
 /** Each interpreter has its own dictionaries of the attributes of the built-in types. */
 #define PY_HAS_OWN_BUILTIN_DICTS (PY_VERSION_HEX >= 0x030C0000)

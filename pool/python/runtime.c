@@ -7,6 +7,8 @@
 
 #include "pool/python/builtin_types.h"
 #include "pool/python/callers.h"
+#include "pool/python/cpython_inspect.h"
+#include "pool/python/cpython_layouts.h"
 #include "pool/python/cpython_repairs.h"
 #include "pool/python/interpreter.h"
 #include "pool/python/main_first.h"
@@ -98,6 +100,22 @@ static void write_version(void) {
 const char *runtime_python_version(void) {
     pthread_once(&s_version_once, write_version);
     return s_version;
+}
+
+const char *runtime_why_not_checked(void) {
+    return cpython_layouts_unknown();
+}
+
+int runtime_recycles_own_gil(void) {
+    return PY_RECYCLES_OWN_GIL;
+}
+
+int runtime_traces_memory(void) {
+    return inspect_traces_memory();
+}
+
+size_t runtime_made_interpreters(size_t *ret_unseen) {
+    return inspect_count_made(ret_unseen);
 }
 
 int runtime_can_end_interpreters(void) {

@@ -6,6 +6,8 @@
 #ifndef POOL_PYTHON_RUNTIME_H
 #define POOL_PYTHON_RUNTIME_H
 
+#include <stddef.h>
+
 #include "pool/base/error.h"
 
 struct runtime_options {
@@ -32,6 +34,28 @@ int runtime_start(const struct runtime_options *options, struct error *err);
 
 /** "3.11.2", of the library in this process; Python need not have been started. */
 const char *runtime_python_version(void);
+
+/**
+ * Why no interpreter of this process is recycled: this libpython is not the one that the program
+ * was built for, and the check for stale state must not read its structures (cpython_layouts.h).
+ * Python need not have been started.
+ * @return NULL: nothing is in the way
+ */
+const char *runtime_why_not_checked(void);
+
+/** Whether interpreters with a GIL of their own can be recycled, where no foreign code needs a
+ * check. */
+int runtime_recycles_own_gil(void);
+
+/** Whether tracemalloc traces, in whichever interpreter it was started. @thread any  @tstate any */
+int runtime_traces_memory(void);
+
+/**
+ * How many interpreters Python code has made that still live (PEP 734: `concurrent.interpreters`).
+ * @param[out] ret_unseen  those with a GIL of their own, whose objects no check sees; may be NULL
+ * @thread any  @tstate any
+ */
+size_t runtime_made_interpreters(size_t *ret_unseen);
 
 /** Whether this Python unlinks the objects of an ended interpreter (not so in 3.12.0-3.12.6). */
 int runtime_can_end_interpreters(void);

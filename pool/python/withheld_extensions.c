@@ -32,9 +32,9 @@ void withheld_extensions_except(const char *extension) {
     s_except = extension;
 }
 
-/** Whether a file has a name in it that multi-phase extensions call. */
+/** Whether a file has a name in it that multi-phase extensions call, or begin theirs with. */
 static bool is_multi_phase(const char *path) {
-    static const char call[] = "PyModuleDef_Init";
+    static const char call[] = "PyModuleDef_Init", export[] = "PyModExport_";
     struct stat status;
     bool is_there = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -44,7 +44,8 @@ static bool is_multi_phase(const char *path) {
     char *image = fstat(fd, &status) == 0 ? malloc((size_t)status.st_size + 1) : NULL;
     if (image) {
         ssize_t bytes = read(fd, image, (size_t)status.st_size); /* not mapped: it may shrink */
-        is_there = bytes > 0 && memmem(image, (size_t)bytes, call, sizeof call);
+        is_there = bytes > 0 && (memmem(image, (size_t)bytes, call, sizeof call) ||
+                                 memmem(image, (size_t)bytes, export, sizeof export - 1));
     }
     free(image);
     close(fd);

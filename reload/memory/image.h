@@ -26,7 +26,7 @@
 enum image_role {
     IMAGE_HOST,      /**< there before main(): not looked at */
     IMAGE_PYTHON,    /**< CPython's own, with the extensions that are built into it */
-    IMAGE_EXTENSION, /**< exports PyInit_NAME */
+    IMAGE_EXTENSION, /**< exports PyInit_NAME or PyModExport_NAME */
     IMAGE_LIBRARY,   /**< came later, with an extension */
 };
 
@@ -58,6 +58,7 @@ struct image {
     size_t tls_bytes;
     bool imports_python;         /**< any Py… or _Py… symbol: its code knows Python objects */
     bool imports_gilstate;       /**< PyGILState_Ensure */
+    bool imports_guards;         /**< PyInterpreterGuard_…, or what takes one by itself */
     bool imports_pthread_create; /**< starts threads itself */
     char *soname;                /**< NULL: it has none */
     char **needed;               /**< names of the libraries that it was linked with */

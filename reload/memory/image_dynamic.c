@@ -163,14 +163,28 @@ static size_t count_symbols(const struct dynamic *dynamic) {
     return end ? end + 1 : last;
 }
 
+/** The function by which an extension is initialised: PEP 489, PEP 793.  "U" stands before a name
+ * in
+ *  punycode. */
+static bool is_initialiser(const char *name) {
+    static const char *const s_begins[] = {"PyInit_", "PyInitU_", "PyModExport_", "PyModExportU_"};
+    bool is_one = false;
+    for (size_t i = 0; i < sizeof s_begins / sizeof *s_begins; i++) {
+        is_one |= strncmp(name, s_begins[i], strlen(s_begins[i])) == 0;
+    }
+    return is_one;
+}
+
 static void read_symbol(struct image *image, const ElfW(Sym) * symbol, const char *name) {
     if (symbol->st_shndx != SHN_UNDEF) {
-        if (strncmp(name, "PyInit_", 7) == 0) {
+        if (is_initialiser(name)) {
             image->role = IMAGE_EXTENSION;
         }
     } else if (strncmp(name, "Py", 2) == 0 || strncmp(name, "_Py", 3) == 0) {
         image->imports_python = true;
         image->imports_gilstate |= strcmp(name, "PyGILState_Ensure") == 0;
+        image->imports_guards |= strncmp(name, "PyInterpreterGuard_", 19) == 0 ||
+                                 strcmp(name, "PyThreadState_EnsureFromView") == 0;
     } else if (strcmp(name, "pthread_create") == 0) {
         image->imports_pthread_create = true;
     }

@@ -100,6 +100,16 @@ static void count_reference(struct object_map *map, const void *object) {
     }
 }
 
+/** A reference was counted that is none. */
+static int uncount_reference(PyObject *object, void *arg) {
+    struct object_map *map = arg;
+    struct address_entry *entry = address_set_find(&map->references, (uintptr_t)object);
+    if (entry && entry->value && entry->value < OBJECT_REFERENCES_MANY) {
+        entry->value--;
+    }
+    return 0;
+}
+
 static void track_one(PyObject *object, void *arg) {
     struct object_map *map = arg;
     uint8_t *mark = mark_of(map, object);
@@ -265,6 +275,9 @@ static void reach_from(PyObject *object, void *arg) {
         return; /* weak references to the classes of all interpreters */
     }
     follow_references(object, reach_one, map);
+    if (map->owner == OWNER_OLD) {
+        inspect_visit_lent(object, uncount_reference, map);
+    }
     while (map->pending.count) {
         map->source = map->pending.items[--map->pending.count];
         follow_references(map->source, reach_one, map);

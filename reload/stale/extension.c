@@ -31,7 +31,7 @@ static int add_module(struct extension_list *list, PyObject *name, PyObject *mod
     list->items = items;
     struct extension *extension = &items[list->count++];
     extension->image = image;
-    extension->is_single_phase = inspect_is_single_phase(module);
+    extension->init = inspect_module_init(module);
     extension->file = strdup(text);
     object_str_text(name, text, sizeof text);
     extension->module = strdup(text);

@@ -11,16 +11,15 @@
 
 #include "pool/python/py_compat.h"
 
-#include <stdbool.h>
-
 #include "pool/base/error.h"
+#include "pool/python/module_init.h"
 #include "reload/memory/image.h"
 
 struct extension {
     char *module; /**< its name in sys.modules */
     char *file;
     struct image *image;
-    bool is_single_phase; /**< PEP 489: the function PyInit_NAME made the module object itself */
+    enum module_init init;
 };
 
 struct extension_list {

@@ -159,6 +159,11 @@ int stale_check_files(struct stale_check *check, void *interpreter, bool *ret_is
     return stale_files_check(&check->images, interpreter, ret_is_sure, ret_changed, size, err);
 }
 
+int stale_check_foreign(struct stale_check *check, void *interpreter, char *ret_foreign,
+                        size_t size, struct error *err) {
+    return stale_files_find_foreign(&check->images, interpreter, ret_foreign, size, err);
+}
+
 int stale_check_each_library(struct stale_check *check, void *interpreter,
                              void (*visit)(void *ctx, const char *path), void *ctx,
                              struct error *err) {

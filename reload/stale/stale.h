@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "pool/base/error.h"
+#include "pool/python/module_init.h"
 
 /** From harmless to worst; only the audit, which loads a second time, finds the last three. */
 enum stale_verdict {
@@ -84,7 +85,7 @@ struct stale_finding {
 /** One extension module of the generation under test. */
 struct stale_extension {
     char *module, *file;
-    bool is_single_phase;
+    enum module_init init;
     bool uses_gilstate; /**< its image calls PyGILState_Ensure */
     enum stale_verdict verdict;
     unsigned findings; /**< without notes */
@@ -123,6 +124,13 @@ void stale_check_free(struct stale_check *check);
  */
 int stale_check_files(struct stale_check *check, void *interpreter, bool *ret_is_sure,
                       char *ret_changed, size_t size, struct error *err);
+/**
+ * Find what `interpreter` uses that did not come with the standard library (stale_files.h).
+ * @param[out] ret_foreign  in words; "": there is none
+ * @return 0, or -1: ERR_MEMORY  @tstate attached to the interpreter, which may have its own GIL
+ */
+int stale_check_foreign(struct stale_check *check, void *interpreter, char *ret_foreign,
+                        size_t size, struct error *err);
 /**
  * Visit the files of the libraries that came with the extensions of `interpreter`, but for the
  * system's (stale_files.h).

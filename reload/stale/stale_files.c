@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pool/python/cpython_inspect.h"
 #include "reload/memory/image_files.h"
 #include "reload/objects/image_use.h"
 #include "reload/stale/extension.h"
@@ -65,6 +66,31 @@ int stale_files_check(struct image_list *images, PyInterpreterState *interpreter
         *ret_is_sure = state == IMAGE_FILE_ANOTHER;
         if (*ret_is_sure || (state == IMAGE_FILE_DOUBTFUL && !*ret_changed)) {
             result = describe(images, interpreter, image, *ret_is_sure, ret_changed, size, err);
+        }
+    }
+    image_use_clear(&use);
+    return result;
+}
+
+static bool is_foreign(const struct image_list *images, const struct image *image) {
+    if (image->role == IMAGE_LIBRARY) {
+        image = image_list_user_of(images, image);
+    }
+    return !image || (image->role == IMAGE_EXTENSION && !image_is_standard_library(image));
+}
+
+int stale_files_find_foreign(struct image_list *images, PyInterpreterState *interpreter,
+                             char *ret_foreign, size_t size, struct error *err) {
+    struct image_use use = {0};
+    int result = find_use(images, interpreter, &use, err);
+    *ret_foreign = '\0';
+    if (result == 0) { /* also what is no longer in sys.modules */
+        inspect_gc_each(interpreter, image_use_look, &use);
+        image_use_end(&use);
+    }
+    for (size_t i = 0; result == 0 && i < images->count; i++) {
+        if (use.used[i] && !*ret_foreign && is_foreign(images, images->items[i])) {
+            snprintf(ret_foreign, size, "%s", images->items[i]->path);
         }
     }
     image_use_clear(&use);

@@ -25,6 +25,15 @@ int stale_files_check(struct image_list *images, PyInterpreterState *interpreter
                       char *ret_changed, size_t size, struct error *err);
 
 /**
+ * Find what an interpreter uses that did not come with the standard library: an extension, or a
+ * library that none of the standard library's was linked with.
+ * @param[out] ret_foreign  in words; "": there is none
+ * @return 0, or -1: ERR_MEMORY  @tstate attached to the interpreter, which may have its own GIL
+ */
+int stale_files_find_foreign(struct image_list *images, PyInterpreterState *interpreter,
+                             char *ret_foreign, size_t size, struct error *err);
+
+/**
  * Whether the memory of all images can be read: a file that was cut short has taken it along.
  * @return 0, or -1: ERR_SYSTEM
  */

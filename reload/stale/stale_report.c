@@ -69,7 +69,7 @@ struct stale_report *stale_report_new(const struct extension_list *extensions) {
         struct stale_extension *to = &report->extensions[report->extension_count++];
         to->module = strdup(from->module);
         to->file = strdup(from->file);
-        to->is_single_phase = from->is_single_phase;
+        to->init = from->init;
         to->uses_gilstate = from->image->imports_gilstate;
         if (!to->module || !to->file) {
             break;

@@ -4,6 +4,7 @@
 
 #include "pool/base/apart.h"
 #include "pool/python/cpython_inspect.h"
+#include "pool/python/runtime.h"
 #include "reload/objects/object_text.h"
 #include "reload/scan/scan_types.h"
 #include "reload/stale/stale_files.h"
@@ -314,6 +315,9 @@ int stale_view_open(struct stale_view *view, const struct stale_view_options *op
                                 .subject = options->new ? options->new : options->old,
                                 .with_pointers = options->with_pointers,
                                 .is_first = !options->new};
+    if (runtime_why_not_checked()) {
+        return error_set(err, ERR_USAGE, "%s", runtime_why_not_checked());
+    }
     if (!inspect_shares_gil(view->old) || !inspect_shares_gil(view->subject)) {
         return error_set(err, ERR_USAGE,
                          "an interpreter with a GIL of its own cannot be checked from outside");

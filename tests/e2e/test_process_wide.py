@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+import textwrap
 import threading
 import unittest
 
 from support import fcgi
-from support.host import PYTHON, HostTestCase, needs_modules, recycles_in_process, run
+from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling,
+                          recycles_in_process, run)
+from support.waiting import await_
 
 #: Evaluates the query string; its neighbour only answers.
 EVALUATES = """
@@ -45,11 +48,38 @@ def quoted(code):
 
 
 class ProcessWide(HostTestCase):
-    def start_two(self, keys=""):
+    def check_reload_by_worker(self, host, why):
+        reload = json.loads(host.fetch("/-/status", query="json").body)["workers"][0]["apps"][0]
+        self.assertEqual(reload["reload"]["strategy"], "worker")
+        self.assertIn(why, reload["reload"]["why"])
+        before = host.children()
+        self.write("one.py", textwrap.dedent(EVALUATES) + "# edited\n")
+        host.log.wait_for(r"\[worker\.replaced\]")
+        await_(lambda: host.children() and host.children() != before, "the new worker alone")
+        self.assertEqual(self.run_in(host, "6 * 7"), 42)
+        self.assertEqual(host.log.find(r"reload\.switched|worker\.crashed"), [])
+
+    @needs_recycling
+    def test_tracemalloc_that_an_application_starts_has_the_worker_replaced(self):
+        host = self.start_two()
+        self.run_in(host, "exec:import tracemalloc; tracemalloc.start(); result = 1")
+        self.check_reload_by_worker(host, "tracemalloc is tracing")
+
+    @needs_recycling
+    def test_tracemalloc_that_the_environment_starts_has_the_worker_replaced(self):
+        host = self.start_two(env=clean_environ(PYTHONTRACEMALLOC="5"))
+        code = "__import__('tracemalloc').is_tracing()"
+        if os.environ["FCGI_HOST_PYTHON_VERSION"] == "3.11":  # it cannot live with it
+            self.assertIs(self.run_in(host, code), False)
+            return
+        self.assertIs(self.run_in(host, code), True)
+        self.check_reload_by_worker(host, "tracemalloc is tracing")
+
+    def start_two(self, keys="", **kw):
         one, other = self.write("one.py", EVALUATES), self.write("other.py", ANSWERS)
         host = self.start_host("-c", self.config(
             f"[fcgi_host]\nstatus_path = /-/status\n"
-            f"[app one]\nfile = {one}\nmount = /one\n{keys}\n[app other]\nfile = {other}\n"))
+            f"[app one]\nfile = {one}\nmount = /one\n{keys}\n[app other]\nfile = {other}\n"), **kw)
         host.log.wait_for(r"\[app\.loaded\]", 2)
         return host
 

@@ -37,6 +37,13 @@ APPLICATION = """
     """
 
 
+#: Its interpreter cannot be ended: a read of a pipe that nobody writes to is never interrupted.
+STAYS = textwrap.dedent(APPLICATION) + """
+import os
+threading.Thread(target=os.readv, args=(os.pipe()[0], [bytearray(1)]), daemon=True).start()
+"""
+
+
 def members(document):
     """(owner, inside, key, value) of everything in a status document."""
     def walk(owner, inside, value):
@@ -60,17 +67,21 @@ class Document(HostTestCase):
             rows = {row[:3]: row[3] for row in ROW.findall(file.read())}
         good, bad = self.write("good.py", APPLICATION), self.write("bad.py", "1 / 0\n")
         moved = self.write("moved.py", "import lxml.etree\n" + textwrap.dedent(APPLICATION))
+        stays = self.write("stays.py", STAYS)
         control = self.path("control")
         host = self.start_host("--control", control, "-c", self.config(
             f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"
             f"[app moved]\nfile = {moved}\nmount = /moved\npreload = json lxml.etree\n"
+            f"[app stays]\nfile = {stays}\nmount = /stays\n"
             f"[app later]\nfile = {good}\nmount = /later\nprocess = own\nworkers = 0-1\n"))
         host.log.wait_for(r"\[app\.loaded\]")
         host.signal(signal.SIGHUP)
         host.log.wait_for(r"\[worker\.replaced\]")
-        with open(good, "a", encoding="utf-8") as file:
-            file.write("\n# edited\n")
+        for edited in (good, stays):
+            with open(edited, "a", encoding="utf-8") as file:
+                file.write("\n# edited\n")
         host.log.wait_for(r"app=good .*\[reload\.(switched|worker)\]")
+        host.log.wait_for(r"\[interpreter\.zombie\]")
         holding = threading.Thread(target=host.fetch, args=("/hold",))
         holding.start()
         seen = {}

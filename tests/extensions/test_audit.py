@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from test_extensions import CASES, application
+from test_extensions import CASES, VERSION, application
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 #: Imports an extension while an audit is the first one, which loads it five times.
@@ -86,7 +86,7 @@ class Audit(unittest.TestCase):
         extension = extension_of(document, "lazy_class")
         self.assertTrue(os.path.samefile(os.path.dirname(extension["file"]),
                                          os.environ["EXTENSIONS"]))
-        self.assertEqual(extension["init"], "multi-phase")
+        self.assertEqual((extension["init"], extension["export"]), ("multi-phase", "PyInit"))
         self.assertIs(extension["uses_gilstate"], False)
         self.assertEqual(extension["second_interpreter"], "ok")
         self.assertIsNone(extension["error"])
@@ -98,6 +98,16 @@ class Audit(unittest.TestCase):
         self.assertEqual(finding["ownership"], "strong")
         self.assertRegex(finding["offset"], "^0x[0-9a-f]+$")
 
+    @unittest.skipIf(VERSION < (3, 15), "PyModExport_ came with Python 3.15")
+    def test_module_that_exports_slots_is_multi_phase(self):
+        for name in ("exported_slots", "exported_slots_ok"):
+            _, document, _ = audit("-m", "case_lazy_class", extension=name)
+            extension = extension_of(document, name)
+            self.assertEqual((extension["init"], extension["export"]),
+                             ("multi-phase", "PyModExport"))
+        _, out, _ = audit("-m", "case_lazy_class", extension="exported_slots", text=True)
+        self.assertIn("(multi-phase initialisation by PyModExport)", out)
+
     def test_borrowed_pointer_is_called_so(self):
         _, document, _ = audit("-m", "case_borrowed_item", extension="borrowed_item")
         extension = extension_of(document, "borrowed_item")
@@ -106,7 +116,8 @@ class Audit(unittest.TestCase):
 
     def test_single_phase_module_and_gilstate_are_told(self):
         _, document, _ = audit("-m", "case_class_at_init", extension="class_at_init")
-        self.assertEqual(extension_of(document, "class_at_init")["init"], "single-phase")
+        extension = extension_of(document, "class_at_init")
+        self.assertEqual((extension["init"], extension["export"]), ("single-phase", "PyInit"))
         _, document, _ = audit("-m", "case_call_on_thread", extension="call_on_thread")
         self.assertIs(extension_of(document, "call_on_thread")["uses_gilstate"], True)
 

@@ -38,10 +38,15 @@ CASES = {
     "shared_instance": (2, {"shared"}),
 }
 
+#: Of the Python in the program.
+VERSION = tuple(int(part) for part in os.environ["FCGI_HOST_PYTHON_VERSION"].split(".")[:2])
+if VERSION >= (3, 15):
+    CASES["exported_slots"] = (2, {"stale"})
+
 # The application of a case, where it is that of another one.
 APPLICATIONS = dict.fromkeys(
     ("class_chain", "packed_record", "inner_link", "mapped_table", "thread_key",
-     "kept_interpreter", "kept_thread", "kept_exceptions"), "lazy_class")
+     "kept_interpreter", "kept_thread", "kept_exceptions", "exported_slots"), "lazy_class")
 
 
 def application(case):

@@ -27,10 +27,12 @@ BANNED = [
     (r"(^|\bstatic\s+|^_Thread_local\s+)(PyTypeObject|PyObject\s*\*)\s*\w+\s*(=|;|\[)",
      "module state and heap types: this host's module passes its own audit",
      ()),
-    (r"\bPy_BUILD_CORE\b", "the public API; what it does not give is in two files",
-     ("pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c")),
+    (r"\bPy_BUILD_CORE\b", "the public API; what it does not give is in three files",
+     ("pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c",
+      "pool/python/cpython_layouts.c")),
     (r"\bPY_(VERSION_HEX|MINOR_VERSION)\b", "pool/python/, the only room that knows versions",
-     ("pool/python/py_compat.h", "pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c")),
+     ("pool/python/py_compat.h", "pool/python/cpython_repairs.c", "pool/python/cpython_inspect.c",
+      "pool/python/cpython_layouts.c")),
 ]
 # The lower layers never log; what happens is told through callbacks.
 BANNED_BELOW = [

@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "pool/python/withheld_extensions.h"
 
@@ -11,6 +13,18 @@ Test(withheld_extensions, have_a_single_phase_extension_of_markupsafe) {
 
 Test(withheld_extensions, do_not_have_it_where_it_is_multi_phase) {
     cr_expect(not(withheld_extensions_have(MARKUP, TEST_EXTENSIONS "/gilstate.so")));
+}
+
+/* PEP 793: such a file may have no other sign of its initialisation. */
+Test(withheld_extensions, do_not_have_it_where_it_exports_slots) {
+    static const char image[] = "\0PyModExport__speedups\0PyModule_GetState";
+    char path[] = "/tmp/withheld-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert(ge(int, fd, 0));
+    cr_expect(eq(long, write(fd, image, sizeof image), sizeof image));
+    cr_expect(not(withheld_extensions_have(MARKUP, path)));
+    close(fd);
+    unlink(path);
 }
 
 Test(withheld_extensions, do_not_have_others) {

@@ -134,6 +134,28 @@ Test(object_map, references_from_outside_are_what_is_not_counted_inside) {
     object_map_free(map);
 }
 
+/* From 3.14 on the stack of a generator borrows from its variables. */
+Test(object_map, references_of_a_generator_are_as_many_as_were_counted) {
+    run(s_sub, "class K: pass\n"
+               "def wait(value): print(value, value, (yield))\n"
+               "listed = [K(), 'only ' + str(12345)]\n"
+               "waiting = [wait(value) for value in listed]\n"
+               "for each in waiting: next(each)\n");
+    PyObject *list = eval(s_sub, "listed");
+    struct object_map *map = object_map_new(&s_images, &s_err);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        Py_INCREF(PyList_GET_ITEM(list, i)); /* as a C variable would */
+        object_map_count(map, PyList_GET_ITEM(list, i), &s_err);
+    }
+    map_into(map);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        PyObject *object = PyList_GET_ITEM(list, i);
+        size_t inside = object_map_references(map, (uintptr_t)object);
+        cr_assert_eq((size_t)Py_REFCNT(object), inside + 1);
+    }
+    object_map_free(map);
+}
+
 Test(object_map, every_tracked_object_is_in_one_list_only) {
     run(s_sub, "import json");
     struct object_map *map = object_map_new(&s_images, &s_err);

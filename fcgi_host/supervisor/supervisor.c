@@ -20,6 +20,7 @@
 #include "fcgi_host/supervisor/notify.h"
 #include "fcgi_host/supervisor/reload_command.h"
 #include "fcgi_host/supervisor/retry_watch.h"
+#include "fcgi_host/supervisor/session_command.h"
 #include "fcgi_host/supervisor/status_round.h"
 #include "fcgi_host/supervisor/stop_signal.h"
 
@@ -240,7 +241,7 @@ static void on_command(void *ctx, struct control_client *client, const struct st
         status_round_ask(supervisor->round, answer_client, client, 0);
     } else if (strcmp(words->items[0], "reload") == 0) {
         reload_command_run(supervisor->reload_commands, client, words);
-    } else {
+    } else if (!session_command_run(supervisor->groups, client, words)) {
         static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
         control_answer(client, s_unknown, sizeof s_unknown - 1);
     }

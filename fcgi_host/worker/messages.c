@@ -13,6 +13,7 @@
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/slowdown.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/exec.h"
 #include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/moving.h"
 #include "fcgi_host/worker/orphan.h"
@@ -166,6 +167,9 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         return true;
     case CHANNEL_ADOPT:
         handover_adopt(&worker->handover, message->fd);
+        return true;
+    case CHANNEL_EXEC:
+        exec_begin(&worker->applications, message);
         return true;
     case CHANNEL_STATUS_WHOLE:
         take_whole_status(worker, message);

@@ -58,8 +58,7 @@ int session_say_failed(const struct command_line *line, const struct error *err)
     return SESSION_FAILED;
 }
 
-/** The last packet: a digit, and what went wrong. */
-static int take_end(const struct command_line *line, const struct session_packet *packet) {
+int session_take_end(const struct command_line *line, const struct session_packet *packet) {
     if (packet->size > 1) {
         say(line, packet->bytes + 1);
     }
@@ -72,7 +71,7 @@ int session_follow(const struct command_line *line, int fd) {
     while (session_receive(fd, &packet, &err) == 0) {
         int to = packet.type == SESSION_OUT ? STDOUT_FILENO : STDERR_FILENO;
         if (packet.type == SESSION_END) {
-            return take_end(line, &packet);
+            return session_take_end(line, &packet);
         }
         if (file_bytes_write(to, packet.bytes, packet.size)) {
             error_set_errno(&err, errno, "writing");

@@ -28,6 +28,9 @@ int session_open(const struct command_line *line, const struct session_wish *wis
  *  @return the exit status */
 int session_follow(const struct command_line *line, int fd);
 
+/** Say on standard error what the last packet says. @return the exit status that it asks for */
+int session_take_end(const struct command_line *line, const struct session_packet *packet);
+
 /** Say on standard error that the other side failed. @return SESSION_FAILED */
 int session_say_failed(const struct command_line *line, const struct error *err);
 

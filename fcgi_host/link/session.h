@@ -3,8 +3,9 @@
  * `fcgi_host profile`).  The command makes the pair and passes one end along with its request over
  * the control socket; the supervisor passes it on to the worker, and takes no further part.
  *
- * A packet has a type and bytes.  A worker gets NAME, ARGUMENT*, PROGRAM* and START; the command
- * gets what comes of that, then END.  Where either end is closed, the other one stops.
+ * A packet has a type and bytes.  A worker gets what the command wants, then START (exec: NAME,
+ * ARGUMENT*, PROGRAM*; profile: RATE); the command gets what comes of that, then END.  Where either
+ * end is closed, the other one stops.
  *
  * @thread one at a time may send, one receive  @tstate none
  */
@@ -21,11 +22,13 @@ enum session_type {
     SESSION_NAME = 'n',     /**< of the file */
     SESSION_ARGUMENT = 'a', /**< one more */
     SESSION_PROGRAM = 'p',  /**< the next piece of the file */
+    SESSION_RATE = 'r',     /**< looks a second, a blank, how many ms */
     SESSION_START = 's',    /**< that was all */
     /* worker → command */
-    SESSION_OUT = 'o', /**< for standard output */
-    SESSION_ERR = 'e', /**< for standard error */
-    SESSION_END = 'z', /**< a digit, the exit status; what went wrong, if it did not run */
+    SESSION_OUT = 'o',   /**< for standard output */
+    SESSION_ERR = 'e',   /**< for standard error */
+    SESSION_STACK = 't', /**< a thread's id, a newline, its stack as faulthandler writes it */
+    SESSION_END = 'z',   /**< a digit, the exit status; a text for standard error */
 };
 
 enum {

@@ -17,6 +17,7 @@
 #include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/moving.h"
 #include "fcgi_host/worker/orphan.h"
+#include "fcgi_host/worker/profile.h"
 #include "fcgi_host/worker/status_part.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "pool/pool.h"
@@ -170,6 +171,9 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         return true;
     case CHANNEL_EXEC:
         exec_begin(&worker->applications, message);
+        return true;
+    case CHANNEL_PROFILE:
+        profile_begin(worker->start->board, message);
         return true;
     case CHANNEL_STATUS_WHOLE:
         take_whole_status(worker, message);

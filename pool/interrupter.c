@@ -45,11 +45,11 @@ static unsigned long *find_targets(struct generation *generation, PyThreadState 
             }
         }
     }
-    if (idents && targets & INTERRUPT_RUNNERS) {
-        for (struct runner *runner = generation->runners; runner; runner = runner->next) {
-            if (runner->ident) {
-                idents[count++] = runner->ident;
-            }
+    for (struct runner *runner = generation->runners; idents && runner; runner = runner->next) {
+        bool is_meant =
+            targets & INTERRUPT_RUNNERS || (targets & INTERRUPT_OVERDUE && runner->is_overdue);
+        if (is_meant && runner->ident) {
+            idents[count++] = runner->ident;
         }
     }
     if (idents && targets & INTERRUPT_REST) {
@@ -147,11 +147,15 @@ void interrupter_start(struct generation *generation, unsigned targets) {
     }
 }
 
+void interrupter_stop_locked(struct generation *generation, unsigned targets) {
+    generation->interrupt_targets &= ~targets;
+    pthread_cond_broadcast(&generation->interpreter->pool->changed);
+}
+
 void interrupter_stop(struct generation *generation, unsigned targets) {
     struct pool *pool = generation->interpreter->pool;
     pthread_mutex_lock(&pool->lock);
-    generation->interrupt_targets &= ~targets;
-    pthread_cond_broadcast(&pool->changed);
+    interrupter_stop_locked(generation, targets);
     pthread_mutex_unlock(&pool->lock);
 }
 

@@ -172,14 +172,17 @@ int pool_remove_interpreter(struct pool_interpreter *interpreter, unsigned drain
 int pool_build(struct pool_interpreter *interpreter, unsigned timeout_ms,
                struct generation **ret_generation, struct error *err);
 
+/** What pool_run() and its like run. @tstate attached */
+typedef int pool_run_function(void *arg, struct error *err);
+
 /**
  * Run `function` attached to a generation's interpreter, on a thread made for it, and wait,
  * however long it takes.  Until then the generation is not ended.
  * @return what `function` returned (a Python exception it leaves set becomes ERR_PYTHON), or -1:
  *         ERR_SYSTEM, ERR_MEMORY, ERR_CLOSED (the generation is being ended)
  */
-int pool_run(struct generation *generation, int (*function)(void *arg, struct error *err),
-             void *arg, struct error *err);
+int pool_run(struct generation *generation, pool_run_function *function, void *arg,
+             struct error *err);
 
 /**
  * The same with a limit: after `timeout_ms` SystemExit is raised in `function`, again and again for
@@ -187,8 +190,17 @@ int pool_run(struct generation *generation, int (*function)(void *arg, struct er
  * @return also ERR_TIMEOUT.  Then a `function` that blocks in C may still be running, and `arg`
  *         must stay valid: let `function` free it, or leak it; the generation will be a zombie.
  */
-int pool_run_timed(struct generation *generation, unsigned timeout_ms,
-                   int (*function)(void *arg, struct error *err), void *arg, struct error *err);
+int pool_run_timed(struct generation *generation, unsigned timeout_ms, pool_run_function *function,
+                   void *arg, struct error *err);
+
+/**
+ * The same, ended by `await` instead of a time: it is called with `arg` by the calling thread, and
+ * returns true when `function`, as that has let it know, is about to return; false when it is to be
+ * stopped.
+ * @return as pool_run_timed(); the result of a `function` that was stopped is its own
+ */
+int pool_run_while(struct generation *generation, bool (*await)(void *arg),
+                   pool_run_function *function, void *arg, struct error *err);
 
 /**
  * Make a *spare*: the interpreter of a generation to come, set up and prepared (hooks->prepare), in

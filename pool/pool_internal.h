@@ -88,10 +88,11 @@ struct runner {
     struct runner *next; /**< among generation->runners */
     struct generation *generation;
     unsigned long ident; /**< 0 until it has started */
-    int (*function)(void *arg, struct error *err);
+    pool_run_function *function;
     void *arg;
     int result;
     bool is_done;
+    bool is_overdue;   /**< INTERRUPT_OVERDUE is meant for it */
     bool is_abandoned; /**< no caller waits any more: runner_main() frees it */
     struct error error;
 };
@@ -107,10 +108,11 @@ enum home_phase {
 
 /** The threads that interrupter_start() raises SystemExit in. */
 enum interrupt_target {
-    INTERRUPT_HOME = 1,    /**< the home thread, while it runs code of an application */
-    INTERRUPT_JOBS = 2,    /**< serving threads with a job, home's too */
-    INTERRUPT_RUNNERS = 4, /**< threads of pool_run() */
-    INTERRUPT_REST = 8,    /**< all but the home thread: the application's own, too */
+    INTERRUPT_HOME = 1,     /**< the home thread, while it runs code of an application */
+    INTERRUPT_JOBS = 2,     /**< serving threads with a job, home's too */
+    INTERRUPT_RUNNERS = 4,  /**< threads of pool_run() */
+    INTERRUPT_REST = 8,     /**< all but the home thread: the application's own, too */
+    INTERRUPT_OVERDUE = 16, /**< threads of pool_run() whose time is over */
 };
 
 struct generation {
@@ -216,6 +218,8 @@ void serving_threads_dismiss(struct generation *generation);
 /** Raise SystemExit in `targets`, too, again and again until interrupter_stop(). */
 void interrupter_start(struct generation *generation, unsigned targets);
 void interrupter_stop(struct generation *generation, unsigned targets);
+/** @lock pool->lock held */
+void interrupter_stop_locked(struct generation *generation, unsigned targets);
 /** Stop it for good and wait until its thread state is gone. @tstate none */
 void interrupter_join(struct generation *generation);
 

@@ -104,47 +104,90 @@ static bool abandon_run(struct runner *runner) {
     return is_abandoned;
 }
 
-int pool_run_timed(struct generation *generation, unsigned timeout_ms,
-                   int (*function)(void *arg, struct error *err), void *arg, struct error *err) {
+/** Raise SystemExit in it for a while. @return false: it goes on all the same */
+static bool stop_run(struct runner *runner) {
+    struct generation *generation = runner->generation;
+    struct pool *pool = generation->interpreter->pool;
+    unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
+    bool is_needed = false;
+    pthread_mutex_lock(&pool->lock);
+    runner->is_overdue = true;
+    pthread_mutex_unlock(&pool->lock);
+    interrupter_start(generation, INTERRUPT_OVERDUE);
+    bool is_done = wait_done(runner, stop_ms ? stop_ms : 1);
+    pthread_mutex_lock(&pool->lock);
+    runner->is_overdue = false;
+    for (struct runner *other = generation->runners; other; other = other->next) {
+        is_needed |= other->is_overdue;
+    }
+    if (!is_needed) {
+        interrupter_stop_locked(generation, INTERRUPT_OVERDUE);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return is_done || !abandon_run(runner);
+}
+
+/** Start a thread for it. @return the runner, or NULL */
+static struct runner *start_run(struct generation *generation, const char *thread_name,
+                                pool_run_function *function, void *arg, struct error *err) {
     struct pool *pool = generation->interpreter->pool;
     struct runner *runner = begin_run(generation, err);
     if (!runner) {
-        return -1;
+        return NULL;
     }
     runner->function = function;
     runner->arg = arg;
-    if (thread_start(runner_main, runner, "check", err) != 0) {
-        pthread_mutex_lock(&pool->lock);
-        unlink_locked(runner);
-        pthread_cond_broadcast(&pool->changed);
-        pthread_mutex_unlock(&pool->lock);
-        generation_let_go(generation);
-        free(runner);
-        return -1;
+    if (thread_start(runner_main, runner, thread_name, err) == 0) {
+        return runner;
     }
-    bool is_done = wait_done(runner, timeout_ms);
-    bool is_late = !is_done;
-    if (is_late) {
-        unsigned stop_ms = generation->interpreter->options.stop_threads_ms;
-        interrupter_start(generation, INTERRUPT_RUNNERS);
-        is_done = wait_done(runner, stop_ms ? stop_ms : 1) || !abandon_run(runner);
-        interrupter_stop(generation, INTERRUPT_RUNNERS);
-    }
-    if (is_done) {
-        int rc = runner->result;
-        if (rc != 0 && err) {
-            *err = runner->error;
-        }
-        free(runner);
-        if (!is_late) {
-            return rc;
-        }
-    }
-    return error_set(err, ERR_TIMEOUT, "it took longer than %u ms%s", timeout_ms,
-                     is_done ? "" : " and cannot be stopped");
+    pthread_mutex_lock(&pool->lock);
+    unlink_locked(runner);
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    generation_let_go(generation);
+    free(runner);
+    return NULL;
 }
 
-int pool_run(struct generation *generation, int (*function)(void *arg, struct error *err),
-             void *arg, struct error *err) {
+/** Take the result of a run that is done. */
+static int take_result(struct runner *runner, struct error *err) {
+    int rc = runner->result;
+    if (rc != 0 && err) {
+        *err = runner->error;
+    }
+    free(runner);
+    return rc;
+}
+
+int pool_run_timed(struct generation *generation, unsigned timeout_ms, pool_run_function *function,
+                   void *arg, struct error *err) {
+    struct runner *runner = start_run(generation, "check", function, arg, err);
+    if (!runner) {
+        return -1;
+    }
+    if (wait_done(runner, timeout_ms)) {
+        return take_result(runner, err);
+    }
+    bool is_stopped = stop_run(runner);
+    if (is_stopped) {
+        take_result(runner, NULL);
+    }
+    return error_set(err, ERR_TIMEOUT, "it took longer than %u ms%s", timeout_ms,
+                     is_stopped ? "" : " and cannot be stopped");
+}
+
+int pool_run_while(struct generation *generation, bool (*await)(void *arg),
+                   pool_run_function *function, void *arg, struct error *err) {
+    struct runner *runner = start_run(generation, "run", function, arg, err);
+    if (!runner) {
+        return -1;
+    }
+    bool is_stopped = await(arg) ? wait_done(runner, 0) : stop_run(runner);
+    return is_stopped ? take_result(runner, err)
+                      : error_set(err, ERR_TIMEOUT, "it cannot be stopped");
+}
+
+int pool_run(struct generation *generation, pool_run_function *function, void *arg,
+             struct error *err) {
     return pool_run_timed(generation, 0, function, arg, err);
 }

@@ -6,21 +6,14 @@
 #include "fcgi_host/app/faulthandler.h"
 #include "pool/python/py_error.h"
 
-/** A call of faulthandler's enable() or register(), made on a new thread: the calling thread may be
- *  Python's first, whose thread state must not be taken. */
+/** A call of faulthandler's enable(), made on a new thread: the calling thread may be Python's
+ * first,
+ *  whose thread state must not be taken. */
 struct call {
     int fd;
-    int signal_number; /* 0: enable() */
     int result;
     struct error *err;
 };
-
-static PyObject *make_call(PyObject *module, const struct call *call) {
-    return call->signal_number ? PyObject_CallMethod(module, "register", "(iiii)",
-                                                     call->signal_number, call->fd, 0, 0)
-                               : PyObject_CallMethod(module, "enable",
-                                                     PY_FAULTHANDLER_ENABLE_FORMAT, call->fd, 0, 0);
-}
 
 static void *run_call(void *arg) {
     struct call *call = arg;
@@ -34,7 +27,9 @@ static void *run_call(void *arg) {
         before; /* enable() gives its thread a stack for signals, which must go with the thread */
     sigaltstack(NULL, &before);
     PyObject *module = PyImport_ImportModule("faulthandler");
-    PyObject *result = module ? make_call(module, call) : NULL;
+    PyObject *result = module ? PyObject_CallMethod(module, "enable", PY_FAULTHANDLER_ENABLE_FORMAT,
+                                                    call->fd, 0, 0)
+                              : NULL;
     if (!result) {
         call->result = py_error_take(call->err);
     }
@@ -46,22 +41,13 @@ static void *run_call(void *arg) {
     return NULL;
 }
 
-static int call_in_main(struct call *call) {
-    pthread_t thread;
-    int problem = pthread_create(&thread, NULL, run_call, call);
-    if (problem) {
-        return error_set_errno(call->err, problem, "pthread_create");
-    }
-    pthread_join(thread, NULL);
-    return call->result;
-}
-
 int faulthandler_enable(int fd, struct error *err) {
     struct call call = {.fd = fd, .err = err};
-    return call_in_main(&call);
-}
-
-int faulthandler_register(int signal_number, int fd, struct error *err) {
-    struct call call = {.fd = fd, .signal_number = signal_number, .err = err};
-    return call_in_main(&call);
+    pthread_t thread;
+    int problem = pthread_create(&thread, NULL, run_call, &call);
+    if (problem) {
+        return error_set_errno(err, problem, "pthread_create");
+    }
+    pthread_join(thread, NULL);
+    return call.result;
 }

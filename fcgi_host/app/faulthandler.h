@@ -12,7 +12,4 @@
 /** On a fatal signal, write the stack of the thread that got it to `fd`. Errors: ERR_PYTHON */
 int faulthandler_enable(int fd, struct error *err);
 
-/** On `signal_number`, write the stack of the thread that got it to `fd`. Errors: ERR_PYTHON */
-int faulthandler_register(int signal_number, int fd, struct error *err);
-
 #endif

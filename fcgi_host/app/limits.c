@@ -76,6 +76,7 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
     scoreboard_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
                         strlen(request_id));
     scoreboard_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
+    stacks_serve(true);
     scoreboard_begin(slot, SLOT_SERVING, now_ns);
     watch_until(limits, first_deadline_ns(config, now_ns));
     return slot;
@@ -103,6 +104,7 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
     uint64_t now_ns = clock_now_ns();
     if (slot) {
         scoreboard_end(slot);
+        stacks_serve(false);
         /* Read after scoreboard_end(): a thread that began to raise before it is seen here
          * (limits_raise.c). */
         if (atomic_load(&slot->notices) & NOTICES_OF_EXCEPTIONS) {

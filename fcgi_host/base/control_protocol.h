@@ -1,10 +1,14 @@
 /**
- * What both sides of the control socket rely on: the supervisor and `fcgi_host status|reload`.
+ * What both sides of the control socket rely on: the supervisor and `fcgi_host status|reload|exec|
+ * profile`.
  *
  * A client sends one command, one word a line, an empty line at its end:
  *     "status\n\n"  or  "reload\nNAME\nNAME\n\n"
  * and gets one JSON document, then the end of the stream.  While the answer takes time it gets a
  * blank now and then, which JSON allows before a document: the host is at work.
+ *
+ *     "exec\nAPP\n\n", "profile\nAPP\n\n", or with the process id of a worker after APP
+ * bring along one end of a socket pair (link/session.h), which the worker gets.
  */
 #ifndef FCGI_HOST_BASE_CONTROL_PROTOCOL_H
 #define FCGI_HOST_BASE_CONTROL_PROTOCOL_H

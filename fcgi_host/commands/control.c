@@ -1,17 +1,12 @@
 #include "fcgi_host/commands/control.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "fcgi_host/base/control_protocol.h"
 #include "fcgi_host/base/json_read.h"
+#include "fcgi_host/commands/control_client.h"
 #include "fcgi_host/commands/usage.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/table.h"
@@ -54,108 +49,22 @@ static int parse_arguments(const struct command_line *line, const struct config 
     return 0;
 }
 
-/** The host is there, but does nothing: stopped, or its queue of connections is full. */
-static int set_failed(struct error *err, const char *what) {
-    if (errno != EAGAIN) {
-        return error_set_errno(err, errno, "%s", what);
-    }
-    return error_set(err, ERR_TIMEOUT, "no sign of life from the host within %d s",
-                     CONTROL_SILENCE_MS / 1000);
-}
-
-/** Nothing waits longer than that for the other side. */
-static void limit_silence(int fd) {
-    const struct timeval limit = {.tv_sec = CONTROL_SILENCE_MS / 1000};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
-
-static int connect_to(const char *path, struct error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        return error_set(err, ERR_USAGE, "%s: too long for a socket", path);
-    }
-    memcpy(address.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return error_set_errno(err, errno, "socket");
-    }
-    limit_silence(fd);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address)) {
-        set_failed(err, path);
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-static int send_text(int fd, const char *text, size_t bytes, struct error *err) {
-    while (bytes > 0) {
-        ssize_t sent = send(fd, text, bytes, MSG_NOSIGNAL);
-        if (sent < 0) {
-            return set_failed(err, "control socket");
-        }
-        text += sent;
-        bytes -= (size_t)sent;
-    }
-    return 0;
-}
-
-/** One word a line, an empty line at the end (control_protocol.h). */
-static int send_command(int fd, const struct command_line *line, int first_name,
-                        struct error *err) {
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out) {
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    fprintf(out, "%s\n", line->argv[0]);
-    for (int i = first_name; i < line->argc; i++) {
-        fprintf(out, "%s\n", line->argv[i]);
-    }
-    fputs("\n", out);
-    int outcome =
-        fclose(out) ? error_set(err, ERR_MEMORY, "out of memory") : send_text(fd, text, bytes, err);
-    free(text);
-    return outcome;
-}
-
-/** Read to the end of the stream. @return malloc'ed, NUL-terminated, or NULL */
-static char *receive_all(int fd, size_t *ret_bytes, struct error *err) {
-    char *text = NULL, chunk[16384];
-    FILE *out = open_memstream(&text, ret_bytes);
-    ssize_t count = -1;
-    while (out && (count = recv(fd, chunk, sizeof chunk, 0)) > 0) {
-        fwrite(chunk, 1, (size_t)count, out);
-    }
-    if (count < 0) {
-        set_failed(err, "control socket");
-    }
-    if (!out || fclose(out) || count < 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-/** @return the answer, malloc'ed, or NULL */
+/** The command's name, then the names of applications. @return the answer, or NULL */
 static char *ask_host(const struct command_line *line, const struct arguments *arguments,
                       size_t *ret_bytes, struct error *err) {
-    char *answer = NULL;
-    int fd = connect_to(arguments->socket, err);
-    if (fd < 0) {
+    size_t count = (size_t)(line->argc - arguments->first_name);
+    const char **words = calloc(count + 1, sizeof *words);
+    if (!words) {
+        error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    if (send_command(fd, line, arguments->first_name, err) == 0) {
-        answer = receive_all(fd, ret_bytes, err);
+    words[0] = line->argv[0];
+    for (size_t i = 0; i < count; i++) {
+        words[i + 1] = line->argv[arguments->first_name + (int)i];
     }
-    if (answer && *ret_bytes == 0) {
-        error_set(err, ERR_CLOSED, "the host refused or ended without an answer");
-        free(answer);
-        answer = NULL;
-    }
-    close(fd);
+    char *answer = control_ask(arguments->socket, &(struct control_words){words, count + 1}, -1,
+                               ret_bytes, err);
+    free(words);
     return answer;
 }
 

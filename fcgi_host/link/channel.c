@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/descriptor.h"
 #include "fcgi_host/base/file_bytes.h"
 #include "fcgi_host/base/log.h"
 
@@ -39,30 +39,13 @@ int channel_send(int channel_fd, const struct channel_outgoing *message, struct 
         .text_bytes = (uint16_t)length_within(message->text, CHANNEL_TEXT_BYTES),
         .finding_bytes = (uint16_t)length_within(message->finding, CHANNEL_FINDING_BYTES),
     };
-    struct iovec parts[] = {
+    const struct iovec parts[] = {
         {&header, sizeof header},
         {(void *)message->name, header.name_bytes},
         {(void *)message->text, header.text_bytes},
         {(void *)message->finding, header.finding_bytes},
     };
-    struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 4};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    if (message->fd && *message->fd >= 0) {
-        packet.msg_control = control.bytes;
-        packet.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&packet);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof *message->fd);
-        memcpy(CMSG_DATA(rights), message->fd, sizeof *message->fd);
-    }
-    ssize_t sent;
-    do {
-        sent = sendmsg(channel_fd, &packet, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
+    ssize_t sent = descriptor_send(channel_fd, parts, 4, message->fd ? *message->fd : -1);
     if (sent >= 0) {
         return 0;
     }
@@ -95,17 +78,6 @@ void channel_tell(const struct channel_end *end, const struct channel_outgoing *
     }
 }
 
-/** The descriptor that came along, or -1. */
-static int received_fd(struct msghdr *packet) {
-    struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
-    int fd = -1;
-    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof fd)) {
-        memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    }
-    return fd;
-}
-
 static const char *decode_text(char *text, const char *bytes, size_t size) {
     memcpy(text, bytes, size);
     text[size] = '\0';
@@ -134,21 +106,8 @@ static int decode(const char *bytes, size_t size, struct channel_message *messag
 int channel_receive(int channel_fd, struct channel_message *message, struct error *err) {
     char bytes[sizeof(struct header) + CHANNEL_NAME_BYTES + CHANNEL_TEXT_BYTES +
                CHANNEL_FINDING_BYTES];
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec part = {bytes, sizeof bytes};
-    struct msghdr packet = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
-    };
-    ssize_t size;
-    do {
-        size = recvmsg(channel_fd, &packet, MSG_CMSG_CLOEXEC);
-    } while (size < 0 && errno == EINTR);
+    bool is_cut;
+    ssize_t size = descriptor_receive(channel_fd, bytes, sizeof bytes, &message->fd, &is_cut);
     if (size == 0 || (size < 0 && errno == ECONNRESET)) {
         return error_set(err, ERR_CLOSED, "the other process has ended");
     }
@@ -156,8 +115,7 @@ int channel_receive(int channel_fd, struct channel_message *message, struct erro
         return errno == EAGAIN ? error_set(err, ERR_BUSY, "no message")
                                : error_set_errno(err, errno, "channel");
     }
-    message->fd = received_fd(&packet);
-    if (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || decode(bytes, (size_t)size, message)) {
+    if (is_cut || decode(bytes, (size_t)size, message)) {
         if (message->fd >= 0) {
             close(message->fd);
         }

@@ -105,8 +105,13 @@ enum channel_type {
                         *   that is to replace this one */
     CHANNEL_STACKS,    /**< log the Python stack of every thread that serves */
     CHANNEL_MEMORY_SHORT, /**< give back what is kept for speed alone */
-    CHANNEL_HOLD_EDITS,   /**< `number`: for so many ms edits are the business of the worker that
-                           *   loads in this one's place, which reads them; 0: they are not */
+    /** Run a file in the interpreter that serves an application, or sample the stacks of the
+     * threads
+     *  that do. `name`: the application; `number`: the user who asks; descriptor: session.h */
+    CHANNEL_EXEC,
+    CHANNEL_PROFILE,
+    CHANNEL_HOLD_EDITS, /**< `number`: for so many ms edits are the business of the worker that
+                         *   loads in this one's place, which reads them; 0: they are not */
 };
 
 /** How much a worker needs its replacement. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/control_protocol.h"
+#include "fcgi_host/base/descriptor.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/socket_file.h"
 
@@ -28,6 +29,8 @@ struct control_client {
     struct loop_timer timeout; /* while it waits for its answer: to say that it is not forgotten */
     char *command;             /* until it is complete */
     size_t command_bytes;
+    int fd;     /* came along; -1: none */
+    uid_t user; /* at the other end */
     char *answer;
     size_t answer_bytes, answer_sent;
     bool is_waiting; /* the command was handed on, the answer has not come */
@@ -44,6 +47,15 @@ struct control {
 
 /* ---- Clients ---- */
 
+static void client_free(struct control_client *client) {
+    if (client->fd >= 0) {
+        close(client->fd);
+    }
+    free(client->command);
+    free(client->answer);
+    free(client);
+}
+
 static void client_close(struct control_client *client) {
     struct control *control = client->control;
     struct control_client **link = &control->clients;
@@ -58,9 +70,7 @@ static void client_close(struct control_client *client) {
     loop_remove(control->loop, &client->source);
     loop_disarm(control->loop, &client->timeout);
     close(client->source.fd);
-    free(client->command);
-    free(client->answer);
-    free(client);
+    client_free(client);
 }
 
 /** A client that waits cannot tell a host that is at work from one that hangs. */
@@ -91,6 +101,14 @@ static void send_answer(struct control_client *client) {
     if (sent < 0 || client->answer_sent == client->answer_bytes) {
         client_close(client);
     }
+}
+
+int control_client_fd(const struct control_client *client) {
+    return client->fd;
+}
+
+uid_t control_client_user(const struct control_client *client) {
+    return client->user;
 }
 
 void control_answer(struct control_client *client, const char *text, size_t bytes) {
@@ -128,10 +146,17 @@ static void run_command(struct control_client *client) {
 }
 
 static void read_command(struct control_client *client) {
-    ssize_t count = recv(client->source.fd, client->command + client->command_bytes,
-                         COMMAND_BYTES - client->command_bytes, 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    int fd = -1;
+    bool is_cut;
+    ssize_t count = descriptor_receive(client->source.fd, client->command + client->command_bytes,
+                                       COMMAND_BYTES - client->command_bytes, &fd, &is_cut);
+    if (count < 0 && errno == EAGAIN) {
         return;
+    }
+    if (fd >= 0 && client->fd < 0) {
+        client->fd = fd;
+    } else if (fd >= 0) {
+        close(fd);
     }
     if (count <= 0) {
         client_close(client);
@@ -162,12 +187,14 @@ static void client_ready(void *ctx, uint32_t events) {
     }
 }
 
-static bool is_allowed(int fd) {
+/** @param[out] ret_user  who that is */
+static bool is_allowed(int fd, uid_t *ret_user) {
     struct ucred peer;
     socklen_t bytes = sizeof peer;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)) {
         return false;
     }
+    *ret_user = peer.uid;
     if (peer.uid != 0 && peer.uid != geteuid()) {
         log_line(LOG_WARN, "control.refused", NULL, "process %d of user %u may not control this",
                  (int)peer.pid, (unsigned)peer.uid);
@@ -176,7 +203,7 @@ static bool is_allowed(int fd) {
     return true;
 }
 
-static struct control_client *client_new(struct control *control, int fd) {
+static struct control_client *client_new(struct control *control, int fd, uid_t user) {
     struct control_client *client = calloc(1, sizeof *client);
     if (client) {
         client->command = malloc(COMMAND_BYTES + 1);
@@ -186,6 +213,8 @@ static struct control_client *client_new(struct control *control, int fd) {
         return NULL;
     }
     client->control = control;
+    client->fd = -1;
+    client->user = user;
     client->source = (struct loop_source){.fd = fd, .ready = client_ready, .ctx = client};
     client->timeout = (struct loop_timer){.expired = client_timeout, .ctx = client};
     return client;
@@ -199,14 +228,14 @@ static void connection_ready(void *ctx, uint32_t events) {
         return;
     }
     struct control_client *client = NULL;
-    if (control->client_count < MAX_CLIENTS && is_allowed(fd)) {
-        client = client_new(control, fd);
+    uid_t user;
+    if (control->client_count < MAX_CLIENTS && is_allowed(fd, &user)) {
+        client = client_new(control, fd, user);
     }
     if (!client || loop_add(control->loop, &client->source, EPOLLIN, NULL)) {
         close(fd);
         if (client) {
-            free(client->command);
-            free(client);
+            client_free(client);
         }
         return;
     }

@@ -9,6 +9,7 @@
 #define FCGI_HOST_SUPERVISOR_CONTROL_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/supervisor/loop.h"
@@ -37,6 +38,11 @@ struct control *control_new(struct loop *loop, const char *path, const struct co
                             struct error *err);
 /** Close, with all clients, and remove the socket. NULL is fine. */
 void control_free(struct control *control);
+
+/** The descriptor that came with the command; -1: none. It is closed with the client. */
+int control_client_fd(const struct control_client *client);
+/** The user at the other end. */
+uid_t control_client_user(const struct control_client *client);
 
 /** Send the answer and close. @param text copied */
 void control_answer(struct control_client *client, const char *text, size_t bytes);

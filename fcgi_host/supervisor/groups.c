@@ -209,6 +209,11 @@ const char *groups_name_with(const struct groups *groups, const struct worker_pr
     return group_with(groups, process)->name;
 }
 
+bool groups_knows(const struct groups *groups, const char *app) {
+    bool is_script = groups->site->scripts_root && app[0] == '/';
+    return is_script || config_find_app(groups->site, app);
+}
+
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app) {
     const struct app_config *config = config_find_app(groups->site, app);
     const char *name = config ? grouping_name(groups, config) : grouping_scripts_name(groups->site);

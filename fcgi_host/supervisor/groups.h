@@ -77,6 +77,8 @@ void groups_retry(struct groups *groups, const char *app);
 /** Replace every worker of the groups in which an application was given up. */
 void groups_replace_failed(struct groups *groups, const char *cause);
 
+/** @return whether it is an application of the site, or may be a script ("/…") */
+bool groups_knows(const struct groups *groups, const char *app);
 /** @return the fleet that an application of the site, or a script ("/…"), is served by */
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app);
 /** @return the name of the group of a process */

@@ -241,12 +241,10 @@ void reload_command_client_gone(struct reload_commands *all, const struct contro
 }
 
 /** @return the first name that is no application, or NULL */
-static const char *unknown_name(const struct config *config, const struct string_list *words) {
+static const char *unknown_name(const struct groups *groups, const struct string_list *words) {
     for (size_t i = 1; i < words->count; i++) {
-        const char *name = words->items[i];
-        bool is_script = config->scripts_root && name[0] == '/';
-        if (!is_script && !config_find_app(config, name)) {
-            return name;
+        if (!groups_knows(groups, words->items[i])) {
+            return words->items[i];
         }
     }
     return NULL;
@@ -311,7 +309,7 @@ static bool ask_workers(struct reload_command *command, const struct string_list
 void reload_command_run(struct reload_commands *all, struct control_client *client,
                         const struct string_list *words) {
     char why[CHANNEL_NAME_BYTES + 64];
-    const char *unknown = unknown_name(groups_config(all->groups), words);
+    const char *unknown = unknown_name(all->groups, words);
     struct reload_command *command = unknown ? NULL : calloc(1, sizeof *command);
     if (!command) {
         snprintf(why, sizeof why,

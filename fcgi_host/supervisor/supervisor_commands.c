@@ -7,6 +7,7 @@
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/readiness.h"
+#include "fcgi_host/supervisor/session_command.h"
 #include "fcgi_host/supervisor/supervisor_internal.h"
 
 static void answer_client(void *ctx, uint64_t number, const char *text, size_t bytes) {
@@ -70,7 +71,7 @@ static void on_command(void *ctx, struct control_client *client, const struct st
         drain_host(supervisor, client, argument);
     } else if (strcmp(words->items[0], "stop") == 0) {
         supervisor_stop(supervisor, "asked for"); /* its end is the answer */
-    } else {
+    } else if (!session_command_run(supervisor->groups, client, words)) {
         static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
         control_answer(client, s_unknown, sizeof s_unknown - 1);
     }

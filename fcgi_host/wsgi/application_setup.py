@@ -40,8 +40,16 @@ class LogStream(io.RawIOBase):
         """For faulthandler and for the standard error of a child process."""
         return fcgi_host._log_fd()
 
+    def divert(self, receive):
+        """What the calling thread writes goes to receive(bytes); None: to the log again."""
+        self._local.receive = receive
+
     def write(self, data):
         data = bytes(data)
+        receive = getattr(self._local, "receive", None)
+        if receive is not None:
+            receive(data)
+            return len(data)
         waiting = getattr(self._local, "waiting", b"") + data
         lines, newline, rest = waiting.rpartition(b"\n")
         if len(rest) > self.LONGEST_LINE:
@@ -69,9 +77,19 @@ def _text_stream(level, slug):
     )
 
 
+_streams = []  # the host's standard output and error, whatever an application puts in their place
+
+
+def divert(receive_out, receive_err):
+    """LogStream.divert() for both. Returns the two text streams."""
+    for stream, receive in zip(_streams, (receive_out, receive_err)):
+        stream.buffer.divert(receive)
+    return tuple(_streams)
+
+
 def set_up_streams():
-    sys.stdout = sys.__stdout__ = _text_stream(INFO, "app.stdout")
-    sys.stderr = sys.__stderr__ = _text_stream(WARN, "app.stderr")
+    _streams[:] = _text_stream(INFO, "app.stdout"), _text_stream(WARN, "app.stderr")
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = _streams
     # Descriptor 0 may be the listening socket.
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")
     sys.argv = ["fcgi_host"]

@@ -16,6 +16,7 @@
 #include "fcgi_host/wsgi/preload.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
+#include "fcgi_host/wsgi/strings.h"
 #include "pool/python/embedded_code.h"
 #include "pool/python/runtime_fork.h"
 
@@ -62,19 +63,6 @@ static int take_exception(struct wsgi_state *state, PyObject *module, const char
     return -1;
 }
 
-static PyObject *list_of_strings(const struct string_list *strings) {
-    PyObject *list = PyList_New((Py_ssize_t)strings->count);
-    for (size_t i = 0; list && i < strings->count; i++) {
-        PyObject *item = PyUnicode_DecodeFSDefault(strings->items[i]);
-        if (!item) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
-    }
-    return list;
-}
-
 /* The words of the option. */
 static const char *const s_lazy_imports[] = {
     [LAZY_IMPORTS_NORMAL] = "normal", [LAZY_IMPORTS_ALL] = "all", [LAZY_IMPORTS_OFF] = "off"};
@@ -84,8 +72,8 @@ static PyObject *describe_application(const struct app_config *config) {
     PyObject *name = PyUnicode_DecodeFSDefault(config->name);
     PyObject *virtualenv =
         config->virtualenv ? PyUnicode_DecodeFSDefault(config->virtualenv) : Py_NewRef(Py_None);
-    PyObject *path = list_of_strings(&config->python_path);
-    PyObject *variables = list_of_strings(&config->env);
+    PyObject *path = strings_to_list(&config->python_path);
+    PyObject *variables = strings_to_list(&config->env);
     PyObject *lazy_imports = PyUnicode_FromString(s_lazy_imports[config->lazy_imports]);
     PyObject *result = NULL;
     if (name && virtualenv && path && variables && lazy_imports) {

@@ -16,6 +16,7 @@
 
 #include "fcgi_host/cgi/live_page.h"
 #include "fcgi_host/config/config.h"
+#include "pool/base/string_list.h"
 #include "pool/pool.h"
 
 struct request;
@@ -135,6 +136,29 @@ int wsgi_check(void *loaded, const char *path, struct error *err);
  */
 int wsgi_answer(void *loaded, const char *path, char **ret_bytes, size_t *ret_size,
                 struct error *err);
+
+/** A file that somebody wants to have run beside an application. */
+struct wsgi_exec_order {
+    int fd;        /**< what it prints goes there, in packets of at most 16 KiB; non-blocking */
+    char out, err; /**< the first byte of those from standard output, and from standard error */
+    const char *name;
+    struct string_list arguments;
+    const char *program; /**< Python source */
+    size_t program_bytes;
+    void *loaded; /**< what wsgi_load() returned, of the generation whose interpreter is attached */
+};
+
+enum { WSGI_EXEC_EXITED = 3 };
+
+/**
+ * Run it, as `__main__`, though the application's own `__main__` stays in sys.modules.  Only what
+ * the calling thread prints goes to order->fd: a traceback, too.
+ * @param[out] ret_status  as python3 would exit: 0, or 1; WSGI_EXEC_EXITED: SystemExit without a
+ *                         word, the file's own or one that was raised to stop it
+ * @return 0, or -1: ERR_PYTHON (of the host's own code, or SystemExit of another thread)
+ * @thread one made for it  @tstate attached
+ */
+int wsgi_exec(const struct wsgi_exec_order *order, int *ret_status, struct error *err);
 
 /** The application's own modules that a generation has loaded, those of requests included: names,
  *  files, what the files were. */

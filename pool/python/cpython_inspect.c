@@ -3,13 +3,15 @@
 #include "pool/python/cpython_layouts.h"
 
 #include <internal/pycore_ceval.h>
+#include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_object.h>
 #include <internal/pycore_pymem.h>
 #include <internal/pycore_runtime.h>
 #if PY_VERSION_HEX >= 0x030E0000
-#include <internal/pycore_frame.h>
+#include <internal/pycore_interpframe.h>
 #include <internal/pycore_interpframe_structs.h>
 #include <internal/pycore_stackref.h>
 #endif
@@ -342,4 +344,56 @@ bool py_is_subclass_list(PyObject *object) {
         }
     }
     return false;
+}
+
+/* ---- Frames ---- */
+
+#if PY_VERSION_HEX >= 0x030D0000
+static struct _PyInterpreterFrame *innermost_frame(const PyThreadState *tstate) {
+    return tstate->current_frame;
+}
+#else
+static struct _PyInterpreterFrame *innermost_frame(const PyThreadState *tstate) {
+    return tstate->cframe->current_frame;
+}
+#endif
+
+/** What is read there may have been freed, and that is told from what has not only by a fault. */
+#define READS_ANYTHING __attribute__((no_sanitize("address")))
+
+/** @return NULL: the frame is CPython's own, or not whole */
+READS_ANYTHING static PyCodeObject *code_of(const struct _PyInterpreterFrame *frame) {
+#if PY_VERSION_HEX >= 0x030E0000
+    PyObject *code = PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    PyObject *code = frame->f_executable;
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyObject *code = frame->owner == FRAME_OWNED_BY_CSTACK ? NULL : (PyObject *)frame->f_code;
+#else
+    PyObject *code = (PyObject *)frame->f_code;
+#endif
+    return code && code->ob_type == &PyCode_Type ? (PyCodeObject *)code : NULL;
+}
+
+READS_ANYTHING static int instruction_of(const struct _PyInterpreterFrame *frame,
+                                         PyCodeObject *code) {
+#if PY_VERSION_HEX >= 0x030D0000
+    const _Py_CODEUNIT *instruction = frame->instr_ptr;
+#else
+    const _Py_CODEUNIT *instruction = frame->prev_instr;
+#endif
+    return (int)((const char *)instruction - (const char *)_PyCode_CODE(code));
+}
+
+READS_ANYTHING size_t inspect_frames(const PyThreadState *tstate, struct inspected_frame *frames,
+                                     size_t room) {
+    const struct _PyInterpreterFrame *frame = innermost_frame(tstate);
+    size_t count = 0;
+    for (; frame && count < room; frame = frame->previous) {
+        PyCodeObject *code = code_of(frame);
+        if (code) {
+            frames[count++] = (struct inspected_frame){code, instruction_of(frame, code)};
+        }
+    }
+    return count;
 }

@@ -1,6 +1,7 @@
 /**
  * Looking into CPython: its interpreters, their lists of objects and how an object lies in memory,
- * as the stale state check needs it.  Nothing here changes CPython's state; cpython_repairs.h does.
+ * as the stale state check needs it; the frames of a thread.  Nothing here changes CPython's state;
+ * cpython_repairs.h does.
  *
  * Why not by public functions: `gc.get_objects()` allocates, raises an audit event that an
  * application may hook, and has to run *in* the interpreter that is asked about;
@@ -163,5 +164,21 @@ void inspect_type_visit_furniture(PyTypeObject *type, visitproc visit, void *arg
  * subclasses.  In 3.11 those of all interpreters are in one, so it grows with their number.
  */
 bool py_is_subclass_list(PyObject *object);
+
+/** A Python frame. */
+struct inspected_frame {
+    PyCodeObject *code; /**< borrowed */
+    int instruction;    /**< for PyCode_Addr2Line() */
+};
+
+/**
+ * The frames of the calling thread, in a signal handler, which may have interrupted CPython while
+ * it makes or removes one.  So a read may fault, which the caller is to catch, and what is found
+ * may be wrong.
+ * @param tstate  the thread's, attached or not
+ * @return how many, the innermost first; `room` if there may be more
+ * @tstate any; async-signal-safe
+ */
+size_t inspect_frames(const PyThreadState *tstate, struct inspected_frame *ret_frames, size_t room);
 
 #endif

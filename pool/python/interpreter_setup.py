@@ -210,7 +210,7 @@ def stop_threads(interrupt, limit_s, retry_s):
         if not thread.daemon:
             _join(thread, max(0, start + limit_s / 4 - monotonic()))
     while interrupt():
-        wake_threads(_current_frames())
+        wake_threads(_frames_of_others())
         left = start + limit_s - monotonic()
         if left <= 0:
             return False
@@ -223,9 +223,17 @@ def stop_threads(interrupt, limit_s, retry_s):
     return True
 
 
+def _frames_of_others():
+    """Where the other threads are.  With the caller's own frame the dictionary would be in a cycle,
+    which kept what all threads have in their variables until the next collection of garbage."""
+    frames = _current_frames()
+    frames.pop(_get_ident(), None)
+    return frames
+
+
 def name_threads(idents):
     """The threads of these identifiers and where they are, for the log."""
-    frames = _current_frames()
+    frames = _frames_of_others()
     names = {thread.ident: thread.name for thread in _enumerate_threads()} if _threading else {}
 
     def describe(ident):
@@ -239,11 +247,10 @@ def name_threads(idents):
 
 def wake_threads(idents):
     """A thread that waits in Queue.get(), Event.wait() … sees an exception only when it wakes."""
-    me = _get_ident()
-    frames = _current_frames() if _threading else {}
+    frames = _frames_of_others() if _threading else {}
     for ident in idents:
         frame = frames.get(ident)
-        if ident != me and frame is not None and frame.f_code is _wait_code:
+        if frame is not None and frame.f_code is _wait_code:
             waiter = frame.f_locals.get("waiter")
             try:
                 waiter.release()

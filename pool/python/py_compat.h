@@ -59,6 +59,13 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
  *  a class of one interpreter is taken for one of another. */
 #define PY_CONFUSES_CLASSES (PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030D0000)
 
+#if PY_VERSION_HEX < 0x030D0000
+/** 3.13: the attached thread state, or NULL. */
+static inline PyThreadState *PyThreadState_GetUnchecked(void) {
+    return _PyThreadState_UncheckedGet();
+}
+#endif
+
 #if PY_VERSION_HEX < 0x030C0000
 /** 3.12: the exception that is raised, normalised, with its traceback. New reference or NULL. */
 static inline PyObject *PyErr_GetRaisedException(void) {

@@ -4,6 +4,8 @@
  *
  * A client sends one command, one word a line, an empty line at its end:
  *     "status\n\n"  or  "reload\nNAME\nNAME\n\n"
+ *     "ping\n\n", "ready\nNAME\n\n", "drain\nSECONDS\n\n"
+ *     "stop\n\n", "stopped\n\n": not answered; the connection ends with the host
  * and gets one JSON document, then the end of the stream.  While the answer takes time it gets a
  * blank now and then, which JSON allows before a document: the host is at work.
  *

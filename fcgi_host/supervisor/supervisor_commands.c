@@ -71,6 +71,8 @@ static void on_command(void *ctx, struct control_client *client, const struct st
         drain_host(supervisor, client, argument);
     } else if (strcmp(words->items[0], "stop") == 0) {
         supervisor_stop(supervisor, "asked for"); /* its end is the answer */
+    } else if (strcmp(words->items[0], "stopped") == 0) {
+        return; /* so it is here */
     } else if (!session_command_run(supervisor->groups, client, words)) {
         static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
         control_answer(client, s_unknown, sizeof s_unknown - 1);

@@ -5,7 +5,7 @@ import os
 import signal
 import unittest
 
-from support.host import HostTestCase
+from support.host import HostTestCase, run
 from support.waiting import await_
 
 HOLDS = """
@@ -119,6 +119,56 @@ class Health(HostTestCase):
         host.signal(signal.SIGQUIT)
         host.log.wait_for(r"\[host\.draining\]")
         self.assertEqual(host.stop(), 0)
+
+    def ask(self, *words):
+        """A command's exit status, and what it says."""
+        status, out, err = run(words[0], "-s", self.control, *words[1:])
+        return status, (out or err).strip()
+
+    def test_the_commands_of_probes(self):
+        go = self.path("go")
+        host = self.start(slow=SLOW.format(go=go), quick=HELLO)
+        self.await_ready(host, (200, "ready"), "app=quick")
+        self.assertEqual(self.ask("ping"), (0, "pong"))
+        self.assertEqual(self.ask("ready"), (1, "loading: slow"))
+        self.assertEqual(self.ask("ready", "quick"), (0, "ready"))
+        self.assertEqual(self.ask("ready", "nobody"), (1, "no application: nobody"))
+        open(go, "w").close()
+        self.await_ready(host, (200, "ready"))
+        self.assertEqual(self.ask("ready"), (0, "ready"))
+        for words in (("ready", "one", "two"), ("ping", "x"), ("stop", "now"), ("ready", "--for", "1")):
+            self.assertEqual(self.ask(*words)[0], 2, words)
+        for seconds in ("", "x", "1x", "-1"):
+            self.assertEqual(self.ask("drain", "--for", seconds)[0], 2, seconds)
+        for seconds in ("86401", "99999999999999999999"):
+            self.assertEqual(self.ask("drain", "--for", seconds)[0], 1, seconds)
+        self.assertEqual(self.ask("ready"), (0, "ready"))
+
+    def test_drain_sets_the_end_and_can_await_it(self):
+        host = self.start(one=HELLO)
+        self.await_ready(host, (200, "ready"))
+        self.assertEqual(self.ask("drain", "--for", "3600"), (0, "stops in 3600 s"))
+        self.assertEqual(self.ask("ready"), (1, "draining"))
+        self.assertEqual(host.fetch("/one").body, b"hello")
+        self.assertEqual(self.ask("drain", "--for", "0", "--wait")[0], 0)
+        self.assertEqual(host.wait(), 0)
+        self.assertEqual(self.ask("ready")[0], 1)
+
+    def test_stop_returns_when_the_last_request_is_answered(self):
+        pipe = self.path("pipe")
+        os.mkfifo(pipe)
+        host = self.start(one=HOLDS.format(pipe=pipe))
+        self.await_ready(host, (200, "ready"))
+        with concurrent.futures.ThreadPoolExecutor(2) as thread:
+            held = thread.submit(lambda: host.fetch("/one").body)
+            with open(pipe, "w"):
+                stopped = thread.submit(self.ask, "stop")
+                host.log.wait_for(r"\[host\.stopping\] asked for")
+                self.assertFalse(stopped.done())
+            self.assertEqual(held.result(), b"held")
+            self.assertEqual(stopped.result(), (0, ""))
+        self.assertEqual(host.wait(), 0)
+        self.assertEqual(self.ask("ping")[0], 1)
 
     def test_without_the_keys_the_paths_are_the_applications(self):
         host = self.start_host(self.write("all.py", HELLO))

@@ -94,6 +94,8 @@ void stack_text_write(const PyThreadState *tstate, char *bytes, size_t text_byte
     }
     if (i < count) {
         put_string(&text, "  ...\n");
+    } else if (count == 0) {
+        put_string(&text, "  (no frames are known)\n");
     }
     bytes[text.length] = '\0';
 }

@@ -387,7 +387,8 @@ READS_ANYTHING static int instruction_of(const struct _PyInterpreterFrame *frame
 
 READS_ANYTHING size_t inspect_frames(const PyThreadState *tstate, struct inspected_frame *frames,
                                      size_t room) {
-    const struct _PyInterpreterFrame *frame = innermost_frame(tstate);
+    const struct _PyInterpreterFrame *frame =
+        cpython_layouts_unknown() ? NULL : innermost_frame(tstate);
     size_t count = 0;
     for (; frame && count < room; frame = frame->previous) {
         PyCodeObject *code = code_of(frame);

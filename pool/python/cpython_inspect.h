@@ -176,7 +176,8 @@ struct inspected_frame {
  * it makes or removes one.  So a read may fault, which the caller is to catch, and what is found
  * may be wrong.
  * @param tstate  the thread's, attached or not
- * @return how many, the innermost first; `room` if there may be more
+ * @return how many, the innermost first; `room` if there may be more; none where frames may lie
+ *         otherwise than in the headers (cpython_layouts.h)
  * @tstate any; async-signal-safe
  */
 size_t inspect_frames(const PyThreadState *tstate, struct inspected_frame *ret_frames, size_t room);

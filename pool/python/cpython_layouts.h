@@ -18,6 +18,7 @@
  *                       gc.generations, .permanent_generation; ceval.own_gil;
  *                       (imports.)modules; up to 3.12 ceval's requests; config (3.11)
  *   _PyThreadStateImpl  its size
+ *   _PyInterpreterFrame its links, its code and where it is in that
  *   small objects       the header of a pool, the header of a debugged block
  *
  * Follows: CPython source, struct _Py_DebugOffsets: what a patch level tells of its structures

@@ -129,7 +129,7 @@ static void put_head(FILE *out, const json_t *status, const struct lines *lines)
     terminal_put(out, json_get_string(status, "python"), 0);
     fprintf(out, "  process %.0f  up %.0f s\n", json_get_number(status, "pid"),
             json_get_number(status, "uptime_s"));
-    fprintf(out, "%zu workers  %.0f MB  %.1f requests/s  %.0f in hand  %.0f queued\n\n",
+    fprintf(out, "workers %zu  %.0f MB  %.1f requests/s  %.0f in hand  %.0f queued\n\n",
             json_array_size(json_object_get(status, "workers")), bytes / (1 << 20), rate, in_flight,
             queued);
 }

@@ -80,7 +80,7 @@ static int check_foreign(int fd, size_t most, size_t *ret_bytes, struct error *e
 
 int state_file_read(const char *folder, const char *name, size_t most, char **ret_text,
                     size_t *ret_bytes, struct error *err) {
-    size_t bytes;
+    size_t bytes = 0;
     char *text = NULL;
     *ret_text = NULL;
     *ret_bytes = 0;

@@ -38,7 +38,7 @@ Test(overview, what_is_wrong_comes_first_and_then_the_busiest) {
     assert_overview(
         BEFORE, NOW, (struct overview_room){0},
         "fcgi_host 1  Python 3.11.2  process 7  up 12 s\n"
-        "2 workers  2 MB  25.0 requests/s  3 in hand  4 queued\n"
+        "workers 2  2 MB  25.0 requests/s  3 in hand  4 queued\n"
         "\n"
         "  application  state     w     req/s   p50 ms   p99 ms  busy queued   gen  last reload\n"
         "! broken       failed    1       0.0      0.0      0.0     0      0     0  \n"
@@ -50,7 +50,7 @@ Test(overview, what_is_wrong_comes_first_and_then_the_busiest) {
 
 Test(overview, it_is_cut_to_the_terminal_s_room) {
     assert_overview(NULL, NOW, (struct overview_room){.lines = 2, .columns = 11},
-                    "fcgi_host 1\n2 workers  \n");
+                    "fcgi_host 1\nworkers 2  \n");
     assert_overview(NULL, "{\"version\":\"äöü\"}",
                     (struct overview_room){.lines = 1, .columns = 12}, "fcgi_host äö\n");
 }
@@ -61,7 +61,7 @@ Test(overview, a_count_that_fell_is_no_rate) {
                     "\"state\":\"serving\"}]}]}",
                     (struct overview_room){.columns = 36},
                     "fcgi_host   Python   process 0  up 2\n"
-                    "1 workers  0 MB  0.0 requests/s  0 i\n"
+                    "workers 1  0 MB  0.0 requests/s  0 i\n"
                     "\n"
                     "  application  state     w     req/s\n"
                     "  a            serving   1       0.0\n");

@@ -108,7 +108,7 @@ class Frameworks(Spares):
             """, ready=None),
         "standard_library": Case("""
             import sys
-            import jinja2, click, pkg_resources, email.mime.text, sqlite3, ssl, ctypes
+            import jinja2, click, email.mime.text, sqlite3, ssl, ctypes
             import asyncio, multiprocessing, xml.etree.ElementTree, zoneinfo, curses, pyexpat, bz2, lzma
             def report():
                 return (jinja2.Template("{{ a }}").render(a=5), sqlite3.connect(":memory:").execute("select 7").fetchone(),

@@ -90,7 +90,7 @@ class Health(HostTestCase):
         host = self.start(one=HELLO)
         self.await_ready(host, (200, "ready"))
         self.write("one.py", "this is no Python")
-        host.log.wait_for(r"\[reload\.kept\]")
+        host.log.wait_for(r"\[(reload|worker)\.kept\]")
         self.assertEqual(self.ready(host), (200, "ready"))
         self.assertEqual(host.fetch("/one").body, b"hello")
 

@@ -5,6 +5,7 @@ Several packages share a host, as on a machine that serves many applications.
 
 import unittest
 
+from support.host import PYTHON_VERSION
 from support.same_answers import SameAnswers
 
 
@@ -33,7 +34,10 @@ class Packages(SameAnswers):
                    " packages/with_persistent packages/with_pil packages/with_shapely")
 
     def test_extensions_that_requests_fill(self):
-        self.check("packages/with_cbor2 packages/with_dbus", is_learnt_late=True)
+        cases = ["packages/with_cbor2"]
+        if int(PYTHON_VERSION.partition(".")[2]) < 14:  # there dbus crashes before anybody has looked: README
+            cases.append("packages/with_dbus")
+        self.check(" ".join(cases), is_learnt_late=True)
 
 
 if __name__ == "__main__":

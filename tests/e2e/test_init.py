@@ -4,7 +4,7 @@ import os
 import subprocess
 import unittest
 
-from support.host import HostTestCase, needs_modules, run
+from support.host import PYTHON, HostTestCase, needs_modules, run
 
 DJANGO_MANAGE = """
 import os
@@ -98,7 +98,7 @@ class Init(HostTestCase):
 
     def test_a_virtual_environment_is_found(self):
         self.make(wsgi_py=PLAIN)
-        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip",
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip",
                         os.path.join(self.folder, ".venv")], check=True)
         self.assertEqual(self.init()[0], 0)
         self.assertIn(f"virtualenv = {self.folder}/.venv\n", self.read())

@@ -1,7 +1,8 @@
 /**
- * A descriptor that goes along with bytes over a Unix socket (unix(7), SCM_RIGHTS).
+ * Descriptors that go along with bytes over a Unix socket.
  *
  * @thread any  @tstate none
+ * Follows: unix(7), SCM_RIGHTS
  */
 #ifndef FCGI_HOST_BASE_DESCRIPTOR_H
 #define FCGI_HOST_BASE_DESCRIPTOR_H
@@ -10,16 +11,29 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/** sendmsg(), again after a signal. @param fd  to go along; -1: none
- *  @return as sendmsg(): -1 with errno */
+/** With one packet: SCM_MAX_FD. */
+enum { DESCRIPTORS_MAX = 253 };
+
+/** sendmsg(), again after a signal. @return as sendmsg(): -1 with errno */
+ssize_t descriptors_send(int socket, const struct iovec *parts, size_t count, const int *fds,
+                         size_t fd_count);
+/** The same with one. @param fd  -1: none */
 ssize_t descriptor_send(int socket, const struct iovec *parts, size_t count, int fd);
 
-/**
- * recvmsg(), again after a signal.
- * @param[out] ret_fd      that came along, CLOEXEC and the caller's; -1: none
- * @param[out] ret_is_cut  a part of the message did not fit
- * @return as recvmsg(): -1 with errno
- */
+/** Where to put a packet, and what came. */
+struct descriptor_packet {
+    void *bytes;
+    size_t room;
+    int *fds; /**< those that came along, CLOEXEC and the caller's */
+    size_t fd_room;
+    int flags; /**< of recvmsg(), beside MSG_CMSG_CLOEXEC */
+    size_t ret_fd_count;
+    bool ret_is_cut; /**< a part of the message, or a descriptor, did not fit */
+};
+
+/** recvmsg(), again after a signal. @return as recvmsg(): -1 with errno */
+ssize_t descriptors_receive(int socket, struct descriptor_packet *packet);
+/** The same with one. @param[out] ret_fd  -1: none */
 ssize_t descriptor_receive(int socket, void *bytes, size_t room, int *ret_fd, bool *ret_is_cut);
 
 #endif

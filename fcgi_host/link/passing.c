@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/descriptor.h"
 #include "fcgi_host/link/channel.h"
 
 /** The connection, and a memory file if the bytes have one. */
@@ -19,36 +19,16 @@ struct header {
     uint32_t is_in_file;
 };
 
-union rights {
-    char bytes[CMSG_SPACE(MOST_DESCRIPTORS * sizeof(int))];
-    struct cmsghdr align;
-};
-
 /* ---- Sending ---- */
 
 /** @return 0, or -1 with errno */
 static int send_packet(int channel_fd, const struct passed_connection *connection, int file) {
     struct header header = {
         .size = connection->size, .is_kept = connection->is_kept, .is_in_file = file >= 0};
-    struct iovec parts[] = {{&header, sizeof header}, {connection->bytes, connection->size}};
-    union rights rights = {0};
+    const struct iovec parts[] = {{&header, sizeof header}, {connection->bytes, connection->size}};
     const int fds[MOST_DESCRIPTORS] = {connection->fd, file};
-    size_t fds_bytes = (file >= 0 ? 2 : 1) * sizeof fds[0];
-    struct msghdr packet = {
-        .msg_iov = parts,
-        .msg_iovlen = file >= 0 ? 1 : 2,
-        .msg_control = rights.bytes,
-        .msg_controllen = CMSG_SPACE(fds_bytes),
-    };
-    struct cmsghdr *message = CMSG_FIRSTHDR(&packet);
-    message->cmsg_level = SOL_SOCKET;
-    message->cmsg_type = SCM_RIGHTS;
-    message->cmsg_len = CMSG_LEN(fds_bytes);
-    memcpy(CMSG_DATA(message), fds, fds_bytes);
-    ssize_t sent;
-    do {
-        sent = sendmsg(channel_fd, &packet, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
+    bool is_in_file = file >= 0;
+    ssize_t sent = descriptors_send(channel_fd, parts, is_in_file ? 1 : 2, fds, is_in_file ? 2 : 1);
     return sent < 0 ? -1 : 0;
 }
 
@@ -82,17 +62,6 @@ int passing_send(int channel_fd, const struct passed_connection *connection, str
 }
 
 /* ---- Receiving ---- */
-
-/** What came along. @param[out] ret_fds  -1 where there is none */
-static void take_rights(struct msghdr *packet, int ret_fds[MOST_DESCRIPTORS]) {
-    struct cmsghdr *message = CMSG_FIRSTHDR(packet);
-    ret_fds[0] = ret_fds[1] = -1;
-    if (message && message->cmsg_level == SOL_SOCKET && message->cmsg_type == SCM_RIGHTS) {
-        size_t bytes = message->cmsg_len - CMSG_LEN(0);
-        size_t most = MOST_DESCRIPTORS * sizeof ret_fds[0];
-        memcpy(ret_fds, CMSG_DATA(message), bytes < most ? bytes : most);
-    }
-}
 
 static int copy_bytes(const uint8_t *bytes, size_t size, struct passed_connection *connection,
                       struct error *err) {
@@ -139,26 +108,19 @@ static void close_all(const int fds[MOST_DESCRIPTORS]) {
 
 int passing_receive(int channel_fd, struct passed_connection *ret_connection, struct error *err) {
     uint8_t bytes[sizeof(struct header) + PASSING_PACKET_BYTES];
-    union rights rights;
-    struct iovec part = {bytes, sizeof bytes};
-    struct msghdr packet = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = rights.bytes,
-        .msg_controllen = sizeof rights.bytes,
-    };
-    ssize_t size;
-    do {
-        size = recvmsg(channel_fd, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (size < 0 && errno == EINTR);
+    int fds[MOST_DESCRIPTORS] = {-1, -1};
+    struct descriptor_packet packet = {.bytes = bytes,
+                                       .room = sizeof bytes,
+                                       .fds = fds,
+                                       .fd_room = MOST_DESCRIPTORS,
+                                       .flags = MSG_DONTWAIT};
+    ssize_t size = descriptors_receive(channel_fd, &packet);
     if (size == 0) {
         return error_set(err, ERR_CLOSED, "the other worker has ended");
     }
     if (size < 0) {
         return explain(errno, err);
     }
-    int fds[MOST_DESCRIPTORS];
-    take_rights(&packet, fds);
     if (decode(bytes, (size_t)size, fds, ret_connection, err)) {
         close_all(fds);
         return -1;

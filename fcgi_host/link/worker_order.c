@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/descriptor.h"
 #include "fcgi_host/link/channel.h"
 
 enum {
-    FDS_MAX = 253, /**< of one packet: SCM_MAX_FD */
     /** Those of struct worker_order, in this order: present ones come first in the packet. */
     ROLE_CHANNEL = 0,
     ROLE_LAST_WORDS,
@@ -32,7 +31,7 @@ struct packet {
 };
 
 struct fds {
-    int items[FDS_MAX];
+    int items[DESCRIPTORS_MAX];
     size_t count;
 };
 
@@ -83,7 +82,7 @@ static int64_t place_of(struct fds *fds, int fd) {
     while (at < fds->count && fds->items[at] != fd) {
         at++;
     }
-    if (at == FDS_MAX) {
+    if (at == DESCRIPTORS_MAX) {
         return -1;
     }
     fds->items[at] = fd;
@@ -152,26 +151,8 @@ static int write_file(const struct worker_order *order, size_t home_count, struc
 
 static int send_packet(int fd, const struct packet *packet, const struct fds *fds,
                        struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec part = {(void *)packet, sizeof *packet};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = CMSG_SPACE(fds->count * sizeof(int)),
-    };
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(fds->count * sizeof(int));
-    memcpy(CMSG_DATA(rights), fds->items, fds->count * sizeof(int));
-    ssize_t sent;
-    do {
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
+    const struct iovec part = {(void *)packet, sizeof *packet};
+    ssize_t sent = descriptors_send(fd, &part, 1, fds->items, fds->count);
     if (sent >= 0) {
         return 0;
     }
@@ -293,21 +274,9 @@ static void close_all(const struct fds *fds) {
 }
 
 static int receive_packet(int fd, struct packet *packet, struct fds *fds, struct error *err) {
-    union {
-        char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec part = {packet, sizeof *packet};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
-    };
-    ssize_t size;
-    do {
-        size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-    } while (size < 0 && errno == EINTR);
+    struct descriptor_packet received = {
+        .bytes = packet, .room = sizeof *packet, .fds = fds->items, .fd_room = DESCRIPTORS_MAX};
+    ssize_t size = descriptors_receive(fd, &received);
     if (size == 0 || (size < 0 && errno == ECONNRESET)) {
         return error_set(err, ERR_CLOSED, "the supervisor has closed it");
     }
@@ -315,14 +284,8 @@ static int receive_packet(int fd, struct packet *packet, struct fds *fds, struct
         return errno == EAGAIN ? error_set(err, ERR_BUSY, "no order")
                                : error_set_errno(err, errno, "recvmsg");
     }
-    fds->count = 0;
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-        fds->count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds->items, CMSG_DATA(rights), fds->count * sizeof(int));
-    }
-    if (size != sizeof *packet || packet->fds != fds->count ||
-        message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    fds->count = received.ret_fd_count;
+    if (size != sizeof *packet || packet->fds != fds->count || received.ret_is_cut) {
         close_all(fds);
         return error_set(err, ERR_PROTOCOL, "an order of the wrong size");
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/status/table.h"
 #include "fcgi_host/status/terminal.h"
 
 /** An application, over all workers. */
@@ -12,7 +13,6 @@ struct line {
     const char *name;
     const char *state;             /**< the worst of its workers' */
     const char *outcome, *verdict; /**< of the last reload that something was wrong with, or any */
-    const char *process;
     double workers, requests, rate, in_flight, queued, p50, p99, generation;
     bool is_wrong;
 };
@@ -46,7 +46,7 @@ static bool is_wrong_reload(const char *outcome, const char *verdict) {
     return strcmp(outcome, "kept") == 0 || (*verdict && strcmp(verdict, "clean") != 0);
 }
 
-static void add_application(struct line *line, const json_t *worker, const json_t *app) {
+static void add_application(struct line *line, const json_t *app) {
     const json_t *latency = json_object_get(app, "latency_ms");
     const json_t *last = json_object_get(json_object_get(app, "reload"), "last");
     const char *state = json_get_string(app, "state");
@@ -60,7 +60,6 @@ static void add_application(struct line *line, const json_t *worker, const json_
     line->p50 = larger(line->p50, json_get_number(latency, "p50"));
     line->p99 = larger(line->p99, json_get_number(latency, "p99"));
     line->generation = larger(line->generation, json_get_number(app, "generation"));
-    line->process = json_get_string(worker, "process");
     if (!is_serving || !*line->state) {
         line->state = state;
     }
@@ -81,7 +80,7 @@ static int collect(const json_t *status, struct lines *lines) {
             if (!line) {
                 return -1;
             }
-            add_application(line, worker, app);
+            add_application(line, app);
         }
     }
     return 0;
@@ -123,12 +122,7 @@ static void put_head(FILE *out, const json_t *status, const struct lines *lines)
         in_flight += lines->items[j].in_flight;
         queued += lines->items[j].queued;
     }
-    fputs("fcgi_host ", out);
-    terminal_put(out, json_get_string(status, "version"), 0);
-    fputs("  Python ", out);
-    terminal_put(out, json_get_string(status, "python"), 0);
-    fprintf(out, "  process %.0f  up %.0f s\n", json_get_number(status, "pid"),
-            json_get_number(status, "uptime_s"));
+    status_put_head(out, status);
     fprintf(out, "workers %zu  %.0f MB  %.1f requests/s  %.0f in hand  %.0f queued\n\n",
             json_array_size(json_object_get(status, "workers")), bytes / (1 << 20), rate, in_flight,
             queued);

@@ -116,6 +116,15 @@ static void put_worker(FILE *out, const json_t *worker, int name_width) {
     }
 }
 
+void status_put_head(FILE *out, const json_t *status) {
+    fputs("fcgi_host ", out);
+    terminal_put(out, json_get_string(status, "version"), 0);
+    fputs("  Python ", out);
+    terminal_put(out, json_get_string(status, "python"), 0);
+    fprintf(out, "  process %.0f  up %.0f s\n", json_get_number(status, "pid"),
+            json_get_number(status, "uptime_s"));
+}
+
 char *status_table(const json_t *status) {
     char *text = NULL;
     size_t bytes = 0;
@@ -127,12 +136,7 @@ char *status_table(const json_t *status) {
     if (!out) {
         return NULL;
     }
-    fputs("fcgi_host ", out);
-    terminal_put(out, json_get_string(status, "version"), 0);
-    fputs("  Python ", out);
-    terminal_put(out, json_get_string(status, "python"), 0);
-    fprintf(out, "  process %.0f  up %.0f s\n", json_get_number(status, "pid"),
-            json_get_number(status, "uptime_s"));
+    status_put_head(out, status);
     if (json_is_object(last)) {
         fputs("last replacement: ", out);
         terminal_put(out, json_get_string(last, "outcome"), 0);

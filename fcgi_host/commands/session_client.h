@@ -9,9 +9,6 @@
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/session.h"
 
-/** Exit statuses of these commands; what has run says the others. */
-enum { SESSION_FAILED = 1, SESSION_NOT_RUN = 2 };
-
 struct session_wish {
     const char *socket; /**< of the host */
     const char *app;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -19,11 +20,6 @@ int session_pair(int fds[2], struct error *err) {
 void session_set_blocking(int fd, bool is_blocking) {
     int flags = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFL, is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
-}
-
-void session_limit_silence(int fd, bool is_limited) {
-    const struct timeval limit = {.tv_sec = is_limited ? SESSION_ANSWER_MS / 1000 : 0};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
 static int send_packet(int fd, enum session_type type, const char *bytes, size_t size,
@@ -82,6 +78,24 @@ int session_receive(int fd, struct session_packet *packet, struct error *err) {
     packet->size = (size_t)size - 1;
     packet->bytes[packet->size] = '\0';
     return 0;
+}
+
+/** Wait no longer than SESSION_ANSWER_MS for a packet. */
+static void limit_silence(int fd) {
+    const struct timeval limit = {.tv_sec = SESSION_ANSWER_MS / 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+int session_receive_order(int fd, session_take_function *take, void *ctx, struct error *err) {
+    struct session_packet *packet = malloc(sizeof *packet);
+    int rc = packet ? 0 : error_set(err, ERR_MEMORY, "out of memory");
+    limit_silence(fd);
+    while (rc == 0 && (rc = session_receive(fd, packet, err)) == 0 &&
+           packet->type != SESSION_START) {
+        rc = take(ctx, packet, err);
+    }
+    free(packet);
+    return rc;
 }
 
 void session_end(int fd, int status, const char *text) {

@@ -37,14 +37,14 @@ enum {
     SESSION_ANSWER_MS = 10000, /**< for the other side to say what it wants */
 };
 
+/** Exit statuses of the commands; what has run says the others. */
+enum { SESSION_FAILED = 1, SESSION_NOT_RUN = 2 };
+
 /** A connected pair, blocking and CLOEXEC. Errors: ERR_SYSTEM */
 int session_pair(int ret_fds[2], struct error *err);
 
 /** Whether this end blocks; session_send() and session_receive() are for one that does. */
 void session_set_blocking(int fd, bool is_blocking);
-
-/** Wait no longer than SESSION_ANSWER_MS for a packet (true), or as long as it takes. */
-void session_limit_silence(int fd, bool is_limited);
 
 /** Send bytes, in several packets if they are many. @return 0, or -1: ERR_CLOSED, ERR_SYSTEM */
 int session_send(int fd, enum session_type type, const char *bytes, size_t size, struct error *err);
@@ -59,6 +59,13 @@ struct session_packet {
 
 /** @return 0, or -1: ERR_CLOSED, ERR_TIMEOUT, ERR_PROTOCOL, ERR_SYSTEM */
 int session_receive(int fd, struct session_packet *ret_packet, struct error *err);
+
+/** What takes a packet of an order. @return 0, or -1 with *err */
+typedef int session_take_function(void *ctx, const struct session_packet *packet,
+                                  struct error *err);
+/** Receive what a command wants, up to START, each packet within SESSION_ANSWER_MS.
+ *  @return 0, or -1: what session_receive() or `take` returned, ERR_MEMORY */
+int session_receive_order(int fd, session_take_function *take, void *ctx, struct error *err);
 
 /** END, for a command that is to exit with `status`. @param text  for its standard error; "" */
 void session_end(int fd, int status, const char *text);

@@ -21,8 +21,6 @@ enum {
     MOST_AT_A_TIME = 8,       /**< more than anybody watches */
     PROGRAM_BYTES = 16 << 20, /**< no file that somebody wrote is longer */
     MOST_ARGUMENTS = 1024,
-    STATUS_RAISED = 1, /**< of the command */
-    STATUS_NOT_RUN = 2,
 };
 
 static atomic_uint s_running;
@@ -75,8 +73,8 @@ static int add_piece(struct execution *execution, const struct session_packet *p
     return 0;
 }
 
-static int take_packet(struct execution *execution, const struct session_packet *packet,
-                       struct error *err) {
+static int take_packet(void *ctx, const struct session_packet *packet, struct error *err) {
+    struct execution *execution = ctx;
     struct string_list *arguments = &execution->order.arguments;
     switch (packet->type) {
     case SESSION_NAME:
@@ -98,14 +96,7 @@ static int take_packet(struct execution *execution, const struct session_packet 
 }
 
 static int receive_order(struct execution *execution, struct error *err) {
-    struct session_packet *packet = malloc(sizeof *packet);
-    int rc = packet ? 0 : error_set(err, ERR_MEMORY, "out of memory");
-    session_limit_silence(execution->order.fd, true);
-    while (rc == 0 && (rc = session_receive(execution->order.fd, packet, err)) == 0 &&
-           packet->type != SESSION_START) {
-        rc = take_packet(execution, packet, err);
-    }
-    free(packet);
+    int rc = session_receive_order(execution->order.fd, take_packet, execution, err);
     if (rc == 0 && (!execution->name || !execution->program)) {
         rc = error_set(err, ERR_PROTOCOL, "no file came");
     }
@@ -151,7 +142,7 @@ static const char *judge(const struct execution *execution, int rc, const struct
     bool has_exited = is_begun && execution->status == WSGI_EXEC_EXITED;
     /* The host's own code has met SystemExit, or the file has. */
     bool may_be_stopped = is_begun && (rc != 0 || has_exited);
-    *ret_status = is_begun ? STATUS_RAISED : STATUS_NOT_RUN;
+    *ret_status = is_begun ? SESSION_FAILED : SESSION_NOT_RUN;
     if (may_be_stopped && has_command_gone(execution)) {
         return "stopped, since the command has gone";
     }
@@ -186,7 +177,7 @@ static void run(struct execution *execution) {
     const struct log_about about = {.app = execution->app,
                                     .generation = generation_number(generation)};
     if (receive_order(execution, &err)) {
-        session_end(execution->order.fd, STATUS_NOT_RUN, err.text);
+        session_end(execution->order.fd, SESSION_NOT_RUN, err.text);
         let_go(execution);
         return;
     }
@@ -289,7 +280,7 @@ void exec_begin(const struct applications *applications, const struct channel_me
     const char *why =
         generation ? start(message, generation, loaded) : "the application does not serve";
     if (why) {
-        session_end(message->fd, STATUS_NOT_RUN, why);
+        session_end(message->fd, SESSION_NOT_RUN, why);
         close(message->fd);
     }
     if (why && generation) {

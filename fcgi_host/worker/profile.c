@@ -20,7 +20,6 @@ enum {
     REST = 4,               /**< after a look, so many times as long as it took */
     MOST_RATE = 1000,
     MOST_MS = 3600 * 1000,
-    STATUS_NOT_RUN = 2, /**< of the command */
 };
 
 static atomic_bool s_is_running;
@@ -35,18 +34,15 @@ struct profile {
     char text[SESSION_PACKET_BYTES];
 };
 
+static int take_packet(void *ctx, const struct session_packet *packet, struct error *err) {
+    struct profile *profile = ctx;
+    bool is_known = packet->type == SESSION_RATE &&
+                    sscanf(packet->bytes, "%u %u", &profile->rate, &profile->duration_ms) == 2;
+    return is_known ? 0 : error_set(err, ERR_PROTOCOL, "an unknown packet");
+}
+
 static int receive_order(struct profile *profile, struct error *err) {
-    struct session_packet *packet = malloc(sizeof *packet);
-    int rc = packet ? 0 : error_set(err, ERR_MEMORY, "out of memory");
-    session_limit_silence(profile->fd, true);
-    while (rc == 0 && (rc = session_receive(profile->fd, packet, err)) == 0 &&
-           packet->type != SESSION_START) {
-        if (packet->type != SESSION_RATE ||
-            sscanf(packet->bytes, "%u %u", &profile->rate, &profile->duration_ms) != 2) {
-            rc = error_set(err, ERR_PROTOCOL, "an unknown packet");
-        }
-    }
-    free(packet);
+    int rc = session_receive_order(profile->fd, take_packet, profile, err);
     if (rc == 0 && (profile->rate < 1 || profile->rate > MOST_RATE || profile->duration_ms < 1 ||
                     profile->duration_ms > MOST_MS)) {
         rc = error_set(err, ERR_PROTOCOL, "1 to %d looks a second, for an hour at most", MOST_RATE);
@@ -125,7 +121,7 @@ static void run(struct profile *profile) {
     struct error err;
     char text[160];
     if (receive_order(profile, &err)) {
-        session_end(profile->fd, STATUS_NOT_RUN, err.text);
+        session_end(profile->fd, SESSION_NOT_RUN, err.text);
         return;
     }
     log_line(LOG_INFO, "profile.begin", &about, "user %llu samples stacks, %u a second for %.1f s",
@@ -177,7 +173,7 @@ static const char *start(struct scoreboard *board, const struct channel_message 
 void profile_begin(struct scoreboard *board, const struct channel_message *message) {
     const char *why = message->fd >= 0 ? start(board, message) : NULL;
     if (why) {
-        session_end(message->fd, STATUS_NOT_RUN, why);
+        session_end(message->fd, SESSION_NOT_RUN, why);
         close(message->fd);
     }
 }

@@ -11,6 +11,7 @@
 
 #include "fcgi_host/base/control_protocol.h"
 #include "fcgi_host/base/descriptor.h"
+#include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/socket_file.h"
 
@@ -125,6 +126,16 @@ void control_answer(struct control_client *client, const char *text, size_t byte
     if (loop_change(client->control->loop, &client->source, EPOLLOUT, NULL)) {
         client_close(client);
     }
+}
+
+void control_answer_json(struct control_client *client, struct json_writer *json) {
+    if (json->failed) {
+        control_answer(client, "{}", 2);
+    } else {
+        control_answer(client, json->text, json->bytes);
+    }
+    free(json->text);
+    *json = (struct json_writer){0};
 }
 
 /** Split a complete command at newlines, in place, and call the hook. */

@@ -16,6 +16,7 @@
 #include "pool/base/error.h"
 
 struct control;
+struct json_writer;
 struct control_client;
 
 struct control_hooks {
@@ -46,6 +47,8 @@ uid_t control_client_user(const struct control_client *client);
 
 /** Send the answer and close. @param text copied */
 void control_answer(struct control_client *client, const char *text, size_t bytes);
+/** Answer with what was written, or {} if memory ran out. @param json  is cleared */
+void control_answer_json(struct control_client *client, struct json_writer *json);
 
 /** `template` with "%p" replaced by `pid`. @return 0, or -1 with ERR_USAGE (too long) */
 int control_path(const char *template, long pid, char *ret_path, size_t path_bytes,

@@ -81,12 +81,7 @@ static void answer_client(struct control_client *client, enum reload_outcome out
     json_add_string(&json, "why", why);
     json_add_number(&json, "total_ms", total_ms);
     json_end_object(&json);
-    if (json.failed) {
-        control_answer(client, "{}", 2);
-    } else {
-        control_answer(client, json.text, json.bytes);
-    }
-    free(json.text);
+    control_answer_json(client, &json);
 }
 
 static void finish_command(struct reload_command *command, enum reload_outcome outcome,

@@ -14,12 +14,7 @@ static void answer(struct control_client *client, const char *outcome, const cha
     json_add_string(&json, "why", why);
     json_add_integer(&json, "worker", pid);
     json_end_object(&json);
-    if (json.failed) {
-        control_answer(client, "{}", 2);
-    } else {
-        control_answer(client, json.text, json.bytes);
-    }
-    free(json.text);
+    control_answer_json(client, &json);
 }
 
 /** @param pid  of the worker that is wanted; NULL: any

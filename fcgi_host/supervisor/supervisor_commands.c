@@ -22,10 +22,7 @@ static void answer_briefly(struct control_client *client, bool is_done, const ch
     json_add_raw(&json, "is_done", is_done ? "true" : "false", strlen(is_done ? "true" : "false"));
     json_add_string(&json, "why", why);
     json_end_object(&json);
-    if (!json.failed) {
-        control_answer(client, json.text, json.bytes);
-    }
-    free(json.text);
+    control_answer_json(client, &json);
 }
 
 static void answer_ready(const struct supervisor *supervisor, struct control_client *client,

@@ -12,8 +12,6 @@
 #include "fcgi_host/status/table.h"
 #include "fcgi_host/status/terminal.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1 };
-
 /** What the arguments say. */
 struct arguments {
     const char *socket;
@@ -43,10 +41,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
     if (is_status && optind < line->argc) {
         return usage_say(line, "unexpected argument", line->argv[optind]);
     }
-    if (!arguments->socket) {
-        return usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
-    }
-    return 0;
+    return usage_need_socket(line, arguments->socket);
 }
 
 /** The command's name, then the names of applications. @return the answer, or NULL */

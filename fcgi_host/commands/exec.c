@@ -41,9 +41,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
     arguments->wish.app = line->argv[optind];
     arguments->file = line->argv[optind + 1];
     arguments->first_argument = optind + 2;
-    return arguments->wish.socket
-               ? 0
-               : usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
+    return usage_need_socket(line, arguments->wish.socket);
 }
 
 /** Read to the end. @return malloc'ed, or NULL */

@@ -10,8 +10,6 @@
 #include "fcgi_host/commands/usage.h"
 #include "fcgi_host/status/terminal.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1 };
-
 /** What the arguments say. */
 struct arguments {
     const char *socket;
@@ -50,9 +48,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
     if (optind < line->argc) {
         return usage_say(line, "unexpected argument", line->argv[optind]);
     }
-    return arguments->socket
-               ? 0
-               : usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
+    return usage_need_socket(line, arguments->socket);
 }
 
 /** Ask, and print what is answered. @return the exit status */

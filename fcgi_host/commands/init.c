@@ -11,8 +11,6 @@
 #include "fcgi_host/commands/init_find.h"
 #include "fcgi_host/commands/usage.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1 };
-
 /** A web server: its snippet, and what to do with that.  "@" stands for the socket, and for the
  *  snippet's path. */
 struct server {

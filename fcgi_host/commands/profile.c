@@ -89,9 +89,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
     if (!parse_number(line->argv[optind + 1], MOST_SECONDS, &arguments->seconds)) {
         return usage_say(line, "SECONDS are above 0 and at most 3600", line->argv[optind + 1]);
     }
-    return arguments->wish.socket
-               ? 0
-               : usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
+    return usage_need_socket(line, arguments->wish.socket);
 }
 
 /** Count a stack: the thread's id, a newline, the stack. */

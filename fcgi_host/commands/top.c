@@ -18,7 +18,7 @@
 #include "fcgi_host/status/overview.h"
 #include "pool/base/clock.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, INTERVAL_MS = 1000, CTRL_C = 3 };
+enum { INTERVAL_MS = 1000, CTRL_C = 3 };
 
 /* ECMA-48; the alternate screen is xterm's, and known to every terminal of today. */
 static const char SCREEN_BEGIN[] = "\033[?1049h\033[?25l", SCREEN_END[] = "\033[?25h\033[?1049l";
@@ -40,8 +40,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
     if (optind < line->argc) {
         return usage_say(line, "unexpected argument", line->argv[optind]);
     }
-    return *ret_socket ? 0
-                       : usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
+    return usage_need_socket(line, *ret_socket);
 }
 
 static json_t *ask_status(const char *socket, struct error *err) {

@@ -30,3 +30,7 @@ int usage_bad_option(const struct command_line *line, int returned) {
                                               : "unknown option";
     return usage_say(line, message, is_long ? last : letter);
 }
+
+int usage_need_socket(const struct command_line *line, const char *socket) {
+    return socket ? 0 : usage_say(line, "which host? Name its control socket: -s SOCKET", NULL);
+}

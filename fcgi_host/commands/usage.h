@@ -8,7 +8,8 @@
 
 #include "fcgi_host/config/config.h"
 
-enum { EXIT_USAGE = 2 };
+/** A command's exit status. */
+enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2 };
 
 /**
  * Write to standard error what is wrong, and how the command is used (commands.def).
@@ -20,5 +21,10 @@ int usage_say(const struct command_line *line, const char *message, const char *
 /** The same of an option that getopt_long() returned '?' or ':' for; the option string begins with
  *  ":" or "-:", so that the two are told apart. */
 int usage_bad_option(const struct command_line *line, int returned);
+
+/** Whether a control socket is known. @param socket  of -s or the configuration; NULL: there is
+ * none
+ *  @return 0, or EXIT_USAGE: it was said */
+int usage_need_socket(const struct command_line *line, const char *socket);
 
 #endif

@@ -213,19 +213,19 @@ void reloader_dismiss(struct reloader *reloader) {
     reload_targets_wake(reloader);
 }
 
-void reloader_hold_edits(struct reloader *reloader, unsigned ms) {
+static void hold_edits(struct reloader *reloader, uint64_t *held_until_ns, unsigned ms) {
     pthread_mutex_lock(&reloader->lock);
-    reloader->held_until_ns = ms ? clock_now_ns() + ms * CLOCK_NS_PER_MS : 0;
+    *held_until_ns = ms ? clock_now_ns() + ms * CLOCK_NS_PER_MS : 0;
     pthread_mutex_unlock(&reloader->lock);
     reload_targets_wake(reloader);
 }
 
+void reloader_hold_edits(struct reloader *reloader, unsigned ms) {
+    hold_edits(reloader, &reloader->held_until_ns, ms);
+}
+
 void reload_target_hold_edits(struct reload_target *target, unsigned ms) {
-    struct reloader *reloader = target->reloader;
-    pthread_mutex_lock(&reloader->lock);
-    target->held_until_ns = ms ? clock_now_ns() + ms * CLOCK_NS_PER_MS : 0;
-    pthread_mutex_unlock(&reloader->lock);
-    reload_targets_wake(reloader);
+    hold_edits(target->reloader, &target->held_until_ns, ms);
 }
 
 void reloader_free(struct reloader *reloader) {

@@ -6,9 +6,8 @@
 #include "fcgi_host/app/faulthandler.h"
 #include "pool/python/py_error.h"
 
-/** A call of faulthandler's enable(), made on a new thread: the calling thread may be Python's
- * first,
- *  whose thread state must not be taken. */
+/** A call of faulthandler's enable(), made on a new thread: the calling thread may be the first of
+ *  Python's, whose thread state must not be taken. */
 struct call {
     int fd;
     int result;

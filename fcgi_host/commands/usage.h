@@ -22,8 +22,7 @@ int usage_say(const struct command_line *line, const char *message, const char *
  *  ":" or "-:", so that the two are told apart. */
 int usage_bad_option(const struct command_line *line, int returned);
 
-/** Whether a control socket is known. @param socket  of -s or the configuration; NULL: there is
- * none
+/** Whether a control socket is known. @param socket  of -s or the configuration; NULL: none is
  *  @return 0, or EXIT_USAGE: it was said */
 int usage_need_socket(const struct command_line *line, const char *socket);
 

@@ -114,6 +114,10 @@ enum channel_type {
                          *   loads in this one's place, which reads them; 0: they are not */
 };
 
+/** How long edits wait for a worker that loads in this one's place, or elsewhere.  One that takes
+ *  longer to load may be older than what is served meanwhile. */
+enum { CHANNEL_HOLD_EDITS_MS = 5000 };
+
 /** How much a worker needs its replacement. */
 enum channel_urgency {
     CHANNEL_MAY_GO_ON,    /**< the replacement is kept if an application is lost */

@@ -66,7 +66,6 @@ static int check(struct recyclable *recyclable, struct generation *serving, bool
 /** @return whether something was found that this process is not to go on with */
 static bool look(struct recyclable *recyclable) {
     struct error found;
-    char finding[CHANNEL_FINDING_BYTES];
     bool is_shared;
     struct generation *serving = pool_hold_current(recyclable->interpreter);
     int outcome = serving ? check(recyclable, serving, &is_shared, &found) : 0;
@@ -83,15 +82,7 @@ static bool look(struct recyclable *recyclable) {
         }
         return is_shared;
     }
-    recycle_copy_finding(recyclable, finding, sizeof finding);
-    if (*finding == '\0') {
-        return false; /* no extension's: it is not recycled */
-    }
-    const struct recycle_options *options = &recyclable->recycle->options;
-    recycle_moving(recyclable->recycle, recyclable->interpreter);
-    options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_shared,
-                        found.text, finding);
-    return true;
+    return recycle_ask_move(recyclable, is_shared, found.text);
 }
 
 /* ---- The errand ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi_host/base/memory.h"
+#include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle_internal.h"
 #include "fcgi_host/recycle/settings.h"
 #include "fcgi_host/recycle/spares.h"
@@ -203,10 +204,9 @@ void recycle_hold_edits(struct recycle *recycle, unsigned ms) {
 }
 
 void recycle_moving(struct recycle *recycle, const struct pool_interpreter *interpreter) {
-    enum { HOLD_MS = 5000 }; /* as for a worker that is replaced */
     struct recyclable *recyclable = recycle_find(recycle, interpreter);
     if (recyclable) {
-        reload_target_hold_edits(recyclable->target, HOLD_MS);
+        reload_target_hold_edits(recyclable->target, CHANNEL_HOLD_EDITS_MS);
     }
 }
 

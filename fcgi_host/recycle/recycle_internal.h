@@ -97,9 +97,8 @@ void recycle_fill_questions(struct reloader_hooks *hooks);
 bool recycle_is_unrecyclable(struct recyclable *recyclable, char *ret_why, size_t why_bytes);
 /** @return whether one of its applications has this `reload` */
 bool recycle_has_mode(const struct recyclable *recyclable, enum reload_mode mode);
-/** Look for interpreters that no check sees, for recycle_strategy().  Not with a lock held, since
- * it
- *  takes CPython's lock of its list of interpreters. @thread any */
+/** Look for interpreters that no check sees, for recycle_strategy().  Not with a lock held: it has
+ *  to take CPython's lock of its list of interpreters. @thread any */
 void recycle_count_made(struct recycle *recycle);
 /** How an interpreter is reloaded. @param[out] ret_why  the reason, cut to what fits @thread any */
 enum reload_strategy recycle_strategy(struct recyclable *recyclable, char *ret_why,
@@ -176,6 +175,12 @@ bool recycle_refuses_stale(const struct recyclable *recyclable, const struct err
  */
 void recycle_keep_report(struct recyclable *recyclable, struct stale_report *report,
                          const char *worst);
+/**
+ * Ask for another process for what extensions were found to keep (options.move_found).
+ * @param is_shared  what is served here may be wrong
+ * @return whether it was; false: no extension's file forbids recycling
+ */
+bool recycle_ask_move(struct recyclable *recyclable, bool is_shared, const char *why);
 /** Copy the `finding` (channel.h) about what forbids recycling; "": no extension's file does. */
 void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size_t finding_bytes);
 

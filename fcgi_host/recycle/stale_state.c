@@ -111,6 +111,19 @@ void recycle_copy_finding(struct recyclable *recyclable, char *ret_finding, size
     pthread_mutex_unlock(&recyclable->lock);
 }
 
+bool recycle_ask_move(struct recyclable *recyclable, bool is_shared, const char *why) {
+    const struct recycle_options *options = &recyclable->recycle->options;
+    char finding[CHANNEL_FINDING_BYTES];
+    recycle_copy_finding(recyclable, finding, sizeof finding);
+    if (*finding == '\0') {
+        return false;
+    }
+    recycle_moving(recyclable->recycle, recyclable->interpreter);
+    options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_shared,
+                        why, finding);
+    return true;
+}
+
 /** The worst finding, in words. @return whether there is one that forbids recycling */
 static bool name_worst(const struct stale_report *report, char *ret_text, size_t size) {
     const struct stale_finding *worst =
@@ -255,20 +268,13 @@ static bool have_met(struct recyclable *recyclable, const struct stale_report *r
 /** Whoever serves here goes on only where the extension is new to it. @tstate none */
 static void act_on_failed_load(struct recyclable *recyclable, struct stale_report *report) {
     struct error err;
-    char finding[CHANNEL_FINDING_BYTES];
-    const struct recycle_options *options = &recyclable->recycle->options;
     const struct generation *serving = pool_current(recyclable->interpreter);
     bool is_harmed = serving && have_met(recyclable, report);
     if (judge_report(recyclable, report, 0, LOG_DEBUG, &err) == 0 || !serving ||
         recycle_has_mode(recyclable, RELOAD_MODE_INTERPRETER)) {
         return;
     }
-    recycle_copy_finding(recyclable, finding, sizeof finding);
-    if (*finding) {
-        recycle_moving(recyclable->recycle, recyclable->interpreter);
-        options->move_found(options->ctx, pool_interpreter_name(recyclable->interpreter), is_harmed,
-                            err.text, finding);
-    }
+    recycle_ask_move(recyclable, is_harmed, err.text);
 }
 
 void recycle_load_failed(struct recycle *recycle, struct generation *generation) {

@@ -12,9 +12,6 @@ enum {
     /** How long an old worker may take to say that it begins no request any more: its intake
      *  thread never blocks. */
     LEFT_TIMEOUT_MS = 1000,
-    /** How long the old worker leaves edits to the new one, which has read them when it serves.  A
-     *  worker that takes longer to load may be older than what the old one serves meanwhile. */
-    HOLD_EDITS_MS = 5000,
 };
 
 /** The new worker accepts, unless it has died meanwhile. */
@@ -68,7 +65,7 @@ static void launch(struct replacement_queue *queue, struct seat *seat) {
         replacement_finish(queue, true, "no process could be started");
         return;
     }
-    replacement_hold_edits(seat, HOLD_EDITS_MS);
+    replacement_hold_edits(seat, CHANNEL_HOLD_EDITS_MS);
     if (!seat->current && !replacement->config) {
         seat_be_patient(seat->coming);
     }

@@ -143,8 +143,8 @@ void inspect_code_visit(PyObject *code, visitproc visit, void *arg);
 /** PEP 788 (3.15): whether Py_EndInterpreter() would wait for C code that keeps the interpreter. */
 bool inspect_is_guarded(PyInterpreterState *interpreter);
 
-/** Whether tracemalloc traces.  (PyTraceMalloc_Untrack() would tell, but 3.13 waits for the GIL
- * there.)
+/** Whether tracemalloc traces.  (PyTraceMalloc_Untrack() would tell, but waits for the GIL
+ * in 3.13.)
  *  @thread any  @tstate any */
 bool inspect_traces_memory(void);
 

@@ -74,9 +74,8 @@ int interpreter_adopt_home(struct error *err) {
     return call_setup_plainly("adopt_home") == 0 ? 0 : py_error_take(err);
 }
 
-/** tracemalloc keeps the file names of interpreters that have ended (CPython issues 134604,
- * 144172):
- *  nothing is to be traced when one does. */
+/** tracemalloc keeps the file names of interpreters that have ended (CPython issues 134604 and
+ *  144172): nothing is to be traced when one does. */
 static void stop_tracing_memory(void) {
     PyObject *module = runtime_traces_memory() ? PyImport_ImportModule("_tracemalloc") : NULL;
     PyObject *none = module ? PyObject_CallMethod(module, "stop", NULL) : NULL;

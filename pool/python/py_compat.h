@@ -38,9 +38,8 @@ _Static_assert(PY_HAS_OWN_GIL == FCGI_HOST_PYTHON_HAS_OWN_GIL, "pool/python/CMak
 #define PY_HAS_SHARED_CTYPES (PY_VERSION_HEX < 0x030D0000)
 #define PY_HAS_SHARED_CHARACTER_NAMES (PY_VERSION_HEX < 0x030D0000) /**< of `unicodedata` */
 
-/** While tracemalloc traces, creating an interpreter deadlocks: it asks for the GIL-state API's
- * thread
- *  state, which is another one than the new interpreter's, for each block. */
+/** While tracemalloc traces, creating an interpreter deadlocks: for each block it asks for the
+ *  GIL-state API's thread state, which is another one than the new interpreter's. */
 #define PY_TRACING_FORBIDS_INTERPRETERS (PY_VERSION_HEX < 0x030C0000)
 
 /** Py_EndInterpreter() deletes what thread states are left, and a thread that comes back to one

@@ -163,8 +163,7 @@ static size_t count_symbols(const struct dynamic *dynamic) {
     return end ? end + 1 : last;
 }
 
-/** The function by which an extension is initialised: PEP 489, PEP 793.  "U" stands before a name
- * in
+/** The function by which an extension is initialised: PEP 489, PEP 793.  "U" is for a name in
  *  punycode. */
 static bool is_initialiser(const char *name) {
     static const char *const s_begins[] = {"PyInit_", "PyInitU_", "PyModExport_", "PyModExportU_"};

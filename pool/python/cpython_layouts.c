@@ -3,9 +3,13 @@
 
 #include "pool/python/cpython_layouts.h"
 
+#include <internal/pycore_frame.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe_structs.h>
+#endif
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +84,10 @@ static struct place find_moved(const _Py_DebugOffsets *offsets) {
         OFFSET(thread_state, interp, PyThreadState, interp),
         OFFSET(thread_state, thread_id, PyThreadState, thread_id),
         OFFSET(thread_state, datastack_chunk, PyThreadState, datastack_chunk),
+        OFFSET(thread_state, current_frame, PyThreadState, current_frame),
+        OFFSET(interpreter_frame, previous, struct _PyInterpreterFrame, previous),
+        OFFSET(interpreter_frame, executable, struct _PyInterpreterFrame, f_executable),
+        OFFSET(interpreter_frame, instr_ptr, struct _PyInterpreterFrame, instr_ptr),
         SIZE(gc, struct _gc_runtime_state),
         OFFSET(gc, collecting, struct _gc_runtime_state, collecting),
         SIZE(code_object, PyCodeObject),

@@ -7,8 +7,7 @@ import subprocess
 import unittest
 
 from support import fcgi
-from support.host import (AS_ROOT, PROGRAM, PYTHON, HostTestCase, clean_environ, die_with_parent,
-                          needs_recycling)
+from support.host import PROGRAM, PYTHON, HostTestCase, clean_environ, needs_recycling
 from support.waiting import DEADLINE_S
 
 #: Threads that wait for an event until an exec sets it, a name to be found, a thread that prints.
@@ -58,11 +57,8 @@ class Exec(HostTestCase):
 
     def begin(self, code, *arguments, options=(), app="one", stdin=False):
         file = "-" if stdin else self.write(self.new_name(), code, mode=0o600)
-        command = subprocess.Popen(
-            [PROGRAM, "exec", "-s", self.control, *options, app, file, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=clean_environ(), preexec_fn=die_with_parent)
-        self.addCleanup(self.end, command)
+        command = self.start_command("exec", "-s", self.control, *options, app, file, *arguments,
+                                     stdin=subprocess.PIPE)
         if stdin:
             command.stdin.write(code)
         command.stdin.close()
@@ -72,13 +68,6 @@ class Exec(HostTestCase):
     def new_name(cls):
         """Of a file: several may be read at a time."""
         return os.path.basename(cls.path("given.py"))
-
-    @staticmethod
-    def end(command):
-        command.kill()
-        command.wait()
-        command.stdout.close()
-        command.stderr.close()
 
     @staticmethod
     def result(command):

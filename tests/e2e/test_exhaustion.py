@@ -5,6 +5,7 @@ import resource
 import threading
 import unittest
 
+from support.applications import HELLO
 from support.host import HostTestCase
 from support.waiting import await_
 
@@ -29,11 +30,6 @@ PATIENT = """
             time.sleep(0.01)
         start_response("200 OK", [])
         return [b"patient"]
-    """
-HELLO = """
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"hello"]
     """
 
 

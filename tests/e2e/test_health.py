@@ -5,6 +5,7 @@ import os
 import signal
 import unittest
 
+from support.applications import HELLO, SLOW
 from support.host import HostTestCase, run
 from support.waiting import await_
 
@@ -13,19 +14,6 @@ HOLDS = """
         open({pipe!r}).read()
         start_response("200 OK", [])
         return [b"held"]
-    """
-SLOW = """
-    import os, time
-    while not os.path.exists({go!r}):
-        time.sleep(0.01)
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"slow"]
-    """
-HELLO = """
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"hello"]
     """
 
 

@@ -2,7 +2,8 @@
 
 import os
 
-from support.host import HostTestCase, needs_python, needs_recycling
+from support.host import needs_python, needs_recycling
+from support.package import PackageTestCase
 from support.spares import Case, Spares
 
 APP = """
@@ -17,26 +18,9 @@ def application(environ, start_response):
 """
 
 
-class LazyApplication(HostTestCase):
-    KEYS = ""
-
+class LazyApplication(PackageTestCase):
     def start_app(self, app=APP, **files):
-        self.at = os.path.join(self.folder, self._testMethodName)
-        for name, text in {"package/__init__": "", **files}.items():
-            self.save(name, text)
-        file = self.save("app", app)
-        self.host = self.start_host("-c", self.config(
-            f"[fcgi_host]\nrecycle_budget_mb = 0\n[app one]\nfile = {file}\n{self.KEYS}\n"))
-        self.host.log.wait_for(r"\[app\.loaded\]")
-
-    def save(self, name, text):
-        path = os.path.join(self.at, name + ".py")
-        self.write(path + ".new~", text)
-        os.replace(path + ".new~", path)
-        return path
-
-    def answer(self, path="/"):
-        return self.host.fetch(path).body.decode()
+        self.start_package(app, files)
 
 
 class Gate:

@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
 import threading
 import xml.etree.ElementTree
 
 from support import fcgi
-from support.host import PROGRAM, HostTestCase, clean_environ, die_with_parent, run
+from support.host import HostTestCase, run
 from support.waiting import DEADLINE_S
 
 #: Spends three quarters of its time in slow() and a quarter in quick(), by its CPU time; /stuck
@@ -55,19 +54,7 @@ class Profile(HostTestCase):
         self.host.fetch("/open")
 
     def begin(self, *arguments):
-        command = subprocess.Popen(
-            [PROGRAM, "profile", "-s", self.control, *arguments], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environ(),
-            preexec_fn=die_with_parent)
-        self.addCleanup(self.end, command)
-        return command
-
-    @staticmethod
-    def end(command):
-        command.kill()
-        command.wait()
-        command.stdout.close()
-        command.stderr.close()
+        return self.start_command("profile", "-s", self.control, *arguments)
 
     @staticmethod
     def result(command):

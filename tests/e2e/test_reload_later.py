@@ -6,6 +6,7 @@ import subprocess
 
 from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling,
                           run)
+from support.package import PackageTestCase
 from support.waiting import await_
 
 APP = """
@@ -18,29 +19,13 @@ def application(environ, start_response):
 """
 
 
-class LaterModules(HostTestCase):
-    KEYS, KEPT, SWITCHED = "", "", ""
+class LaterModules(PackageTestCase):
+    KEPT, SWITCHED = "", ""
 
     def start_app(self, keys="", host="", **files):
         """Files below the folder; one request has imported them."""
-        self.at = os.path.join(self.folder, self._testMethodName)
-        for name, text in {"package/__init__": "", **files}.items():
-            self.save(name, text)
-        app = self.save("app", APP)
-        self.host = self.start_host("-c", self.config(
-            f"[fcgi_host]\nrecycle_budget_mb = 0\n{host}\n"
-            f"[app one]\nfile = {app}\n{self.KEYS}\n{keys}\n"))
-        self.host.log.wait_for(r"\[app\.loaded\]")
+        self.start_package(APP, files, keys, host)
         self.assertEqual(self.answer(), "v1")
-
-    def save(self, name, text):
-        path = os.path.join(self.at, name + ".py")
-        self.write(path + ".new~", text)
-        os.replace(path + ".new~", path)
-        return path
-
-    def answer(self):
-        return self.host.fetch("/").body.decode()
 
     def wait_kept(self, says, count=1):
         self.host.log.wait_for(self.KEPT, count)

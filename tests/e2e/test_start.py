@@ -3,22 +3,8 @@
 import threading
 import unittest
 
+from support.applications import HELLO, SLOW
 from support.host import HostTestCase, run
-
-#: Loads when a file appears.
-SLOW = """
-    import os, time
-    while not os.path.exists({go!r}):
-        time.sleep(0.01)
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"slow"]
-    """
-HELLO = """
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"hello"]
-    """
 
 
 class Start(HostTestCase):

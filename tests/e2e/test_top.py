@@ -7,15 +7,10 @@ import subprocess
 import termios
 import unittest
 
+from support.applications import HELLO
 from support.host import AS_ROOT, PROGRAM, HostTestCase, die_with_parent, run
 from support.terminal import terminal
 from support.waiting import await_
-
-HELLO = """
-    def application(environ, start_response):
-        start_response("200 OK", [])
-        return [b"hello"]
-    """
 
 
 class Top(HostTestCase):

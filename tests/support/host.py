@@ -320,6 +320,14 @@ class HostTestCase(unittest.TestCase):
     def start_host(self, *args, **kw):
         return self._start(self.addCleanup, *args, **kw)
 
+    def start_command(self, *args, stdin=subprocess.DEVNULL):
+        """The program with these arguments, its output in pipes, ended with the test."""
+        command = subprocess.Popen(
+            [PROGRAM, *args], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=clean_environ(), preexec_fn=die_with_parent)
+        self.addCleanup(_end, command)
+        return command
+
     @classmethod
     def _start(cls, add_cleanup, *args, listen=True, exit_status=0, ready=True, **kw):
         """A host on a unix socket (listen=True) or on the address given, stopped at the end."""
@@ -338,6 +346,13 @@ class HostTestCase(unittest.TestCase):
         code = host.stop()
         assert code == exit_status, f"exit status {code}, not {exit_status}:\n{host.log.text}"
         assert not SANITIZER.search(host.log.text), host.log.text
+
+
+def _end(command):
+    command.kill()
+    command.wait()
+    command.stdout.close()
+    command.stderr.close()
 
 
 def run(*args, env=None, stdin=subprocess.DEVNULL, cwd=None, deadline_s=DEADLINE_S,

@@ -19,6 +19,8 @@ enum {
     INTERRUPTIONS_MAX = 3,
 };
 
+static const char s_waits_for_memory[] = "memory was short: none is made for a minute";
+
 static void note_library(void *ctx, struct pool_interpreter *interpreter);
 
 void spares_begin(struct recycle *recycle) {
@@ -77,6 +79,9 @@ static void want_locked(struct recyclable *recyclable) {
         uint64_t rests_until_ns = recyclable->recycle->spares_rest_until_ns;
         spare->is_wanted = true;
         spare->due_ns = due_ns > rests_until_ns ? due_ns : rests_until_ns;
+        if (rests_until_ns > due_ns) {
+            set_why_locked(spare, s_waits_for_memory);
+        }
         errands_wake_locked(recyclable->recycle->errands);
     }
 }
@@ -139,6 +144,7 @@ void spares_memory_is_short(struct recycle *recycle) {
             errands_wake_locked(recycle->errands);
         } else if (spare && spare->is_wanted) {
             spare->due_ns = recycle->spares_rest_until_ns;
+            set_why_locked(spare, s_waits_for_memory);
         }
     }
     pthread_mutex_unlock(&recycle->lock);

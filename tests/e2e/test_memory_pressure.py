@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import unittest
@@ -27,6 +28,7 @@ with open(sys.argv[1], "w+b") as f:
     while True:
         for at in range(0, len(pages), mmap.PAGESIZE):
             pages[at] = 1
+        print("once more", flush=True)
 """
 
 
@@ -51,10 +53,12 @@ class MemoryIsShort(HostTestCase):
     def end_writer(self):
         if self.writer:
             self.writer.kill()
-            self.writer.wait()
+            self.writer.communicate()
+            self.writer = None
 
     def make_memory_short(self):
         self.writer = subprocess.Popen([sys.executable, "-c", WRITER, self.path("pages")],
+                                       stdout=subprocess.PIPE,
                                        preexec_fn=lambda: memory_group.enter(self.group))
 
     def start(self, keys):
@@ -68,17 +72,37 @@ class MemoryIsShort(HostTestCase):
         self.assertEqual(code, 0, err)
         return json.loads(out)
 
+    def preload(self):
+        return self.status()["workers"][0]["apps"][0]["preload"]
+
     @needs_recycling
     def test_a_spare_is_given_back_until_the_next_reload(self):
         self.start("spare = on")
         self.host.log.wait_for(r"\[spare\.ready\]")
         self.make_memory_short()
         self.host.log.wait_for(r"app=app .*\[spare\.returned\] given back: memory was short")
-        preload = self.status()["workers"][0]["apps"][0]["preload"]
+        preload = self.preload()
         self.assertEqual((preload["modules"], preload["why"]), (0, "given back: memory was short"))
         self.write("app.py", APPLICATION.replace("1", "2"))
         await_(lambda: self.host.fetch("/").body == b"2", "the new code")
+        await_(lambda: "none is made for a minute" in self.preload()["why"], "the rest to be told")
         self.assertEqual(self.host.log.count(r"\[spare\.ready\]"), 1)
+
+    @needs_recycling
+    def test_what_was_before_the_host_began_is_nothing_to_it(self):
+        self.make_memory_short()
+        for _ in range(5):  # to read the kernel's figure would be to have it reckoned anew
+            self.writer.stdout.readline()
+        self.end_writer()
+        self.start("spare = on")
+        with open("/proc/pressure/memory", "r+b", buffering=0) as f:
+            f.write(b"some 150000 2000000\0")  # what the host asks for: told at the same time
+            told = select.poll()
+            told.register(f, select.POLLPRI)
+            told.poll(5000)
+        self.host.log.wait_for(r"\[spare\.ready\]")
+        self.assertEqual(self.preload()["why"], "")
+        self.assertEqual(self.host.log.count(r"\[spare\.returned\]"), 0)
 
     def test_the_template_of_a_group_that_is_asleep_is_given_back(self):
         self.start("process = own\ninterpreter = main\nworkers = 0-1\nidle_timeout_s = 1")

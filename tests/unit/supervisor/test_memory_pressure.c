@@ -14,6 +14,8 @@ static char s_own[256], s_system[256], s_group[256];
 static struct loop_source *s_source;
 static unsigned s_short;
 
+#define WAITED(us) "some avg10=0.00 avg60=0.00 avg300=0.00 total=" us "\n"
+
 /* ---- Fakes ---- */
 
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events, struct error *err) {
@@ -92,14 +94,26 @@ Test(memory_pressure, without_one_the_machine_is_asked) {
 }
 
 Test(memory_pressure, what_the_kernel_tells_is_passed_on_until_the_group_has_gone) {
-    write_file(s_group, "");
+    write_file(s_group, WAITED("1000000"));
     struct memory_pressure *pressure = make(NULL);
+    write_file(s_group, WAITED("1150000"));
     s_source->ready(s_source->ctx, EPOLLPRI);
     s_source->ready(s_source->ctx, EPOLLPRI);
     cr_expect_eq(s_short, 2);
     s_source->ready(s_source->ctx, EPOLLPRI | EPOLLERR);
     cr_expect_eq(s_short, 2);
     cr_expect_null(s_source);
+    memory_pressure_free(pressure);
+}
+
+Test(memory_pressure, what_was_before_it_began_is_no_pressure) {
+    write_file(s_group, WAITED("1000000"));
+    struct memory_pressure *pressure = make(NULL);
+    write_file(s_group, WAITED("1149999"));
+    s_source->ready(s_source->ctx, EPOLLPRI);
+    cr_expect_eq(s_short, 0);
+    s_source->ready(s_source->ctx, EPOLLPRI);
+    cr_expect_eq(s_short, 1);
     memory_pressure_free(pressure);
 }
 

@@ -12,6 +12,7 @@
 #include "fcgi_host/config/load.h"
 #include "fcgi_host/intake/peer_address.h"
 #include "fcgi_host/supervisor/listener.h"
+#include "fcgi_host/supervisor/log_files.h"
 #include "fcgi_host/supervisor/supervisor.h"
 #include "fcgi_host/worker/template.h"
 #include "fcgi_host/worker/worker.h"
@@ -90,7 +91,7 @@ static int run_host(struct config *config, int argc, char **argv) {
         return report_error(&err);
     }
     int status = STATUS_FAILED;
-    if (log_open(config->log, config->log_level, &err) == 0) {
+    if (log_files_open(config, &err) == 0) {
         ignore_broken_pipes();
         raise_descriptor_limit();
         const struct supervisor_options options = {

@@ -25,12 +25,16 @@ enum { GIVE_WAY_NS = 200 * 1000 };
  * once more.
  */
 static void attach_in_line(struct serving_thread *thread) {
+    uint64_t woken_ns = 0;
     for (;;) {
         uint64_t finished = queue_finished(&thread->waiting);
         uint64_t begin_ns = clock_now_ns();
+        woken_ns = woken_ns ? woken_ns : begin_ns;
         attach_begin(thread->tstate);
-        if (clock_now_ns() - begin_ns < interrupts_after_ns() ||
+        uint64_t now_ns = clock_now_ns();
+        if (now_ns - begin_ns < interrupts_after_ns() ||
             !queue_gives_way(&thread->waiting, finished)) {
+            thread->lease.gil_wait_ns = now_ns - woken_ns;
             return;
         }
         attach_end();
@@ -134,6 +138,7 @@ void serving_thread_serve(struct serving_thread *thread) {
             job->run(job, &thread->lease);
             turns_job_end(thread, begun);
             note_answer(thread->generation);
+            thread->lease.gil_wait_ns = 0; /* it has the GIL when it takes the next */
             job = queue_next(&thread->waiting);
         }
         attach_end();

@@ -52,14 +52,23 @@ static void append_escaped(struct json_writer *writer, unsigned char byte) {
     }
 }
 
-static void append_quoted(struct json_writer *writer, const char *text) {
+/** U+0080 to U+009F, which a terminal may obey. */
+static bool is_c1_control(const char *text, size_t length) {
+    return length == 2 && text[0] == '\xc2' && (unsigned char)text[1] < 0xa0;
+}
+
+static void append_quoted_bytes(struct json_writer *writer, const char *text, size_t size) {
     append_text(writer, "\"");
-    while (*text) {
+    for (const char *end = text + size; text < end;) {
         unsigned char byte = (unsigned char)*text;
-        size_t length = utf8_sequence(text, strnlen(text, 4));
+        size_t left = (size_t)(end - text);
+        size_t length = byte ? utf8_sequence(text, left < 4 ? left : 4) : 1;
         if (length == 0) {
             append_text(writer, "\\ufffd");
             text++;
+        } else if (is_c1_control(text, length)) {
+            append_escaped(writer, (unsigned char)text[1]);
+            text += length;
         } else if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f) {
             append_escaped(writer, byte);
             text++;
@@ -69,6 +78,10 @@ static void append_quoted(struct json_writer *writer, const char *text) {
         }
     }
     append_text(writer, "\"");
+}
+
+static void append_quoted(struct json_writer *writer, const char *text) {
+    append_quoted_bytes(writer, text, strlen(text));
 }
 
 /** What precedes every value: a comma unless it is the first, and its key. */
@@ -110,6 +123,15 @@ void json_add_string(struct json_writer *writer, const char *key, const char *te
     }
     append_key(writer, key);
     append_quoted(writer, text);
+}
+
+void json_add_bytes(struct json_writer *writer, const char *key, const char *bytes, size_t size) {
+    append_key(writer, key);
+    append_quoted_bytes(writer, bytes, size);
+}
+
+void json_end_line(struct json_writer *writer) {
+    append_text(writer, "\n");
 }
 
 void json_add_integer(struct json_writer *writer, const char *key, int64_t value) {

@@ -11,19 +11,28 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/c_locale.h"
-#include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/log_target.h"
 #include "fcgi_host/base/log_text.h"
 
 static const char *const s_level_names[] = {"debug", "info", "warn", "error", "off"};
 
-static _Atomic int s_fd = STDERR_FILENO;
-static _Atomic int s_least = LOG_INFO;
-static _Atomic bool s_is_stream; /* lines are written by log_stream.h */
-/* Only touched by log_open(), log_use() and log_reopen(), which one thread at a time calls. */
-static char *s_path; /* NULL: standard error */
+/** The log of one application. */
+struct route {
+    char *app;
+    struct log_target *target;
+    enum log_level least;
+};
+
+static struct log_target *_Atomic s_target; /* NULL: standard error, before log_open() */
+static _Atomic int s_least = LOG_INFO;      /* of what goes there */
+static _Atomic int s_least_of_all = LOG_INFO;
+static _Atomic int s_format = LOG_TEXT;
+/* Set before there are other threads. */
+static struct route *s_routes;
+static size_t s_route_count;
 
 enum {
-    LOG_FILE_MODE = 0640,
     /** Most lines fit on the stack; a longer one (a traceback) is put on the heap. */
     STACK_TEXT_BYTES = 1024,
     STACK_LINE_BYTES = 2 * STACK_TEXT_BYTES,
@@ -45,12 +54,15 @@ const char *log_level_name(enum log_level level) {
 }
 
 bool log_enabled(enum log_level level) {
-    return (int)level >= s_least && level != LOG_OFF;
+    return (int)level >= s_least_of_all && level != LOG_OFF;
 }
 
 int log_fd(void) {
-    return s_fd;
+    struct log_target *target = s_target;
+    return target ? log_target_fd(target) : STDERR_FILENO;
 }
+
+/* ---- Lines as text ---- */
 
 /** Room for everything before the text. */
 static size_t prefix_bytes(const struct log_about *about) {
@@ -72,10 +84,8 @@ static size_t format_app(char *to, size_t size, const struct log_about *about) {
 /** Everything before the text. @return its length */
 static size_t log_line_start(char *prefix, size_t size, enum log_level level, const char *slug,
                              const struct log_about *about) {
-    struct timespec now;
-    char time_text[LOG_TEXT_TIME_BYTES];
-    clock_gettime(CLOCK_REALTIME, &now);
-    log_text_time(time_text, now.tv_sec);
+    char time_text[LOG_TEXT_TIME_MS_BYTES];
+    log_text_time_ms(time_text);
 
     char generation[40] = "", request[64] = "";
     if (about && about->generation) {
@@ -84,11 +94,43 @@ static size_t log_line_start(char *prefix, size_t size, enum log_level level, co
     if (about && about->request_id) {
         snprintf(request, sizeof request, " req=%.40s", about->request_id);
     }
-    size_t used = (size_t)snprintf(prefix, size, "%s.%03ldZ %s %ld", time_text,
-                                   now.tv_nsec / 1000000, s_level_names[level], (long)getpid());
+    size_t used = (size_t)snprintf(prefix, size, "%s %s %ld", time_text, s_level_names[level],
+                                   (long)getpid());
     used += format_app(prefix + used, size - used, about);
     int length = snprintf(prefix + used, size - used, "%s%s [%s] ", generation, request, slug);
     return length < 0 ? used : used + (size_t)length < size ? used + (size_t)length : size - 1;
+}
+
+/** One line, as it is to be written. */
+struct line {
+    enum log_level level;
+    const char *slug;
+    const struct log_about *about; /**< or NULL */
+    const char *text;
+};
+
+/** A line as a JSON object, with its newline. */
+static void write_json(struct json_writer *json, const struct line *line) {
+    const struct log_about *about = line->about;
+    char time_text[LOG_TEXT_TIME_MS_BYTES];
+    log_text_time_ms(time_text);
+    json_begin_object(json, NULL);
+    json_add_string(json, "time", time_text);
+    json_add_string(json, "level", s_level_names[line->level]);
+    json_add_integer(json, "pid", getpid());
+    if (about && about->app) {
+        json_add_string(json, "app", about->app);
+    }
+    if (about && about->generation) {
+        json_add_integer(json, "generation", (int64_t)about->generation);
+    }
+    if (about && about->request_id) {
+        json_add_string(json, "request_id", about->request_id);
+    }
+    json_add_string(json, "event", line->slug);
+    json_add_string(json, "message", line->text);
+    json_end_object(json);
+    json_end_line(json);
 }
 
 /** The line that stands for lines which nobody read in time; whatever the least level is. */
@@ -99,134 +141,127 @@ static size_t report_dropped(char *line, size_t size, uint64_t dropped) {
     return used + (size_t)length;
 }
 
-/** Make lines go to `opened` (which is consumed unless it is standard error). */
-static int point_to(int opened, struct error *err) {
-    int current = s_fd;
-    if (current == STDERR_FILENO) {
-        s_fd = opened;
-        return 0;
-    }
-    /* Writers may be using this number right now, and faulthandler keeps it: it is never closed,
-     * only pointed elsewhere. */
-    int rc = dup3(opened, current, O_CLOEXEC);
-    int reason = errno;
-    if (opened != STDERR_FILENO) {
-        close(opened);
-    }
-    return rc < 0 ? error_set_errno(err, reason, "log") : 0;
+/** The same as JSON. */
+static size_t report_dropped_as_json(char *line, size_t size, uint64_t dropped) {
+    char text[96];
+    snprintf(text, sizeof text, "%llu lines: nobody read them in time",
+             (unsigned long long)dropped);
+    struct json_writer json = {0};
+    const struct line about_them = {LOG_WARN, "log.dropped", NULL, text};
+    write_json(&json, &about_them);
+    size_t used = json.failed || json.bytes > size ? 0 : json.bytes;
+    memcpy(line, json.text ? json.text : "", used);
+    free(json.text);
+    return used;
 }
 
-static int switch_to(int opened, struct error *err) {
-    if (point_to(opened, err) != 0) {
-        return -1;
-    }
-    s_is_stream = log_stream_use(s_fd, report_dropped);
-    return 0;
+/* ---- Where lines go ---- */
+
+void log_set_format(enum log_format format) {
+    s_format = format;
+    log_target_set_report(format == LOG_JSON ? report_dropped_as_json : report_dropped);
 }
 
-/** Without waiting for the reader of a FIFO. @return the descriptor, which blocks, or -1 */
-static int open_waiting_for_nobody(const char *path) {
-    enum { COMMON_FLAGS = O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
-    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | COMMON_FLAGS, LOG_FILE_MODE);
-    if (opened < 0 && errno == ENXIO) {
-        opened = open(path, O_RDWR | COMMON_FLAGS); /* a FIFO that nobody reads yet: fifo(7) */
-    }
-    if (opened >= 0) {
-        /* Programs that applications start may get it as their standard error. */
-        fcntl(opened, F_SETFL, fcntl(opened, F_GETFL) & ~O_NONBLOCK);
-    }
-    return opened;
+enum log_format log_format(void) {
+    return s_format;
 }
 
-int log_open_file(const char *path, struct error *err) {
-    int opened = open_waiting_for_nobody(path);
-    if (opened < 0) {
-        return error_set_errno(err, errno, "log %s", path);
-    }
-    if (opened > STDERR_FILENO) {
-        return opened;
-    }
-    /* A standard descriptor was closed: leave its number to code that expects a standard stream
-     * there. */
-    int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    int reason = errno;
-    close(opened);
-    return moved < 0 ? error_set_errno(err, reason, "log %s", path) : moved;
-}
-
-static int open_path(const char *path, struct error *err) {
-    int opened = log_open_file(path, err);
-    return opened < 0 ? -1 : switch_to(opened, err);
-}
-
-int log_use(int fd, struct error *err) {
-    return switch_to(fd, err);
-}
-
-int log_open(const char *target, enum log_level least, struct error *err) {
-    char *path = NULL;
-    if (strcmp(target, "stderr") != 0) {
-        path = strdup(target);
-        if (!path) {
-            return error_set(err, ERR_MEMORY, "out of memory");
+static const struct route *route_of(const struct log_about *about) {
+    for (size_t i = 0; about && about->app && i < s_route_count; i++) {
+        if (strcmp(s_routes[i].app, about->app) == 0) {
+            return &s_routes[i];
         }
     }
-    int rc = path ? open_path(path, err) : switch_to(STDERR_FILENO, err);
-    if (rc != 0) {
-        free(path);
+    return NULL;
+}
+
+static void note_least_of_all(void) {
+    int least = s_least;
+    for (size_t i = 0; i < s_route_count; i++) {
+        least = (int)s_routes[i].least < least ? (int)s_routes[i].least : least;
+    }
+    s_least_of_all = least;
+}
+
+int log_open(const char *name, enum log_level least, struct error *err) {
+    log_set_format(s_format);
+    struct log_target *target = log_target_open(name, err);
+    if (!target) {
         return -1;
     }
-    free(s_path);
-    s_path = path;
+    s_target = target;
     s_least = least;
+    note_least_of_all();
     return 0;
 }
 
-int log_reopen(struct error *err) {
-    return s_path ? open_path(s_path, err) : 0;
+int log_route(const char *app, const char *name, enum log_level least, struct error *err) {
+    struct log_target *target = name ? log_target_open(name, err) : s_target;
+    if (!target) {
+        return -1;
+    }
+    struct route *routes = realloc(s_routes, (s_route_count + 1) * sizeof *routes);
+    char *copy = strdup(app);
+    s_routes = routes ? routes : s_routes;
+    if (!routes || !copy) {
+        free(copy);
+        return error_set(err, ERR_MEMORY, "out of memory");
+    }
+    routes[s_route_count++] = (struct route){copy, target, least};
+    note_least_of_all();
+    return 0;
 }
 
-static void write_line(const char *line, size_t size) {
-    if (s_is_stream) {
-        log_stream_write(line, size);
-        return;
+void log_routes_clear(void) {
+    for (size_t i = 0; i < s_route_count; i++) {
+        free(s_routes[i].app);
     }
-    /* A log that cannot be written (disk full, reader gone) must not stop the host: the line is
-     * lost.  The rest of a line of which the kernel took a part still belongs to it. */
-    while (size > 0) {
-        ssize_t written = write(s_fd, line, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return;
-        }
-        line += written;
-        size -= (size_t)written;
+    free(s_routes);
+    s_routes = NULL;
+    s_route_count = 0;
+    note_least_of_all();
+}
+
+/** @param target  NULL: standard error */
+static void write_line(struct log_target *target, const char *line, size_t size) {
+    if (target) {
+        log_target_write(target, line, size);
+    } else if (write(STDERR_FILENO, line, size) < 0) {
+        return; /* before log_open(): there is nobody else to tell */
     }
 }
 
-static void write_text(enum log_level level, const char *slug, const struct log_about *about,
-                       const char *text, size_t text_size) {
+static void write_text(struct log_target *target, const struct line *line, size_t text_size) {
     char on_stack[STACK_LINE_BYTES];
-    size_t prefix = prefix_bytes(about),
-           size = prefix + log_text_escaped_bytes(text, text_size) + 1;
+    size_t prefix = prefix_bytes(line->about),
+           size = prefix + log_text_escaped_bytes(line->text, text_size) + 1;
     char *on_heap = size > sizeof on_stack ? malloc(size) : NULL;
-    char *line = on_heap ? on_heap : on_stack;
+    char *bytes = on_heap ? on_heap : on_stack;
     if (!on_heap) {
         size = sizeof on_stack; /* out of memory: the line is cut */
         prefix = prefix < size ? prefix : size - 1;
     }
-    size_t used = log_line_start(line, prefix, level, slug, about);
-    used += log_text_escape(line + used, size - used - 1, text, text_size);
-    line[used++] = '\n';
-    write_line(line, used);
+    size_t used = log_line_start(bytes, prefix, line->level, line->slug, line->about);
+    used += log_text_escape(bytes + used, size - used - 1, line->text, text_size);
+    bytes[used++] = '\n';
+    write_line(target, bytes, used);
     free(on_heap);
+}
+
+static void write_as_json(struct log_target *target, const struct line *line) {
+    struct json_writer json = {0};
+    write_json(&json, line);
+    if (!json.failed) {
+        write_line(target, json.text, json.bytes);
+    }
+    free(json.text);
 }
 
 void log_line(enum log_level level, const char *slug, const struct log_about *about,
               const char *format, ...) {
-    if (!log_enabled(level)) {
+    const struct route *route = route_of(about);
+    struct log_target *target = route ? route->target : s_target;
+    if (level == LOG_OFF || (int)level < (route ? (int)route->least : s_least)) {
         return;
     }
     int saved_errno = errno;
@@ -246,8 +281,11 @@ void log_line(enum log_level level, const char *slug, const struct log_about *ab
         va_end(args);
     }
     c_locale_leave(before);
-    if (length >= 0) {
-        write_text(level, slug, about, on_heap ? on_heap : on_stack, (size_t)length);
+    const struct line line = {level, slug, about, on_heap ? on_heap : on_stack};
+    if (length >= 0 && s_format == LOG_JSON) {
+        write_as_json(target, &line);
+    } else if (length >= 0) {
+        write_text(target, &line, (size_t)length);
     }
     free(on_heap);
     errno = saved_errno;

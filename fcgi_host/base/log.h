@@ -1,14 +1,15 @@
 /**
  * The log: one line, one write(2); never made with the GIL held; untrusted bytes are escaped.
  *
- * A line: `2026-11-24T13:53:01.123Z info 4711 app=blog gen=3 req=… [reload.switched] text`.
+ * A line: `2026-11-24T13:53:01.123Z info 4711 app=blog gen=3 req=… [reload.switched] text`, or the
+ * same as a JSON object (time level pid app generation request_id event message).
  * The slug in brackets is stable; every slug has an entry in docs/messages.md.
  *
  * Logging never blocks: where somebody must read the target (a pipe, a socket, a terminal), lines
  * wait for the reader in memory, or are dropped and counted; log_stream_flush() ends a process.
  *
- * @thread any, at any time; log_reopen() and log_use() may race with writers (they use the old or
- *         the new file)
+ * @thread log_line(), log_enabled(), log_fd(): any, at any time; the others before there are other
+ *         threads that log (base/log_target.h says what may happen meanwhile)
  * @tstate none: callers that hold the GIL detach first
  */
 #ifndef FCGI_HOST_BASE_LOG_H
@@ -29,20 +30,24 @@ struct log_about {
     const char *request_id;
 };
 
-/** `target`: "stderr" or a path (appended to, made if absent, mode 0640). Errors: ERR_SYSTEM */
-int log_open(const char *target, enum log_level least, struct error *err);
-/** Open the path again (SIGUSR1, after rotation). On error the old file stays. */
-int log_reopen(struct error *err);
-/** Open a log file for another process. @return a descriptor, the caller's, or -1: ERR_SYSTEM */
-int log_open_file(const char *path, struct error *err);
-/** Make lines go to a file that another process has opened, which may do what this one may not.
- *  @param fd  taken over, above 2. Errors: ERR_SYSTEM; the old file stays */
-int log_use(int fd, struct error *err);
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/** Lines go to `name` (log_target_open()).  Errors: as there; the old target stays */
+int log_open(const char *name, enum log_level least, struct error *err);
+/** Of all lines, and of those of the access log. */
+void log_set_format(enum log_format format);
+enum log_format log_format(void);
+/** Lines about an application go to a target of its own, and have a least level of their own.
+ *  @param name  NULL: the target of log_open()  Errors: as log_open(), ERR_MEMORY */
+int log_route(const char *app, const char *name, enum log_level least, struct error *err);
+/** Lines about applications go where all others go. */
+void log_routes_clear(void);
 /** @return -1 for an unknown name (debug info warn error off) */
 int log_level_from_name(const char *name, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
+/** Whether lines of this level may be written somewhere. */
 bool log_enabled(enum log_level level);
-/** The descriptor that lines go to, for faulthandler; stays the same number over a reopen. */
+/** The descriptor of log_open()'s target, for faulthandler; stays the same over a rotation. */
 int log_fd(void);
 
 /** Write one line.  Control characters in the text are escaped; newlines become "\n    " so that a

@@ -2,17 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/outlet.h"
 #include "pool/base/clock.h"
 #include "pool/base/thread.h"
 
@@ -22,54 +19,55 @@ enum {
     REPORT_BYTES = 512, /**< of the line that tells of dropped ones */
 };
 
-/** How the target is kept from blocking. */
-enum method {
-    METHOD_FILE, /**< it does not block */
-    METHOD_SEND, /**< a socket: MSG_DONTWAIT */
-    METHOD_OWN,  /**< an open file description of our own: O_NONBLOCK */
-    METHOD_WAIT, /**< it does block: only the writer thread writes */
-};
-
 struct line {
     struct line *next;
     size_t size, sent;
     char bytes[];
 };
 
-static pthread_once_t s_once = PTHREAD_ONCE_INIT;
-/* Held for system calls that do not block, never while waiting: except by fork(), by nobody else
- * for longer than a line takes. */
-static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t s_changed; /* METHOD_WAIT: a line waits, or one was written */
-static struct {
-    enum method method;
-    int fd, own_fd;     /* own_fd: never closed, only pointed elsewhere; -1: none yet */
-    struct line *first; /* lines that wait, oldest first */
-    struct line **end;  /* where the next one is put */
-    size_t bytes;       /* of these */
-    uint64_t dropped;   /* lines since the last report */
-    uint64_t written;   /* bytes ever: tells whether the reader reads */
-    unsigned target;    /* counts log_stream_use(): a writer of an earlier target ends */
-    bool has_writer;    /* a thread writes what waits */
-    bool is_writing;    /* METHOD_WAIT: the writer has a line in hand */
+struct log_stream {
+    /* Held for system calls that do not block, never while waiting: except by fork(), by nobody
+     * else for longer than a line takes. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /**< OUTLET_WAIT: a line waits, or one was written */
+    struct outlet outlet;
+    struct line *first; /**< lines that wait, oldest first */
+    struct line **end;  /**< where the next one is put */
+    size_t bytes;       /**< of these */
+    uint64_t dropped;   /**< lines since the last report */
+    uint64_t written;   /**< bytes ever: tells whether the reader reads */
+    unsigned target;    /**< counts log_stream_use(): a writer of an earlier target ends */
+    bool has_writer;    /**< a thread writes what waits */
+    bool is_writing;    /**< OUTLET_WAIT: the writer has a line in hand */
     log_stream_report *report;
-} s = {.own_fd = -1, .end = &s.first};
+    struct log_stream *next; /**< of s_streams */
+};
+
+/** Of a thread that writes what waits. */
+struct writer {
+    struct log_stream *stream;
+    unsigned target;
+};
+
+static pthread_once_t s_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER; /* of the list; before a stream's */
+static struct log_stream *s_streams;                       /* all, for fork() and at the end */
 
 /* ---- Lines that wait ---- */
 
-static void append(struct line *line) {
-    *s.end = line;
-    s.end = &line->next;
-    s.bytes += line->size;
+static void append(struct log_stream *stream, struct line *line) {
+    *stream->end = line;
+    stream->end = &line->next;
+    stream->bytes += line->size;
 }
 
-static struct line *take_first(void) {
-    struct line *line = s.first;
-    s.first = line->next;
-    if (!s.first) {
-        s.end = &s.first;
+static struct line *take_first(struct log_stream *stream) {
+    struct line *line = stream->first;
+    stream->first = line->next;
+    if (!stream->first) {
+        stream->end = &stream->first;
     }
-    s.bytes -= line->size;
+    stream->bytes -= line->size;
     return line;
 }
 
@@ -83,59 +81,40 @@ static struct line *line_new(const char *bytes, size_t size) {
 }
 
 /** Keep a line of which `sent` bytes have been written. */
-static void keep(const char *bytes, size_t size, size_t sent) {
+static void keep(struct log_stream *stream, const char *bytes, size_t size, size_t sent) {
     /* The rest of a line belongs to it; and once a line was dropped, so are the next ones until the
      * reader has caught up: one gap is easier to read than many. */
-    bool may_wait = sent > 0 || (s.dropped == 0 && s.bytes + size <= LOG_STREAM_BYTES);
+    bool may_wait = sent > 0 || (stream->dropped == 0 && stream->bytes + size <= LOG_STREAM_BYTES);
     struct line *line = may_wait ? line_new(bytes, size) : NULL;
     if (!line) {
-        s.dropped++;
+        stream->dropped++;
         return;
     }
     line->sent = sent;
-    append(line);
+    append(stream, line);
 }
 
 /** When nothing waits any more: the report of what was dropped waits next. */
-static void keep_report(void) {
+static void keep_report(struct log_stream *stream) {
     char text[REPORT_BYTES];
-    if (s.first || s.dropped == 0) {
+    if (stream->first || stream->dropped == 0) {
         return;
     }
-    struct line *line = line_new(text, s.report(text, sizeof text, s.dropped));
+    struct line *line = line_new(text, stream->report(text, sizeof text, stream->dropped));
     if (line) {
-        append(line);
-        s.dropped = 0;
+        append(stream, line);
+        stream->dropped = 0;
     }
 }
 
 /* ---- Writing ---- */
 
-static ssize_t put_now(const char *bytes, size_t size) {
-    struct pollfd target = {.fd = s.fd, .events = POLLOUT};
-    switch (s.method) {
-    case METHOD_SEND:
-        return send(s.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    case METHOD_OWN:
-        return write(s.own_fd, bytes, size);
-    case METHOD_WAIT: /* no thread could be started: this is as near as one gets without */
-        if (poll(&target, 1, 0) != 1) {
-            errno = EAGAIN;
-            return -1;
-        }
-        return write(s.fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
-    case METHOD_FILE:
-        break;
-    }
-    return write(s.fd, bytes, size);
-}
-
 /** Write what the target takes at present. @return bytes; all of them, too, when the line is lost
  *  because nobody will ever read it */
-static size_t put(const char *bytes, size_t size) {
+static size_t put(struct log_stream *stream, const char *bytes, size_t size) {
     size_t sent = 0;
     while (sent < size) {
-        ssize_t count = put_now(bytes + sent, size - sent);
+        ssize_t count = outlet_write(&stream->outlet, bytes + sent, size - sent);
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -146,30 +125,30 @@ static size_t put(const char *bytes, size_t size) {
             return size;
         }
         sent += (size_t)count;
-        s.written += (size_t)count;
+        stream->written += (size_t)count;
     }
     return size;
 }
 
 /** Write waiting lines as far as the target takes them now. */
-static void drain(void) {
-    for (keep_report(); s.first; keep_report()) {
-        struct line *line = s.first;
-        line->sent += put(line->bytes + line->sent, line->size - line->sent);
+static void drain(struct log_stream *stream) {
+    for (keep_report(stream); stream->first; keep_report(stream)) {
+        struct line *line = stream->first;
+        line->sent += put(stream, line->bytes + line->sent, line->size - line->sent);
         if (line->sent < line->size) {
             return;
         }
-        free(take_first());
+        free(take_first(stream));
     }
 }
 
-/** METHOD_WAIT: write one line, however long it takes.  The lock is given up meanwhile. */
-static void write_first(unsigned target) {
-    struct line *line = take_first();
-    int fd = s.fd;
+/** OUTLET_WAIT: write one line, however long it takes.  The lock is given up meanwhile. */
+static void write_first(struct log_stream *stream, unsigned target) {
+    struct line *line = take_first(stream);
+    int fd = stream->outlet.fd;
     bool is_lost = false;
-    s.is_writing = true;
-    pthread_mutex_unlock(&s_lock);
+    stream->is_writing = true;
+    pthread_mutex_unlock(&stream->lock);
     while (line->sent < line->size && !is_lost) {
         ssize_t count = write(fd, line->bytes + line->sent, line->size - line->sent);
         if (count > 0) {
@@ -178,171 +157,196 @@ static void write_first(unsigned target) {
             is_lost = count == 0 || errno != EINTR;
         }
     }
-    pthread_mutex_lock(&s_lock);
-    if (s.target == target) {
-        s.written += line->sent;
-        s.is_writing = false;
-        keep_report();
-        pthread_cond_broadcast(&s_changed);
+    pthread_mutex_lock(&stream->lock);
+    if (stream->target == target) {
+        stream->written += line->sent;
+        stream->is_writing = false;
+        keep_report(stream);
+        pthread_cond_broadcast(&stream->changed);
     }
     free(line);
 }
 
 /** Wait, without the lock, until the target takes more. */
-static void wait_for_room(int timeout_ms) {
-    struct pollfd target = {.fd = s.method == METHOD_OWN ? s.own_fd : s.fd, .events = POLLOUT};
-    pthread_mutex_unlock(&s_lock);
+static void wait_for_room(struct log_stream *stream, int timeout_ms) {
+    struct pollfd target = {.fd = outlet_poll_fd(&stream->outlet), .events = POLLOUT};
+    pthread_mutex_unlock(&stream->lock);
     poll(&target, 1, timeout_ms);
-    pthread_mutex_lock(&s_lock);
+    pthread_mutex_lock(&stream->lock);
 }
 
 static void *run_writer(void *arg) {
-    unsigned target = (unsigned)(uintptr_t)arg;
-    pthread_mutex_lock(&s_lock);
-    while (s.target == target && (s.first || s.method == METHOD_WAIT)) {
-        if (!s.first) {
-            pthread_cond_wait(&s_changed, &s_lock);
-        } else if (s.method == METHOD_WAIT) {
-            write_first(target);
+    struct writer *writer = arg;
+    struct log_stream *stream = writer->stream;
+    unsigned target = writer->target;
+    free(writer);
+    pthread_mutex_lock(&stream->lock);
+    while (stream->target == target && (stream->first || stream->outlet.method == OUTLET_WAIT)) {
+        if (!stream->first) {
+            pthread_cond_wait(&stream->changed, &stream->lock);
+        } else if (stream->outlet.method == OUTLET_WAIT) {
+            write_first(stream, target);
         } else {
-            wait_for_room(-1);
-            if (s.target == target) {
-                drain();
+            wait_for_room(stream, -1);
+            if (stream->target == target) {
+                drain(stream);
             }
         }
     }
-    if (s.target == target) {
-        s.has_writer = false;
+    if (stream->target == target) {
+        stream->has_writer = false;
     }
-    pthread_mutex_unlock(&s_lock);
+    pthread_mutex_unlock(&stream->lock);
     return NULL;
 }
 
 /** If it cannot be started, the next line tries again, and what waits is written with it. */
-static void start_writer(void) {
-    sigset_t all, before;
-    sigfillset(&all); /* signals are for the threads that expect them */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    s.has_writer = thread_start(run_writer, (void *)(uintptr_t)s.target, "log", NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+static void start_writer(struct log_stream *stream) {
+    struct writer *writer = malloc(sizeof *writer);
+    if (!writer) {
+        return;
+    }
+    *writer = (struct writer){stream, stream->target};
+    stream->has_writer = thread_start_deaf(run_writer, writer, "log", NULL) == 0;
+    if (!stream->has_writer) {
+        free(writer);
+    }
 }
 
 /** Lines wait, or not: see to it that they are written. */
-static void tend(void) {
-    if (s.first && !s.has_writer) {
-        start_writer();
+static void tend(struct log_stream *stream) {
+    if (stream->first && !stream->has_writer) {
+        start_writer(stream);
     }
-    if (s.method == METHOD_WAIT) {
-        pthread_cond_broadcast(&s_changed);
+    if (stream->outlet.method == OUTLET_WAIT) {
+        pthread_cond_broadcast(&stream->changed);
     }
 }
 
-void log_stream_write(const char *line, size_t size) {
-    pthread_mutex_lock(&s_lock);
+void log_stream_write(struct log_stream *stream, const char *line, size_t size) {
+    pthread_mutex_lock(&stream->lock);
     size_t sent = 0;
-    keep_report();
-    if (!s.has_writer) {
-        drain();
+    keep_report(stream);
+    if (!stream->has_writer) {
+        drain(stream);
     }
-    if (!s.first && s.method != METHOD_WAIT) {
-        sent = put(line, size);
+    if (!stream->first && stream->outlet.method != OUTLET_WAIT) {
+        sent = put(stream, line, size);
     }
     if (sent < size) {
-        keep(line, size, sent);
+        keep(stream, line, size, sent);
     }
-    tend();
-    pthread_mutex_unlock(&s_lock);
+    tend(stream);
+    pthread_mutex_unlock(&stream->lock);
 }
 
-void log_stream_flush(void) {
-    pthread_mutex_lock(&s_lock);
-    struct timespec end = clock_deadline(FLUSH_MS);
-    while (s.first || s.is_writing) {
-        uint64_t before = s.written;
-        if (s.method == METHOD_WAIT && s.has_writer) {
+static void flush(struct log_stream *stream, const struct timespec *end) {
+    pthread_mutex_lock(&stream->lock);
+    while (stream->first || stream->is_writing) {
+        uint64_t before = stream->written;
+        if (stream->outlet.method == OUTLET_WAIT && stream->has_writer) {
             struct timespec stalled = clock_deadline(STALLED_MS);
-            pthread_cond_timedwait(&s_changed, &s_lock, &stalled);
+            pthread_cond_timedwait(&stream->changed, &stream->lock, &stalled);
         } else {
-            wait_for_room(STALLED_MS);
-            drain();
+            wait_for_room(stream, STALLED_MS);
+            drain(stream);
         }
-        if (s.written == before || clock_left_ns(&end) == 0) {
+        if (stream->written == before || clock_left_ns(end) == 0) {
             break;
         }
     }
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void log_stream_flush(void) {
+    struct timespec end = clock_deadline(FLUSH_MS);
+    pthread_mutex_lock(&s_lock);
+    struct log_stream *stream = s_streams;
     pthread_mutex_unlock(&s_lock);
+    for (; stream; stream = stream->next) { /* none is ever taken out */
+        flush(stream, &end);
+    }
 }
 
 /* ---- Another target, another process ---- */
 
 static void before_fork(void) {
     pthread_mutex_lock(&s_lock);
+    for (struct log_stream *stream = s_streams; stream; stream = stream->next) {
+        pthread_mutex_lock(&stream->lock);
+    }
 }
 
 static void after_fork(void) {
+    for (struct log_stream *stream = s_streams; stream; stream = stream->next) {
+        pthread_mutex_unlock(&stream->lock);
+    }
     pthread_mutex_unlock(&s_lock);
 }
 
 static void after_fork_in_child(void) {
-    while (s.first) {
-        free(take_first());
+    for (struct log_stream *stream = s_streams; stream; stream = stream->next) {
+        while (stream->first) {
+            free(take_first(stream));
+        }
+        stream->dropped = 0;
+        stream->has_writer = stream->is_writing = false;
+        clock_cond_init(&stream->changed);
     }
-    s.dropped = 0;
-    s.has_writer = s.is_writing = false;
-    clock_cond_init(&s_changed);
-    pthread_mutex_unlock(&s_lock);
+    after_fork();
 }
 
 static void prepare(void) {
-    clock_cond_init(&s_changed);
     pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
-/** @return whether `own_fd` is now a non-blocking description of what `fd` refers to */
-static bool open_own(int fd) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int opened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (opened < 0) {
-        return false;
+struct log_stream *log_stream_new(void) {
+    struct log_stream *stream = calloc(1, sizeof *stream);
+    if (!stream) {
+        return NULL;
     }
-    if (s.own_fd < 0) {
-        /* The numbers of standard streams are left to code that expects these there. */
-        s.own_fd = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    } else {
-        /* The writer may be waiting at this number. */
-        dup3(opened, s.own_fd, O_CLOEXEC);
-    }
-    close(opened);
-    return s.own_fd >= 0;
-}
-
-static enum method choose_method(int fd) {
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
-        return METHOD_FILE;
-    }
-    if (S_ISSOCK(status.st_mode)) {
-        return METHOD_SEND;
-    }
-    bool must_be_read = S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && isatty(fd));
-    return !must_be_read ? METHOD_FILE : open_own(fd) ? METHOD_OWN : METHOD_WAIT;
-}
-
-bool log_stream_use(int fd, log_stream_report *report) {
     pthread_once(&s_once, prepare);
+    pthread_mutex_init(&stream->lock, NULL);
+    clock_cond_init(&stream->changed);
+    stream->outlet = OUTLET_NONE;
+    stream->end = &stream->first;
     pthread_mutex_lock(&s_lock);
-    s.target++;
-    s.has_writer = s.is_writing = false;
-    s.fd = fd;
-    s.report = report;
-    s.method = choose_method(fd);
-    pthread_cond_broadcast(&s_changed); /* a writer of the target before */
-    if (s.method != METHOD_WAIT) {
-        drain();
-    }
-    tend();
-    bool is_stream = s.method != METHOD_FILE;
+    stream->next = s_streams;
+    s_streams = stream;
     pthread_mutex_unlock(&s_lock);
+    return stream;
+}
+
+/** @return as log_stream_use()  @lock held */
+static bool use_locked(struct log_stream *stream, int fd) {
+    stream->target++;
+    stream->has_writer = stream->is_writing = false;
+    outlet_use(&stream->outlet, fd);
+    pthread_cond_broadcast(&stream->changed); /* a writer of the target before */
+    if (stream->outlet.method != OUTLET_WAIT) {
+        drain(stream);
+    }
+    tend(stream);
+    return stream->outlet.method != OUTLET_FILE;
+}
+
+bool log_stream_use(struct log_stream *stream, int fd, log_stream_report *report) {
+    pthread_mutex_lock(&stream->lock);
+    stream->report = report;
+    bool is_stream = use_locked(stream, fd);
+    pthread_mutex_unlock(&stream->lock);
     return is_stream;
+}
+
+int log_stream_replace(struct log_stream *stream, int opened, bool *ret_is_stream) {
+    /* Locked: the writer would find the target gone, and its lines lost. */
+    pthread_mutex_lock(&stream->lock);
+    int rc = dup3(opened, stream->outlet.fd, O_CLOEXEC);
+    int reason = errno;
+    if (rc >= 0) {
+        *ret_is_stream = use_locked(stream, stream->outlet.fd);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    errno = reason;
+    return rc < 0 ? -1 : 0;
 }

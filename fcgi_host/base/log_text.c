@@ -70,6 +70,14 @@ void log_text_time(char text[LOG_TEXT_TIME_BYTES], time_t seconds) {
              second / 3600, second / 60 % 60, second % 60);
 }
 
+void log_text_time_ms(char text[LOG_TEXT_TIME_MS_BYTES]) {
+    struct timespec now;
+    char seconds[LOG_TEXT_TIME_BYTES];
+    clock_gettime(CLOCK_REALTIME, &now);
+    log_text_time(seconds, now.tv_sec);
+    snprintf(text, LOG_TEXT_TIME_MS_BYTES, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+}
+
 size_t log_text_escape(char *buffer, size_t buffer_size, const char *text, size_t size) {
     while (size > 0 && text[size - 1] == '\n') {
         size--;

@@ -15,11 +15,13 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { LOG_TEXT_TIME_BYTES = 32 };
+enum { LOG_TEXT_TIME_BYTES = 32, LOG_TEXT_TIME_MS_BYTES = 40 };
 
 /** "2026-11-24T13:53:01", UTC, of a time after 1970.  gmtime_r(3) takes a lock of the process,
  * which a child that was forked beside other threads may never get. */
 void log_text_time(char text[LOG_TEXT_TIME_BYTES], time_t seconds);
+/** "2026-11-24T13:53:01.123Z": now. */
+void log_text_time_ms(char text[LOG_TEXT_TIME_MS_BYTES]);
 
 /** Room that log_text_escape() needs at most for this text, its NUL included. */
 size_t log_text_escaped_bytes(const char *text, size_t size);

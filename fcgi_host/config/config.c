@@ -104,3 +104,28 @@ void config_free(struct config *config) {
     free(config->file);
     free(config);
 }
+
+static int add_target(struct string_list *targets, const char *name) {
+    for (size_t i = 0; i < targets->count; i++) {
+        if (strcmp(targets->items[i], name) == 0) {
+            return 0;
+        }
+    }
+    return string_list_add(targets, strdup(name));
+}
+
+int config_add_log_targets(const struct config *config, struct string_list *targets) {
+    bool has_access_log = strcmp(config->access_log, CONFIG_ACCESS_LOG_OFF) != 0 &&
+                          strcmp(config->access_log, CONFIG_ACCESS_LOG_SYSLOG) != 0;
+    if (add_target(targets, config->log) != 0 ||
+        (has_access_log && add_target(targets, config->access_log) != 0)) {
+        return -1;
+    }
+    for (size_t i = 0; i < config->app_count; i++) {
+        const char *log = config->apps[i].log;
+        if (log && add_target(targets, log) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

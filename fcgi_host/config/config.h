@@ -52,6 +52,10 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 #define CONFIG_PRELOAD_AUTO "auto"
 #define CONFIG_PRELOAD_OFF "off"
 
+/** Values of `access_log`, beside names of log_target_open(). */
+#define CONFIG_ACCESS_LOG_OFF "off"
+#define CONFIG_ACCESS_LOG_SYSLOG "syslog"
+
 struct identity;
 
 /** A number that has no default. */
@@ -115,6 +119,8 @@ struct app_config {
     enum spare_mode spare;
     unsigned spare_idle_s;
     enum on_client_gone on_client_gone;
+    char *log;                        /**< NULL: the host's */
+    struct optional_number log_level; /**< an enum log_level; not set: the host's */
     bool dev;
     unsigned slow_request_s;
     bool rehearse;
@@ -130,6 +136,8 @@ struct config {
     char *state_dir; /**< NULL: the environment says; or CONFIG_STATE_OFF */
     char *log;
     enum log_level log_level;
+    enum log_format log_format;
+    char *access_log;
     unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s, drain_s;
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
@@ -189,6 +197,10 @@ const struct app_config *config_find_app(const struct config *config, const char
 
 /** @return the [process] section of this name; NULL: none */
 struct process_config *config_find_process(const struct config *config, const char *name);
+
+/** Add the names of all targets that a whole configuration, or a part, writes logs to; each once.
+ *  @return 0, or -1: out of memory */
+int config_add_log_targets(const struct config *config, struct string_list *targets);
 
 /** Whether an application, or a script, is alone in its process: in a part (view.h). */
 bool config_has_one_application(const struct config *config);

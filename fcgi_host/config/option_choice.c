@@ -110,7 +110,31 @@ static void print_choice(const char *choices, int chosen, const struct config_op
     const struct option_kind option_kind_##name = {                                                \
         .set = set_##name, .print = print_##name, .clear = clear_nothing}
 
-CHOICE_KIND(level, enum log_level, "debug|info|warn|error|off");
+#define LEVELS "debug|info|warn|error|off"
+
+CHOICE_KIND(level, enum log_level, LEVELS);
+
+SET(optional_level) {
+    enum log_level level;
+    struct optional_number *number = field;
+    if (set_level(&level, option, place, text, err) != 0) {
+        return -1;
+    }
+    *number = (struct optional_number){true, (int)level};
+    return 0;
+}
+
+static void print_optional_level(const void *field, const struct config_option *option, FILE *out) {
+    const struct optional_number *number = field;
+    if (number->is_set) {
+        print_choice(LEVELS, number->value, option, out);
+    }
+}
+
+const struct option_kind option_kind_optional_level = {
+    .set = set_optional_level, .print = print_optional_level, .clear = option_clear_number};
+
+CHOICE_KIND(log_format, enum log_format, "text|json");
 CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|restart|off");
 CHOICE_KIND(on_client_gone, enum on_client_gone, "ignore|raise|raise-any");
 CHOICE_KIND(on_stale, enum on_stale, "replace|refuse|warn");

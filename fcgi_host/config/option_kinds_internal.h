@@ -24,5 +24,7 @@
 int option_give_text(void *field, char *text, struct error *err);
 void option_print_text(const void *field, const struct config_option *option, FILE *out);
 void option_clear_text(void *field);
+/** Of a struct optional_number. */
+void option_clear_number(void *field);
 
 #endif

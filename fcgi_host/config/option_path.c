@@ -1,3 +1,4 @@
+#include "fcgi_host/base/log_target.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/config/option_kinds_internal.h"
 
@@ -50,11 +51,23 @@ SET(path) {
 }
 TEXT_KIND(path);
 
+static bool is_standard_stream(const char *text) {
+    return strcmp(text, LOG_TARGET_STDERR) == 0 || strcmp(text, LOG_TARGET_STDOUT) == 0;
+}
+
 SET(log_target) {
-    return strcmp(text, "stderr") == 0 ? option_give_text(field, strdup(text), err)
-                                       : set_path(field, option, place, text, err);
+    return is_standard_stream(text) ? option_give_text(field, strdup(text), err)
+                                    : set_path(field, option, place, text, err);
 }
 TEXT_KIND(log_target);
+
+SET(access_log) {
+    bool is_word = is_standard_stream(text) || strcmp(text, CONFIG_ACCESS_LOG_SYSLOG) == 0 ||
+                   strcmp(text, CONFIG_ACCESS_LOG_OFF) == 0;
+    return is_word ? option_give_text(field, strdup(text), err)
+                   : set_path(field, option, place, text, err);
+}
+TEXT_KIND(access_log);
 
 /** "./off" is a path. */
 SET(path_or_off) {

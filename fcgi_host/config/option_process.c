@@ -86,7 +86,7 @@ SET(preload) {
 }
 TEXT_KIND(preload);
 
-static void clear_number(void *field) {
+void option_clear_number(void *field) {
     *(struct optional_number *)field = (struct optional_number){0};
 }
 
@@ -112,7 +112,7 @@ static void print_umask(const void *field, const struct config_option *option, F
 }
 
 const struct option_kind option_kind_umask = {
-    .set = set_umask, .print = print_umask, .clear = clear_number};
+    .set = set_umask, .print = print_umask, .clear = option_clear_number};
 
 SET(nice) {
     (void)option, (void)place;
@@ -135,7 +135,7 @@ static void print_nice(const void *field, const struct config_option *option, FI
 }
 
 const struct option_kind option_kind_nice = {
-    .set = set_nice, .print = print_nice, .clear = clear_number};
+    .set = set_nice, .print = print_nice, .clear = option_clear_number};
 
 /* ---- rlimit.NAME ---- */
 

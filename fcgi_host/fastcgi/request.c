@@ -138,9 +138,18 @@ static void close_visibly_cut(struct connection *c) {
     connection_give_back(c, true);
 }
 
+static void (*s_told)(const struct request *request, enum request_end end);
+
+void request_tell_ends(void (*told)(const struct request *request, enum request_end end)) {
+    s_told = told;
+}
+
 void request_finish(struct request *request, enum request_end end, uint32_t app_status) {
     struct connection *c = connection_of(request);
     assert(end != REQUEST_OVERLOADED || !c->response.has_sent);
+    if (s_told) {
+        s_told(request, c->is_gone ? REQUEST_CUT : end);
+    }
     request->hold = NULL; /* no other thread takes it any more */
     free(request->path_storage);
     request->path_storage = NULL;

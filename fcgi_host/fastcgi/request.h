@@ -34,6 +34,17 @@ struct application;
 struct connection;
 struct request_hold;
 
+/** What became of a request, and when; for whoever keeps an account of it. */
+struct request_account {
+    unsigned status;      /**< of the response's head; 0: none was sent */
+    uint64_t head_bytes;  /**< of the response's head */
+    uint64_t sent_bytes;  /**< of FCGI_STDOUT, the head included */
+    uint64_t begun_ns;    /**< CLOCK_MONOTONIC when the application began with it; 0: it did not */
+    uint64_t gil_wait_ns; /**< how long before that its thread waited for the GIL */
+    uint64_t generation;  /**< of the application; 0: none has begun with it */
+    bool is_probe;        /**< a question whether the host is there: nobody wants to read of it */
+};
+
 struct request {
     struct job job;
     struct connection *connection;
@@ -50,6 +61,8 @@ struct request {
 
     /** It was run before, and what came of it was dropped (request_give_up()). */
     bool was_given_up;
+
+    struct request_account account;
 
     /* Filled by the worker, from the route (cgi/route.h). */
     struct application *application;
@@ -92,6 +105,7 @@ enum {
 /**
  * Send bytes on FCGI_STDOUT without blocking; they leave at once, not when a buffer is full.
  * No bytes and no SEND_LAST: nothing is sent (an empty record would end the stream).
+ * The first part of the first send is the response's head, and begins with "Status: ".
  * @param parts  at most REQUEST_SEND_PARTS; the array itself is copied
  * @return 0 all sent; 1 some wait: call request_flush(), the bytes must stay valid until then;
  *         -1 ERR_CLOSED (peer gone or aborted), ERR_SYSTEM
@@ -148,6 +162,11 @@ enum request_end {
  *         STDIN is at its end it does not block and may be called attached
  */
 void request_finish(struct request *request, enum request_end end, uint32_t app_status);
+
+/** Be told of every request that ends, just before it does: all of it is still there.
+ *  @param told  NULL: nobody; called on the thread and with the thread state of request_finish()
+ *  @pre no request is in hand */
+void request_tell_ends(void (*told)(const struct request *request, enum request_end end));
 
 /** Whether the request could be run once more, here or in another process: FCGI_STDIN has come to
  *  its end, the application has read nothing of it, and nothing was sent on FCGI_STDOUT. */

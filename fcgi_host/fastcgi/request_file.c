@@ -84,6 +84,7 @@ static int send_records(struct connection *c, int fd, off_t offset, size_t lengt
         if (send_header(c, content, err) < 0 || send_content(c, fd, &offset, content, err) < 0) {
             return -1;
         }
+        c->request.account.sent_bytes += content;
         length -= content;
     }
     return 0;

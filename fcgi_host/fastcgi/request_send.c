@@ -43,6 +43,30 @@ static void look_before_sending(struct connection *c, unsigned flags) {
     }
 }
 
+/** @return the status of a head, "Status: 200 OK…"; 0: it has none */
+static unsigned status_of(const struct iovec *head) {
+    static const char s_name[] = "Status: ";
+    enum { NAME_BYTES = sizeof s_name - 1, DIGITS = 3 };
+    const char *text = head->iov_base;
+    if (head->iov_len < NAME_BYTES + DIGITS || memcmp(text, s_name, NAME_BYTES) != 0) {
+        return 0;
+    }
+    unsigned status = 0;
+    for (const char *digit = text + NAME_BYTES; digit < text + NAME_BYTES + DIGITS; digit++) {
+        status = status * 10 + (unsigned)(*digit - '0');
+    }
+    return status;
+}
+
+static void count_sent(struct connection *c, const struct iovec *parts, int part_count) {
+    struct request_account *account = &c->request.account;
+    if (!c->response.has_sent && part_count > 0) {
+        account->status = status_of(&parts[0]);
+        account->head_bytes = parts[0].iov_len;
+    }
+    account->sent_bytes += c->response.writer.content;
+}
+
 int request_send(struct request *request, const struct iovec *parts, int part_count, unsigned flags,
                  struct error *err) {
     struct connection *c = connection_of(request);
@@ -55,6 +79,7 @@ int request_send(struct request *request, const struct iovec *parts, int part_co
         return report_closed(c, err);
     }
     record_writer_start(&c->response.writer, FCGI_STDOUT, c->reader.id, parts, part_count);
+    count_sent(c, parts, part_count);
     c->response.has_sent =
         c->response.has_sent || c->response.writer.content > 0 || (flags & SEND_LAST);
     if (flags & SEND_LAST) {

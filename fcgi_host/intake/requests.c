@@ -31,6 +31,7 @@ static void fill_request(struct intake_requests *requests, struct connection *c)
     request->application = NULL;
     request->hold = NULL;
     request->was_given_up = false;
+    request->account = (struct request_account){0};
     request->script_name = request->path_info = (struct slice){NULL, 0};
     request->path_storage = NULL;
     make_id(requests, request->id);

@@ -97,7 +97,7 @@ enum channel_type {
     CHANNEL_LISTEN,  /**< `number`: 1: accept connections; 0: leave them to another process group */
     CHANNEL_NO_MORE, /**< the host stops, and every worker is DRY: no group passes more */
     CHANNEL_NEEDS_RESTART, /**< `name`: an application whose replacement found a port in use */
-    CHANNEL_LOG_REOPEN,    /**< descriptor: the log, opened again */
+    CHANNEL_LOG_REOPEN,    /**< name: a log_target; descriptor: it, opened again */
     CHANNEL_PING,          /**< does the intake thread run? */
     CHANNEL_MAY_END,       /**< is there nothing left to do, and no connection? Else no answer */
     CHANNEL_SLOW_DOWN, /**< `name`: an application; `number`: until when, ms of CLOCK_MONOTONIC */

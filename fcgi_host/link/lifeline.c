@@ -69,13 +69,9 @@ static void *outlast(void *arg) {
  * thread, come before.
  */
 static int start_last_thread(struct error *err) {
-    sigset_t all, before;
     sem_t runs;
     sem_init(&runs, 0, 0);
-    sigfillset(&all); /* signals are for the first thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = thread_start(outlast, &runs, "last", err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int result = thread_start_deaf(outlast, &runs, "last", err);
     /* Not while it starts: what it locks then would be locked for ever in a child of fork(). */
     while (result == 0 && sem_wait(&runs) != 0) {
     }

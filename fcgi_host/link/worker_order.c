@@ -136,8 +136,12 @@ static int write_file(const struct worker_order *order, size_t home_count, struc
     if (!out) {
         return error_set(err, ERR_MEMORY, "out of memory");
     }
-    write_number(out, (uint64_t)order->balance_member);
-    int rc = write_neighbourhood(out, fds, &order->neighbourhood, home_count, err);
+    int rc = 0;
+    write_text(out, order->log_name);
+    if (order->channel_fd >= 0) {
+        write_number(out, (uint64_t)order->balance_member);
+        rc = write_neighbourhood(out, fds, &order->neighbourhood, home_count, err);
+    }
     bool is_whole = !ferror(out);
     if (fclose(out) != 0 || !is_whole) {
         rc = error_set(err, ERR_MEMORY, "out of memory");
@@ -173,7 +177,7 @@ int worker_order_send(int fd, const struct worker_order *given, struct error *er
             fds.items[fds.count++] = *field_of(&order, role);
         }
     }
-    if (order.channel_fd >= 0) {
+    if (order.channel_fd >= 0 || order.log_name) {
         size_t text_place = fds.count++;
         fds.items[text_place] = -1; /* kept free */
         text_fd = write_file(&order, order.home_count, &fds, err);
@@ -316,9 +320,9 @@ int worker_order_receive(int fd, struct worker_order *ret_order, struct error *e
     int text_fd = take_roles(&packet, &fds, &order);
     size_t size = 0;
     order.bytes = text_fd >= 0 ? channel_take_file(text_fd, &size, err) : NULL;
-    bool is_start = order.channel_fd >= 0;
-    struct reader reader = {order.bytes, size, is_start && !order.bytes};
-    if (order.bytes) {
+    struct reader reader = {order.bytes, size, !order.bytes};
+    order.log_name = order.bytes ? read_text(&reader) : NULL;
+    if (order.bytes && order.channel_fd >= 0) {
         order.balance_member = (int)read_number(&reader);
         read_neighbourhood(&reader, &fds, &order);
     }

@@ -23,7 +23,8 @@ struct worker_order {
     int channel_fd, last_words_fd;
     int board_fd; /**< a memory file: scoreboard_open() */
     int listen_fd, modules_fd;
-    int log_fd; /**< the log is written there from now on: log_use() */
+    int log_fd;           /**< log_target_use() */
+    const char *log_name; /**< of which target; NULL: of none */
     int balance_member;
     /** `process` is the name of the template's own group; the mailboxes are sent, that of the own
      *  group's home is not. */

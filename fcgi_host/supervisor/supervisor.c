@@ -240,10 +240,8 @@ static void in_child(void *ctx) {
 static void on_config_changed(void *ctx, const struct config *before, const struct config *config) {
     struct supervisor *supervisor = ctx;
     struct error err;
-    if (!text_is_same(before->log, config->log) || before->log_level != config->log_level) {
-        if (log_open(config->log, config->log_level, &err)) {
-            log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
-        }
+    if (log_files_open(config, &err) != 0) {
+        log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
     }
     if (!text_is_same(before->control, config->control)) {
         supervisor_open_control(supervisor, config);

@@ -174,12 +174,12 @@ const char *template_why(const struct template *template) {
     return obstacle ? obstacle : template->is_suspect ? template->suspicion : template->why;
 }
 
-void template_use_log(const struct template *template, int fd) {
+void template_use_log(const struct template *template, const char *name, int fd) {
     if (template->current) {
-        template_process_use_log(template->current, fd);
+        template_process_use_log(template->current, name, fd);
     }
     if (template->next) {
-        template_process_use_log(template->next, fd);
+        template_process_use_log(template->next, name, fd);
     }
 }
 

@@ -87,8 +87,9 @@ const char *template_why(const struct template *template);
 /** A process has ended. @return whether it was a template of this group */
 bool template_reap(struct template *template, pid_t pid, int wait_status);
 
-/** Let it write to another log. @param fd  stays open here */
-void template_use_log(const struct template *template, int fd);
+/** Let it write to a log that was opened again. @param name  of the log_target
+ *  @param fd  stays open here */
+void template_use_log(const struct template *template, const char *name, int fd);
 
 /** For the status. @return the process id of the one that workers are forked from; 0: none */
 pid_t template_pid(const struct template *template);

@@ -160,10 +160,11 @@ pid_t template_process_fork(struct template_process *process, const struct worke
     return pid;
 }
 
-void template_process_use_log(const struct template_process *process, int fd) {
+void template_process_use_log(const struct template_process *process, const char *name, int fd) {
     struct worker_order order = worker_order_none;
     struct error err;
     order.log_fd = fd;
+    order.log_name = name;
     if (worker_order_send(process->channel.fd, &order, &err) != 0 && err.code != ERR_CLOSED) {
         log_line(LOG_WARN, "worker.deaf", NULL, "template %d: %s", (int)process->pid, err.text);
     }

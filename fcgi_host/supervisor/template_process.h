@@ -49,7 +49,7 @@ pid_t template_process_fork(struct template_process *process, const struct worke
                             unsigned timeout_ms, struct error *err);
 
 /** Let it write to another log. @param fd  stays open here */
-void template_process_use_log(const struct template_process *process, int fd);
+void template_process_use_log(const struct template_process *process, const char *name, int fd);
 
 /** Kill it and free this; SIGCHLD tells of its end. NULL is fine. */
 void template_process_end(struct template_process *process);

@@ -13,6 +13,7 @@
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/worker_order.h"
+#include "fcgi_host/supervisor/log_files.h"
 #include "fcgi_host/supervisor/worker_setting.h"
 
 static void close_if_open(int fd) {
@@ -31,7 +32,7 @@ static void die_with(pid_t supervisor) {
 /** Become what the configuration says, while the log can still be opened as the supervisor may. */
 static int take_on_setting(const struct worker_process_start *start, struct error *err) {
     const struct config *config = start->config;
-    if (start->is_candidate && log_open(config->log, config->log_level, err) != 0) {
+    if (start->is_candidate && log_files_open(config, err) != 0) {
         return -1;
     }
     if (worker_setting_apply(config, err) != 0) {
@@ -147,9 +148,9 @@ struct worker_process *worker_process_start(const struct worker_process_start *s
         return NULL;
     }
     process->channel.fd = -1;
-    process->log = strdup(start->config->log);
-    if (!process->log) {
+    if (config_add_log_targets(start->config, &process->logs) != 0) {
         error_set(err, ERR_MEMORY, "out of memory");
+        string_list_clear(&process->logs);
         free(process);
         return NULL;
     }
@@ -191,7 +192,7 @@ void worker_process_free(struct worker_process *process) {
     scoreboard_free(process->board);
     string_list_clear(&process->failed);
     string_list_clear(&process->loaded);
-    free(process->log);
+    string_list_clear(&process->logs);
     free(process);
 }
 

@@ -58,7 +58,7 @@ struct worker_process {
     struct loop_timer deadline;      /**< to load, or to drain */
     struct loop_timer accept_anyway; /**< until it accepts though something still loads */
     struct loop_timer age;           /**< until it has served for max_age_s */
-    char *log;                       /**< of its configuration */
+    struct string_list logs;         /**< config_add_log_targets() */
     struct scoreboard *board;
     uint64_t work_at_look;   /**< scoreboard_work() then (fleet_scaling.c) */
     int last_words_fd;       /**< a memory file that faulthandler writes to */

@@ -48,9 +48,11 @@ void dispatch_request(const struct dispatch *dispatch, struct request *request) 
         status_requests_ask(dispatch->status_requests, request);
         break;
     case ROUTE_PING:
+        request->account.is_probe = true;
         reply_text(request, "200 OK", "pong");
         break;
     case ROUTE_READY:
+        request->account.is_probe = true;
         status_requests_ask_ready(dispatch->status_requests, request);
         break;
     case ROUTE_LIVE:

@@ -9,6 +9,7 @@
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/limits.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_target.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/slowdown.h"
@@ -146,9 +147,12 @@ static void note_needs_restart(struct worker *worker, const char *name) {
     }
 }
 
-static void reopen_log(int fd) {
+static void reopen_log(const struct channel_message *message) {
     struct error err;
-    if (fd >= 0 && log_use(fd, &err)) {
+    struct log_target *target = log_target_find(message->name);
+    if (!target) {
+        close(message->fd);
+    } else if (log_target_use(target, message->fd, &err) != 0) {
         log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
     }
 }
@@ -179,7 +183,7 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         predecessor_tell(&worker->applications, message->fd);
         return true;
     case CHANNEL_LOG_REOPEN:
-        reopen_log(message->fd);
+        reopen_log(message);
         return true;
     default:
         return false;

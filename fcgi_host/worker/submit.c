@@ -98,6 +98,9 @@ static void run_request_job(struct job *job, const struct lease *lease) {
         return;
     }
     write_line(request, line);
+    request->account.begun_ns = clock_now_ns();
+    request->account.gil_wait_ns = lease->gil_wait_ns;
+    request->account.generation = generation_number(lease->generation);
     crash_thread_start();
     struct scoreboard_slot *slot =
         limits_begin(application->limits, lease, application, request->id, line);

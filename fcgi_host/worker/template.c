@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_target.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/link/scoreboard.h"
@@ -257,10 +258,13 @@ static bool start_worker(const struct template *template, const struct worker_or
 
 static void change_log(struct worker_order *order) {
     struct error err;
-    if (log_use(order->log_fd, &err) != 0) {
-        log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
+    struct log_target *target = log_target_find(order->log_name);
+    if (target) {
+        if (log_target_use(target, order->log_fd, &err) != 0) {
+            log_line(LOG_ERROR, "log.failed", NULL, "%s", err.text);
+        }
+        order->log_fd = -1; /* taken over */
     }
-    order->log_fd = -1; /* taken over */
 }
 
 /** Obey until there is no more to obey. @return the exit status */
@@ -282,7 +286,7 @@ static int obey(const struct template *template) {
             }
             continue;
         }
-        if (order.log_fd >= 0) {
+        if (order.log_fd >= 0 && order.log_name) {
             change_log(&order);
         }
         if (order.channel_fd >= 0 && start_worker(template, &order, &status)) {

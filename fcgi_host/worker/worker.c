@@ -13,6 +13,7 @@
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/access_log.h"
 #include "fcgi_host/worker/descriptors.h"
 #include "fcgi_host/worker/hooks.h"
 #include "fcgi_host/worker/live_pages.h"
@@ -372,12 +373,13 @@ int worker_run(const struct worker_start *start) {
     if (!await_accept(worker)) {
         return 0;
     }
-    if (serve_requests(worker, &err)) {
+    if (access_log_start(start->config, &err) != 0 || serve_requests(worker, &err) != 0) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;
     }
     if (pool_stop(worker->pool, stopping_left_ms(&worker->stopping))) {
         log_line(LOG_WARN, "worker.unfinished", NULL, "something could not be ended in time");
     }
+    access_log_flush();
     return 0;
 }

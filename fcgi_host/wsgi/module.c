@@ -4,6 +4,7 @@
  * Multi-phase initialisation, heap types, all state in the module: it can be loaded in any number
  * of interpreters, with a GIL of their own, too (PEP 489, PEP 630, PEP 684).
  */
+#include "embedded/application_logging_py.h"
 #include "fcgi_host/wsgi/environ.h"
 #include "fcgi_host/wsgi/errors.h"
 #include "fcgi_host/wsgi/file_wrapper.h"
@@ -12,6 +13,11 @@
 #include "fcgi_host/wsgi/preload.h"
 #include "fcgi_host/wsgi/start_response.h"
 #include "fcgi_host/wsgi/state.h"
+#include "pool/python/embedded_code.h"
+
+#define LOG_HANDLER "LogHandler"
+
+static struct embedded_code s_logging = {"application_logging", application_logging_py, NULL};
 
 static PyObject *get_info(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
@@ -124,6 +130,21 @@ static PyObject *get_log_fd(PyObject *module, PyObject *unused) {
     return PyLong_FromLong(log_fd());
 }
 
+/* For applications that want it, which have imported logging or are about to. */
+static PyObject *log_handler_class(struct wsgi_state *state) {
+    if (!state->log_handler) {
+        PyObject *made = embedded_code_run(&s_logging);
+        PyObject *class = made ? PyObject_GetAttrString(made, LOG_HANDLER) : NULL;
+        Py_XDECREF(made);
+        if (state->log_handler) { /* another thread was faster, while this one imported */
+            Py_XDECREF(class);
+        } else {
+            state->log_handler = class;
+        }
+    }
+    return Py_XNewRef(state->log_handler);
+}
+
 /* The exception classes are made when first asked for: most applications never do. */
 static PyObject *exception_class(struct wsgi_state *state, PyObject *name) {
     static const char *const names[] = {"RequestTimeout", "ClientGone"};
@@ -157,6 +178,9 @@ static PyObject *get_missing(PyObject *module, PyObject *name) {
     if (!PyUnicode_Check(name)) {
         PyErr_SetString(PyExc_TypeError, "a name is a str");
         return NULL;
+    }
+    if (state && PyUnicode_CompareWithASCIIString(name, LOG_HANDLER) == 0) {
+        return log_handler_class(state);
     }
     return exception_class(state, name);
 }
@@ -213,6 +237,7 @@ static int exec_module(PyObject *module) {
     DO(retire_callbacks)                                                                           \
     DO(request_timeout)                                                                            \
     DO(client_gone)                                                                                \
+    DO(log_handler)                                                                                \
     DO(setup)                                                                                      \
     DO(process)                                                                                    \
     DO(import)                                                                                     \

@@ -28,6 +28,7 @@ struct wsgi_state {
     PyObject *libraries_module, *preload_module; /**< the same; the latter may be NULL */
     PyObject *libraries, *preload; /**< Libraries; Preload, NULL: nothing imported in advance */
     PyObject *request_timeout, *client_gone; /**< exception classes; NULL until they are needed */
+    PyObject *log_handler;                   /**< the class; NULL until it is needed */
 
     /* What info() tells. */
     PyObject *interpreter, *generation, *gil, *version;

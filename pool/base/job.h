@@ -23,6 +23,8 @@ struct lease {
     void *loaded;               /**< what the load hook returned for this app in this generation */
     unsigned thread_index;      /**< 0 … threads-1 within the app's threads of this generation */
     unsigned long thread_ident; /**< CPython's id of this thread, for PyThreadState_SetAsyncExc() */
+    /** How long this thread waited for the GIL before this job, since it was woken for it. */
+    uint64_t gil_wait_ns;
 };
 
 struct job {

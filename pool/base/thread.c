@@ -1,6 +1,7 @@
 #include "pool/base/thread.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 
 enum { NAME_BYTES = 16 };
@@ -16,4 +17,14 @@ int thread_start(void *(*function)(void *arg), void *arg, const char *name, stru
     pthread_setname_np(thread, short_name);
     pthread_detach(thread);
     return 0;
+}
+
+int thread_start_deaf(void *(*function)(void *arg), void *arg, const char *name,
+                      struct error *err) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = thread_start(function, arg, name, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
 }

@@ -14,5 +14,7 @@
  * @return 0, or -1: ERR_SYSTEM
  */
 int thread_start(void *(*function)(void *arg), void *arg, const char *name, struct error *err);
+/** The same, and it takes no signals: they are for the threads that expect them. */
+int thread_start_deaf(void *(*function)(void *arg), void *arg, const char *name, struct error *err);
 
 #endif

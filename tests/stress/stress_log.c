@@ -16,6 +16,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/base/log_target.h"
 
 enum { WRITERS = 3 };
 
@@ -72,7 +73,7 @@ static void *reopen(void *arg) {
     (void)arg;
     while (!s_is_over) {
         struct error err;
-        assert(log_reopen(&err) == 0);
+        assert(log_target_reopen(log_target_find(s_fifo), &err) == 0);
         usleep(1000);
     }
     return NULL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/base/log_target.h"
 #include "fcgi_host/base/log_text.h"
 
 static char s_folder[] = "/tmp/fcgi_host-log-XXXXXX";
@@ -176,7 +177,7 @@ Test(log, after_a_rotation_lines_go_to_a_new_file_on_the_same_descriptor) {
     int fd = log_fd();
     log_line(LOG_INFO, "a.b", NULL, "before");
     cr_assert_eq(rename(s_path, s_rotated), 0);
-    cr_assert_eq(log_reopen(&err), 0, "%s", err.text);
+    cr_assert_eq(log_target_reopen(log_target_find(s_path), &err), 0, "%s", err.text);
     log_line(LOG_INFO, "a.b", NULL, "after");
     cr_expect_not_null(strstr(read_file(s_rotated), "before"));
     cr_expect_null(strstr(s_text, "after"));
@@ -189,7 +190,7 @@ Test(log, a_file_that_cannot_be_opened_again_leaves_the_old_one) {
     struct error err;
     cr_assert_eq(rename(s_path, s_rotated), 0);
     cr_assert_eq(mkdir(s_path, 0755), 0);
-    cr_expect_eq(log_reopen(&err), -1);
+    cr_expect_eq(log_target_reopen(log_target_find(s_path), &err), -1);
     cr_expect_eq(err.code, ERR_SYSTEM);
     cr_expect_not_null(strstr(err.text, s_path));
     log_line(LOG_INFO, "a.b", NULL, "still");
@@ -225,7 +226,7 @@ Test(log, lines_of_several_threads_do_not_mix_and_none_is_lost_over_reopening) {
     cr_assert_eq(pthread_create(&threads[0], NULL, write_lines, one), 0);
     cr_assert_eq(pthread_create(&threads[1], NULL, write_lines, two), 0);
     for (int i = 0; i < 50; i++) {
-        cr_assert_eq(log_reopen(&err), 0);
+        cr_assert_eq(log_target_reopen(log_target_find(s_path), &err), 0);
     }
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
@@ -251,4 +252,49 @@ Test(log, level_names_are_those_of_the_option) {
         cr_expect_str_eq(log_level_name(level), names[i]);
     }
     cr_expect_eq(log_level_from_name("loud", &level), -1);
+}
+
+/* ---- As JSON ---- */
+
+Test(log, a_line_as_json_is_one_object_with_the_same_parts) {
+    log_set_format(LOG_JSON);
+    log_line(LOG_WARN, "app.loaded",
+             &(struct log_about){.app = "blog", .generation = 3, .request_id = "7-1"},
+             "two\nlines \"quoted\" \x1b[0m \xc2\x9b \xff");
+    read_file(s_path);
+    cr_expect_eq(strchr(s_text, '\n'), s_text + strlen(s_text) - 1, "%s", s_text);
+    cr_expect_not_null(strstr(s_text, "\"level\":\"warn\""), "%s", s_text);
+    cr_expect_not_null(strstr(s_text, "\"app\":\"blog\",\"generation\":3,\"request_id\":\"7-1\","
+                                      "\"event\":\"app.loaded\",\"message\":\"two\\nlines "
+                                      "\\\"quoted\\\" \\u001b[0m \\u009b \\ufffd\"}"),
+                       "%s", s_text);
+}
+
+/* ---- Logs of applications ---- */
+
+Test(log, an_application_may_have_a_target_and_a_level_of_its_own) {
+    struct error err;
+    const struct log_about shop = {.app = "shop"}, blog = {.app = "blog"};
+    cr_assert_eq(log_route("shop", s_rotated, LOG_DEBUG, &err), 0, "%s", err.text);
+    cr_assert_eq(log_route("blog", NULL, LOG_ERROR, &err), 0, "%s", err.text);
+    cr_expect(log_enabled(LOG_DEBUG), "somewhere");
+    log_line(LOG_DEBUG, "a.b", &shop, "of the shop");
+    log_line(LOG_WARN, "a.b", &blog, "too mild");
+    log_line(LOG_ERROR, "a.b", &blog, "of the blog");
+    log_line(LOG_DEBUG, "a.b", NULL, "nobody asked");
+    cr_expect(strstr(read_file(s_rotated), "of the shop"));
+    read_file(s_path);
+    cr_expect(strstr(s_text, "of the blog"));
+    cr_expect_not(strstr(s_text, "shop") || strstr(s_text, "mild") || strstr(s_text, "nobody"));
+    log_routes_clear();
+    cr_expect_not(log_enabled(LOG_DEBUG));
+    log_line(LOG_INFO, "a.b", &shop, "once more");
+    cr_expect(strstr(read_file(s_path), "once more"));
+}
+
+Test(log, two_logs_of_the_same_file_have_one_target) {
+    struct error err;
+    cr_assert_eq(log_route("shop", s_path, LOG_INFO, &err), 0, "%s", err.text);
+    cr_expect_eq(log_target_open(s_path, &err), log_target_find(s_path));
+    cr_expect_eq(log_target_next(log_target_find(s_path)), NULL);
 }

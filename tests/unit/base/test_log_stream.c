@@ -17,6 +17,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/base/log_target.h"
 
 enum { MANY = 40000, NOBODY = 65534 };
 
@@ -228,25 +229,28 @@ Test(log_stream, a_reader_that_has_gone_costs_the_lines_only) {
     log_numbers(0, 10);
 }
 
-Test(log_stream, lines_that_wait_go_to_the_file_that_the_log_is_changed_to) {
-    int ends[2];
-    char path[] = "/tmp/fcgi_host-log-XXXXXX";
+Test(log_stream, lines_that_wait_go_to_the_file_that_takes_the_place_of_a_fifo) {
+    char folder[] = "/tmp/fcgi_host-log-XXXXXX", path[64];
     struct error err;
-    int file = mkstemp(path);
-    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    log_to(ends[1]);
-    log_numbers(0, 5000);
-    cr_expect_eq(log_open(path, LOG_INFO, &err), 0, "%s", err.text);
-    log_numbers(5000, 5001);
     struct stat status;
-    cr_assert_eq(fstat(file, &status), 0);
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(log_open(path, LOG_INFO, &err), 0, "%s", err.text);
+    log_numbers(0, 5000); /* more than a FIFO takes */
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(log_target_reopen(log_target_find(path), &err), 0, "%s", err.text);
+    log_numbers(5000, 5001);
+    cr_assert_eq(stat(path, &status), 0);
     char *text = calloc(1, (size_t)status.st_size + 1);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
     cr_expect_eq(read(file, text, (size_t)status.st_size), status.st_size);
     cr_expect_not_null(strstr(text, "[a.b] 4999 "));
     cr_expect_not_null(strstr(text, "[a.b] 5000 "));
     free(text);
     close(file);
     unlink(path);
+    rmdir(folder);
 }
 
 Test(log_stream, a_fifo_without_a_reader_is_opened_at_once_and_read_later) {

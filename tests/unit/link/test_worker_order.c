@@ -129,9 +129,11 @@ Test(worker_order, a_host_of_one_application_has_no_neighbours) {
 Test(worker_order, a_log_comes_alone) {
     struct worker_order sent = worker_order_none, got;
     sent.log_fd = make_file();
+    sent.log_name = "/var/log/blog.log";
     cr_assert_eq(send_order(&sent), ERR_NONE);
     cr_assert_eq(receive(&got), ERR_NONE);
     assert_same_file(got.log_fd, sent.log_fd);
+    cr_expect_str_eq(got.log_name, "/var/log/blog.log");
     cr_expect_eq(got.channel_fd, -1);
     worker_order_free(&got);
     cr_expect_eq(receive(&got), ERR_BUSY);

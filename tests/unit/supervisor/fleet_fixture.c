@@ -1,4 +1,5 @@
 #include "tests/unit/supervisor/fleet_fixture.h"
+#include "fcgi_host/supervisor/log_files.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -46,8 +47,8 @@ void loop_remove(struct loop *loop, struct loop_source *source) {
     (void)loop, (void)source;
 }
 
-int log_open(const char *target, enum log_level least, struct error *err) {
-    (void)target, (void)least, (void)err;
+int log_files_open(const struct config *config, struct error *err) {
+    (void)config, (void)err;
     return 0;
 }
 

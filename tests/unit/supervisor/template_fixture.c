@@ -96,8 +96,8 @@ void template_process_end_now(struct template_process *process) {
     template_process_end(process);
 }
 
-void template_process_use_log(const struct template_process *process, int fd) {
-    note("log %d of %d", fd, (int)process->pid);
+void template_process_use_log(const struct template_process *process, const char *name, int fd) {
+    note("log %s %d of %d", name, fd, (int)process->pid);
 }
 
 static bool is_quiet(void *ctx) {

@@ -216,8 +216,8 @@ Test(template, the_log_is_passed_to_each) {
     template_make_of("list");
     template_told("longer list");
     template_pass(500);
-    template_use_log(template_under_test, 7);
-    template_assert_done("make 2 of longer list; log 7 of 1; log 7 of 2");
+    template_use_log(template_under_test, "a", 7);
+    template_assert_done("make 2 of longer list; log a 7 of 1; log a 7 of 2");
 }
 
 Test(template, a_group_that_ends_keeps_its_one_and_makes_no_other) {

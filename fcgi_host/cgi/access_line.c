@@ -1,0 +1,319 @@
+#include "fcgi_host/cgi/access_line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi_host/base/json.h"
+#include "fcgi_host/base/log_text.h"
+#include "fcgi_host/base/utf8.h"
+
+enum {
+    /** Of one value, escaped: several fit into a line. */
+    SHORT_BYTES = 256,
+    LONG_BYTES = 4 << 10,
+    /** Web servers' own: the client went before the response did (nginx). */
+    STATUS_CLIENT_GONE = 499,
+    STATUS_OVERLOADED = 503,
+};
+
+#define NS_PER_MS 1e6
+#define NS_PER_S 1e9
+
+/* ---- What both say ---- */
+
+static struct slice value_of(const struct request *request, const char *name) {
+    const struct param *param = request_param(request, name);
+    return param ? (struct slice){param->value, param->value_bytes} : (struct slice){"", 0};
+}
+
+static unsigned status_of(const struct access_line *access) {
+    unsigned status = access->request->account.status;
+    return status                              ? status
+           : access->end == REQUEST_OVERLOADED ? STATUS_OVERLOADED
+                                               : STATUS_CLIENT_GONE;
+}
+
+static uint64_t body_bytes(const struct request_account *account) {
+    return account->sent_bytes > account->head_bytes ? account->sent_bytes - account->head_bytes
+                                                     : 0;
+}
+
+/** What it cost, in nanoseconds. */
+struct times {
+    uint64_t total_ns;
+    uint64_t queue_ns; /**< until the application began with it; of this: */
+    uint64_t gil_ns;   /**< its thread waited for the GIL */
+};
+
+static struct times times_of(const struct access_line *access) {
+    const struct request_account *account = &access->request->account;
+    uint64_t accepted_ns = access->request->accepted_ns;
+    struct times times = {.total_ns = access->ended_ns - accepted_ns};
+    if (account->begun_ns) {
+        times.queue_ns = account->begun_ns - accepted_ns;
+        /* The thread may have been woken for an earlier request that another one has taken. */
+        times.gil_ns =
+            account->gil_wait_ns < times.queue_ns ? account->gil_wait_ns : times.queue_ns;
+    } else {
+        times.queue_ns = times.total_ns;
+    }
+    return times;
+}
+
+/* ---- traceparent ---- */
+
+enum { TRACE_BYTES = 32, SPAN_BYTES = 16, TRACE_AT = 3, SPAN_AT = 36, PARENT_BYTES = 55 };
+
+static bool is_hex(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (!memchr("0123456789abcdef", text[i], 16)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** "00-TRACE-SPAN-01". @return its text, or NULL: there is none that is right */
+static const char *trace_parent(const struct request *request) {
+    struct slice parent = value_of(request, "HTTP_TRACEPARENT");
+    bool is_right = parent.size >= PARENT_BYTES && is_hex(parent.bytes, 2) &&
+                    parent.bytes[TRACE_AT - 1] == '-' &&
+                    is_hex(parent.bytes + TRACE_AT, TRACE_BYTES) &&
+                    parent.bytes[SPAN_AT - 1] == '-' && is_hex(parent.bytes + SPAN_AT, SPAN_BYTES);
+    return is_right ? parent.bytes : NULL;
+}
+
+/* ---- As text ---- */
+
+struct text {
+    char *at, *end;
+};
+
+static void add(struct text *text, const char *bytes, size_t size) {
+    size_t room = (size_t)(text->end - text->at);
+    size = size < room ? size : room;
+    memcpy(text->at, bytes, size);
+    text->at += size;
+}
+
+static void add_string(struct text *text, const char *string) {
+    add(text, string, strlen(string));
+}
+
+/** Escape one character. @param ret_escape  at least 5 bytes @return bytes of `bytes` it takes */
+static size_t escape_one(const char *bytes, size_t left, char separator, char *ret_escape) {
+    unsigned char byte = (unsigned char)*bytes;
+    size_t length = utf8_sequence(bytes, left < 4 ? left : 4);
+    bool is_control = byte < 0x20 || byte == 0x7f ||
+                      (length == 2 && byte == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+    if (length == 0 || is_control || byte == (unsigned char)separator) {
+        snprintf(ret_escape, 5, "\\x%02x", byte);
+        return 1;
+    }
+    if (byte == '"' || byte == '\\') {
+        ret_escape[0] = '\\';
+        ret_escape[1] = *bytes;
+        ret_escape[2] = '\0';
+        return 1;
+    }
+    memcpy(ret_escape, bytes, length);
+    ret_escape[length] = '\0';
+    return length;
+}
+
+/** A value, "-" when it is empty; cut to `most` bytes.
+ *  @param separator  a character that must not be in it; '\0': there is none */
+static void add_value(struct text *text, struct slice value, size_t most, char separator) {
+    char escape[8];
+    if (value.size == 0) {
+        add_string(text, "-");
+    }
+    for (size_t used = 0, i = 0; i < value.size;) {
+        i += escape_one(value.bytes + i, value.size - i, separator, escape);
+        used += strlen(escape);
+        if (used > most) {
+            add_string(text, "...");
+            return;
+        }
+        add_string(text, escape);
+    }
+}
+
+/** "[30/Nov/2026:13:53:01 +0000]" */
+static void add_time(struct text *text, int64_t now_s) {
+    static const char s_months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char iso[LOG_TEXT_TIME_BYTES], field[48];
+    log_text_time(iso, now_s); /* 2026-11-30T13:53:01 */
+    int month = (iso[5] - '0') * 10 + (iso[6] - '0');
+    snprintf(field, sizeof field, " [%.2s/%.3s/%.4s:%.8s +0000] \"", iso + 8,
+             s_months + (month - 1) * 3, iso, iso + 11);
+    add_string(text, field);
+}
+
+/** The URL as the client sent it, or what is known of it. */
+static void add_url(struct text *text, const struct request *request) {
+    struct slice uri = value_of(request, "REQUEST_URI");
+    struct slice query = value_of(request, "QUERY_STRING");
+    if (uri.size > 0) {
+        add_value(text, uri, LONG_BYTES, ' ');
+        return;
+    }
+    if (request->script_name.size > 0) {
+        add_value(text, request->script_name, LONG_BYTES / 2, ' ');
+    }
+    if (request->path_info.size > 0 || request->script_name.size == 0) {
+        add_value(text, request->path_info, LONG_BYTES / 2, ' ');
+    }
+    if (query.size > 0) {
+        add_string(text, "?");
+        add_value(text, query, LONG_BYTES / 2, ' ');
+    }
+}
+
+static void add_numbers(struct text *text, const struct access_line *access) {
+    const struct request_account *account = &access->request->account;
+    struct times times = times_of(access);
+    char numbers[256];
+    if (access->app) {
+        add_string(text, " app=");
+        add_value(text, slice_of(access->app), SHORT_BYTES, ' ');
+    }
+    if (account->generation) {
+        snprintf(numbers, sizeof numbers, " gen=%llu", (unsigned long long)account->generation);
+        add_string(text, numbers);
+    }
+    snprintf(numbers, sizeof numbers, " req=%.31s ms=%.3f queue_ms=%.3f gil_ms=%.3f",
+             access->request->id, (double)times.total_ns / NS_PER_MS,
+             (double)times.queue_ns / NS_PER_MS, (double)times.gil_ns / NS_PER_MS);
+    add_string(text, numbers);
+}
+
+size_t access_line_as_text(const struct access_line *access, char line[ACCESS_LINE_BYTES]) {
+    const struct request *request = access->request;
+    struct text text = {line, line + ACCESS_LINE_BYTES - 1}; /* room for the newline */
+    char numbers[64];
+    add_value(&text, value_of(request, "REMOTE_ADDR"), SHORT_BYTES, ' ');
+    add_string(&text, " - ");
+    add_value(&text, value_of(request, "REMOTE_USER"), SHORT_BYTES, ' ');
+    add_time(&text, access->now_s);
+    add_value(&text, value_of(request, "REQUEST_METHOD"), SHORT_BYTES, ' ');
+    add_string(&text, " ");
+    add_url(&text, request);
+    add_string(&text, " ");
+    add_value(&text, value_of(request, "SERVER_PROTOCOL"), SHORT_BYTES, ' ');
+    snprintf(numbers, sizeof numbers, "\" %u %llu \"", status_of(access),
+             (unsigned long long)body_bytes(&request->account));
+    add_string(&text, numbers);
+    add_value(&text, value_of(request, "HTTP_REFERER"), LONG_BYTES / 4, '\0');
+    add_string(&text, "\" \"");
+    add_value(&text, value_of(request, "HTTP_USER_AGENT"), LONG_BYTES / 4, '\0');
+    add_string(&text, "\"");
+    add_numbers(&text, access);
+    const char *parent = trace_parent(request);
+    if (parent) {
+        add_string(&text, " trace=");
+        add(&text, parent + TRACE_AT, TRACE_BYTES);
+    }
+    if (access->end == REQUEST_CUT) {
+        add_string(&text, " cut");
+    }
+    *text.at++ = '\n';
+    return (size_t)(text.at - line);
+}
+
+/* ---- As JSON ---- */
+
+/** A parameter, if it was sent. */
+static void add_param(struct json_writer *json, const char *key, const struct request *request,
+                      const char *name) {
+    struct slice value = value_of(request, name);
+    if (value.size > 0) {
+        json_add_bytes(json, key, value.bytes, value.size);
+    }
+}
+
+static void add_json_url(struct json_writer *json, const struct request *request) {
+    struct slice uri = value_of(request, "REQUEST_URI");
+    const char *mark = uri.size > 0 ? memchr(uri.bytes, '?', uri.size) : NULL;
+    size_t path_bytes = mark ? (size_t)(mark - uri.bytes) : uri.size;
+    if (uri.size > 0) {
+        json_add_bytes(json, "url.path", uri.bytes, path_bytes);
+    } else {
+        json_add_bytes(json, "url.path", request->path_info.bytes ? request->path_info.bytes : "",
+                       request->path_info.size);
+    }
+    add_param(json, "url.query", request, "QUERY_STRING");
+    add_param(json, "url.scheme", request, "REQUEST_SCHEME");
+}
+
+/** "1.1" of "HTTP/1.1". */
+static void add_json_protocol(struct json_writer *json, const struct request *request) {
+    struct slice protocol = value_of(request, "SERVER_PROTOCOL");
+    static const char s_http[] = "HTTP/";
+    enum { HTTP_BYTES = sizeof s_http - 1 };
+    if (protocol.size > HTTP_BYTES && memcmp(protocol.bytes, s_http, HTTP_BYTES) == 0) {
+        json_add_bytes(json, "network.protocol.version", protocol.bytes + HTTP_BYTES,
+                       protocol.size - HTTP_BYTES);
+    }
+}
+
+/** @param ns  written in seconds, as OpenTelemetry has it */
+static void add_json_seconds(struct json_writer *json, const char *key, uint64_t ns) {
+    char seconds[32];
+    int size = snprintf(seconds, sizeof seconds, "%llu.%06llu",
+                        (unsigned long long)(ns / (uint64_t)NS_PER_S),
+                        (unsigned long long)(ns % (uint64_t)NS_PER_S / 1000));
+    json_add_raw(json, key, seconds, (size_t)size);
+}
+
+static void add_json_trace(struct json_writer *json, const struct request *request) {
+    const char *parent = trace_parent(request);
+    if (parent) {
+        json_add_bytes(json, "trace_id", parent + TRACE_AT, TRACE_BYTES);
+        json_add_bytes(json, "parent_span_id", parent + SPAN_AT, SPAN_BYTES);
+    }
+}
+
+char *access_line_as_json(const struct access_line *access, size_t *ret_size) {
+    const struct request *request = access->request;
+    struct json_writer json = {0};
+    struct times times = times_of(access);
+    char time_text[LOG_TEXT_TIME_MS_BYTES];
+    log_text_time_ms(time_text);
+    json_begin_object(&json, NULL);
+    json_add_string(&json, "time", time_text);
+    json_add_string(&json, "event", "request");
+    add_param(&json, "http.request.method", request, "REQUEST_METHOD");
+    add_json_url(&json, request);
+    add_json_protocol(&json, request);
+    json_add_integer(&json, "http.response.status_code", status_of(access));
+    json_add_integer(&json, "http.response.body.size", (int64_t)body_bytes(&request->account));
+    add_param(&json, "client.address", request, "REMOTE_ADDR");
+    add_param(&json, "server.address", request, "SERVER_NAME");
+    add_param(&json, "user.name", request, "REMOTE_USER");
+    add_param(&json, "user_agent.original", request, "HTTP_USER_AGENT");
+    add_param(&json, "http.request.header.referer", request, "HTTP_REFERER");
+    add_json_trace(&json, request);
+    add_json_seconds(&json, "http.server.request.duration", times.total_ns);
+    add_json_seconds(&json, "fcgi_host.queue.duration", times.queue_ns);
+    add_json_seconds(&json, "fcgi_host.gil_wait.duration", times.gil_ns);
+    json_add_string(&json, "fcgi_host.request_id", request->id);
+    if (access->app) {
+        json_add_string(&json, "fcgi_host.app", access->app);
+    }
+    if (request->account.generation) {
+        json_add_integer(&json, "fcgi_host.generation", (int64_t)request->account.generation);
+    }
+    if (access->end == REQUEST_CUT) {
+        json_add_raw(&json, "fcgi_host.cut", "true", strlen("true"));
+    }
+    json_end_object(&json);
+    json_end_line(&json);
+    if (json.failed) {
+        free(json.text);
+        return NULL;
+    }
+    *ret_size = json.bytes;
+    return json.text;
+}

@@ -67,6 +67,10 @@ struct application {
 
     /** Of a script: the defaults of all scripts, with the script's own name and file. */
     struct app_config *own_config;
+    /** Functions given to after_response(): threads that run them; how many have ended, and how
+     *  many of these have raised. */
+    _Atomic unsigned after_running;
+    _Atomic uint64_t after_done, after_failed;
     _Atomic uint64_t served; /**< requests answered, for max_requests */
     uint64_t served_limit;   /**< max_requests with its jitter; 0: none */
     /* Of the generation that serves. */

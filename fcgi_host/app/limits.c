@@ -38,10 +38,10 @@ static void wake_limits(struct limits *limits) {
 
 /* ---- On the threads that serve ---- */
 
-static uint64_t first_deadline_ns(const struct app_config *config, uint64_t from_ns) {
-    unsigned first_s = config->request_timeout_s;
-    if (config->slow_request_s && (!first_s || config->slow_request_s < first_s)) {
-        first_s = config->slow_request_s;
+static uint64_t first_deadline_ns(const struct slot_facts *facts, uint64_t from_ns) {
+    unsigned first_s = facts->timeout_s;
+    if (facts->slow_s && (!first_s || facts->slow_s < first_s)) {
+        first_s = facts->slow_s;
     }
     return first_s ? from_ns + first_s * CLOCK_NS_PER_S : UINT64_MAX;
 }
@@ -58,9 +58,9 @@ static void watch_until(struct limits *limits, uint64_t deadline_ns) {
     }
 }
 
-struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *lease,
-                                     struct application *application, const char *request_id,
-                                     const char *line) {
+static struct scoreboard_slot *begin(struct limits *limits, const struct lease *lease,
+                                     const struct application *application, const char *request_id,
+                                     const char *line, enum slot_activity activity) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
     if (!slot) {
         return NULL;
@@ -70,16 +70,28 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
     slot->facts.python_ident = lease->thread_ident;
     slot->facts.generation = lease->generation;
     slot->facts.slow_s = config->slow_request_s;
-    slot->facts.timeout_s = config->request_timeout_s;
+    slot->facts.timeout_s = activity == SLOT_SERVING ? config->request_timeout_s : 0;
     scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, config->name,
                         strlen(config->name));
     scoreboard_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
                         strlen(request_id));
     scoreboard_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
     stacks_serve(true);
-    scoreboard_begin(slot, SLOT_SERVING, now_ns);
-    watch_until(limits, first_deadline_ns(config, now_ns));
+    scoreboard_begin(slot, activity, now_ns);
+    watch_until(limits, first_deadline_ns(&slot->facts, now_ns));
     return slot;
+}
+
+struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *lease,
+                                     struct application *application, const char *request_id,
+                                     const char *line) {
+    return begin(limits, lease, application, request_id, line, SLOT_SERVING);
+}
+
+struct scoreboard_slot *limits_begin_after(struct limits *limits, const struct lease *lease,
+                                           struct application *application, const char *request_id,
+                                           const char *line) {
+    return begin(limits, lease, application, request_id, line, SLOT_AFTER);
 }
 
 static void check_spent(struct limits *limits, struct application *application, uint64_t now_ns) {
@@ -244,7 +256,7 @@ static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_
     unsigned used = atomic_load(&board->used), count = 0;
     for (unsigned i = 0; i < used; i++) {
         struct slot_view view;
-        if (!scoreboard_read(&board->slots[i], &view) || view.activity != SLOT_SERVING) {
+        if (!scoreboard_read(&board->slots[i], &view) || !slot_is_serving(view.activity)) {
             continue;
         }
         count++;
@@ -253,7 +265,7 @@ static uint64_t look_at_requests(struct limits *limits, bool log_stacks, uint64_
         } else if (stacks_of && view.facts.generation == stacks_of) {
             log_line_with_stack(LOG_WARN, "request.stack", &view, "keeps its interpreter alive");
         }
-        if (has_client_event) {
+        if (has_client_event && view.activity == SLOT_SERVING) {
             next_ns = minimum(next_ns, look_at_client(limits, &board->slots[i], &view, now_ns));
         }
         next_ns = minimum(next_ns, look_at_request(limits, &board->slots[i], &view, now_ns));

@@ -58,6 +58,13 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
                                      struct application *application, const char *request_id,
                                      const char *line);
 
+/** The same for what a request wants to have done after its response, which has no
+ * request_timeout_s
+ *  and no client. */
+struct scoreboard_slot *limits_begin_after(struct limits *limits, const struct lease *lease,
+                                           struct application *application, const char *request_id,
+                                           const char *line);
+
 /**
  * The request that limits_begin() began has ended; it may have been freed.
  * @param application  NULL: the request does not count, because it is to run once more

@@ -29,7 +29,17 @@ enum {
     SCOREBOARD_ID_BYTES = 32,
 };
 
-enum slot_activity { SLOT_IDLE, SLOT_SERVING, SLOT_LOADING };
+enum slot_activity {
+    SLOT_IDLE,
+    SLOT_SERVING,
+    SLOT_LOADING,
+    SLOT_AFTER, /**< what a request wants to have done after its response */
+};
+
+/** Whether an application's code runs for a request. */
+static inline bool slot_is_serving(enum slot_activity activity) {
+    return activity == SLOT_SERVING || activity == SLOT_AFTER;
+}
 
 struct generation;
 

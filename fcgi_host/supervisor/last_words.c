@@ -49,7 +49,7 @@ static const char *only_one_serving(const struct worker_process *process) {
     unsigned used = atomic_load(&process->board->used);
     for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
         const struct scoreboard_slot *slot = &process->board->slots[i];
-        if (activity_of(slot) != SLOT_SERVING) {
+        if (!slot_is_serving(activity_of(slot))) {
             continue;
         }
         if (app && strcmp(app, slot->facts.app) != 0) {
@@ -63,7 +63,7 @@ static const char *only_one_serving(const struct worker_process *process) {
 const char *last_words_culprit(const struct worker_process *process, int wait_status) {
     const struct scoreboard_slot *slot = fatal_slot(process);
     if (slot) {
-        return activity_of(slot) == SLOT_SERVING ? slot->facts.app : NULL;
+        return slot_is_serving(activity_of(slot)) ? slot->facts.app : NULL;
     }
     return WIFEXITED(wait_status) ? only_one_serving(process) : NULL;
 }
@@ -116,7 +116,7 @@ static void list_requests(const struct worker_process *process, char *text, size
     text[0] = '\0';
     for (unsigned i = 0; i < used && i < SCOREBOARD_SLOTS; i++) {
         const struct scoreboard_slot *slot = &process->board->slots[i];
-        if (activity_of(slot) != SLOT_SERVING) {
+        if (!slot_is_serving(activity_of(slot))) {
             continue;
         }
         if (count++ < LISTED_REQUESTS && length < bytes) {
@@ -142,7 +142,7 @@ void last_words_log(const struct worker_process *process, int wait_status, char 
     if (loading) {
         about.app = loading;
         snprintf(why, why_bytes, "%s while loading %s", end, loading);
-    } else if (slot && activity_of(slot) == SLOT_SERVING) {
+    } else if (slot && slot_is_serving(activity_of(slot))) {
         about.app = slot->facts.app;
         about.request_id = slot->facts.request_id;
         snprintf(why, why_bytes, "%s while serving %s", end, slot->facts.line);

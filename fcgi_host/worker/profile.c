@@ -77,7 +77,7 @@ static int look(struct profile *profile) {
     profile->looks++;
     for (unsigned i = 0; i < used; i++) {
         const struct scoreboard_slot *slot = &board->slots[i];
-        if (scoreboard_read(slot, &view) && view.activity == SLOT_SERVING &&
+        if (scoreboard_read(slot, &view) && slot_is_serving(view.activity) &&
             strcmp(view.facts.app, profile->app) == 0 && sample(profile, slot, &view)) {
             return -1;
         }

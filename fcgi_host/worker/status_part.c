@@ -77,6 +77,13 @@ static void write_numbers(struct json_writer *json, const struct application *ap
     document_add_integer(json, STATUS_APP_QUEUED,
                          stats.queued + atomic_load(&application->withheld));
     document_add_integer(json, STATUS_APP_REJECTED, (int64_t)stats.rejected);
+    document_begin_object(json, STATUS_APP_AFTER);
+    document_add_integer(json, STATUS_APP_AFTER_RUNNING, atomic_load(&application->after_running));
+    document_add_integer(json, STATUS_APP_AFTER_DONE,
+                         (int64_t)atomic_load(&application->after_done));
+    document_add_integer(json, STATUS_APP_AFTER_FAILED,
+                         (int64_t)atomic_load(&application->after_failed));
+    json_end_object(json);
     document_add_time(json, STATUS_APP_LOADED_AT, atomic_load(&application->loaded_at_s));
     document_add_number(json, STATUS_APP_LOAD_MS, atomic_load(&application->load_us) / 1000.0);
     document_begin_object(json, STATUS_APP_LATENCY_MS);

@@ -82,11 +82,26 @@ static void withhold(struct request *request, const struct lease *lease, const c
     PyEval_RestoreThread(state);
 }
 
+/** The request has ended, and been freed. */
+static void run_after(struct application *application, const struct lease *lease,
+                      const char *request_id, const char *line) {
+    char doing[SCOREBOARD_LINE_BYTES];
+    snprintf(doing, sizeof doing, "after %s", line);
+    atomic_fetch_add(&application->after_running, 1);
+    struct scoreboard_slot *slot =
+        limits_begin_after(application->limits, lease, application, request_id, doing);
+    struct wsgi_after_counts counts = wsgi_run_after(lease, request_id);
+    limits_end(application->limits, slot, NULL);
+    atomic_fetch_sub(&application->after_running, 1);
+    atomic_fetch_add(&application->after_done, counts.done);
+    atomic_fetch_add(&application->after_failed, counts.failed);
+}
+
 static void run_request_job(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     struct application *application = request->application;
     uint64_t accepted_ns = request->accepted_ns;
-    char line[SCOREBOARD_LINE_BYTES];
+    char line[SCOREBOARD_LINE_BYTES], request_id[sizeof request->id];
     if (!lease->loaded || is_peer_gone(request)) {
         PyThreadState *state = PyEval_SaveThread();
         if (lease->loaded) {
@@ -98,6 +113,7 @@ static void run_request_job(struct job *job, const struct lease *lease) {
         return;
     }
     write_line(request, line);
+    memcpy(request_id, request->id, sizeof request_id);
     request->account.begun_ns = clock_now_ns();
     request->account.gil_wait_ns = lease->gil_wait_ns;
     request->account.generation = generation_number(lease->generation);
@@ -114,6 +130,9 @@ static void run_request_job(struct job *job, const struct lease *lease) {
     latency_add(application->latency, ended_ns - accepted_ns);
     if (!atomic_load_explicit(&application->is_look_due, memory_order_relaxed)) {
         recycle_note_request(s_recycle, application);
+    }
+    if (wsgi_has_after()) {
+        run_after(application, lease, request_id, line);
     }
 }
 

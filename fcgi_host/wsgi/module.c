@@ -5,6 +5,7 @@
  * of interpreters, with a GIL of their own, too (PEP 489, PEP 630, PEP 684).
  */
 #include "embedded/application_logging_py.h"
+#include "fcgi_host/wsgi/after.h"
 #include "fcgi_host/wsgi/environ.h"
 #include "fcgi_host/wsgi/errors.h"
 #include "fcgi_host/wsgi/file_wrapper.h"
@@ -294,6 +295,8 @@ void *wsgi_module_init(void) {
          "info() -> dict: app, interpreter, generation, gil, version of the caller's place"},
         {"on_retire", add_retire_callback, METH_O,
          "on_retire(callable): call it when this generation retires; usable as a decorator"},
+        {"after_response", after_response, METH_O,
+         "after_response(callable): call it when this request's response has been sent"},
         {"__getattr__", get_missing, METH_O, NULL},
         {"_log", log_from_python, METH_VARARGS, NULL},
         {"_reads", note_read, METH_O, NULL},

@@ -43,6 +43,8 @@ struct log_about wsgi_current_about(const struct wsgi_current *current) {
     }
     if (current->exchange && current->exchange->request) {
         about.request_id = current->exchange->request_id;
+    } else {
+        about.request_id = current->request_id;
     }
     return about;
 }

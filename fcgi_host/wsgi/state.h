@@ -63,6 +63,8 @@ struct wsgi_current {
     struct exchange *exchange; /**< borrowed from the running request */
     char *errors_text;         /**< an unfinished line of wsgi.errors; malloc'ed */
     size_t errors_bytes;
+    PyObject *after;        /**< list: what the request has given to after_response(); owned */
+    const char *request_id; /**< while wsgi_run_after() runs these; else NULL */
 };
 struct wsgi_current *wsgi_current(void);
 /** Which application and request a log line of this thread is about. The result points into

@@ -8,6 +8,7 @@
 #include "embedded/application_setup_py.h"
 #include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/fastcgi/request.h"
+#include "fcgi_host/wsgi/after.h"
 #include "fcgi_host/wsgi/answer.h"
 #include "fcgi_host/wsgi/exception.h"
 #include "fcgi_host/wsgi/exchange.h"
@@ -336,6 +337,7 @@ bool wsgi_run(struct job *job, const struct lease *lease) {
         PyErr_Clear(); /* no memory: the web server is told that this host is overloaded */
     }
     if (is_withheld) {
+        after_forget();
         return hold && !hold_end(hold); /* then another thread has answered */
     }
     finish_request(request, hold, end);

@@ -243,4 +243,20 @@ int wsgi_preload_find_changed(struct wsgi_modules *ret_memory, char *ret_path, s
  */
 bool wsgi_run(struct job *job, const struct lease *lease);
 
+/** What came of the functions that requests have given to fcgi_host.after_response(). */
+struct wsgi_after_counts {
+    unsigned done;   /**< that have returned or raised */
+    unsigned failed; /**< of these: raised */
+};
+/** Whether the request that the calling thread has ended has given any. @thread, @tstate as
+ *  wsgi_run() */
+bool wsgi_has_after(void);
+/**
+ * Run them, in their order.  What one raises is logged; SystemExit, which ends the thread of a
+ * generation that takes too long to drain, is the end of them all.
+ * @param request_id  for the log
+ * @return what to count
+ */
+struct wsgi_after_counts wsgi_run_after(const struct lease *lease, const char *request_id);
+
 #endif

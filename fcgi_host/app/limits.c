@@ -58,26 +58,31 @@ static void watch_until(struct limits *limits, uint64_t deadline_ns) {
     }
 }
 
+/** What a thread begins, beside the facts that are texts. */
+struct beginning {
+    enum slot_activity activity;
+    unsigned slow_s, timeout_s;
+};
+
 static struct scoreboard_slot *begin(struct limits *limits, const struct lease *lease,
                                      const struct application *application, const char *request_id,
-                                     const char *line, enum slot_activity activity) {
+                                     const char *line, struct beginning beginning) {
     struct scoreboard_slot *slot = scoreboard_my_slot();
     if (!slot) {
         return NULL;
     }
-    const struct app_config *config = application->config;
+    const char *app = application->config->name;
     uint64_t now_ns = clock_now_ns();
     slot->facts.python_ident = lease->thread_ident;
     slot->facts.generation = lease->generation;
-    slot->facts.slow_s = config->slow_request_s;
-    slot->facts.timeout_s = activity == SLOT_SERVING ? config->request_timeout_s : 0;
-    scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, config->name,
-                        strlen(config->name));
+    slot->facts.slow_s = beginning.slow_s;
+    slot->facts.timeout_s = beginning.timeout_s;
+    scoreboard_set_text(slot->facts.app, sizeof slot->facts.app, app, strlen(app));
     scoreboard_set_text(slot->facts.request_id, sizeof slot->facts.request_id, request_id,
                         strlen(request_id));
     scoreboard_set_text(slot->facts.line, sizeof slot->facts.line, line, strlen(line));
     stacks_serve(true);
-    scoreboard_begin(slot, activity, now_ns);
+    scoreboard_begin(slot, beginning.activity, now_ns);
     watch_until(limits, first_deadline_ns(&slot->facts, now_ns));
     return slot;
 }
@@ -85,13 +90,18 @@ static struct scoreboard_slot *begin(struct limits *limits, const struct lease *
 struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *lease,
                                      struct application *application, const char *request_id,
                                      const char *line) {
-    return begin(limits, lease, application, request_id, line, SLOT_SERVING);
+    const struct app_config *config = application->config;
+    return begin(
+        limits, lease, application, request_id, line,
+        (struct beginning){SLOT_SERVING, config->slow_request_s, config->request_timeout_s});
 }
 
-struct scoreboard_slot *limits_begin_after(struct limits *limits, const struct lease *lease,
-                                           struct application *application, const char *request_id,
-                                           const char *line) {
-    return begin(limits, lease, application, request_id, line, SLOT_AFTER);
+struct scoreboard_slot *limits_begin_aside(struct limits *limits, const struct lease *lease,
+                                           const struct application *application,
+                                           const char *request_id, const char *line,
+                                           unsigned slow_s) {
+    return begin(limits, lease, application, request_id, line,
+                 (struct beginning){SLOT_ASIDE, slow_s, 0});
 }
 
 static void check_spent(struct limits *limits, struct application *application, uint64_t now_ns) {

@@ -58,12 +58,12 @@ struct scoreboard_slot *limits_begin(struct limits *limits, const struct lease *
                                      struct application *application, const char *request_id,
                                      const char *line);
 
-/** The same for what a request wants to have done after its response, which has no
- * request_timeout_s
- *  and no client. */
-struct scoreboard_slot *limits_begin_after(struct limits *limits, const struct lease *lease,
-                                           struct application *application, const char *request_id,
-                                           const char *line);
+/** The same for what runs beside requests, and has no request_timeout_s and no client.
+ *  @param slow_s  after so long its stack is logged; 0: never */
+struct scoreboard_slot *limits_begin_aside(struct limits *limits, const struct lease *lease,
+                                           const struct application *application,
+                                           const char *request_id, const char *line,
+                                           unsigned slow_s);
 
 /**
  * The request that limits_begin() began has ended; it may have been freed.

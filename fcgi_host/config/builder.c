@@ -24,6 +24,7 @@ void config_builder_free(struct config_builder *builder) {
         config_free(builder->config);
         free(builder->apps);
         free(builder->processes);
+        free(builder->tasks);
         free(builder);
     }
 }
@@ -105,11 +106,38 @@ int config_builder_add_process(struct config_builder *builder, const char *name,
     return process->name ? options_set_process_defaults(process, err) : out_of_memory(err);
 }
 
+int config_builder_add_task(struct config_builder *builder, const char *name, unsigned line,
+                            struct error *err) {
+    struct config *config = builder->config;
+    if (!option_is_name(name, strlen(name))) {
+        return error_set(err, ERR_USAGE,
+                         "\"%s\" is not a task's name: letters, digits, \"_\", \"-\", \".\"", name);
+    }
+    for (size_t i = 0; i < config->task_count; i++) {
+        if (strcmp(config->tasks[i].name, name) == 0) {
+            return error_set(err, ERR_USAGE, "there are two tasks named %s", name);
+        }
+    }
+    size_t count = config->task_count + 1;
+    struct task_config *tasks = reallocarray(config->tasks, count, sizeof *tasks);
+    if (!tasks) {
+        return out_of_memory(err);
+    }
+    config->tasks = tasks;
+    if (add_origin(&builder->tasks, count, line)) {
+        return out_of_memory(err);
+    }
+    tasks[count - 1] = (struct task_config){.name = strdup(name)};
+    config->task_count = count;
+    return tasks[count - 1].name ? 0 : out_of_memory(err);
+}
+
 static struct section_origin *origin_of(struct config_builder *builder,
                                         const struct config_place *place) {
     return place->section == SECTION_HOST      ? &builder->host
            : place->section == SECTION_SCRIPTS ? &builder->scripts
            : place->section == SECTION_PROCESS ? &builder->processes[place->index]
+           : place->section == SECTION_TASK    ? &builder->tasks[place->index]
                                                : &builder->apps[place->index];
 }
 
@@ -117,6 +145,7 @@ static const char *section_name(enum option_section section) {
     return section == SECTION_HOST      ? "[fcgi_host]"
            : section == SECTION_APP     ? "[app NAME]"
            : section == SECTION_PROCESS ? "[process NAME]"
+           : section == SECTION_TASK    ? "[task NAME]"
                                         : "[scripts]";
 }
 
@@ -140,6 +169,8 @@ static struct option_target target_of(struct config *config, const struct config
     case SECTION_APP:
         return (struct option_target){.app = &config->apps[place->index],
                                       .process = &config->apps[place->index].own};
+    case SECTION_TASK:
+        return (struct option_target){.task = &config->tasks[place->index]};
     case SECTION_SCRIPTS:
         return (struct option_target){.config = config, .app = &config->script_defaults};
     }

@@ -29,13 +29,14 @@ struct config_builder {
     struct section_origin host, scripts;
     struct section_origin *apps;      /**< one for each of config->apps */
     struct section_origin *processes; /**< one for each of config->processes */
+    struct section_origin *tasks;     /**< one for each of config->tasks */
     bool has_scripts;
 };
 
 /** Where a key is set. */
 struct config_place {
     enum option_section section;
-    size_t index;          /**< of SECTION_APP, SECTION_PROCESS */
+    size_t index;          /**< of SECTION_APP, SECTION_PROCESS, SECTION_TASK */
     const char *directory; /**< relative paths start here */
     unsigned line;         /**< 0: the command line */
 };
@@ -54,6 +55,10 @@ int config_builder_add_app(struct config_builder *builder, const char *name, uns
 /** The same for a process group. */
 int config_builder_add_process(struct config_builder *builder, const char *name, unsigned line,
                                struct error *err);
+
+/** The same for a task. */
+int config_builder_add_task(struct config_builder *builder, const char *name, unsigned line,
+                            struct error *err);
 
 /**
  * Set a key.  The command line may set again what the file has set.

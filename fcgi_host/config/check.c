@@ -92,6 +92,31 @@ static int check_processes(const struct config_builder *builder, struct error *e
     return 0;
 }
 
+static int check_task(const struct config_builder *builder, size_t i, struct error *err) {
+    const struct task_config *task = &builder->config->tasks[i];
+    const struct config_place place = {.section = SECTION_TASK, .index = i};
+    const char *key = !task->app ? "app" : !task->call ? "call" : NULL;
+    if (key) {
+        error_set(err, ERR_USAGE, "this key is required");
+    } else if (!config_find_app(builder->config, task->app)) {
+        key = "app";
+        error_set(err, ERR_USAGE, "there is no [app %s]", task->app);
+    } else if ((task->every_s > 0) == task->at.is_set) {
+        key = task->at.is_set ? "at" : "every";
+        error_set(err, ERR_USAGE, "either \"every\" or \"at\" says when, and not both");
+    }
+    return key ? config_error_at(builder, &place, key, err) : 0;
+}
+
+static int check_tasks(const struct config_builder *builder, struct error *err) {
+    for (size_t i = 0; i < builder->config->task_count; i++) {
+        if (check_task(builder, i, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /** Whether two applications can be in one process group. */
 static bool may_share_process(const struct app_config *a, const struct app_config *b) {
     return strcmp(a->process, b->process) == 0 && strcmp(a->process, CONFIG_PROCESS_OWN) != 0;
@@ -247,7 +272,7 @@ int config_check(struct config_builder *builder, struct error *err) {
         return error_set(err, ERR_USAGE,
                          "no application: name a WSGI file, or a configuration file with --config");
     }
-    if (check_processes(builder, err) != 0) {
+    if (check_processes(builder, err) != 0 || check_tasks(builder, err) != 0) {
         return -1;
     }
     if (config_find_users(builder, err) != 0) {

@@ -154,6 +154,11 @@ int config_error_at(const struct config_builder *builder, const struct config_pl
         kind = "app ";
         name = config->apps[place->index].name;
     }
+    if (place->section == SECTION_TASK) {
+        origin = &builder->tasks[place->index];
+        kind = "task ";
+        name = config->tasks[place->index].name;
+    }
     unsigned line = config_line_of(origin, place->section, key);
     if (line == 0) {
         return file ? error_prefix(err, "%s", file) : -1;

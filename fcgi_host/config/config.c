@@ -98,6 +98,11 @@ void config_free(struct config *config) {
         options_clear_app(&config->apps[i]);
     }
     free(config->apps);
+    for (size_t i = 0; i < config->task_count; i++) {
+        free(config->tasks[i].name);
+        options_clear_task(&config->tasks[i]);
+    }
+    free(config->tasks);
     options_clear_app(&config->script_defaults);
     options_clear(config);
     identity_free(config->process.identity);

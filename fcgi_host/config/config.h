@@ -126,6 +126,16 @@ struct app_config {
     bool rehearse;
 };
 
+/** One [task NAME] section: what an application is to do at certain times. */
+struct task_config {
+    char *name;
+    char *app;  /**< the application's name */
+    char *call; /**< "package.module:function" */
+    /* One of them is set. */
+    unsigned every_s;          /**< 0: not set */
+    struct optional_number at; /**< minutes since midnight, in the host's time zone */
+};
+
 struct config {
     char *file; /**< NULL: none given */
     char *listen;
@@ -151,6 +161,9 @@ struct config {
     size_t app_count;
     struct process_config *processes;
     size_t process_count;
+
+    struct task_config *tasks;
+    size_t task_count;
 
     char *scripts_root; /**< real path; NULL: no [scripts] section */
     struct string_list scripts_suffix;

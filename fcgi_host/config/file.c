@@ -102,10 +102,12 @@ static void begin_section(struct reader *reader, char *line) {
     } else if ((own = name_after(name, "process"))) {
         begin_named(reader, SECTION_PROCESS, own, config_builder_add_process,
                     &config->process_count);
+    } else if ((own = name_after(name, "task"))) {
+        begin_named(reader, SECTION_TASK, own, config_builder_add_task, &config->task_count);
     } else {
         error_set(reader->err, ERR_USAGE,
-                  "unknown section [%s]: there are [fcgi_host], [process NAME], [app NAME] and "
-                  "[scripts]",
+                  "unknown section [%s]: there are [fcgi_host], [process NAME], [app NAME], "
+                  "[task NAME] and [scripts]",
                   name);
         fail(reader);
     }

@@ -6,6 +6,7 @@
 #define STRUCT_APP struct app_config
 #define STRUCT_BOTH struct app_config
 #define STRUCT_SCRIPTS struct config
+#define STRUCT_TASK struct task_config
 #define STRUCT_PROCESS struct process_config
 #define STRUCT_GROUP struct process_config
 #define STRUCT_GROUP_ENV struct process_config
@@ -32,10 +33,12 @@ bool option_in_section(const struct config_option *option, enum option_section s
         return section == SECTION_APP || section == SECTION_SCRIPTS;
     case SCOPE_SCRIPTS:
         return section == SECTION_SCRIPTS;
+    case SCOPE_TASK:
+        return section == SECTION_TASK;
     case SCOPE_PROCESS:
         return section == SECTION_PROCESS || section == SECTION_APP;
     case SCOPE_GROUP:
-        return section != SECTION_SCRIPTS;
+        return section != SECTION_SCRIPTS && section != SECTION_TASK;
     case SCOPE_GROUP_ENV:
         return section == SECTION_PROCESS || section == SECTION_HOST;
     case SCOPE_SECTION:
@@ -78,6 +81,9 @@ void *option_field(const struct config_option *option, const struct option_targe
     case SCOPE_APP:
     case SCOPE_BOTH:
         base = target->app;
+        break;
+    case SCOPE_TASK:
+        base = target->task;
         break;
     case SCOPE_PROCESS:
     case SCOPE_GROUP:
@@ -126,6 +132,10 @@ static void clear(const struct option_target *target) {
 
 void options_clear_app(struct app_config *app) {
     clear(&(struct option_target){.app = app, .process = &app->own});
+}
+
+void options_clear_task(struct task_config *task) {
+    clear(&(struct option_target){.task = task});
 }
 
 void options_clear_process(struct process_config *process) {

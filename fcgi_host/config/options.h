@@ -21,6 +21,7 @@ enum option_scope {
     SCOPE_APP,
     SCOPE_BOTH,
     SCOPE_SCRIPTS,
+    SCOPE_TASK,
     SCOPE_PROCESS,
     SCOPE_GROUP,
     SCOPE_GROUP_ENV,
@@ -28,13 +29,13 @@ enum option_scope {
 };
 
 /** The kinds of section in the file. */
-enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_SCRIPTS };
+enum option_section { SECTION_HOST, SECTION_PROCESS, SECTION_APP, SECTION_TASK, SECTION_SCRIPTS };
 
 struct config_option {
     enum option_scope scope;
     const char *key;
-    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), process_config (SCOPE_PROCESS and later) or
-     *  config. */
+    /** In struct app_config (SCOPE_APP, SCOPE_BOTH), task_config (SCOPE_TASK), process_config
+     *  (SCOPE_PROCESS and later) or config. */
     size_t offset;
     const struct option_kind *kind;
     unsigned least, most;
@@ -68,6 +69,7 @@ struct option_target {
     struct config *config;
     struct app_config *app;
     struct process_config *process; /**< of an application `own`, of the host `process` */
+    struct task_config *task;
 };
 
 /** Its field in a section's target; NULL when the target has none. */
@@ -79,6 +81,7 @@ int options_set_process_defaults(struct process_config *process, struct error *e
 int options_set_defaults(struct config *config, struct error *err);
 
 void options_clear_app(struct app_config *app);
+void options_clear_task(struct task_config *task); /**< a task has no defaults */
 void options_clear_process(struct process_config *process);
 void options_clear(struct config *config);
 

@@ -152,9 +152,8 @@ static const struct format s_markdown = {markdown_begin, markdown_option, markdo
 
 static void write_options(FILE *out, const struct format *format, const char *subject) {
     static const char *const s_sections[] = {
-        [SECTION_HOST] = "[fcgi_host]",
-        [SECTION_PROCESS] = "[process NAME]",
-        [SECTION_APP] = "[app NAME]",
+        [SECTION_HOST] = "[fcgi_host]",  [SECTION_PROCESS] = "[process NAME]",
+        [SECTION_APP] = "[app NAME]",    [SECTION_TASK] = "[task NAME]",
         [SECTION_SCRIPTS] = "[scripts]",
     };
     bool is_command_line = strcmp(subject, "command line") == 0;

@@ -28,6 +28,10 @@ void config_print(const struct config *config, void *stdio_file) {
             SECTION_APP,
             &(struct option_target){.app = app, .process = has_section ? NULL : &app->own}, out);
     }
+    for (size_t i = 0; i < config->task_count; i++) {
+        fprintf(out, "\n[task %s]\n", config->tasks[i].name);
+        options_print(SECTION_TASK, &(struct option_target){.task = &config->tasks[i]}, out);
+    }
     if (config->scripts_root) {
         const struct option_target scripts = {.config = whole, .app = &whole->script_defaults};
         fputs("\n[scripts]\n", out);

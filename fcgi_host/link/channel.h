@@ -51,6 +51,10 @@ enum channel_type {
     CHANNEL_STATUS_ASK,   /**< `number`: to be given back; the worker wants the whole document */
     /** `number`: to be given back; `name`: an application, "": all; is it ready (readiness.h)? */
     CHANNEL_READY_ASK,
+    /** The answer to CHANNEL_TASK. `name`: the task; `number`: enum channel_task; `text`: why it
+     * has
+     *  failed, or was not begun */
+    CHANNEL_TASK_ENDED,
     CHANNEL_RELOADED, /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
      *  a template */
@@ -110,6 +114,7 @@ enum channel_type {
      *  that do. `name`: the application; `number`: the user who asks; descriptor: session.h */
     CHANNEL_EXEC,
     CHANNEL_PROFILE,
+    CHANNEL_TASK, /**< `name`: an application; `text`: a task's name, a newline, what it calls */
     CHANNEL_HOLD_EDITS, /**< `number`: for so many ms edits are the business of the worker that
                          *   loads in this one's place, which reads them; 0: they are not */
 };
@@ -136,6 +141,9 @@ enum channel_move {
     CHANNEL_MOVE_FOUND,     /**< the check has found what they share with others that serve */
     CHANNEL_MOVE_WRONG,     /**< the same, and they are not to be served here any more */
 };
+
+/** How a task has ended. */
+enum channel_task { CHANNEL_TASK_DONE, CHANNEL_TASK_FAILED, CHANNEL_TASK_NOT_BEGUN };
 
 #define CHANNEL_STOP_LAST "last"
 #define CHANNEL_STOP_LEAVING "leaving"

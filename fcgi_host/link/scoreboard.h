@@ -33,12 +33,12 @@ enum slot_activity {
     SLOT_IDLE,
     SLOT_SERVING,
     SLOT_LOADING,
-    SLOT_AFTER, /**< what a request wants to have done after its response */
+    SLOT_ASIDE, /**< beside requests: what one wants to have done afterwards, a task */
 };
 
-/** Whether an application's code runs for a request. */
+/** Whether an application's code runs, loaded. */
 static inline bool slot_is_serving(enum slot_activity activity) {
-    return activity == SLOT_SERVING || activity == SLOT_AFTER;
+    return activity == SLOT_SERVING || activity == SLOT_ASIDE;
 }
 
 struct generation;

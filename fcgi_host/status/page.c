@@ -279,6 +279,27 @@ static void put_replacement(FILE *out, const json_t *last) {
     fputs("</p>\n", out);
 }
 
+static void put_task(FILE *out, const json_t *task) {
+    bool has_failed = strcmp(json_get_string(task, "outcome"), "failed") == 0;
+    fputs("<p>Task ", out);
+    put_string(out, task, "name");
+    fputs(" of ", out);
+    put_string(out, task, "app");
+    fputs(" is ", out);
+    put_string(out, task, "state");
+    fprintf(out, " <span class=\"soft\">(%.0f runs, next ", json_get_number(task, "runs"));
+    put_string(out, task, "next_at");
+    fputs(")</span>", out);
+    if (has_failed) {
+        fputs(" <span class=\"bad\">failed ", out);
+        put_string(out, task, "ended_at");
+        fputs(": ", out);
+        put_string(out, task, "why");
+        fputs("</span>", out);
+    }
+    fputs("</p>\n", out);
+}
+
 char *status_page(const json_t *status) {
     char *page = NULL;
     size_t bytes = 0;
@@ -317,6 +338,9 @@ char *status_page(const json_t *status) {
         fprintf(out, " <span class=\"soft\">(%.0f: %.0f modules, %.0f MB resident)</span></p>\n",
                 json_get_number(group, "pid"), json_get_number(group, "modules"),
                 json_get_number(group, "rss_bytes") / (1 << 20));
+    }
+    json_array_foreach(json_object_get(status, "tasks"), i, group) {
+        put_task(out, group);
     }
     json_array_foreach(workers, i, worker) {
         put_worker(out, worker);

@@ -125,6 +125,22 @@ void status_put_head(FILE *out, const json_t *status) {
             json_get_number(status, "uptime_s"));
 }
 
+static void put_task(FILE *out, const json_t *task) {
+    fputs("\ntask ", out);
+    terminal_put(out, json_get_string(task, "name"), 0);
+    fputs(" of ", out);
+    terminal_put(out, json_get_string(task, "app"), 0);
+    fprintf(out, ": %s  %.0f runs  %.0f failed  next ", json_get_string(task, "state"),
+            json_get_number(task, "runs"), json_get_number(task, "failures"));
+    terminal_put(out, json_get_string(task, "next_at"), 0);
+    fputs("\n", out);
+    if (*json_get_string(task, "why")) {
+        fputs("  ", out);
+        terminal_put(out, json_get_string(task, "why"), 0);
+        fputs("\n", out);
+    }
+}
+
 char *status_table(const json_t *status) {
     char *text = NULL;
     size_t bytes = 0;
@@ -158,6 +174,9 @@ char *status_table(const json_t *status) {
         terminal_put(out, json_get_string(group, "process"), 0);
         fprintf(out, ": %.0f  %.0f modules  %.0f MB\n", json_get_number(group, "pid"),
                 json_get_number(group, "modules"), json_get_number(group, "rss_bytes") / (1 << 20));
+    }
+    json_array_foreach(json_object_get(status, "tasks"), i, group) {
+        put_task(out, group);
     }
     json_array_foreach(workers, i, worker) {
         put_worker(out, worker, name_width);

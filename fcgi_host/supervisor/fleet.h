@@ -71,6 +71,8 @@ struct fleet_hooks {
     /** No worker could start, three times.
      *  @return whether to call `ended` with status 1; else it is tried again */
     bool (*gives_up)(void *ctx);
+    /** An application has loaded in a worker. Optional. */
+    void (*loaded)(void *ctx);
     /** Every worker has loaded for the first time, but for so many applications. */
     void (*ready)(void *ctx, size_t failed);
 };

@@ -241,6 +241,14 @@ static void move_as_asked(struct fleet *fleet, struct worker_process *process,
     replace_as_asked(fleet, process, &message);
 }
 
+static void on_app_loaded(struct fleet *fleet, struct worker_process *process, const char *app) {
+    worker_process_add_loaded(process, app);
+    placement_loaded(fleet->seats->placement, app);
+    if (fleet->hooks.loaded) {
+        fleet->hooks.loaded(fleet->hooks.ctx);
+    }
+}
+
 void fleet_message(void *ctx, struct worker_process *process,
                    const struct channel_message *message) {
     struct fleet *fleet = ctx;
@@ -256,8 +264,7 @@ void fleet_message(void *ctx, struct worker_process *process,
         }
         break;
     case CHANNEL_APP_LOADED:
-        worker_process_add_loaded(process, message->name);
-        placement_loaded(fleet->seats->placement, message->name);
+        on_app_loaded(fleet, process, message->name);
         break;
     case CHANNEL_SLOW_LEFT:
         on_slow_left(fleet, process);

@@ -125,6 +125,12 @@ static void on_accepting_changed(void *ctx) {
     groups_watch_sleepers(groups);
     groups_share_accepting(groups);
     groups_tell_no_more(groups);
+    groups->hooks.may_serve(groups->hooks.ctx);
+}
+
+static void on_loaded(void *ctx) {
+    struct groups *groups = ((struct group *)ctx)->all;
+    groups->hooks.may_serve(groups->hooks.ctx);
 }
 
 /** The host ends when no group can start a worker, and none has served. */
@@ -255,6 +261,7 @@ void group_start(struct group *group, const struct group *before) {
         .lifeline = groups->lifeline,
         .gives_up = gives_up,
         .accepting_changed = on_accepting_changed,
+        .loaded = on_loaded,
         .ready = on_ready,
     };
     struct error err;

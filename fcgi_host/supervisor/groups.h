@@ -35,6 +35,8 @@ struct groups_hooks {
                     const struct channel_message *message);
     void (*gone)(void *ctx, struct worker_process *process);
     void (*serving)(void *ctx);
+    /** An application may be served from now on that was not, by some worker. */
+    void (*may_serve)(void *ctx);
     /** A group has left: its fleet is about to be freed; NULL: it never had one. */
     void (*fleet_gone)(void *ctx, const struct fleet *fleet);
     void (*given_up)(void *ctx, const char *file);
@@ -81,6 +83,8 @@ void groups_replace_failed(struct groups *groups, const char *cause);
 bool groups_knows(const struct groups *groups, const char *app);
 /** @return the fleet that an application of the site, or a script ("/…"), is served by */
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app);
+/** Start a worker for an application whose process group is asleep. @param why  for the log */
+void groups_wake(struct groups *groups, const char *app, const char *why);
 /** @return the name of the group of a process */
 const char *groups_name_with(const struct groups *groups, const struct worker_process *process);
 /** @param[out] ret_config  its part of the configuration

@@ -200,7 +200,7 @@ void groups_stop_sleepers(struct groups *groups);
 /** Watch nothing of a group: it is about to be freed. */
 void group_unwatch(struct group *group);
 /** Start a worker of a group that is asleep. */
-void group_wake(struct group *group);
+void group_wake(struct group *group, const char *why);
 /** Start one that accepts connections. */
 void groups_wake_for_connections(struct groups *groups);
 

@@ -7,6 +7,8 @@
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 
+static const char s_request[] = "a request has come";
+
 static bool is_asleep(const struct group *group) {
     return group->fleet && fleet_is_asleep(group->fleet) && !group->is_leaving;
 }
@@ -37,10 +39,10 @@ void group_unwatch(struct group *group) {
     unwatch(group->all, &group->passed);
 }
 
-void group_wake(struct group *group) {
+void group_wake(struct group *group, const char *why) {
     unwatch(group->all, &group->passed);
     if (is_asleep(group)) {
-        log_line(LOG_INFO, "process.started", NULL, "process %s: a request has come", group->name);
+        log_line(LOG_INFO, "process.started", NULL, "process %s: %s", group->name, why);
         fleet_wake(group->fleet);
     }
 }
@@ -49,7 +51,7 @@ void group_wake(struct group *group) {
 static void on_passed(void *ctx, uint32_t events) {
     struct group *group = ctx;
     (void)events;
-    group_wake(group);
+    group_wake(group, s_request);
     if (group->all->is_stopping) {
         group_stop(group, true);
     }
@@ -76,7 +78,17 @@ void groups_wake_for_connections(struct groups *groups) {
     struct group *group = find_first(groups);
     unwatch(groups, &groups->connections);
     if (group) {
-        group_wake(group);
+        group_wake(group, s_request);
+    }
+    groups_watch_sleepers(groups);
+}
+
+void groups_wake(struct groups *groups, const char *app, const char *why) {
+    const struct fleet *fleet = groups_fleet_of(groups, app);
+    for (struct group *group = groups->first; group; group = group->next) {
+        if (fleet && group->fleet == fleet) {
+            group_wake(group, why);
+        }
     }
     groups_watch_sleepers(groups);
 }

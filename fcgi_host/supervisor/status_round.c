@@ -8,6 +8,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/document.h"
+#include "fcgi_host/supervisor/tasks.h"
 
 /** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
@@ -30,6 +31,7 @@ struct status_round {
     struct loop *loop;
     const char *python_version;
     struct groups *groups;
+    const struct tasks *tasks;
     struct loop_timer timeout;
     uint64_t started_ms; /* of the host */
     uint64_t number;     /* of the round */
@@ -55,7 +57,9 @@ struct status_round *status_round_new(struct loop *loop, const char *python_vers
     return round;
 }
 
-void status_round_set_groups(struct status_round *round, struct groups *groups) {
+void status_round_set_groups(struct status_round *round, struct groups *groups,
+                             const struct tasks *tasks) {
+    round->tasks = tasks;
     round->groups = groups;
 }
 
@@ -173,6 +177,7 @@ static void write_document(const struct status_round *round, struct json_writer 
     write_last(json, groups_last(round->groups));
     write_asleep(round, json);
     write_templates(round, json);
+    tasks_write(round->tasks, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {

@@ -15,6 +15,7 @@
 #include "pool/base/error.h"
 
 struct status_round;
+struct tasks;
 
 /** @param number  as given to status_round_ask()  @param text  the document, during the call */
 typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t bytes);
@@ -23,8 +24,9 @@ typedef void status_answer(void *ctx, uint64_t number, const char *text, size_t 
  *  @return NULL with ERR_MEMORY */
 struct status_round *status_round_new(struct loop *loop, const char *python_version,
                                       struct error *err);
-/** The groups to ask, made after it. */
-void status_round_set_groups(struct status_round *round, struct groups *groups);
+/** The groups to ask, and the tasks to tell of, made after it. */
+void status_round_set_groups(struct status_round *round, struct groups *groups,
+                             const struct tasks *tasks);
 void status_round_free(struct status_round *round);
 
 /** `answer` is called once, later, unless status_round_forget(ctx) comes before. */

@@ -28,6 +28,7 @@ void supervisor_stop(struct supervisor *supervisor, const char *cause) {
     log_line(LOG_INFO, "host.stopping", NULL, "%s: finishing the requests in hand", cause);
     notify_send("STOPPING=1");
     drain_end(&supervisor->drain);
+    tasks_stop(supervisor->tasks);
     bool are_waiting = listener_has_waiting(supervisor->listener);
     /* New connections are refused from here on; those that wait are accepted. */
     listener_refuse(supervisor->listener);
@@ -179,6 +180,9 @@ static void on_message(void *ctx, struct worker_process *process,
     case CHANNEL_RELOADED:
         reload_command_answered(supervisor->reload_commands, process, message);
         break;
+    case CHANNEL_TASK_ENDED:
+        tasks_ended(supervisor->tasks, process, message);
+        break;
     default:
         break;
     }
@@ -191,6 +195,7 @@ static void on_gone(void *ctx, struct worker_process *process) {
     struct supervisor *supervisor = ctx;
     status_round_gone(supervisor->round, process);
     reload_command_process_gone(supervisor->reload_commands, process);
+    tasks_process_gone(supervisor->tasks, process);
 }
 
 static void on_fleet_gone(void *ctx, const struct fleet *fleet) {
@@ -201,6 +206,11 @@ static void on_fleet_gone(void *ctx, const struct fleet *fleet) {
 static void on_serving(void *ctx) {
     (void)ctx;
     notify_send("READY=1");
+}
+
+static void on_may_serve(void *ctx) {
+    struct supervisor *supervisor = ctx;
+    tasks_try_again(supervisor->tasks);
 }
 
 static void on_ended(void *ctx, int exit_status) {
@@ -249,6 +259,7 @@ static void on_config_changed(void *ctx, const struct config *before, const stru
     if (!text_is_same(before->listen, config->listen)) {
         log_line(LOG_WARN, "host.config", NULL, "a changed \"listen\" needs a restart of the host");
     }
+    tasks_configure(supervisor->tasks, config);
 }
 
 /* ---- Life ---- */
@@ -279,6 +290,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         .message = on_message,
         .gone = on_gone,
         .serving = on_serving,
+        .may_serve = on_may_serve,
         .fleet_gone = on_fleet_gone,
         .config_changed = on_config_changed,
         .given_up = on_given_up,
@@ -296,10 +308,12 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         supervisor->round ? groups_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
     supervisor->reload_commands =
         supervisor->groups ? reload_commands_new(supervisor->loop, supervisor->groups, err) : NULL;
-    if (!supervisor->reload_commands) {
+    supervisor->tasks =
+        supervisor->reload_commands ? tasks_new(supervisor->loop, supervisor->groups, err) : NULL;
+    if (!supervisor->tasks) {
         return -1;
     }
-    status_round_set_groups(supervisor->round, supervisor->groups);
+    status_round_set_groups(supervisor->round, supervisor->groups, supervisor->tasks);
     supervisor->retry_watch = retry_watch_new(supervisor->loop, on_file_changed, supervisor, err);
     if (!supervisor->retry_watch) {
         return -1;
@@ -316,6 +330,7 @@ static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
     retry_watch_free(supervisor->retry_watch);
     reload_commands_free(supervisor->reload_commands);
+    tasks_free(supervisor->tasks);
     groups_free(supervisor->groups);
     status_round_free(supervisor->round);
     if (supervisor->loop && supervisor->signals.fd > 0) {
@@ -340,6 +355,7 @@ int supervisor_run(const struct supervisor_options *options) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {
         groups_start(supervisor.groups);
+        tasks_configure(supervisor.tasks, options->config);
         if (loop_run(supervisor.loop, &err)) {
             log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
         }

@@ -18,6 +18,7 @@
 #include "fcgi_host/supervisor/status_round.h"
 #include "fcgi_host/supervisor/stop_signal.h"
 #include "fcgi_host/supervisor/supervisor.h"
+#include "fcgi_host/supervisor/tasks.h"
 
 struct supervisor {
     const struct supervisor_options *options;
@@ -28,6 +29,7 @@ struct supervisor {
     struct control *control;
     struct reload_commands *reload_commands;
     struct retry_watch *retry_watch;
+    struct tasks *tasks;
     struct loop_source signals;
     struct loop_timer watchdog;
     struct stop_signal stop;

@@ -228,3 +228,31 @@ void applications_slow_down(const struct applications *applications, const char 
     struct slowed slowed = {name, until_ms * CLOCK_NS_PER_MS};
     applications_each(applications, slow_down, &slowed);
 }
+
+/* ---- What serves ---- */
+
+struct search {
+    const char *name;
+    struct application *found;
+};
+
+static void compare(void *ctx, struct application *application) {
+    struct search *search = ctx;
+    if (strcmp(application->config->name, search->name) == 0 && application->pool_app) {
+        search->found = application;
+    }
+}
+
+bool applications_hold_serving(const struct applications *applications, const char *name,
+                               struct serving *ret_serving) {
+    struct search search = {.name = name};
+    applications_each(applications, compare, &search);
+    struct pool_app *app = search.found ? search.found->pool_app : NULL;
+    struct generation *generation = app ? pool_hold_current(pool_app_interpreter(app)) : NULL;
+    void *loaded = generation ? generation_loaded(generation, app) : NULL;
+    if (generation && !loaded) {
+        generation_let_go(generation);
+    }
+    *ret_serving = (struct serving){search.found, generation, loaded};
+    return loaded != NULL;
+}

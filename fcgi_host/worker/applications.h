@@ -8,6 +8,7 @@
 #ifndef FCGI_HOST_WORKER_APPLICATIONS_H
 #define FCGI_HOST_WORKER_APPLICATIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct app_config;
 struct application;
 struct config;
 struct error;
+struct generation;
 struct limits;
 struct loader;
 struct placement;
@@ -76,5 +78,17 @@ size_t applications_place_of(const struct applications *applications,
 void applications_forget(struct applications *applications, size_t place);
 /** @return the application; NULL: it belongs to another process group */
 struct application *applications_at(const struct applications *applications, size_t place);
+
+/** What serves an application. */
+struct serving {
+    struct application *application;
+    struct generation *generation; /**< with a reference: generation_let_go() */
+    void *loaded;                  /**< what the load hook returned for it */
+};
+
+/** @param name  of an application or a script
+ *  @return false: no generation serves it, and there is nothing to let go */
+bool applications_hold_serving(const struct applications *applications, const char *name,
+                               struct serving *ret_serving);
 
 #endif

@@ -205,33 +205,6 @@ static void *run_in_thread(void *arg) {
 
 /* ---- Beginning ---- */
 
-struct search {
-    const char *name;
-    struct application *found;
-};
-
-static void compare(void *ctx, struct application *application) {
-    struct search *search = ctx;
-    if (strcmp(application->config->name, search->name) == 0 && application->pool_app) {
-        search->found = application;
-    }
-}
-
-/** @return the generation that serves an application, with a reference; NULL: none does */
-static struct generation *hold_generation(const struct applications *applications, const char *name,
-                                          void **ret_loaded) {
-    struct search search = {.name = name};
-    applications_each(applications, compare, &search);
-    struct generation *generation =
-        search.found ? pool_hold_current(pool_app_interpreter(search.found->pool_app)) : NULL;
-    *ret_loaded = generation ? generation_loaded(generation, search.found->pool_app) : NULL;
-    if (generation && !*ret_loaded) {
-        generation_let_go(generation);
-        return NULL;
-    }
-    return generation;
-}
-
 static struct execution *execution_new(const struct channel_message *message) {
     struct execution *execution = calloc(1, sizeof *execution);
     if (!execution) {
@@ -251,8 +224,7 @@ static struct execution *execution_new(const struct channel_message *message) {
 }
 
 /** @return NULL: it runs, and the descriptor and the reference are its thread's; else why not */
-static const char *start(const struct channel_message *message, struct generation *generation,
-                         void *loaded) {
+static const char *start(const struct channel_message *message, const struct serving *serving) {
     if (atomic_load(&s_running) >= MOST_AT_A_TIME) { /* only this thread adds to them */
         return "too many run already";
     }
@@ -260,8 +232,8 @@ static const char *start(const struct channel_message *message, struct generatio
     if (!execution) {
         return "out of memory or descriptors";
     }
-    execution->generation = generation;
-    execution->order.loaded = loaded;
+    execution->generation = serving->generation;
+    execution->order.loaded = serving->loaded;
     atomic_fetch_add(&s_running, 1);
     if (thread_start(run_in_thread, execution, "exec", NULL) == 0) {
         return NULL;
@@ -272,18 +244,17 @@ static const char *start(const struct channel_message *message, struct generatio
 }
 
 void exec_begin(const struct applications *applications, const struct channel_message *message) {
-    void *loaded;
+    struct serving serving;
     if (message->fd < 0) {
         return; /* too few descriptors: the command sees that its end was closed */
     }
-    struct generation *generation = hold_generation(applications, message->name, &loaded);
-    const char *why =
-        generation ? start(message, generation, loaded) : "the application does not serve";
+    bool serves = applications_hold_serving(applications, message->name, &serving);
+    const char *why = serves ? start(message, &serving) : "the application does not serve";
     if (why) {
         session_end(message->fd, SESSION_NOT_RUN, why);
         close(message->fd);
     }
-    if (why && generation) {
-        generation_let_go(generation);
+    if (why && serves) {
+        generation_let_go(serving.generation);
     }
 }

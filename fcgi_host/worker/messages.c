@@ -20,6 +20,7 @@
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/profile.h"
 #include "fcgi_host/worker/status_part.h"
+#include "fcgi_host/worker/task.h"
 #include "fcgi_host/worker/worker_internal.h"
 #include "pool/pool.h"
 
@@ -168,6 +169,9 @@ static bool take_descriptor(struct worker *worker, const struct channel_message 
         return true;
     case CHANNEL_EXEC:
         exec_begin(&worker->applications, message);
+        return true;
+    case CHANNEL_TASK:
+        task_begin(&worker->applications, &worker->supervisor, message);
         return true;
     case CHANNEL_PROFILE:
         profile_begin(worker->start->board, message);

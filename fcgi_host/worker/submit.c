@@ -89,7 +89,8 @@ static void run_after(struct application *application, const struct lease *lease
     snprintf(doing, sizeof doing, "after %s", line);
     atomic_fetch_add(&application->after_running, 1);
     struct scoreboard_slot *slot =
-        limits_begin_after(application->limits, lease, application, request_id, doing);
+        limits_begin_aside(application->limits, lease, application, request_id, doing,
+                           application->config->slow_request_s);
     struct wsgi_after_counts counts = wsgi_run_after(lease, request_id);
     limits_end(application->limits, slot, NULL);
     atomic_fetch_sub(&application->after_running, 1);

@@ -160,6 +160,14 @@ enum { WSGI_EXEC_EXITED = 3 };
  */
 int wsgi_exec(const struct wsgi_exec_order *order, int *ret_status, struct error *err);
 
+/**
+ * Call what a task names.
+ * @param loaded  as above  @param call  "package.module:function"
+ * @return 0, or -1: ERR_PYTHON (the traceback)
+ * @thread one made for it  @tstate attached
+ */
+int wsgi_task(void *loaded, const char *call, struct error *err);
+
 /** The application's own modules that a generation has loaded, those of requests included: names,
  *  files, what the files were. */
 struct wsgi_modules {

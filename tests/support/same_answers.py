@@ -20,6 +20,7 @@ EDITS = 3
 REQUESTS = 2
 #: What a plain python3 says of a package that is absent, or there for another version of Python.
 NOT_INSTALLED = ("ModuleNotFoundError", "partially initialized module", "cannot import name '_")
+IS_DEFAULT_PYTHON = os.path.realpath(PYTHON) == os.path.realpath("/usr/bin/python3")
 EXCEPTION = r"\[request\.exception\]"
 
 APPLICATION = """
@@ -73,8 +74,10 @@ class Application:
         done = subprocess.run([PYTHON, "-B", "-W", "ignore", "-c", PLAIN, folder, module, self._name],
                               capture_output=True, text=True, env=clean_environ(**self.environ),
                               timeout=DEADLINE_S * 3)
-        if any(sign in done.stderr for sign in NOT_INSTALLED):
-            return None, done.stderr.splitlines()[-1]
+        # A distribution's packages may have no extension modules for its other Pythons.
+        lacks_extensions = done.returncode != 0 and not IS_DEFAULT_PYTHON
+        if lacks_extensions or any(sign in done.stderr for sign in NOT_INSTALLED):
+            return None, (done.stderr.splitlines() or ["no word"])[-1]
         assert done.returncode == 0, f"a plain python3 fails with {self.name}:\n{done.stderr}"
         return json.loads(done.stdout), None
 

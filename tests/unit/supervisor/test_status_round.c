@@ -6,6 +6,7 @@
 
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/supervisor/status_round.h"
+#include "fcgi_host/supervisor/tasks.h"
 
 static struct worker_process *s_processes;
 static struct fleet_last s_last;
@@ -103,9 +104,13 @@ static void remove_worker(struct worker_process *process) {
     free(process);
 }
 
+void tasks_write(const struct tasks *tasks, struct json_writer *json) {
+    (void)tasks, (void)json;
+}
+
 static void setup(void) {
     s_round = status_round_new(NULL, "3.11.2", NULL);
-    status_round_set_groups(s_round, NULL);
+    status_round_set_groups(s_round, NULL, NULL);
 }
 
 static void teardown(void) {

@@ -7,7 +7,10 @@
 
 #include "pool/python/cpython_layouts.h"
 
-enum { WORDS = 64, FIRST_SIZE = 3 }; /* of _PyRuntimeState, behind cookie, version, free_threaded */
+enum {
+    WORDS = 512,    /**< more than the offsets have in any version, less than _PyRuntime */
+    FIRST_SIZE = 3, /**< of _PyRuntimeState, behind cookie, version, free_threaded */
+};
 
 /** debug_offsets are the first member. */
 extern uint64_t _PyRuntime[];

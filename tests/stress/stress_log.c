@@ -17,12 +17,13 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/base/log_target.h"
+#include "tests/support/temporary_folder.h"
 
 enum { WRITERS = 3 };
 
 static unsigned s_lines = 30000; /* of each thread */
 static atomic_bool s_is_over;
-static char s_fifo[64];
+static char s_fifo[TEMPORARY_FOLDER_SIZE + 8];
 
 /** What the reader has seen. */
 static struct {
@@ -80,12 +81,10 @@ static void *reopen(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    char folder[] = "/tmp/fcgi_host-stress-XXXXXX";
     struct error err;
     pthread_t writers[WRITERS], reader, reopener;
     s_lines = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : s_lines;
-    assert(mkdtemp(folder));
-    snprintf(s_fifo, sizeof s_fifo, "%s/fifo", folder);
+    snprintf(s_fifo, sizeof s_fifo, "%s/fifo", temporary_folder());
     assert(mkfifo(s_fifo, 0600) == 0);
     FILE *in = fdopen(open(s_fifo, O_RDWR | O_CLOEXEC), "r"); /* sees no end while it is reopened */
     assert(in && log_open(s_fifo, LOG_INFO, &err) == 0);
@@ -105,7 +104,5 @@ int main(int argc, char **argv) {
     printf("%lu lines read, %lu dropped\n", s_read.lines, s_read.dropped);
     assert(s_read.lines + s_read.dropped == (unsigned long)WRITERS * s_lines);
     fclose(in);
-    unlink(s_fifo);
-    rmdir(folder);
     return 0;
 }

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "fcgi_host/config/load.h"
+#include "tests/support/temporary_folder.h"
 
-char config_folder[] = "/tmp/fcgi_host-config-XXXXXX";
+const char *config_folder;
 struct error config_error;
 bool config_may_be_root = true;
 
@@ -21,22 +22,12 @@ void config_write(const char *name, const char *text) {
 }
 
 void config_setup(void) {
-    if (!mkdtemp(config_folder) || chdir(config_folder) != 0 || mkdir("venv", 0755) != 0 ||
-        mkdir("scripts", 0755) != 0) {
+    config_folder = temporary_folder();
+    if (chdir(config_folder) != 0 || mkdir("venv", 0755) != 0 || mkdir("scripts", 0755) != 0) {
         abort();
     }
     config_write("a.py", "");
     config_write("b.py", "");
-}
-
-void config_teardown(void) {
-    static const char *const names[] = {"a.py", "b.py", "test.conf", "venv", "scripts"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        remove(names[i]);
-    }
-    if (chdir("/") == 0) {
-        rmdir(config_folder);
-    }
 }
 
 struct config *config_from_words(const char *const *words, enum command *ret_command) {

@@ -6,15 +6,14 @@
 
 #include "fcgi_host/config/config.h"
 
-extern char config_folder[];      /**< the working directory between setup and teardown */
+extern const char *config_folder; /**< the working directory after config_setup() */
 extern struct error config_error; /**< of the last load that failed */
 
 /** Whether the tests may be run by root: the words get --allow-root then. */
 extern bool config_may_be_root;
 
-/** Makes the folder with a.py, b.py and the folders venv/ and scripts/. */
+/** Fills the folder of the process with a.py, b.py and the folders venv/ and scripts/. */
 void config_setup(void);
-void config_teardown(void);
 void config_write(const char *name, const char *text);
 
 /** Load with these words (NULL-ended, without the program's name). @return NULL: config_error */

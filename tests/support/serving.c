@@ -10,8 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/temporary_folder.h"
+
 struct serving {
-    char folder[64], path[96];
+    char path[TEMPORARY_FOLDER_SIZE + 20];
     int listen_fd, stop_fd;
     struct intake *intake;
     serving_handler *handler;
@@ -121,11 +123,10 @@ static struct serving *start(const struct intake_options *options, struct servin
 
 struct serving *serving_start(const struct intake_options *options, unsigned threads,
                               serving_handler *handler) {
+    static unsigned s_started; /* each has a socket of its own */
     struct serving *s = calloc(1, sizeof *s);
     require(s != NULL && threads <= 64, "serving_start");
-    snprintf(s->folder, sizeof s->folder, "/tmp/fcgi_host_test.XXXXXX");
-    require(mkdtemp(s->folder) != NULL, s->folder);
-    snprintf(s->path, sizeof s->path, "%s/socket", s->folder);
+    snprintf(s->path, sizeof s->path, "%s/socket-%u", temporary_folder(), s_started++);
     s->listen_fd = listen_at(s->path);
     return start(options, s, threads, handler);
 }
@@ -155,10 +156,6 @@ static void finish(struct serving *s) {
     intake_free(s->intake);
     close(s->listen_fd);
     close(s->stop_fd);
-    if (s->folder[0]) {
-        unlink(s->path);
-        rmdir(s->folder);
-    }
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->ready);
     free(s);

@@ -11,6 +11,7 @@
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/base/log.h"
+#include "tests/support/temporary_folder.h"
 
 /* A locale in glibc's own format, since a machine may have none with a comma: a magic number, the
  * count of values, where each is, then the values. */
@@ -41,21 +42,14 @@ static void write_locale(const char *folder, const char *point) {
 }
 
 static void set_locale(const char *point) {
-    static char s_folder[] = "/tmp/test_c_locale.XXXXXX";
+    const char *folder = temporary_folder();
     char text[16], expected[16];
-    cr_assert_not_null(mkdtemp(s_folder));
-    write_locale(s_folder, point);
-    setenv("LOCPATH", s_folder, 1);
+    write_locale(folder, point);
+    setenv("LOCPATH", folder, 1);
     cr_assert_not_null(setlocale(LC_NUMERIC, "comma"));
     snprintf(text, sizeof text, "%.1f", 1.5);
     snprintf(expected, sizeof expected, "1%s5", point);
     cr_assert_str_eq(text, expected, "the locale is not what it should be");
-    char path[128];
-    snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", s_folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/comma", s_folder);
-    rmdir(path);
-    rmdir(s_folder);
 }
 
 static void set_comma_locale(void) {

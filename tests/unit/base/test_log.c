@@ -13,23 +13,17 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_target.h"
 #include "fcgi_host/base/log_text.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/fcgi_host-log-XXXXXX";
-static char s_path[64], s_rotated[64];
+static char s_path[TEMPORARY_FOLDER_SIZE + 8], s_rotated[sizeof s_path];
 static char s_text[1 << 16];
 
 static void setup(void) {
     struct error err;
-    cr_assert_not_null(mkdtemp(s_folder));
-    snprintf(s_path, sizeof s_path, "%s/log", s_folder);
-    snprintf(s_rotated, sizeof s_rotated, "%s/log.1", s_folder);
+    const char *folder = temporary_folder();
+    snprintf(s_path, sizeof s_path, "%s/log", folder);
+    snprintf(s_rotated, sizeof s_rotated, "%s/log.1", folder);
     cr_assert_eq(log_open(s_path, LOG_INFO, &err), 0, "%s", err.text);
-}
-
-static void teardown(void) {
-    unlink(s_path);
-    unlink(s_rotated);
-    rmdir(s_folder);
 }
 
 static const char *read_file(const char *path) {
@@ -41,7 +35,7 @@ static const char *read_file(const char *path) {
     return s_text;
 }
 
-TestSuite(log, .init = setup, .fini = teardown);
+TestSuite(log, .init = setup);
 
 Test(log, a_line_has_time_level_process_subject_slug_and_text) {
     static const char s_form[] =
@@ -195,7 +189,6 @@ Test(log, a_file_that_cannot_be_opened_again_leaves_the_old_one) {
     cr_expect_not_null(strstr(err.text, s_path));
     log_line(LOG_INFO, "a.b", NULL, "still");
     cr_expect_not_null(strstr(read_file(s_rotated), "still"));
-    rmdir(s_path);
 }
 
 Test(log, the_file_is_appended_to_and_not_open_to_everybody) {

@@ -1,5 +1,6 @@
 /** Lines that a thread of their own writes. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_batch.h"
+#include "tests/support/temporary_folder.h"
 
 static sem_t s_has_begun, s_may_go_on;
 static char s_written[4 << 20];
@@ -67,9 +69,9 @@ Test(log_batch, what_comes_while_the_thread_writes_is_written_at_once_afterwards
 
 Test(log_batch, what_does_not_fit_is_dropped_and_counted) {
     enum { LINE_BYTES = 4096, LINES = LOG_BATCH_BYTES / LINE_BYTES + 10 };
-    char line[LINE_BYTES], log[] = "/tmp/fcgi_host-batch-XXXXXX", text[512] = "";
+    char line[LINE_BYTES], log[TEMPORARY_FOLDER_SIZE + 8], text[512] = "";
     struct error err;
-    int fd = mkstemp(log);
+    snprintf(log, sizeof log, "%s/log", temporary_folder());
     cr_assert_eq(log_open(log, LOG_INFO, &err), 0, "%s", err.text);
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = '\n';
@@ -84,7 +86,8 @@ Test(log_batch, what_does_not_fit_is_dropped_and_counted) {
     sem_post(&s_may_go_on);
     log_batch_flush(batch);
     cr_expect_eq(s_bytes, LOG_BATCH_BYTES + 2);
-    cr_expect_gt(pread(fd, text, sizeof text - 1, 0), 0);
+    int fd = open(log, O_RDONLY | O_CLOEXEC);
+    cr_expect_gt(read(fd, text, sizeof text - 1), 0);
     cr_expect(strstr(text, "[log.dropped] 10 lines of a_log"), "%s", text);
-    remove(log);
+    close(fd);
 }

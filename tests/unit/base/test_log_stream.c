@@ -18,6 +18,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
 #include "fcgi_host/base/log_target.h"
+#include "tests/support/temporary_folder.h"
 
 enum { MANY = 40000, NOBODY = 65534 };
 
@@ -230,11 +231,10 @@ Test(log_stream, a_reader_that_has_gone_costs_the_lines_only) {
 }
 
 Test(log_stream, lines_that_wait_go_to_the_file_that_takes_the_place_of_a_fifo) {
-    char folder[] = "/tmp/fcgi_host-log-XXXXXX", path[64];
+    char path[TEMPORARY_FOLDER_SIZE + 8];
     struct error err;
     struct stat status;
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(path, sizeof path, "%s/log", temporary_folder());
     cr_assert_eq(mkfifo(path, 0600), 0);
     cr_assert_eq(log_open(path, LOG_INFO, &err), 0, "%s", err.text);
     log_numbers(0, 5000); /* more than a FIFO takes */
@@ -249,15 +249,12 @@ Test(log_stream, lines_that_wait_go_to_the_file_that_takes_the_place_of_a_fifo) 
     cr_expect_not_null(strstr(text, "[a.b] 5000 "));
     free(text);
     close(file);
-    unlink(path);
-    rmdir(folder);
 }
 
 Test(log_stream, a_fifo_without_a_reader_is_opened_at_once_and_read_later) {
-    char folder[] = "/tmp/fcgi_host-log-XXXXXX", path[64];
+    char path[TEMPORARY_FOLDER_SIZE + 8];
     struct error err;
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/fifo", folder);
+    snprintf(path, sizeof path, "%s/fifo", temporary_folder());
     cr_assert_eq(mkfifo(path, 0600), 0);
     cr_expect_eq(log_open(path, LOG_INFO, &err), 0, "%s", err.text);
     log_numbers(0, 2);
@@ -265,8 +262,6 @@ Test(log_stream, a_fifo_without_a_reader_is_opened_at_once_and_read_later) {
     struct reading reading = reading_of(open(path, O_RDONLY | O_CLOEXEC));
     read_until(&reading, 1);
     cr_expect_eq(reading.lines, 2);
-    unlink(path);
-    rmdir(folder);
 }
 
 static void *log_many(void *arg) {

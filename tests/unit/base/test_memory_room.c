@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/memory_room.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/fcgi_host-room-XXXXXX";
+static const char *s_folder;
 static char s_groups[128];
 
 static void write_file(const char *name, const char *text) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", s_folder, name);
-    for (char *slash = path + sizeof s_folder; (slash = strchr(slash, '/')); slash++) {
+    for (char *slash = path + strlen(s_folder) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
         mkdir(path, 0700);
         *slash = '/';
@@ -25,17 +26,11 @@ static void write_file(const char *name, const char *text) {
 }
 
 static void setup(void) {
-    cr_assert_not_null(mkdtemp(s_folder));
+    s_folder = temporary_folder();
     snprintf(s_groups, sizeof s_groups, "%s/groups", s_folder);
 }
 
-static void teardown(void) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", s_folder);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(memory_room, .init = setup, .fini = teardown);
+TestSuite(memory_room, .init = setup);
 
 Test(memory_room, without_a_limit_there_is_all_the_room) {
     write_file("groups", "0::/site/host\n");

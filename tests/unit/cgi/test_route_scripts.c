@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "tests/support/route_fixture.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/fcgi_host-route-XXXXXX";
+static const char *s_folder;
 
 static char *in_folder(const char *name) {
     static char path[4][4096];
@@ -25,7 +26,7 @@ static void make_file(const char *name) {
 }
 
 static void make_tree(void) {
-    cr_assert_not_null(mkdtemp(s_folder));
+    s_folder = temporary_folder();
     cr_assert_eq(mkdir(in_folder("root"), 0755) | mkdir(in_folder("root/below"), 0755) |
                      mkdir(in_folder("root/folder.py"), 0755) |
                      mkdir(in_folder("root-beside"), 0755) | mkdir(in_folder("outside"), 0755),
@@ -46,20 +47,6 @@ static void make_tree(void) {
                  0);
 }
 
-static void remove_tree(void) {
-    static const char *const names[] = {
-        "root/a.py",         "root/below/b.wsgi", "root/folder.py/c.py", "root/data.txt",
-        "root/sp ace%20.py", "root-beside/x.py",  "outside/secret.py",   "root/alias.py",
-        "root/escape.py",    "root/way-out",      "root/data.py",        "root/a.txt",
-        "root/loop.py",      "root/below",        "root/folder.py",      "root",
-        "root-beside",       "outside",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        remove(in_folder(names[i]));
-    }
-    rmdir(s_folder);
-}
-
 static char *s_suffixes[] = {(char *)".py", (char *)".wsgi"};
 
 static void begin_scripts(struct fixture *fixture) {
@@ -73,7 +60,6 @@ static void begin_scripts(struct fixture *fixture) {
 static void end_scripts(struct fixture *fixture) {
     router_free(fixture->router);
     free(fixture->config.scripts_root);
-    remove_tree();
 }
 
 Test(route_scripts, scripts_below_the_root_are_found) {

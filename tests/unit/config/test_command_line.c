@@ -9,7 +9,7 @@
 #include "fcgi_host/config/load.h"
 #include "tests/support/config_fixture.h"
 
-TestSuite(command_line, .init = config_setup, .fini = config_teardown);
+TestSuite(command_line, .init = config_setup);
 
 Test(command_line, applications_and_options_stand_in_any_order) {
     enum command command;

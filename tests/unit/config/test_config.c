@@ -8,7 +8,7 @@
 #include "fcgi_host/config/options.h"
 #include "tests/support/config_fixture.h"
 
-TestSuite(config, .init = config_setup, .fini = config_teardown);
+TestSuite(config, .init = config_setup);
 
 static const char *in_folder(const char *name) {
     static char path[128];

@@ -9,7 +9,7 @@
 #define APP_A "[app a]\nfile = a.py\n"
 #define APP_B "[app b]\nfile = b.py\n"
 
-TestSuite(processes, .init = config_setup, .fini = config_teardown);
+TestSuite(processes, .init = config_setup);
 
 Test(processes, process_groups_have_their_own_keys) {
     struct config *config =

@@ -15,7 +15,7 @@
 #define APP_A "[app a]\nfile = a.py\n"
 #define APP_B "[app b]\nfile = b.py\nmount = /b\n"
 
-TestSuite(users, .init = config_setup, .fini = config_teardown);
+TestSuite(users, .init = config_setup);
 
 static rlim_t limit_of(const struct process_config *process, const char *name) {
     for (size_t i = 0; i < RESOURCE_LIMIT_COUNT; i++) {

@@ -1,12 +1,13 @@
 /* What a serving thread sends: FastCGI 1.0 §5.3, §5.5, §6.2. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/support/one_connection.h"
+#include "tests/support/temporary_folder.h"
 
 TestSuite(request_send, .init = one_connection_setup, .fini = one_connection_teardown);
 
@@ -112,10 +113,16 @@ Test(request_send, a_request_is_not_whole_once_something_was_sent) {
     await_end(1);
 }
 
+static int empty_file(void) {
+    char path[TEMPORARY_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/file", temporary_folder());
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    cr_assert_geq(fd, 0);
+    return fd;
+}
+
 static void file(struct request *request) {
-    char path[] = "/tmp/fcgi_host_test.XXXXXX";
-    int fd = mkstemp(path);
-    unlink(path);
+    int fd = empty_file();
     cr_assert_eq(write(fd, g_large, 1000000), 1000000);
     send_all(request, "head", 4, 0);
     cr_assert_eq(request_send_file(request, fd, 1000, 900000, 0, &g_error), 0);
@@ -136,9 +143,7 @@ Test(request_send, file_is_sent_from_its_offset) {
 }
 
 static void short_file(struct request *request) {
-    char path[] = "/tmp/fcgi_host_test.XXXXXX";
-    int fd = mkstemp(path);
-    unlink(path);
+    int fd = empty_file();
     cr_assert_eq(write(fd, g_large, 1000), 1000);
     g_result = request_send_file(request, fd, 0, 2000, SEND_LAST, &g_error);
     request_finish(request, REQUEST_COMPLETE, 0);
@@ -156,9 +161,7 @@ Test(request_send, file_that_is_shorter_than_told_cuts_the_response) {
 }
 
 static void closed_file(struct request *request) {
-    char path[] = "/tmp/fcgi_host_test.XXXXXX";
-    int large = mkstemp(path);
-    unlink(path);
+    int large = empty_file();
     cr_assert_eq(ftruncate(large, 1 << 30), 0);
     atomic_store(&g_reached, 1);
     g_result = request_send_file(request, large, 0, 1 << 30, SEND_LAST, &g_error);

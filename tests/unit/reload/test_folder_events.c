@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "reload/reloader.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/save_file.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/reload/reload_fixture.h"
 
 enum { FOLDERS = 40, FILES_IN_EACH = 25, NEW_FOLDERS = 60 };
@@ -23,7 +23,7 @@ enum { FOLDERS = 40, FILES_IN_EACH = 25, NEW_FOLDERS = 60 };
 static atomic_uint s_watches, s_folders_read;
 static sem_t s_replaced;
 static char s_cause[600];
-static char s_base[] = "/tmp/reloader.XXXXXX";
+static const char *s_base;
 static struct pool *s_pool;
 static struct reloader *s_reloader;
 
@@ -38,7 +38,7 @@ int inotify_add_watch(int fd, const char *path, uint32_t mask) {
 DIR *opendir(const char *path) {
     DIR *(*call)(const char *);
     *(void **)&call = dlsym(RTLD_NEXT, "opendir");
-    if (strncmp(path, s_base, strlen(s_base)) == 0) {
+    if (s_base && strncmp(path, s_base, strlen(s_base)) == 0) {
         atomic_fetch_add(&s_folders_read, 1);
     }
     return call(path);
@@ -83,7 +83,7 @@ static void make_tree(const char *top) {
 static void setup(void) {
     static const char *s_source = "def name(): return 'one'";
     static char *s_files[1], *s_watched[] = {(char *)"static/**/*.txt"};
-    cr_assert(mkdtemp(s_base) != NULL);
+    s_base = temporary_folder();
     s_files[0] = strdup(below("app.py"));
     save_file(s_files[0], "1");
     make_tree("static");

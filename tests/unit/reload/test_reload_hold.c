@@ -3,18 +3,19 @@
 #include <criterion/new/assert.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "reload/reloader.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/save_file.h"
+#include "tests/support/temporary_folder.h"
 
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t s_changed = PTHREAD_COND_INITIALIZER;
 static unsigned s_steps[RELOAD_STEP_WATCH_LIMIT + 1];
 static bool s_is_free_when_settled, s_holds_when_settled;
 
-static char s_base[] = "/tmp/reloader.XXXXXX", s_path[100];
+static const char *s_base;
+static char s_path[100];
 static const char *s_source = "def name(): return 'one'";
 static struct pool *s_pool;
 static struct pool_app *s_app;
@@ -75,7 +76,7 @@ static void await_free(void) {
 }
 
 static void setup(void) {
-    cr_assert(ne(ptr, mkdtemp(s_base), NULL));
+    s_base = temporary_folder();
     snprintf(s_path, sizeof s_path, "%s/app.py", s_base);
     save_file(s_path, "1");
     s_pool = fixture_start();

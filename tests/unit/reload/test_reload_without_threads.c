@@ -7,14 +7,13 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "reload/reloader.h"
 #include "reload/reloader_internal.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/save_file.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/reload/reload_fixture.h"
 
 static atomic_bool s_has_no_threads;
@@ -57,8 +56,8 @@ static void await(sem_t *semaphore) {
 Test(reload_without_threads, an_edit_is_told_as_kept_with_the_reason_and_the_next_one_reloads,
      .timeout = 60) {
     static const char *s_source = "def name(): return 'one'";
-    char base[] = "/tmp/reloader.XXXXXX", path[100];
-    cr_assert(mkdtemp(base) != NULL);
+    const char *base = temporary_folder();
+    char path[100];
     snprintf(path, sizeof path, "%s/app.py", base);
     save_file(path, "1");
     sem_init(&s_kept, 0, 0);

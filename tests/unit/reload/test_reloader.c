@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/pool_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 /* Steps are counted by the hook and awaited, never slept for. */
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,7 +21,7 @@ static int s_after_end_code, s_replacements, s_barred;
 static bool s_after_end_outlasts, s_has_waited, s_is_still_there;
 static enum reload_strategy s_strategy = STRATEGY_INTERPRETER;
 
-static char s_base[] = "/tmp/reloader.XXXXXX";
+static const char *s_base;
 static char s_file[300], s_source[400];
 static const char *s_source_text = s_source;
 static struct pool *s_pool;
@@ -111,7 +111,7 @@ static void save(const char *text) {
 }
 
 static void setup(void) {
-    cr_assert(mkdtemp(s_base));
+    s_base = temporary_folder();
     snprintf(s_file, sizeof s_file, "%s/app.py", s_base);
     snprintf(s_source, sizeof s_source, "exec(compile(open('%s').read(), 'app.py', 'exec'))",
              s_file);

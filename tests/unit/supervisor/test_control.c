@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/supervisor/control.h"
+#include "tests/support/temporary_folder.h"
 
 enum {
     BOUND_MS = 20000, /* a test that hangs is stopped */
@@ -20,7 +21,7 @@ enum {
 static struct loop *s_loop;
 static struct control *s_control;
 static struct loop_timer s_bound;
-static char s_path[64];
+static char s_path[TEMPORARY_FOLDER_SIZE + 8];
 
 static char s_commands[1024]; /* that have come: "word word; word" */
 static struct control_client *s_waiting[CLIENTS];
@@ -69,7 +70,7 @@ static void took_too_long(void *ctx) {
 static void setup(void) {
     const struct control_hooks hooks = {&s_commands, on_command, on_gone};
     struct error err;
-    snprintf(s_path, sizeof s_path, "/tmp/test_control.%d", (int)getpid());
+    snprintf(s_path, sizeof s_path, "%s/control", temporary_folder());
     s_loop = loop_new(&err);
     s_control = control_new(s_loop, s_path, &hooks, &err);
     cr_assert_not_null(s_control, "%s", err.text);

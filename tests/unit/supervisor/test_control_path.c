@@ -1,13 +1,14 @@
 /** Where the control socket is, and what it may be put in the place of. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "fcgi_host/supervisor/control.h"
+#include "tests/support/temporary_folder.h"
 
 Test(control_path, p_becomes_the_process_id_once) {
     char path[64];
@@ -27,11 +28,11 @@ Test(control_path, one_that_does_not_fit_is_refused_not_cut) {
 
 /* ---- The file ---- */
 
-static char s_path[64];
+static char s_path[TEMPORARY_FOLDER_SIZE + 8];
 static struct loop *s_loop;
 
 static void setup(void) {
-    snprintf(s_path, sizeof s_path, "/tmp/test_control_path.%d", (int)getpid());
+    snprintf(s_path, sizeof s_path, "%s/control", temporary_folder());
     s_loop = loop_new(NULL);
     cr_assert_not_null(s_loop);
 }
@@ -47,47 +48,41 @@ Test(control_file, a_file_that_is_no_socket_is_left_alone) {
     const struct control_hooks hooks = {0};
     struct error err;
     struct stat status;
-    char path[80];
-    snprintf(path, sizeof path, "%s.txt", s_path);
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(s_path, "w");
     cr_assert(file && fputs("years of work", file) != EOF && fclose(file) == 0);
-    cr_expect_null(control_new(s_loop, path, &hooks, &err));
+    cr_expect_null(control_new(s_loop, s_path, &hooks, &err));
     cr_expect_not_null(strstr(err.text, "is not a socket"), "%s", err.text);
-    cr_expect(lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 13);
-    unlink(path);
+    cr_expect(lstat(s_path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 13);
 }
 
 Test(control_file, what_somebody_put_in_the_place_of_the_socket_is_left_alone) {
     const struct control_hooks hooks = {0};
     struct error err;
     struct stat status;
-    char path[80];
-    snprintf(path, sizeof path, "%s.2", s_path);
-    struct control *control = control_new(s_loop, path, &hooks, &err);
+    struct control *control = control_new(s_loop, s_path, &hooks, &err);
     cr_assert_not_null(control, "%s", err.text);
-    cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_assert_eq(unlink(s_path), 0);
+    cr_assert_eq(mkdir(s_path, 0700), 0);
     control_free(control);
-    cr_expect(lstat(path, &status) == 0 && S_ISDIR(status.st_mode));
-    rmdir(path);
+    cr_expect(lstat(s_path, &status) == 0 && S_ISDIR(status.st_mode));
+    rmdir(s_path);
 
-    control = control_new(s_loop, path, &hooks, &err);
-    FILE *file = control && unlink(path) == 0 ? fopen(path, "w") : NULL;
+    control = control_new(s_loop, s_path, &hooks, &err);
+    FILE *file = control && unlink(s_path) == 0 ? fopen(s_path, "w") : NULL;
     cr_assert(file && fclose(file) == 0);
     control_free(control);
-    cr_expect(lstat(path, &status) == 0 && S_ISREG(status.st_mode));
-    unlink(path);
+    cr_expect(lstat(s_path, &status) == 0 && S_ISREG(status.st_mode));
 }
 
 Test(control_file, a_socket_that_a_killed_process_left_is_replaced) {
     const struct control_hooks hooks = {0};
     struct error err;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s.3", s_path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", s_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     close(fd);
-    struct control *control = control_new(s_loop, address.sun_path, &hooks, &err);
+    struct control *control = control_new(s_loop, s_path, &hooks, &err);
     cr_expect_not_null(control, "%s", err.text);
     control_free(control);
 }

@@ -14,6 +14,7 @@
 
 #include "fcgi_host/config/listen_address.h"
 #include "fcgi_host/supervisor/listener.h"
+#include "tests/support/temporary_folder.h"
 
 /* ---- Addresses ---- */
 
@@ -101,21 +102,14 @@ Test(listener, a_path_that_the_system_cannot_hold_is_refused) {
 
 /* ---- Sockets ---- */
 
-static char s_folder[] = "/tmp/fcgi_host-listener-XXXXXX";
-static char s_path[64], s_address[96];
+static char s_path[TEMPORARY_FOLDER_SIZE + 2], s_address[sizeof s_path + 16];
 
 static void setup(void) {
-    cr_assert_not_null(mkdtemp(s_folder));
-    snprintf(s_path, sizeof s_path, "%s/s", s_folder);
+    snprintf(s_path, sizeof s_path, "%s/s", temporary_folder());
     snprintf(s_address, sizeof s_address, "unix:%s,mode=0600", s_path);
 }
 
-static void teardown(void) {
-    unlink(s_path);
-    rmdir(s_folder);
-}
-
-TestSuite(listener_socket, .init = setup, .fini = teardown);
+TestSuite(listener_socket, .init = setup);
 
 static bool can_connect(const struct sockaddr *address, socklen_t size) {
     int fd = socket(address->sa_family, SOCK_STREAM, 0);
@@ -217,7 +211,6 @@ Test(listener_socket, once_it_refuses_what_has_connected_is_still_accepted_and_n
     cr_expect_lt(accept(listener.fd, NULL, NULL), 0);
     close(accepted);
     close(client);
-    unlink(hidden);
     listener_close(&listener);
 }
 

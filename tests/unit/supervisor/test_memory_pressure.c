@@ -1,15 +1,14 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "fcgi_host/supervisor/memory_pressure.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/fcgi_host-pressure-XXXXXX";
+static const char *s_folder;
 static char s_own[256], s_system[256], s_group[256];
 static struct loop_source *s_source;
 static unsigned s_short;
@@ -57,7 +56,7 @@ static const char *read_file(const char *path) {
 
 static void setup(void) {
     char folder[280];
-    cr_assert_not_null(mkdtemp(s_folder));
+    s_folder = temporary_folder();
     snprintf(s_own, sizeof s_own, "%s/own", s_folder);
     snprintf(s_system, sizeof s_system, "%s/system", s_folder);
     snprintf(folder, sizeof folder, "%s/shop", s_folder);

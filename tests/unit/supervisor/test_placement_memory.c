@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/supervisor/placement_memory_internal.h"
 #include "fcgi_host/supervisor/state_file.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/fcgi_host-memory-XXXXXX";
+static const char *s_folder;
 static struct file_identity s_identity; /* of every file */
 static bool s_is_there;
 
@@ -22,18 +22,12 @@ static bool identify(void *ctx, const char *path, struct file_identity *ret_iden
 
 static void set_up(void) {
     log_open("stderr", LOG_OFF, NULL);
-    cr_assert_not_null(mkdtemp(s_folder));
+    s_folder = temporary_folder();
     s_identity = (struct file_identity){1, UINT64_MAX, 3, 1700000000123456789};
     s_is_there = true;
 }
 
-static void tear_down(void) {
-    char command[sizeof s_folder + 16];
-    snprintf(command, sizeof command, "rm -r %s", s_folder);
-    cr_assert(eq(int, system(command), 0));
-}
-
-TestSuite(placement_memory, .init = set_up, .fini = tear_down);
+TestSuite(placement_memory, .init = set_up);
 
 static struct placement_memory *open_with(const char *python) {
     struct error err;

@@ -7,25 +7,18 @@
 #include <unistd.h>
 
 #include "fcgi_host/supervisor/state_file.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_root[] = "/tmp/fcgi_host-state-XXXXXX";
-static char s_folder[64], s_path[80];
+static char s_folder[TEMPORARY_FOLDER_SIZE + 8], s_path[sizeof s_folder + 8];
 static struct error s_err;
 
 static void set_up(void) {
-    cr_assert_not_null(mkdtemp(s_root));
-    snprintf(s_folder, sizeof s_folder, "%s/state", s_root);
+    snprintf(s_folder, sizeof s_folder, "%s/state", temporary_folder());
     snprintf(s_path, sizeof s_path, "%s/it", s_folder);
     cr_assert(eq(int, state_file_prepare(s_folder, &s_err), 0), "%s", s_err.text);
 }
 
-static void tear_down(void) {
-    char command[sizeof s_root + 16];
-    snprintf(command, sizeof command, "rm -r %s", s_root);
-    cr_assert(eq(int, system(command), 0));
-}
-
-TestSuite(state_file, .init = set_up, .fini = tear_down);
+TestSuite(state_file, .init = set_up);
 
 static void write_it(const char *text) {
     cr_assert(eq(int, state_file_write(s_folder, "it", text, strlen(text), &s_err), 0), "%s",

@@ -22,6 +22,7 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/pool.h"
 #include "pool/python/runtime.h"
+#include "tests/support/temporary_folder.h"
 
 TestSuite(loading, .timeout = 60);
 
@@ -149,7 +150,7 @@ static int s_worker_end = -1; /* what the worker sends is received here */
 static struct predecessor s_predecessor;
 static struct loader s_loader;
 static struct pool *s_pool;
-static char s_folder[] = "/tmp/fcgi_host-loading-XXXXXX";
+static const char *s_folder;
 
 static void start_pool(void) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
@@ -170,7 +171,7 @@ static void start_pool(void) {
     hooks_fill(&s_loader, &hooks);
     s_pool = pool_new(&hooks, &err);
     cr_assert_not_null(s_pool);
-    cr_assert_not_null(mkdtemp(s_folder));
+    s_folder = temporary_folder();
 }
 
 static struct pool_interpreter *add_interpreter(const char *name) {
@@ -221,10 +222,7 @@ static void receive_until_loaded(char *messages, size_t size) {
 }
 
 static void end_pool(void) {
-    char command[sizeof s_folder + 16];
     cr_assert_eq(pool_stop(s_pool, 10000), 0);
-    snprintf(command, sizeof command, "rm -r %s", s_folder);
-    cr_assert_eq(system(command), 0); // NOLINT(cert-env33-c): a folder of our own
 }
 
 #define GOOD "def application(environ, start_response):\n    return []\n"
@@ -260,7 +258,7 @@ Test(loading, applications_of_one_interpreter_do_not_share_a_failure) {
 Test(loading, an_interpreter_may_be_removed_once_none_is_being_loaded) {
     static const char s_waits[] =
         "import os\nopen(os.path.join(os.path.dirname(__file__), 'gate')).read()\n" GOOD;
-    char gate[sizeof s_folder + 8];
+    char gate[TEMPORARY_FOLDER_SIZE + 8];
     sem_t has_loaded;
     struct error err;
     struct channel_message message;

@@ -187,6 +187,7 @@ class Environment(unittest.TestCase):
                 result([name, way(), shown()])
             result([subprocess.run(argv, env={"CHANGED": "own"}).returncode, shown()])
             result([os.spawnve(os.P_WAIT, "/bin/sh", argv, {"PUT": "own"}), shown()])
+            os.rmdir(folder)
             """,
             {**APP, "env": ["OF_APP=a"]},
             variables={"PRESENT": "x"},

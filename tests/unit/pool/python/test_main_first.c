@@ -152,8 +152,8 @@ Test(main_first, a_broken_application_is_not_a_refusal) {
         "except ImportError: pass\n"
         "1 / 0\n",
         /* A file that the dynamic linker does not take. */
-        "import importlib.machinery as m, importlib.util as u, tempfile, os\n"
-        "p = os.path.join(tempfile.mkdtemp(), 'broken.so'); open(p, 'wb').write(b'no ELF')\n"
+        "import importlib.machinery as m, importlib.util as u, tempfile\n"
+        "f = tempfile.NamedTemporaryFile(suffix='.so'); f.write(b'no ELF'); f.flush(); p = f.name\n"
         "u.module_from_spec(m.ModuleSpec('broken', m.ExtensionFileLoader('broken', p), origin=p))",
         /* A library that is no extension of this name. */
         "import importlib.machinery as m, importlib.util as u, glob\n"

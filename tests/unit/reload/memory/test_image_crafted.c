@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,15 @@
 #include "reload/memory/image.h"
 #include "reload/memory/image_symbols.h"
 #include "tests/support/crafted_image.h"
+#include "tests/support/temporary_folder.h"
 
-TestSuite(image_crafted, .timeout = 60);
+static char s_path[TEMPORARY_FOLDER_SIZE + 16]; /* for a file that dlopen() loads */
+
+static void set_up(void) {
+    snprintf(s_path, sizeof s_path, "%s/crafted.so", temporary_folder());
+}
+
+TestSuite(image_crafted, .init = set_up, .timeout = 60);
 
 struct bytes {
     uint8_t *items;
@@ -114,8 +122,6 @@ Test(image_crafted, variables_are_named_where_the_section_headers_can_be_read) {
 
 /* ---- Libraries that dlopen() has loaded ---- */
 
-static char s_path[] = "/tmp/image_crafted_XXXXXX";
-
 static struct bytes read_extension(void) {
     return read_file(TEST_EXTENSIONS "/watcher" TEST_EXTENSION_SUFFIX);
 }
@@ -129,7 +135,7 @@ static ElfW(Phdr) * segments(struct bytes file, size_t *ret_count) {
 /** Load a file with these bytes. @return the image in `list` */
 static struct image *load(struct bytes file, struct image_list *list) {
     struct error err;
-    int fd = mkstemp(s_path);
+    int fd = open(s_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     cr_assert_not(Py_IsInitialized()); /* not needed, but libpython is, by what is loaded */
     cr_assert_eq(write(fd, file.items, file.count), (ssize_t)file.count);
     close(fd);
@@ -141,7 +147,6 @@ static struct image *load(struct bytes file, struct image_list *list) {
 }
 
 static void forget(struct bytes file, struct image_list *list) {
-    unlink(s_path);
     free(file.items);
     image_list_clear(list);
 }

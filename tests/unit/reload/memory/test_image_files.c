@@ -7,15 +7,14 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "reload/memory/image_files.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_folder[] = "/tmp/image_files_XXXXXX";
-static char s_path[64], s_other[64];
+static char s_path[TEMPORARY_FOLDER_SIZE + 16], s_other[sizeof s_path];
 static struct image_list s_images;
 
 static void copy_extension(const char *to) {
@@ -48,19 +47,16 @@ static void await_tick(void) {
 }
 
 static void set_up(void) {
+    const char *folder = temporary_folder();
     cr_assert_not(Py_IsInitialized()); /* not needed, but libpython is, by what is loaded */
-    cr_assert_not_null(mkdtemp(s_folder));
-    snprintf(s_path, sizeof s_path, "%s/watcher.so", s_folder);
-    snprintf(s_other, sizeof s_other, "%s/other.so", s_folder);
+    snprintf(s_path, sizeof s_path, "%s/watcher.so", folder);
+    snprintf(s_other, sizeof s_other, "%s/other.so", folder);
     copy_extension(s_path);
     await_tick();
     look();
 }
 
 static void tear_down(void) {
-    unlink(s_path);
-    unlink(s_other);
-    rmdir(s_folder);
     image_list_clear(&s_images);
 }
 TestSuite(image_files, .init = set_up, .fini = tear_down, .timeout = 60);

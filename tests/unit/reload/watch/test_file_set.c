@@ -3,18 +3,18 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/save_file.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_base[] = "/tmp/file_set.XXXXXX";
+static const char *s_base;
 static char s_path[300];
 
 static void setup(void) {
-    cr_assert(mkdtemp(s_base));
+    s_base = temporary_folder();
     snprintf(s_path, sizeof s_path, "%s/a.py", s_base);
     save_file(s_path, "one");
 }

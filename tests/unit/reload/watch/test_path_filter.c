@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/temporary_folder.h"
+
 /* Expected values: Python's glob(recursive=True) and gitignore(5) for the same names. */
 static const struct {
     const char *pattern, *path;
@@ -71,8 +73,8 @@ static void make(const char *base, const char *name) {
 }
 
 Test(path_filter, walk_visits_matching_files_and_the_directories_that_could_hold_more) {
-    char base[] = "/tmp/path_filter.XXXXXX", path[512];
-    cr_assert(mkdtemp(base));
+    const char *base = temporary_folder();
+    char path[512];
     snprintf(path, sizeof path, "%s/t", base);
     cr_assert_eq(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/t/sub", base);
@@ -95,9 +97,9 @@ Test(path_filter, walk_visits_matching_files_and_the_directories_that_could_hold
 }
 
 Test(path_filter, walk_below_a_root_visits_what_a_whole_walk_visits_there) {
-    char base[] = "/tmp/path_filter.XXXXXX", root[512];
+    const char *base = temporary_folder();
+    char root[512];
     static const char *const folders[] = {"t", "t/a", "t/a/b", "t/c", "t/skip", "t/skip/d"};
-    cr_assert(mkdtemp(base));
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(root, sizeof root, "%s/%s", base, folders[i]);
         cr_assert_eq(mkdir(root, 0700), 0);

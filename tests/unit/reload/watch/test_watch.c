@@ -4,14 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/save_file.h"
+#include "tests/support/temporary_folder.h"
 
-static char s_base[] = "/tmp/watch.XXXXXX";
+static const char *s_base;
 
 static const char *below(const char *name) {
     static char paths[4][300];
@@ -22,7 +22,7 @@ static const char *below(const char *name) {
 }
 
 static void setup(void) {
-    cr_assert(mkdtemp(s_base));
+    s_base = temporary_folder();
     mkdir(below("app"), 0700);
     save_file(below("app/a.py"), "1");
 }

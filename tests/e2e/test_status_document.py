@@ -73,7 +73,8 @@ class Document(HostTestCase):
             f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"
             f"[app moved]\nfile = {moved}\nmount = /moved\npreload = json lxml.etree\n"
             f"[app stays]\nfile = {stays}\nmount = /stays\n"
-            f"[app later]\nfile = {good}\nmount = /later\nprocess = own\nworkers = 0-1\n"))
+            f"[app later]\nfile = {good}\nmount = /later\nprocess = own\nworkers = 0-1\n"
+            "[task fails]\napp = good\ncall = good:no_such_name\nevery = 1s\n"))
         host.log.wait_for(r"\[app\.loaded\]")
         host.signal(signal.SIGHUP)
         host.log.wait_for(r"\[worker\.replaced\]")

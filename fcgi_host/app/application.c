@@ -72,7 +72,24 @@ void application_set_serving(struct application *application, uint64_t generatio
     atomic_store(&application->generation, generation);
     atomic_store(&application->load_us, (unsigned)(load_ms * 1000));
     atomic_store(&application->loaded_at_s, now_s);
+    pthread_mutex_lock(&application->lock);
+    memcpy(application->revision, application->loading_revision, sizeof application->revision);
+    pthread_mutex_unlock(&application->lock);
     live_serves(application->config);
+}
+
+void application_note_revision(struct application *application) {
+    char revision[REVISION_BYTES];
+    revision_find(application->config->file, revision);
+    pthread_mutex_lock(&application->lock);
+    memcpy(application->loading_revision, revision, sizeof revision);
+    pthread_mutex_unlock(&application->lock);
+}
+
+void application_get_revision(struct application *application, char ret_revision[REVISION_BYTES]) {
+    pthread_mutex_lock(&application->lock);
+    memcpy(ret_revision, application->revision, REVISION_BYTES);
+    pthread_mutex_unlock(&application->lock);
 }
 
 void application_set_reload(struct application *application,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fcgi_host/app/revision.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "pool/pool.h"
@@ -79,6 +80,8 @@ struct application {
     _Atomic unsigned load_us;
     pthread_mutex_t lock;
     struct application_reload last_reload; /**< @lock */
+    char revision[REVISION_BYTES];         /**< @lock; of the generation that serves; "": none */
+    char loading_revision[REVISION_BYTES]; /**< @lock; of the last that was begun to load */
     struct failure *last_failure;          /**< @lock; every error so far (application.c) */
 };
 
@@ -100,6 +103,10 @@ void application_set_failure(struct application *application, const struct error
 /** A generation serves from now on. @thread any */
 void application_set_serving(struct application *application, uint64_t generation, double load_ms,
                              int64_t now_s);
+
+/** A generation is about to be loaded: what its code is called. @thread any  @tstate any */
+void application_note_revision(struct application *application);
+void application_get_revision(struct application *application, char ret_revision[REVISION_BYTES]);
 
 void application_set_reload(struct application *application,
                             const struct application_reload *reload);

@@ -16,14 +16,20 @@
 struct arguments {
     const char *socket;
     bool wants_json;
-    int first_name; /* in argv */
+    const char *revision; /* that is expected; NULL: any */
+    int first_name;       /* in argv */
 };
 
 /** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, const struct config *config,
                            struct arguments *arguments) {
     static const struct option s_options[] = {
-        {"json", no_argument, NULL, 'j'}, {"socket", required_argument, NULL, 's'}, {0}};
+        {"json", no_argument, NULL, 'j'},
+        {"socket", required_argument, NULL, 's'},
+        {"expect", required_argument, NULL, 'e'},
+        {"wait", no_argument, NULL, 'w'},
+        {0},
+    };
     bool is_status = line->command == COMMAND_STATUS;
     int option;
     *arguments = (struct arguments){.socket = config ? config->control : NULL};
@@ -33,7 +39,9 @@ static int parse_arguments(const struct command_line *line, const struct config 
             arguments->socket = optarg;
         } else if (option == 'j' && is_status) {
             arguments->wants_json = true;
-        } else {
+        } else if (option == 'e' && !is_status) {
+            arguments->revision = optarg;
+        } else if (option != 'w' || is_status) {
             return usage_bad_option(line, option);
         }
     }
@@ -61,6 +69,67 @@ static char *ask_host(const struct command_line *line, const struct arguments *a
                                ret_bytes, err);
     free(words);
     return answer;
+}
+
+/* ---- --expect ---- */
+
+static bool is_named(const struct command_line *line, const struct arguments *arguments,
+                     const char *name) {
+    bool is_named = arguments->first_name == line->argc;
+    for (int i = arguments->first_name; i < line->argc; i++) {
+        is_named |= strcmp(line->argv[i], name) == 0;
+    }
+    return is_named;
+}
+
+/** A hash may be abbreviated, as git does. */
+static bool is_expected(const char *revision, const char *expected) {
+    return *revision && *expected && strncmp(revision, expected, strlen(expected)) == 0;
+}
+
+/** Say where another revision serves. @return how often */
+static int say_others(const struct command_line *line, const struct arguments *arguments,
+                      const json_t *worker) {
+    size_t i;
+    const json_t *app;
+    int others = 0;
+    json_array_foreach(json_object_get(worker, "apps"), i, app) {
+        const char *name = json_get_string(app, "name");
+        const char *revision = json_get_string(app, "revision");
+        if (is_named(line, arguments, name) && !is_expected(revision, arguments->revision)) {
+            fputs("fcgi_host reload: ", stderr);
+            terminal_put(stderr, name, 0);
+            fputs(" serves ", stderr);
+            terminal_put(stderr, *revision ? revision : "no known revision", 0);
+            fprintf(stderr, " in worker %.0f, not %s\n", json_get_number(worker, "pid"),
+                    arguments->revision);
+            others++;
+        }
+    }
+    return others;
+}
+
+/** What serves now. @return the exit status */
+static int check_revision(const struct command_line *line, const struct arguments *arguments) {
+    static const char *const s_words[] = {"status"};
+    struct error err;
+    size_t bytes = 0, i;
+    char *answer =
+        control_ask(arguments->socket, &(struct control_words){s_words, 1}, -1, &bytes, &err);
+    json_t *json = answer ? json_parse(answer, bytes, &err) : NULL;
+    const json_t *worker;
+    int others = json ? 0 : 1;
+    if (!json) {
+        fprintf(stderr, "fcgi_host reload: %s\n", err.text);
+    }
+    json_array_foreach(json_object_get(json, "workers"), i, worker) {
+        if (strcmp(json_get_string(worker, "state"), "serving") == 0) {
+            others += say_others(line, arguments, worker);
+        }
+    }
+    json_decref(json);
+    free(answer);
+    return others == 0 ? EXIT_DONE : EXIT_NOT_DONE;
 }
 
 static int print_status(const char *answer, const json_t *json, bool wants_json) {
@@ -107,6 +176,9 @@ int control_command(const struct command_line *line, const struct config *config
         status = print_status(answer, json, arguments.wants_json);
     } else {
         status = print_reload(json);
+        if (status == EXIT_DONE && arguments.revision) {
+            status = check_revision(line, &arguments);
+        }
     }
     json_decref(json);
     free(answer);

@@ -118,6 +118,7 @@ static int load_application(void *ctx, struct generation *generation, struct poo
     struct application *application = pool_app_user(app);
     const struct loader *loader = ctx;
     struct scoreboard_slot *slot = begin_loading(pool_app_name(app));
+    application_note_revision(application);
     int outcome = wsgi_load(generation, application->config, ret_loaded, err);
     end_loading(slot);
     if (!pool_interpreter_is_main(interpreter)) {

@@ -67,7 +67,13 @@ static void write_reload(struct json_writer *json, const struct status_part *par
     json_end_array(json);
 }
 
-static void write_numbers(struct json_writer *json, const struct application *application) {
+static void write_revision(struct json_writer *json, struct application *application) {
+    char revision[REVISION_BYTES];
+    application_get_revision(application, revision);
+    document_add_text(json, STATUS_APP_REVISION, *revision ? revision : NULL);
+}
+
+static void write_numbers(struct json_writer *json, struct application *application) {
     struct pool_app_stats stats = {0};
     if (application->pool_app) {
         pool_app_stats(application->pool_app, &stats);
@@ -85,6 +91,7 @@ static void write_numbers(struct json_writer *json, const struct application *ap
                          (int64_t)atomic_load(&application->after_failed));
     json_end_object(json);
     document_add_time(json, STATUS_APP_LOADED_AT, atomic_load(&application->loaded_at_s));
+    write_revision(json, application);
     document_add_number(json, STATUS_APP_LOAD_MS, atomic_load(&application->load_us) / 1000.0);
     document_begin_object(json, STATUS_APP_LATENCY_MS);
     document_add_number(json, STATUS_APP_LATENCY_P50,

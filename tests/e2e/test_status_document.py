@@ -68,6 +68,9 @@ class Document(HostTestCase):
         good, bad = self.write("good.py", APPLICATION), self.write("bad.py", "1 / 0\n")
         moved = self.write("moved.py", "import lxml.etree\n" + textwrap.dedent(APPLICATION))
         stays = self.write("stays.py", STAYS)
+        with open(os.path.join(os.path.dirname(good), "REVISION"), "w", encoding="utf-8") as file:
+            file.write("seven\n")
+        self.addCleanup(os.unlink, file.name)
         control = self.path("control")
         host = self.start_host("--control", control, "-c", self.config(
             f"[app good]\nfile = {good}\nthreads = 2\n[app bad]\nfile = {bad}\nmount = /bad\n"

@@ -20,6 +20,10 @@ struct arguments {
     int first_name;       /* in argv */
 };
 
+static bool has_expectation(enum command command) {
+    return command == COMMAND_RELOAD || command == COMMAND_PREPARE;
+}
+
 /** @return 0, or EXIT_USAGE */
 static int parse_arguments(const struct command_line *line, const struct config *config,
                            struct arguments *arguments) {
@@ -39,9 +43,9 @@ static int parse_arguments(const struct command_line *line, const struct config 
             arguments->socket = optarg;
         } else if (option == 'j' && is_status) {
             arguments->wants_json = true;
-        } else if (option == 'e' && !is_status) {
+        } else if (option == 'e' && has_expectation(line->command)) {
             arguments->revision = optarg;
-        } else if (option != 'w' || is_status) {
+        } else if (option != 'w' || line->command != COMMAND_RELOAD) {
             return usage_bad_option(line, option);
         }
     }
@@ -97,9 +101,9 @@ static int say_others(const struct command_line *line, const struct arguments *a
         const char *name = json_get_string(app, "name");
         const char *revision = json_get_string(app, "revision");
         if (is_named(line, arguments, name) && !is_expected(revision, arguments->revision)) {
-            fputs("fcgi_host reload: ", stderr);
+            fprintf(stderr, "fcgi_host %s: ", line->argv[0]);
             terminal_put(stderr, name, 0);
-            fputs(" serves ", stderr);
+            fputs(line->command == COMMAND_PREPARE ? " has loaded " : " serves ", stderr);
             terminal_put(stderr, *revision ? revision : "no known revision", 0);
             fprintf(stderr, " in worker %.0f, not %s\n", json_get_number(worker, "pid"),
                     arguments->revision);
@@ -109,9 +113,10 @@ static int say_others(const struct command_line *line, const struct arguments *a
     return others;
 }
 
-/** What serves now. @return the exit status */
+/** What serves now, or waits. @return the exit status */
 static int check_revision(const struct command_line *line, const struct arguments *arguments) {
     static const char *const s_words[] = {"status"};
+    const char *state = line->command == COMMAND_PREPARE ? "starting" : "serving";
     struct error err;
     size_t bytes = 0, i;
     char *answer =
@@ -120,10 +125,10 @@ static int check_revision(const struct command_line *line, const struct argument
     const json_t *worker;
     int others = json ? 0 : 1;
     if (!json) {
-        fprintf(stderr, "fcgi_host reload: %s\n", err.text);
+        fprintf(stderr, "fcgi_host %s: %s\n", line->argv[0], err.text);
     }
     json_array_foreach(json_object_get(json, "workers"), i, worker) {
-        if (strcmp(json_get_string(worker, "state"), "serving") == 0) {
+        if (strcmp(json_get_string(worker, "state"), state) == 0) {
             others += say_others(line, arguments, worker);
         }
     }
@@ -151,7 +156,8 @@ static int print_reload(const json_t *json) {
     const char *outcome = json_get_string(json, "outcome");
     const char *why = json_get_string(json, "why");
     enum reload_outcome end = reload_outcome_parse(outcome);
-    bool is_done = end == RELOAD_OUTCOME_REPLACED || end == RELOAD_OUTCOME_SWITCHED;
+    bool is_done = end == RELOAD_OUTCOME_REPLACED || end == RELOAD_OUTCOME_SWITCHED ||
+                   strcmp(outcome, "prepared") == 0 || strcmp(outcome, "aborted") == 0;
     FILE *out = is_done ? stdout : stderr;
     terminal_put(out, *outcome ? outcome : "no answer", 0);
     fprintf(out, " in %.0f ms%s", json_get_number(json, "total_ms"), *why ? ": " : "");

@@ -10,7 +10,8 @@
 #include "fcgi_host/config/config.h"
 
 /**
- * Run COMMAND_STATUS or COMMAND_RELOAD; what went wrong is written to standard error.
+ * Run COMMAND_STATUS, COMMAND_RELOAD, COMMAND_PREPARE, COMMAND_COMMIT or COMMAND_ABORT; what went
+ * wrong is written to standard error.
  *
  * @param line    argv[0] is the subcommand, its own options follow (-s SOCKET, --json, NAME…)
  * @param config  names the control socket when -s does not; may be NULL

@@ -94,6 +94,14 @@ void fleet_replace(struct fleet *fleet, const struct replacement_wish *wish) {
     replacement_add(fleet->replacements, wish);
 }
 
+bool fleet_commit(struct fleet *fleet) {
+    return replacement_commit(fleet->replacements);
+}
+
+void fleet_abort(struct fleet *fleet, const char *why) {
+    replacement_abort(fleet->replacements, why);
+}
+
 void fleet_suspect(struct fleet *fleet) {
     liveness_suspect(fleet->liveness);
 }

@@ -132,6 +132,10 @@ void fleet_rest(struct fleet *fleet);
 bool fleet_will_accept(const struct fleet *fleet);
 /** @return a worker that serves and answers, or NULL */
 struct worker_process *fleet_find_serving(const struct fleet *fleet);
+/** Workers that wait (replacement.h, `is_held`) take their seats. @return whether any waits */
+bool fleet_commit(struct fleet *fleet);
+/** They are given up. */
+void fleet_abort(struct fleet *fleet, const char *why);
 /** @return a worker that serves or is about to, and is not being replaced; NULL: none
  *  @param fleet  NULL: none */
 struct worker_process *fleet_find_heir(const struct fleet *fleet);

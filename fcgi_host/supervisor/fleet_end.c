@@ -112,6 +112,8 @@ static void refill_later(struct fleet *fleet, struct seat *seat,
     loop_arm(fleet->loop, &seat->refill, wait_ms);
 }
 
+static const char s_has_ended[] = "a worker that serves has ended: the next one is new";
+
 /** A worker was told to go, or was a probe: its exit is expected. */
 static void ended_as_told(struct fleet *fleet, const struct worker_process *process) {
     struct seat *seat = process->seat;
@@ -121,6 +123,7 @@ static void ended_as_told(struct fleet *fleet, const struct worker_process *proc
     }
     if (process == seat->current) { /* refused, or killed by the supervisor */
         seat->current = NULL;
+        replacement_abort(fleet->replacements, s_has_ended);
         seat_fill(seat);
     } else if (process == seat->coming) {
         seat->coming = NULL;
@@ -135,6 +138,7 @@ static void ended_by_itself(struct fleet *fleet, const struct worker_process *pr
     bool has_culprit = log_crash(fleet, process, wait_status, why, sizeof why);
     if (process == seat->current) {
         seat->current = NULL;
+        replacement_abort(fleet->replacements, s_has_ended);
         refill_later(fleet, seat, process, wait_status, has_culprit);
     } else if (process == seat->coming) {
         seat->coming = NULL;

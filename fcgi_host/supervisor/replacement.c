@@ -83,6 +83,9 @@ static void replacement_free(struct replacement *replacement) {
 
 /** Whether a replacement that waits can fulfil this wish too. */
 static bool can_join(const struct replacement *waiting, const struct replacement_wish *wish) {
+    if (waiting->is_held || wish->is_held) {
+        return false;
+    }
     if (waiting->started_ms || !waiting->config != !wish->config) {
         return false; /* a new configuration may fail where the one in effect does not */
     }
@@ -132,6 +135,9 @@ void replacement_add(struct replacement_queue *queue, const struct replacement_w
         refuse_wish(wish, "the host is stopping");
         return;
     }
+    char why[512];
+    snprintf(why, sizeof why, "workers are to be replaced for another reason: %s", wish->cause);
+    replacement_abort(queue, why);
     struct requester *requester = malloc(sizeof *requester);
     struct replacement **link = &queue->first;
     while (requester && *link && !can_join(*link, wish)) {
@@ -149,9 +155,28 @@ void replacement_add(struct replacement_queue *queue, const struct replacement_w
     if (!replacement->requesters) { /* a new one */
         replacement->seat = wish->seat;
         replacement->at = wish->seat < 0 ? 0 : (unsigned)wish->seat;
+        replacement->is_held = wish->is_held;
+        replacement->prepared = wish->prepared;
+        replacement->prepared_ctx = wish->ctx;
     }
     join_wish(replacement, wish, requester);
     replacement_next(queue);
+}
+
+bool replacement_commit(struct replacement_queue *queue) {
+    struct replacement *replacement = queue->first;
+    if (!replacement || !replacement->is_prepared || replacement->is_committed) {
+        return false;
+    }
+    replacement->is_committed = true;
+    replacement_next(queue);
+    return true;
+}
+
+void replacement_abort(struct replacement_queue *queue, const char *why) {
+    if (queue->first && queue->first->is_held && !queue->first->is_committed) {
+        replacement_finish(queue, true, why);
+    }
 }
 
 void replacement_forget(struct replacement_queue *queue, const void *ctx) {
@@ -161,6 +186,9 @@ void replacement_forget(struct replacement_queue *queue, const void *ctx) {
             if (requester->ctx == ctx) {
                 requester->done = NULL;
             }
+        }
+        if (each->prepared_ctx == ctx) {
+            each->prepared = NULL;
         }
     }
 }
@@ -186,12 +214,27 @@ bool replacement_is_under_way(const struct replacement_queue *queue) {
 
 /* ---- Ends ---- */
 
+/** Workers that wait for a seat, or load for it, when nothing comes of that. */
+static void drop_held(struct replacement_queue *queue) {
+    for (unsigned i = 0; i < queue->seats->count; i++) {
+        struct seat *seat = &queue->seats->items[i];
+        if (seat->coming) {
+            seat_kill(seat->coming);
+            seat->coming = NULL;
+            replacement_hold_edits(seat, 0);
+        }
+    }
+}
+
 void replacement_finish(struct replacement_queue *queue, bool is_kept, const char *why) {
     struct replacement *replacement = queue->first;
+    if (replacement->is_held && is_kept) {
+        drop_held(queue);
+    }
     const struct replacement_result result = result_of(replacement, is_kept, why);
     if (is_kept) {
-        log_line(LOG_ERROR, "worker.kept", NULL, "no replacement (%s): %s", replacement->cause,
-                 why);
+        log_line(replacement->is_prepared ? LOG_WARN : LOG_ERROR, "worker.kept", NULL,
+                 "no replacement (%s): %s", replacement->cause, why);
     }
     if (is_kept && replacement->at < queue->seats->count) {
         replacement_hold_edits(&queue->seats->items[replacement->at], 0);

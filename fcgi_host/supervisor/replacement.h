@@ -47,6 +47,14 @@ struct replacement_wish {
      * it
      *  may fail. */
     bool is_in_effect;
+    /**
+     * New workers load for all seats and then wait, while the old ones serve, until
+     * replacement_commit().  A wish that comes meanwhile, and the end of any of these workers, is
+     * the end of it ("kept").
+     */
+    bool is_held;
+    /** Told when they wait. @pre is_held */
+    void (*prepared)(void *ctx);
     /** Told once how it ended. Optional. */
     void (*done)(void *ctx, const struct replacement_result *result);
     void *ctx;
@@ -74,6 +82,10 @@ void replacement_queue_free(struct replacement_queue *queue);
 /** Queue a replacement, or join it with one that waits; one that cannot be queued (out of memory,
  * the host stops) is told as kept, during the call. */
 void replacement_add(struct replacement_queue *queue, const struct replacement_wish *wish);
+/** The workers that wait (`is_held`) take their seats now. @return whether any waits */
+bool replacement_commit(struct replacement_queue *queue);
+/** They are given up, or their loading is. Nothing to do where there are none. */
+void replacement_abort(struct replacement_queue *queue, const char *why);
 /** Call no `done` with this `ctx`: it is about to be freed. */
 void replacement_forget(struct replacement_queue *queue, const void *ctx);
 /** End every replacement, and report `why` to those who wait for it.  For a host that stops: the

@@ -55,6 +55,8 @@ void replacement_hold_edits(const struct seat *seat, unsigned ms) {
     }
 }
 
+static void switch_over(struct replacement_queue *queue, struct seat *seat);
+
 /** Start a worker for the seat. */
 static void launch(struct replacement_queue *queue, struct seat *seat) {
     struct replacement *replacement = queue->first;
@@ -96,14 +98,25 @@ void replacement_next(struct replacement_queue *queue) {
         return;
     }
     struct seat *seat = &seats->items[replacement->at];
-    if (seat->coming || queue->leaving || queue->ending) {
+    bool waits = replacement->is_prepared && !replacement->is_committed;
+    if (waits || queue->leaving || queue->ending) {
+        return;
+    }
+    if (seat->coming) {
+        if (replacement->is_committed && seat->coming->is_loaded) {
+            switch_over(queue, seat);
+        }
         return;
     }
     loop_disarm(seats->options.loop, &seat->refill);
-    if (seat->current && ends_first(queue, seat->current)) {
-        end_current(queue, seat);
-    } else {
+    if (!seat->current || !ends_first(queue, seat->current)) {
         launch(queue, seat);
+    } else if (replacement->is_held) {
+        replacement_finish(queue, true,
+                           "no worker can load beside the one that serves: an application "
+                           "has reload = restart, or memory is short");
+    } else {
+        end_current(queue, seat);
     }
 }
 
@@ -206,12 +219,34 @@ static void make_do(struct replacement_queue *queue, struct seat *seat) {
     seat_kill(seat->coming); /* when it has ended: replacement_next() */
 }
 
+/** A worker that is to wait has loaded: the next one does, or all wait. */
+static void hold(struct replacement_queue *queue) {
+    struct replacement *replacement = queue->first;
+    struct seats *seats = queue->seats;
+    replacement->attempts = 0;
+    replacement->at = 0;
+    while (replacement->at < seats->count && seats->items[replacement->at].coming) {
+        replacement->at++;
+    }
+    if (replacement->at < seats->count) {
+        replacement_next(queue);
+        return;
+    }
+    replacement->at = 0;
+    replacement->is_prepared = true;
+    if (replacement->prepared) {
+        replacement->prepared(replacement->prepared_ctx);
+    }
+}
+
 void replacement_loaded(struct replacement_queue *queue, struct seat *seat) {
     const char *lost = seat->current && !queue->first->is_forced
                            ? lost_application(queue, seat->current, seat->coming)
                            : NULL;
     if (lost) {
         keep_old(queue, seat, lost);
+    } else if (queue->first->is_held && !queue->first->is_committed) {
+        hold(queue);
     } else if (!seat->current && queue->predecessor) {
         make_do(queue, seat);
     } else {
@@ -223,7 +258,9 @@ void replacement_died(struct replacement_queue *queue, const char *why) {
     if (queue->seats->is_closed) {
         return;
     }
-    if (++queue->first->attempts < MAX_ATTEMPTS) {
+    if (queue->first->is_prepared && !queue->first->is_committed) {
+        replacement_finish(queue, true, why);
+    } else if (++queue->first->attempts < MAX_ATTEMPTS) {
         replacement_next(queue);
     } else {
         replacement_finish(queue, true, why);

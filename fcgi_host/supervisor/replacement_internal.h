@@ -25,6 +25,11 @@ struct replacement {
     unsigned at;           /* the seat that is being replaced */
     unsigned attempts;     /* workers that died while loading for it */
     bool is_forced, is_in_effect;
+    bool is_held;      /* until it is committed; the callback is `prepared` */
+    bool is_prepared;  /* every new worker has loaded, and waits */
+    bool is_committed; /* they take their seats */
+    void (*prepared)(void *ctx);
+    void *prepared_ctx;
     bool is_kept;        /* a new configuration lost something and was given up */
     char why[512];       /* "": nothing to say */
     uint64_t started_ms; /* 0: waits in the queue */

@@ -201,6 +201,7 @@ static void on_gone(void *ctx, struct worker_process *process) {
 static void on_fleet_gone(void *ctx, const struct fleet *fleet) {
     struct supervisor *supervisor = ctx;
     reload_commands_forget(supervisor->reload_commands, fleet);
+    prepare_commands_forget(supervisor->prepare_commands, fleet);
 }
 
 static void on_serving(void *ctx) {
@@ -308,8 +309,12 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         supervisor->round ? groups_new(supervisor->loop, config, listen_fd, &hooks, err) : NULL;
     supervisor->reload_commands =
         supervisor->groups ? reload_commands_new(supervisor->loop, supervisor->groups, err) : NULL;
+    supervisor->prepare_commands =
+        supervisor->reload_commands
+            ? prepare_commands_new(supervisor->loop, supervisor->groups, err)
+            : NULL;
     supervisor->tasks =
-        supervisor->reload_commands ? tasks_new(supervisor->loop, supervisor->groups, err) : NULL;
+        supervisor->prepare_commands ? tasks_new(supervisor->loop, supervisor->groups, err) : NULL;
     if (!supervisor->tasks) {
         return -1;
     }
@@ -330,6 +335,7 @@ static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
     retry_watch_free(supervisor->retry_watch);
     reload_commands_free(supervisor->reload_commands);
+    prepare_commands_free(supervisor->prepare_commands);
     tasks_free(supervisor->tasks);
     groups_free(supervisor->groups);
     status_round_free(supervisor->round);

@@ -70,7 +70,8 @@ static void on_command(void *ctx, struct control_client *client, const struct st
         supervisor_stop(supervisor, "asked for"); /* its end is the answer */
     } else if (strcmp(words->items[0], "stopped") == 0) {
         return; /* so it is here */
-    } else if (!session_command_run(supervisor->groups, client, words)) {
+    } else if (!prepare_command_run(supervisor->prepare_commands, client, words) &&
+               !session_command_run(supervisor->groups, client, words)) {
         static const char s_unknown[] = "{\"outcome\":\"unknown\",\"why\":\"no such command\"}";
         control_answer(client, s_unknown, sizeof s_unknown - 1);
     }
@@ -80,6 +81,7 @@ static void on_client_gone(void *ctx, struct control_client *client) {
     struct supervisor *supervisor = ctx;
     status_round_forget(supervisor->round, client);
     reload_command_client_gone(supervisor->reload_commands, client);
+    prepare_command_client_gone(supervisor->prepare_commands, client);
 }
 
 /** The host serves on without its control socket. */

@@ -13,6 +13,7 @@
 #include "fcgi_host/supervisor/drain.h"
 #include "fcgi_host/supervisor/groups.h"
 #include "fcgi_host/supervisor/loop.h"
+#include "fcgi_host/supervisor/prepare_command.h"
 #include "fcgi_host/supervisor/reload_command.h"
 #include "fcgi_host/supervisor/retry_watch.h"
 #include "fcgi_host/supervisor/status_round.h"
@@ -28,6 +29,7 @@ struct supervisor {
     struct status_round *round;
     struct control *control;
     struct reload_commands *reload_commands;
+    struct prepare_commands *prepare_commands;
     struct retry_watch *retry_watch;
     struct tasks *tasks;
     struct loop_source signals;

@@ -185,7 +185,7 @@ static int write_snippet(const struct arguments *arguments, const struct site *s
     }
     put(out, server->before, site->socket);
     if (site->static_folders.count > 0 && arguments->server == WEB_SERVER_LIGHTTPD) {
-        fputs("\n# Files.  Module: mod_alias, which Debian's lighttpd.conf has.\n", out);
+        fputs("\nserver.modules += ( \"mod_alias\" )\n", out);
     }
     static_folders_write(out, arguments->server, &site->static_folders, STATIC_FOLDERS_SITE);
     if (site->static_folders.count > 0) {

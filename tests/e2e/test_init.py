@@ -196,7 +196,7 @@ class Init(HostTestCase):
 
     @needs_program("lighttpd")
     def test_the_snippet_for_lighttpd(self):
-        self.check_snippet("lighttpd", lambda folder, text: start_lighttpd(
+        self.check_snippet("lighttpd", lambda folder, text: start_lighttpd(  # with what Debian's has
             folder, 'server.modules = ( "mod_alias" )\n' + text))
 
     @needs_program("apache2")

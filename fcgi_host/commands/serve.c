@@ -1,5 +1,6 @@
 #include "fcgi_host/commands/serve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -59,6 +60,7 @@ static int parse_port(const char *text, unsigned *ret_port) {
 static const char *option_value(const struct command_line *line, int *index, const char *name) {
     size_t size = strlen(name);
     const char *arg = line->argv[*index];
+    assert(arg);
     if (strncmp(arg, name, size) != 0) {
         return NULL;
     }
@@ -68,7 +70,9 @@ static const char *option_value(const struct command_line *line, int *index, con
     if (arg[size] != '\0') {
         return NULL;
     }
-    return *index + 1 < line->argc ? line->argv[++*index] : "";
+    const char *value = *index + 1 < line->argc ? line->argv[++*index] : "";
+    assert(value);
+    return value;
 }
 
 /* --static URL=DIR */

@@ -169,12 +169,9 @@ static void write_lighttpd(FILE *out, const struct folder *folder, enum static_f
 }
 
 static void write_apache(FILE *out, const struct folder *folder, enum static_folders_use use) {
-    fprintf(out,
-            "Alias \"%1$.*2$s/\" \"%3$s/\"\n"
-            "ProxyPass \"%1$.*2$s/\" \"!\"\n"
-            "<Location \"%1$.*2$s/\">\n"
-            "    Require all granted\n",
-            folder->url, folder->url_bytes, folder->path);
+    fprintf(out, "Alias \"%.*s/\" \"%s/\"\n", folder->url_bytes, folder->url, folder->path);
+    fprintf(out, "ProxyPass \"%.*s/\" \"!\"\n", folder->url_bytes, folder->url);
+    fprintf(out, "<Location \"%.*s/\">\n    Require all granted\n", folder->url_bytes, folder->url);
     if (use == STATIC_FOLDERS_SERVE) {
         fputs("    Header set Cache-Control no-cache\n", out);
         write_types(out, "", "    AddType ~ .^\n", "");

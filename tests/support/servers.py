@@ -184,6 +184,15 @@ http {{
     return WebServer(folder, ["nginx", "-c", path, "-e", log], port, log).wait_ready()
 
 
+def www_data_can_run(program):
+    """Web servers' user may not reach every Python, nor every folder."""
+    if not AM_ROOT:
+        return True
+    done = subprocess.run(["runuser", "-u", "www-data", "--", program, "--version"],
+                          capture_output=True)
+    return done.returncode == 0
+
+
 def start_apache(folder, conf, modules, root=None):
     port = free_port()
     log = os.path.join(folder, "error.log")

@@ -96,7 +96,7 @@ Test(access_line, short_it_is_what_a_developer_looks_for) {
 
 Test(access_line, a_short_line_can_be_forged_as_little) {
     static char long_value[60000];
-    give("REQUEST_URI", "/a 200\n\x1b[32mGET /b\xc2\x9b", 19);
+    give("REQUEST_URI", "/a 200\n\x1b[32mGET /b\xc2\x9b", 20);
     s_request.account.status = 404;
     cr_expect_str_eq(as_short(true), "GET /a\\x20200\\x0a\\x1b[32mGET\\x20/b\\xc2\\x9b "
                                      "\033[33m404\033[0m 12.5 ms");

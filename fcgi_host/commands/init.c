@@ -246,11 +246,8 @@ static int all_of_folder(const struct arguments *arguments, struct site *site, s
     }
     printf("Found a %s: %s\nWritten: %s\n         %s\n\nNext:\n", found.kind, found.file,
            config_path, snippet_path);
-    printf("  try it, with reload as you save:  fcgi_host serve %s", found.file);
-    if (found.has_static_folder) {
-        printf(" --static %s=%s", found.static_url, found.static_folder);
-    }
-    printf("\n  check the configuration:          fcgi_host -t -c %s\n", config_path);
+    printf("  try it, with reload as you save:  fcgi_host -c %s serve\n", config_path);
+    printf("  check the configuration:          fcgi_host -t -c %s\n", config_path);
     printf(
         "  run it:                           install -d -o www-data /run/fcgi_host; fcgi_host -c "
         "%s\n",

@@ -205,6 +205,9 @@ static void host_arguments(const struct serve *serve, const char *ret_argv[HOST_
         memcpy(ret_argv + count, over, sizeof over);
         count += sizeof over / sizeof *over;
     }
+    if (serve->host_config && geteuid() != 0) { /* who could not become them */
+        ret_argv[count++] = "--ignore-users";
+    }
     memcpy(ret_argv + count, serve->apps, (serve->app_count + 1) * sizeof *serve->apps);
 }
 

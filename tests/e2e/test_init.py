@@ -166,7 +166,7 @@ class Init(HostTestCase):
         """What was written serves the application and its files, at another address."""
         self.make(app_py=PLAIN + "# Flask(flask)\n", **{"static__a.css": "from a file"})
         _, out, err = self.init("--server", server)
-        self.assertIn(f" --static /static={self.folder}/static\n", out, err)
+        self.assertIn(f"fcgi_host -c {self.folder}/fcgi_host.conf serve\n", out, err)
         socket = self.path("sock")
         text = "".join(f"listen = unix:{socket},mode=0666\n" if line.startswith("listen") else line
                        for line in self.read().splitlines(True)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import pwd
 import re
 import signal
 import stat
@@ -14,7 +15,7 @@ import urllib.request
 from support.host import (
     PROGRAM, HostTestCase, Log, clean_environ, free_port, needs_program, recycles_in_process, run,
 )
-from support.servers import AM_ROOT
+from support.servers import AM_ROOT, www_data_can_run
 from support.terminal import LinesOf, terminal
 from support.waiting import await_
 
@@ -26,15 +27,18 @@ def application(environ, start_response):
 
 
 class Serve(HostTestCase):
-    def start_serving(self, *args, before=(), output=subprocess.PIPE, env=None):
+    def start_serving(self, *args, before=(), output=subprocess.PIPE, env=None, user=None):
         """Its own folder for temporary files shows that nothing is left in it."""
         self.temporary = tempfile.mkdtemp(prefix="serve-", dir="/tmp")
         os.chmod(self.temporary, 0o755)  # Apache's workers are another user's
+        if user is not None:
+            os.chown(self.temporary, user, user)
         self.addCleanup(os.rmdir, self.temporary)
         self.port = free_port()
         process = subprocess.Popen(
             [PROGRAM, *before, "serve", *args, "--port", str(self.port)], stdout=output,
-            stderr=subprocess.STDOUT, env=clean_environ(TMPDIR=self.temporary, **(env or {})))
+            stderr=subprocess.STDOUT, user=user, group=user,
+            env=clean_environ(TMPDIR=self.temporary, **(env or {})))
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process, Log(process.stdout or LinesOf(self.leader))
@@ -182,6 +186,24 @@ class Serve(HostTestCase):
         log.wait_for(r"^GET /blog/x 200 ")
         log.wait_for(r"^GET /blog/static/a\.css 200 ")
         self.assertEqual(sorted(os.listdir(self.folder + "/site")), ["app.py", "my files", "site.conf"])
+        self.stop(process)
+
+    @unittest.skipUnless(AM_ROOT, "somebody else is wanted")
+    @needs_program("lighttpd", "runuser")
+    def test_a_configuration_with_users_is_served_without_being_root(self):
+        if not www_data_can_run(PROGRAM):
+            self.skipTest(f"www-data cannot run {PROGRAM}")
+        os.chmod(self.folder, 0o755)
+        app = self.write("users/app.py", """
+            import os
+            def application(environ, start_response):
+                start_response("200 OK", [])
+                return [str(os.getuid()).encode()]
+            """)
+        config = self.config(f"[fcgi_host]\nuser = daemon\n[app a]\nfile = {app}\nuser = backup\n")
+        user = pwd.getpwnam("www-data").pw_uid
+        process, _ = self.start_serving(before=("-c", config), user=user)
+        await_(lambda: self.get("/") == str(user), "the first answer")
         self.stop(process)
 
     @needs_program("lighttpd")

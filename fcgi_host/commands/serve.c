@@ -357,7 +357,7 @@ int serve_command(const struct command_line *line, const struct config *config) 
                web_server_name(serve.server));
         fflush(stdout);
         status = wait_for_end(&serve, signals_fd);
-        serve_lines_pass(&serve.lines); /* the last ones */
+        serve_lines_end(&serve.lines);
     }
     if (signals_fd >= 0) {
         close(signals_fd);

@@ -1,6 +1,7 @@
 #include "fcgi_host/commands/serve_lines.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,5 +69,11 @@ bool serve_lines_pass(struct serve_lines *lines) {
             return got < 0 && (errno == EAGAIN || errno == EINTR);
         }
         lines->size += (size_t)got;
+    }
+}
+
+void serve_lines_end(struct serve_lines *lines) {
+    struct pollfd wait = {.fd = lines->fd, .events = POLLIN};
+    while (lines->fd >= 0 && poll(&wait, 1, SERVE_LINES_END_MS) > 0 && serve_lines_pass(lines)) {
     }
 }

@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SERVE_LINE_BYTES = 16 << 10 };
+enum {
+    SERVE_LINE_BYTES = 16 << 10,
+    /** A process of a server that was killed may have the pipe for ever. */
+    SERVE_LINES_END_MS = 1000,
+};
 
 struct serve_lines {
     int fd;              /**< the pipe's end; not blocking; -1: none */
@@ -30,5 +34,9 @@ size_t serve_line_text(const char *line, size_t size, double time_unit_ms, bool 
 
 /** Write all lines that are there. @return whether more may come: the other end is open */
 bool serve_lines_pass(struct serve_lines *lines);
+
+/** Write what is still to come of a server that has ended: lighttpd writes through a process of its
+ *  own, which ends a moment later.  Waits SERVE_LINES_END_MS at most for each. */
+void serve_lines_end(struct serve_lines *lines);
 
 #endif

@@ -200,8 +200,8 @@ static void host_arguments(const struct serve *serve, const char *ret_argv[HOST_
     }
     if (serve->host_config) {
         const char *const over[] = {
-            "--config", serve->host_config, "--listen",  "fd:0",
-            "--log",    "stderr",           "--control", serve->control_path};
+            "--config", serve->host_config, "--listen",          "fd:0",          "--log",
+            "stderr",   "--control",        serve->control_path, "--ignore-tasks"};
         memcpy(ret_argv + count, over, sizeof over);
         count += sizeof over / sizeof *over;
     }

@@ -160,7 +160,7 @@ struct config {
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
     bool allow_root;
-    bool ignore_users;
+    bool ignore_users, ignore_tasks;
     bool live;
     /** The keys of process groups in [fcgi_host]; in a part (view.h): those of its group, joined
      *  with [fcgi_host]'s, all but `env`, where the part's are to be set after the whole's. */

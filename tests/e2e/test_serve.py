@@ -1,6 +1,7 @@
 """`fcgi_host serve APP`: one command, one URL."""
 
 import glob
+import json
 import os
 import pwd
 import re
@@ -178,6 +179,10 @@ class Serve(HostTestCase):
             mount = /shop
             host = shop.example
             static = /blog/static .
+            [task digest]
+            app = blog
+            call = app:application
+            every = 1s
             """)
         process, log = self.start_serving(before=("-c", config))
         await_(lambda: self.get("/blog/x") == "from the application /x", "the first answer")
@@ -185,6 +190,8 @@ class Serve(HostTestCase):
         log.wait_for(r"^fcgi_host serve: left out.*\[app shop\] static = /blog/static ")
         log.wait_for(r"^GET /blog/x 200 ")
         log.wait_for(r"^GET /blog/static/a\.css 200 ")
+        status = run("status", "--json", "-s", glob.glob(self.temporary + "/*/control")[0])[1]
+        self.assertEqual(json.loads(status)["tasks"], [], "the site's own host runs them")
         self.assertEqual(sorted(os.listdir(self.folder + "/site")), ["app.py", "my files", "site.conf"])
         self.stop(process)
 

@@ -6,6 +6,7 @@
 
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log_text.h"
+#include "fcgi_host/base/short_line.h"
 #include "fcgi_host/base/utf8.h"
 
 enum {
@@ -217,6 +218,24 @@ size_t access_line_as_text(const struct access_line *access, char line[ACCESS_LI
     }
     if (access->end == REQUEST_CUT) {
         add_string(&text, " cut");
+    }
+    *text.at++ = '\n';
+    return (size_t)(text.at - line);
+}
+
+size_t access_line_as_short(const struct access_line *access, bool has_colours,
+                            char line[ACCESS_LINE_BYTES]) {
+    const struct request *request = access->request;
+    static const char s_cut[] = " cut";
+    struct text text = {line, line + ACCESS_LINE_BYTES - SHORT_LINE_END_BYTES - sizeof s_cut};
+    add_value(&text, value_of(request, "REQUEST_METHOD"), SHORT_BYTES, ' ');
+    add_string(&text, " ");
+    add_url(&text, request);
+    text.at += short_line_end(text.at, status_of(access),
+                              (double)times_of(access).total_ns / NS_PER_MS, has_colours);
+    text.end = line + ACCESS_LINE_BYTES - 1;
+    if (access->end == REQUEST_CUT) {
+        add_string(&text, s_cut);
     }
     *text.at++ = '\n';
     return (size_t)(text.at - line);

@@ -7,6 +7,8 @@
  *     192.0.2.1 - ann [30/Nov/2026:13:53:01 +0000] "GET /a?b HTTP/1.1" 200 512 "-" "curl/8"
  *     app=shop gen=3 req=4711-8 ms=12.500 queue_ms=0.100 gil_ms=0.020 trace=4bf92f3577b34da6…
  *
+ * Short, it is "GET /a?b 200 12.5 ms", and " cut" for a response that has broken off.
+ *
  * As JSON, an object whose members have OpenTelemetry's names where it has any.  Nothing that a
  * client sends can look like the end of a field or of a line.
  *
@@ -32,6 +34,10 @@ struct access_line {
 
 /** @return the length of the line, with its newline */
 size_t access_line_as_text(const struct access_line *access, char line[ACCESS_LINE_BYTES]);
+
+/** @param has_colours  of the status  @return the length of the line, with its newline */
+size_t access_line_as_short(const struct access_line *access, bool has_colours,
+                            char line[ACCESS_LINE_BYTES]);
 
 /** @return the line, with its newline: free(); NULL: out of memory */
 char *access_line_as_json(const struct access_line *access, size_t *ret_size);

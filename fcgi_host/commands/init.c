@@ -9,60 +9,61 @@
 #include <unistd.h>
 
 #include "fcgi_host/commands/init_find.h"
+#include "fcgi_host/commands/static_folders.h"
 #include "fcgi_host/commands/usage.h"
 
-/** A web server: its snippet, and what to do with that.  "@" stands for the socket, and for the
- *  snippet's path. */
+/** A web server: its snippet, around what it says of static folders, and what to do with it.  "@"
+ *  stands for the socket, and for the snippet's path. */
 struct server {
-    const char *name, *snippet, *next;
+    const char *before, *after, *next;
 };
 
 static const struct server s_servers[] = {
-    {"nginx",
-     "# For /etc/nginx/conf.d/.\n"
-     "upstream fcgi_host {\n"
-     "    server unix:@;\n"
-     "    keepalive 16;\n"
-     "}\n"
-     "\n"
-     "server {\n"
-     "    listen 80;\n"
-     "    server_name localhost;              # your site's name\n"
-     "    client_max_body_size 100m;          # the default, 1 MiB, refuses most uploads\n"
-     "\n"
-     "    location / {\n"
-     "        include fastcgi_params;\n"
-     "        fastcgi_pass fcgi_host;\n"
-     "        fastcgi_keep_conn on;\n"
-     "    }\n"
-     "}\n",
-     "copy @ to /etc/nginx/conf.d/, then: nginx -t && systemctl reload nginx"},
-    {"lighttpd",
-     "# For /etc/lighttpd/conf-enabled/.\n"
-     "server.modules += ( \"mod_fastcgi\" )\n"
-     "fastcgi.server = (\n"
-     "    \"/\" => ((\n"
-     "        \"socket\" => \"@\",\n"
-     "        \"check-local\" => \"disable\",\n"
-     "        \"fix-root-scriptname\" => \"enable\"\n"
-     "    ))\n"
-     ")\n"
-     "server.stream-response-body = 1\n",
-     "copy @ to /etc/lighttpd/conf-enabled/, then: systemctl restart lighttpd"},
-    {"apache",
-     "# For /etc/apache2/conf-enabled/.  Modules: a2enmod proxy proxy_fcgi\n"
-     "ProxyPass \"/\" \"unix:@|fcgi://localhost/\" enablereuse=on flushpackets=on\n"
-     "<Location \"/\">\n"
-     "    # Let the application see the Authorization header.\n"
-     "    CGIPassAuth On\n"
-     "</Location>\n",
-     "a2enmod proxy proxy_fcgi, copy @ to /etc/apache2/conf-enabled/, then: systemctl reload "
-     "apache2"},
+    [WEB_SERVER_NGINX] =
+        {"# For /etc/nginx/conf.d/.\n"
+         "upstream fcgi_host {\n"
+         "    server unix:@;\n"
+         "    keepalive 16;\n"
+         "}\n"
+         "\n"
+         "server {\n"
+         "    listen 80;\n"
+         "    server_name localhost;              # your site's name\n"
+         "    client_max_body_size 100m;          # the default, 1 MiB, refuses most uploads\n"
+         "\n",
+         "    location / {\n"
+         "        include fastcgi_params;\n"
+         "        fastcgi_pass fcgi_host;\n"
+         "        fastcgi_keep_conn on;\n"
+         "    }\n"
+         "}\n",
+         "copy @ to /etc/nginx/conf.d/, then: nginx -t && systemctl reload nginx"},
+    [WEB_SERVER_LIGHTTPD] =
+        {"# For /etc/lighttpd/conf-enabled/.\n"
+         "server.modules += ( \"mod_fastcgi\" )\n"
+         "fastcgi.server = (\n"
+         "    \"/\" => ((\n"
+         "        \"socket\" => \"@\",\n"
+         "        \"check-local\" => \"disable\",\n"
+         "        \"fix-root-scriptname\" => \"enable\"\n"
+         "    ))\n"
+         ")\n"
+         "server.stream-response-body = 1\n",
+         "", "copy @ to /etc/lighttpd/conf-enabled/, then: systemctl restart lighttpd"},
+    [WEB_SERVER_APACHE] =
+        {"# For /etc/apache2/conf-enabled/.  Modules: a2enmod proxy proxy_fcgi\n",
+         "ProxyPass \"/\" \"unix:@|fcgi://localhost/\" enablereuse=on flushpackets=on\n"
+         "<Location \"/\">\n"
+         "    # Let the application see the Authorization header.\n"
+         "    CGIPassAuth On\n"
+         "</Location>\n",
+         "a2enmod proxy proxy_fcgi, copy @ to /etc/apache2/conf-enabled/, then: systemctl reload "
+         "apache2"},
 };
 
 /** What the arguments say. */
 struct arguments {
-    const struct server *server;
+    enum web_server server;
     char folder[PATH_MAX];
 };
 
@@ -70,19 +71,13 @@ struct arguments {
 static int parse_arguments(const struct command_line *line, struct arguments *arguments) {
     static const struct option s_options[] = {{"server", required_argument, NULL, 'w'}, {0}};
     int option;
-    arguments->server = &s_servers[0];
+    arguments->server = WEB_SERVER_NGINX;
     optind = 0;
     while ((option = getopt_long(line->argc, line->argv, ":", s_options, NULL)) != -1) {
         if (option != 'w') {
             return usage_bad_option(line, option);
         }
-        arguments->server = NULL;
-        for (size_t i = 0; i < sizeof s_servers / sizeof s_servers[0]; i++) {
-            if (strcmp(s_servers[i].name, optarg) == 0) {
-                arguments->server = &s_servers[i];
-            }
-        }
-        if (!arguments->server) {
+        if (web_server_from_name(optarg, &arguments->server) != 0) {
             return usage_say(line, "no such web server", optarg);
         }
     }
@@ -126,6 +121,11 @@ static void write_config(FILE *out, const struct found_application *found, const
     if (*found->settings) {
         fprintf(out, "env.DJANGO_SETTINGS_MODULE = %s\n", found->settings);
     }
+    if (*found->static_url) {
+        fprintf(out, "; What the web server answers itself.%s\n%sstatic = %s %s\n",
+                found->has_static_folder ? "" : " When it is there (manage.py collectstatic):",
+                found->has_static_folder ? "" : ";", found->static_url, found->static_folder);
+    }
     fputs("; Files beside its modules that reload it; a page that new code must answer before it "
           "serves.\n"
           ";watch = templates/**/*.html\n"
@@ -168,43 +168,106 @@ static int finish(FILE *out, const char *path) {
     return 0;
 }
 
-int init_command(const struct command_line *line, const struct config *config) {
-    struct arguments arguments;
-    struct found_application found;
-    struct error err;
-    char socket[128], config_path[PATH_MAX], snippet_path[PATH_MAX], snippet_name[64];
-    (void)config;
-    if (parse_arguments(line, &arguments)) {
-        return EXIT_USAGE;
-    }
-    if (init_find(arguments.folder, &found, &err)) {
-        fprintf(stderr, "fcgi_host init: %s\n", err.text);
-        return EXIT_NOT_DONE;
-    }
-    snprintf(socket, sizeof socket, "/run/fcgi_host/%s.sock", found.name);
-    snprintf(snippet_name, sizeof snippet_name, "fcgi_host.%s.conf", arguments.server->name);
-    FILE *out = create(arguments.folder, "fcgi_host.conf", config_path);
+/** What the snippet is about. */
+struct site {
+    char socket[PATH_MAX];
+    struct string_list static_folders;
+};
+
+static int write_snippet(const struct arguments *arguments, const struct site *site,
+                         char ret_path[PATH_MAX]) {
+    const struct server *server = &s_servers[arguments->server];
+    char name[64];
+    snprintf(name, sizeof name, "fcgi_host.%s.conf", web_server_name(arguments->server));
+    FILE *out = create(arguments->folder, name, ret_path);
     if (!out) {
-        return EXIT_NOT_DONE;
+        return -1;
     }
-    write_config(out, &found, socket);
-    if (finish(out, config_path) || !(out = create(arguments.folder, snippet_name, snippet_path))) {
-        return EXIT_NOT_DONE;
+    put(out, server->before, site->socket);
+    if (site->static_folders.count > 0 && arguments->server == WEB_SERVER_LIGHTTPD) {
+        fputs("\nserver.modules += ( \"mod_alias\" )\n", out);
     }
-    put(out, arguments.server->snippet, socket);
-    if (finish(out, snippet_path)) {
-        return EXIT_NOT_DONE;
+    static_folders_write(out, arguments->server, &site->static_folders, STATIC_FOLDERS_SITE);
+    if (site->static_folders.count > 0) {
+        fputs("\n", out);
+    }
+    put(out, server->after, site->socket);
+    return finish(out, ret_path);
+}
+
+static void say_next(const struct arguments *arguments, const char *snippet_path) {
+    fputs("  the web server:                   ", stdout);
+    put(stdout, s_servers[arguments->server].next, snippet_path);
+    fputs("\n", stdout);
+}
+
+/** For the configuration of -c, which is there: the web server's part alone. */
+static int snippet_of_config(const struct arguments *arguments, const struct config *config,
+                             struct site *site, struct error *err) {
+    static const char s_unix[] = "unix:";
+    char snippet_path[PATH_MAX];
+    if (!config->listen || strncmp(config->listen, s_unix, strlen(s_unix)) != 0) {
+        error_set(err, ERR_USAGE, "%s: [fcgi_host] listen: no Unix socket is named (unix:PATH)",
+                  config->file);
+        return -1;
+    }
+    const char *path = config->listen + strlen(s_unix);
+    snprintf(site->socket, sizeof site->socket, "%.*s", (int)strcspn(path, ","), path);
+    if (static_folders_add_all(&site->static_folders, config, "init", err) != 0 ||
+        write_snippet(arguments, site, snippet_path) != 0) {
+        return -1;
+    }
+    printf("Written: %s\n\nNext:\n", snippet_path);
+    say_next(arguments, snippet_path);
+    return 0;
+}
+
+static int all_of_folder(const struct arguments *arguments, struct site *site, struct error *err) {
+    struct found_application found;
+    char config_path[PATH_MAX], snippet_path[PATH_MAX];
+    if (init_find(arguments->folder, &found, err) != 0) {
+        return -1;
+    }
+    snprintf(site->socket, sizeof site->socket, "/run/fcgi_host/%s.sock", found.name);
+    if (*found.static_url) {
+        char *item = NULL;
+        if (asprintf(&item, "%s %s", found.static_url, found.static_folder) < 0 ||
+            string_list_add(&site->static_folders, item) != 0) {
+            return error_set(err, ERR_MEMORY, "out of memory");
+        }
+    }
+    FILE *out = create(arguments->folder, "fcgi_host.conf", config_path);
+    if (!out) {
+        return -1;
+    }
+    write_config(out, &found, site->socket);
+    if (finish(out, config_path) != 0 || write_snippet(arguments, site, snippet_path) != 0) {
+        return -1;
     }
     printf("Found a %s: %s\nWritten: %s\n         %s\n\nNext:\n", found.kind, found.file,
            config_path, snippet_path);
-    printf("  try it, with reload as you save:  fcgi_host serve %s\n", found.file);
+    printf("  try it, with reload as you save:  fcgi_host -c %s serve\n", config_path);
     printf("  check the configuration:          fcgi_host -t -c %s\n", config_path);
     printf(
         "  run it:                           install -d -o www-data /run/fcgi_host; fcgi_host -c "
         "%s\n",
         config_path);
-    fputs("  the web server:                   ", stdout);
-    put(stdout, arguments.server->next, snippet_path);
-    fputs("\n", stdout);
-    return EXIT_DONE;
+    say_next(arguments, snippet_path);
+    return 0;
+}
+
+int init_command(const struct command_line *line, const struct config *config) {
+    struct arguments arguments;
+    struct site site = {.static_folders = {0}};
+    struct error err = {.text = ""};
+    if (parse_arguments(line, &arguments)) {
+        return EXIT_USAGE;
+    }
+    int rc = config ? snippet_of_config(&arguments, config, &site, &err)
+                    : all_of_folder(&arguments, &site, &err);
+    if (rc != 0 && *err.text) {
+        fprintf(stderr, "fcgi_host init: %s\n", err.text);
+    }
+    string_list_clear(&site.static_folders);
+    return rc == 0 ? EXIT_DONE : EXIT_NOT_DONE;
 }

@@ -11,7 +11,7 @@
 /**
  * Write fcgi_host.conf and the web server's snippet into the folder, and say what to do next.
  *
- * @param config  not used
+ * @param config  the web server's snippet for this one alone; NULL: a new one
  * @return the process's exit status: 0 written, 1 not (nothing is overwritten), 2 wrong usage
  */
 int init_command(const struct command_line *line, const struct config *config);

@@ -1,4 +1,4 @@
-#include "fcgi_host/commands/init_find.h"
+#include "fcgi_host/commands/init_find_internal.h"
 
 #include <glob.h>
 #include <regex.h>
@@ -12,8 +12,7 @@
 /** Larger files are no application's first one. */
 enum { SOURCE_BYTES_MAX = 1 << 20 };
 
-/** @return the beginning of a file, malloc'ed and NUL-terminated; NULL: it cannot be read */
-static char *read_source(const char *path) {
+char *init_read_source(const char *path) {
     FILE *in = fopen(path, "re");
     char *text = in ? calloc(1, SOURCE_BYTES_MAX + 1) : NULL;
     if (text && fread(text, 1, SOURCE_BYTES_MAX, in) == 0) {
@@ -26,9 +25,7 @@ static char *read_source(const char *path) {
     return text;
 }
 
-/** Whether a line of the text is like an extended regular expression (regex(7)).
- *  @param[out] ret_group  the first group; NULL: not wanted */
-static bool has_line(const char *text, const char *pattern, char *ret_group, size_t group_bytes) {
+bool init_find_line(const char *text, const char *pattern, char *ret_group, size_t group_bytes) {
     regex_t expression;
     regmatch_t matches[2];
     if (regcomp(&expression, pattern, REG_EXTENDED | REG_NEWLINE)) {
@@ -55,7 +52,7 @@ static bool offers(const char *text, const char *name) {
     bool is_offered = false;
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0] && !is_offered; i++) {
         snprintf(pattern, sizeof pattern, "%s%s%s", patterns[i][0], name, patterns[i][1]);
-        is_offered = has_line(text, pattern, NULL, 0);
+        is_offered = init_find_line(text, pattern, NULL, 0);
     }
     return is_offered;
 }
@@ -82,12 +79,12 @@ static bool find_file(const char *folder, const char *pattern, struct found_appl
         return false;
     }
     for (size_t i = 0; i < files.gl_pathc && !is_found; i++) {
-        char *text = read_source(files.gl_pathv[i]);
+        char *text = init_read_source(files.gl_pathv[i]);
         is_found = text && find_callable(text, found->callable);
         if (is_found) {
             snprintf(found->file, sizeof found->file, "%s", files.gl_pathv[i]);
-            found->kind = strstr(text, "Flask(") || strstr(text, "flask") ? "Flask application"
-                                                                          : "WSGI application";
+            found->kind =
+                strstr(text, "Flask(") || strstr(text, "flask") ? INIT_FLASK : "WSGI application";
         }
         free(text);
     }
@@ -98,10 +95,10 @@ static bool find_file(const char *folder, const char *pattern, struct found_appl
 static void find_django(const char *folder, struct found_application *found) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/manage.py", folder);
-    char *text = read_source(path);
+    char *text = init_read_source(path);
     if (text) {
-        has_line(text, "DJANGO_SETTINGS_MODULE[\"'][, ]+[\"']([A-Za-z0-9_.]+)[\"']",
-                 found->settings, sizeof found->settings);
+        init_find_line(text, "DJANGO_SETTINGS_MODULE[\"'][, ]+[\"']([A-Za-z0-9_.]+)[\"']",
+                       found->settings, sizeof found->settings);
     }
     free(text);
 }
@@ -155,6 +152,7 @@ int init_find(const char *folder, struct found_application *ret_found, struct er
                  strncmp(ret_found->file + length, "/src/", 5) == 0 ? "/src" : "");
     }
     find_virtualenv(folder, ret_found);
+    init_find_static(folder, ret_found);
     make_name(folder, ret_found->name, sizeof ret_found->name);
     return 0;
 }

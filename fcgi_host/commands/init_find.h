@@ -7,6 +7,7 @@
 #define FCGI_HOST_COMMANDS_INIT_FIND_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "pool/base/error.h"
 
@@ -18,6 +19,10 @@ struct found_application {
     char python_path[PATH_MAX]; /**< ""; else a folder that its modules are imported from */
     char virtualenv[PATH_MAX];  /**< "": there is none */
     char settings[128];         /**< DJANGO_SETTINGS_MODULE of manage.py; "": none */
+    /* What the key `static` takes; "": none, or the files do not say it plainly. */
+    char static_url[128];
+    char static_folder[PATH_MAX];
+    bool has_static_folder; /**< it is there; Django's only after `manage.py collectstatic` */
 };
 
 /**

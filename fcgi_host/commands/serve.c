@@ -1,25 +1,31 @@
 #include "fcgi_host/commands/serve.h"
 
-#include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
-#include <netinet/in.h>
-#include <pwd.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fcgi_host/commands/serve_config.h"
+#include "fcgi_host/commands/serve_lines.h"
+#include "fcgi_host/commands/serve_socket.h"
+#include "fcgi_host/commands/static_folders.h"
 #include "fcgi_host/commands/usage.h"
 
-enum { SERVE_PORT = 8080, SERVE_BACKLOG = 128, SERVE_APPS_MAX = 64 };
+enum {
+    SERVE_PORT = 8080,
+    SERVE_APPS_MAX = 64,
+    HOST_ARGUMENTS_MAX = SERVE_APPS_MAX + 20,
+};
 
 struct serve {
     enum web_server server;
@@ -27,8 +33,12 @@ struct serve {
     bool is_live;
     const char *apps[SERVE_APPS_MAX + 1]; /* NULL behind them */
     size_t app_count;
-    char folder[64], socket_path[80], config_file[80];
+    const char *host_config; /* a configuration file of the host; NULL: none */
+    struct string_list static_folders;
+    char folder[64], socket_path[80], config_file[80], control_path[80];
     int socket_fd;
+    int lines_fd; /* that the web server writes to, until it has been started; -1: none */
+    struct serve_lines lines;
     char *program; /* the web server's */
     pid_t host, web_server;
 };
@@ -50,6 +60,7 @@ static int parse_port(const char *text, unsigned *ret_port) {
 static const char *option_value(const struct command_line *line, int *index, const char *name) {
     size_t size = strlen(name);
     const char *arg = line->argv[*index];
+    assert(arg);
     if (strncmp(arg, name, size) != 0) {
         return NULL;
     }
@@ -59,7 +70,22 @@ static const char *option_value(const struct command_line *line, int *index, con
     if (arg[size] != '\0') {
         return NULL;
     }
-    return *index + 1 < line->argc ? line->argv[++*index] : "";
+    const char *value = *index + 1 < line->argc ? line->argv[++*index] : "";
+    assert(value);
+    return value;
+}
+
+/* --static URL=DIR */
+static int add_static(const struct command_line *line, struct serve *serve, const char *value) {
+    struct error err;
+    const char *equals = strchr(value, '=');
+    char *url = equals ? strndup(value, (size_t)(equals - value)) : NULL;
+    if (!url) {
+        return usage_say(line, "--static takes URL=DIR", value);
+    }
+    int rc = static_folders_add(&serve->static_folders, url, equals + 1, &err);
+    free(url);
+    return rc == 0 ? 0 : usage_say(line, "--static", err.text);
 }
 
 static int parse_arguments(const struct command_line *line, struct serve *serve) {
@@ -73,6 +99,10 @@ static int parse_arguments(const struct command_line *line, struct serve *serve)
             if (web_server_from_name(value, &serve->server) != 0) {
                 return usage_say(line, "--server takes lighttpd, nginx or apache", value);
             }
+        } else if ((value = option_value(line, &i, "--static"))) {
+            if (add_static(line, serve, value) != 0) {
+                return EXIT_USAGE;
+            }
         } else if (strcmp(line->argv[i], "--live") == 0) {
             serve->is_live = true;
         } else if (line->argv[i][0] == '-') {
@@ -83,65 +113,37 @@ static int parse_arguments(const struct command_line *line, struct serve *serve)
             serve->apps[serve->app_count++] = line->argv[i];
         }
     }
-    return serve->app_count > 0 ? 0 : usage_say(line, "which application?", NULL);
+    return serve->app_count > 0 || serve->host_config ? 0
+                                                      : usage_say(line, "which application?", NULL);
 }
 
 /* ---- Preparing ---- */
 
-/* Said here, before anything is started: the web server's own message comes late and is long. */
-static int check_port(unsigned port, struct error *err) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    int failed = bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1) != 0;
-    int reason = errno;
-    close(fd);
-    return failed ? error_set_errno(err, reason, "port %u", port) : 0;
-}
-
-/* Nobody else may talk to the host: who can, says which user a request is from. */
-static int open_socket(struct serve *serve, struct error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", serve->socket_path);
-    serve->socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    mode_t before = umask(0177);
-    int failed = serve->socket_fd < 0 ||
-                 bind(serve->socket_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-                 listen(serve->socket_fd, SERVE_BACKLOG) != 0;
-    int reason = errno;
-    umask(before);
-    return failed ? error_set_errno(err, reason, "%s", serve->socket_path) : 0;
-}
-
-/* A server that does not stay what starts it gets the socket for itself, and a way to it. */
-static int let_in_server(const struct serve *serve, struct error *err) {
-    const char *name = serve_user(serve->server);
-    if (!name) {
-        return 0;
-    }
-    struct passwd user, *found = NULL;
-    char text[4096];
-    if (getpwnam_r(name, &user, text, sizeof text, &found) != 0 || !found) {
-        return error_set(err, ERR_NOT_FOUND, "there is no user %s", name);
-    }
-    if (chown(serve->folder, (uid_t)-1, user.pw_gid) != 0 || chmod(serve->folder, 0710) != 0 ||
-        chown(serve->socket_path, user.pw_uid, (gid_t)-1) != 0) {
-        return error_set_errno(err, errno, "%s", serve->folder);
-    }
-    return 0;
-}
-
 static int write_config(struct serve *serve, struct error *err) {
     const struct serve_address address = {serve->folder, serve->socket_path, serve->port,
-                                          serve->is_live};
+                                          serve->is_live, &serve->static_folders};
     char *text = serve_config_text(serve->server, &address, err);
     FILE *file = text ? fopen(serve->config_file, "we") : NULL;
     int failed = !file || fputs(text, file) == EOF;
     failed |= file && fclose(file) != 0;
     free(text);
     return failed ? error_set_errno(err, errno, "%s", serve->config_file) : 0;
+}
+
+/* Lines about files come through this process, which tells them as the host tells its requests. */
+static int open_lines(struct serve *serve, struct error *err) {
+    int ends[2];
+    if (serve->static_folders.count == 0) {
+        return 0;
+    }
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set_errno(err, errno, "pipe");
+    }
+    serve->lines.fd = ends[0];
+    serve->lines_fd = ends[1];
+    serve->lines.time_unit_ms = serve_time_unit_ms(serve->server);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    return 0;
 }
 
 static int prepare_serve(struct serve *serve, struct error *err) {
@@ -156,7 +158,10 @@ static int prepare_serve(struct serve *serve, struct error *err) {
     }
     snprintf(serve->socket_path, sizeof serve->socket_path, "%s/socket", serve->folder);
     snprintf(serve->config_file, sizeof serve->config_file, "%s/config", serve->folder);
-    if (open_socket(serve, err) != 0 || let_in_server(serve, err) != 0) {
+    snprintf(serve->control_path, sizeof serve->control_path, "%s/control", serve->folder);
+    serve->socket_fd = serve_socket_open(serve->socket_path, err);
+    if (serve->socket_fd < 0 || open_lines(serve, err) != 0 ||
+        serve_socket_let_in(serve->folder, serve->socket_path, serve_user(serve->server), err)) {
         return -1;
     }
     return write_config(serve, err);
@@ -164,7 +169,8 @@ static int prepare_serve(struct serve *serve, struct error *err) {
 
 /* ---- Processes ---- */
 
-static pid_t start_program(const char *program, const char *const *argv, int stdin_fd) {
+/* @param fd  given to the program as number `as`; -1: none */
+static pid_t start_program(const char *program, const char *const *argv, int fd, int as) {
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         sigset_t none;
@@ -172,7 +178,9 @@ static pid_t start_program(const char *program, const char *const *argv, int std
         sigprocmask(SIG_SETMASK, &none, NULL);
         setpgid(0, 0); /* Ctrl-C is ours to hand on: first the web server, then the host */
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() == parent && (stdin_fd < 0 || dup2(stdin_fd, 0) == 0)) {
+        /* dup2() clears FD_CLOEXEC, unless the number is right already. */
+        bool is_given = fd < 0 || (fd == as ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, as) == as);
+        if (getppid() == parent && is_given) {
             execv(program, (char *const *)argv);
         }
         fprintf(stderr, "fcgi_host serve: %s: %m\n", program);
@@ -181,21 +189,46 @@ static pid_t start_program(const char *program, const char *const *argv, int std
     return pid;
 }
 
+/* For development, as whoever develops: at the terminal, and apart from a host that is there. */
+static void host_arguments(const struct serve *serve, const char *ret_argv[HOST_ARGUMENTS_MAX]) {
+    static const char *const s_always[] = {
+        "fcgi_host", "--dev", "--allow-root", "--access-log", "stderr", "--access-format", "short"};
+    size_t count = sizeof s_always / sizeof *s_always;
+    memcpy(ret_argv, s_always, sizeof s_always);
+    if (serve->is_live) {
+        ret_argv[count++] = "--live";
+    }
+    if (serve->host_config) {
+        const char *const over[] = {
+            "--config", serve->host_config, "--listen",          "fd:0",          "--log",
+            "stderr",   "--control",        serve->control_path, "--ignore-tasks"};
+        memcpy(ret_argv + count, over, sizeof over);
+        count += sizeof over / sizeof *over;
+    }
+    if (serve->host_config && geteuid() != 0) { /* who could not become them */
+        ret_argv[count++] = "--ignore-users";
+    }
+    memcpy(ret_argv + count, serve->apps, (serve->app_count + 1) * sizeof *serve->apps);
+}
+
 static int start_both(struct serve *serve, struct error *err) {
-    /* For development, as whoever develops. */
-    const char *host_argv[SERVE_APPS_MAX + 5] = {"fcgi_host", "--dev", "--allow-root", "--live"};
+    const char *host_argv[HOST_ARGUMENTS_MAX];
     const char *server_argv[SERVE_ARGUMENTS_MAX];
-    size_t option_count = serve->is_live ? 4 : 3;
-    memcpy(host_argv + option_count, serve->apps, (serve->app_count + 1) * sizeof *serve->apps);
+    host_arguments(serve, host_argv);
     serve_arguments(serve->server, serve->program, serve->config_file, server_argv);
-    serve->host = start_program("/proc/self/exe", host_argv, serve->socket_fd);
+    serve->host = start_program("/proc/self/exe", host_argv, serve->socket_fd, STDIN_FILENO);
     close(serve->socket_fd);
     serve->socket_fd = -1;
     if (serve->host < 0) {
         return error_set_errno(err, errno, "fork");
     }
-    serve->web_server = start_program(serve->program, server_argv, -1);
-    return serve->web_server < 0 ? error_set_errno(err, errno, "fork") : 0;
+    serve->web_server = start_program(serve->program, server_argv, serve->lines_fd, SERVE_LINES_FD);
+    int reason = errno;
+    if (serve->lines_fd >= 0) {
+        close(serve->lines_fd);
+        serve->lines_fd = -1;
+    }
+    return serve->web_server < 0 ? error_set_errno(err, reason, "fork") : 0;
 }
 
 static void forward(pid_t pid, int signal_number) {
@@ -222,12 +255,31 @@ static int reap(struct serve *serve, bool is_stopping) {
     return result;
 }
 
+/* Pass lines on until there is a signal. @return its number; -1: interrupted */
+static int next_signal(struct serve *serve, int signals_fd) {
+    for (;;) {
+        struct pollfd waits[] = {{.fd = signals_fd, .events = POLLIN},
+                                 {.fd = serve->lines.fd, .events = POLLIN}};
+        if (poll(waits, 2, -1) < 0) {
+            return -1;
+        }
+        if (waits[1].revents && !serve_lines_pass(&serve->lines)) {
+            close(serve->lines.fd);
+            serve->lines.fd = -1;
+        }
+        struct signalfd_siginfo info;
+        if (waits[0].revents) {
+            return read(signals_fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : -1;
+        }
+    }
+}
+
 /* Until both have ended. @return exit status */
-static int wait_for_end(struct serve *serve, const sigset_t *signals) {
+static int wait_for_end(struct serve *serve, int signals_fd) {
     bool is_stopping = false;
     int result = 0;
     while (serve->host || serve->web_server) {
-        int signal_number = sigwaitinfo(signals, NULL);
+        int signal_number = next_signal(serve, signals_fd);
         if (signal_number == SIGCHLD) {
             int failed = reap(serve, is_stopping);
             if (!failed && !is_stopping) {
@@ -255,24 +307,48 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-int serve_command(const struct command_line *line, const struct config *config) {
-    (void)config;
-    struct serve serve = {.port = SERVE_PORT, .socket_fd = -1};
-    struct error err;
+/* @return a descriptor that tells of them; -1: error */
+static int take_signals(struct error *err) {
+    static const int s_waited_for[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     sigset_t signals;
-    int status = parse_arguments(line, &serve);
-    if (status != 0) {
-        return status;
-    }
     sigemptyset(&signals);
-    int waited_for[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
-    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++) {
-        sigaddset(&signals, waited_for[i]);
+    for (size_t i = 0; i < sizeof s_waited_for / sizeof *s_waited_for; i++) {
+        sigaddset(&signals, s_waited_for[i]);
     }
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    status = 1;
-    serve.program = serve_find_program(serve.server, &err);
-    if (!serve.program || check_port(serve.port, &err) != 0 || prepare_serve(&serve, &err) != 0 ||
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    return fd >= 0 ? fd : error_set_errno(err, errno, "signalfd");
+}
+
+static void clean_up(struct serve *serve) {
+    int *const descriptors[] = {&serve->socket_fd, &serve->lines_fd, &serve->lines.fd};
+    for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++) {
+        if (*descriptors[i] >= 0) {
+            close(*descriptors[i]);
+        }
+    }
+    if (serve->folder[0]) {
+        nftw(serve->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    string_list_clear(&serve->static_folders);
+    free(serve->program);
+}
+
+int serve_command(const struct command_line *line, const struct config *config) {
+    struct serve serve = {.port = SERVE_PORT, .socket_fd = -1, .lines_fd = -1, .lines.fd = -1};
+    struct error err;
+    serve.host_config = config ? config->file : NULL;
+    int status = parse_arguments(line, &serve);
+    if (status != 0) {
+        clean_up(&serve);
+        return status;
+    }
+    status = EXIT_NOT_DONE;
+    int signals_fd = take_signals(&err);
+    if (signals_fd < 0 ||
+        (config && static_folders_add_all(&serve.static_folders, config, "serve", &err) != 0) ||
+        !(serve.program = serve_find_program(serve.server, &err)) ||
+        serve_socket_check_port(serve.port, &err) != 0 || prepare_serve(&serve, &err) != 0 ||
         start_both(&serve, &err) != 0) {
         fprintf(stderr, "fcgi_host serve: %s\n", err.text);
         forward(serve.host, SIGTERM);
@@ -280,14 +356,12 @@ int serve_command(const struct command_line *line, const struct config *config) 
         printf("http://127.0.0.1:%u/  (%s; Ctrl-C stops)\n", serve.port,
                web_server_name(serve.server));
         fflush(stdout);
-        status = wait_for_end(&serve, &signals);
+        status = wait_for_end(&serve, signals_fd);
+        serve_lines_end(&serve.lines);
     }
-    if (serve.socket_fd >= 0) {
-        close(serve.socket_fd);
+    if (signals_fd >= 0) {
+        close(signals_fd);
     }
-    if (serve.folder[0]) {
-        nftw(serve.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    }
-    free(serve.program);
+    clean_up(&serve);
     return status;
 }

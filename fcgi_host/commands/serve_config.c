@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi_host/commands/static_folders.h"
+
 #define APACHE_USER "www-data" /* Apache refuses to serve as root */
 
 static const struct {
@@ -27,6 +29,10 @@ int web_server_from_name(const char *name, enum web_server *ret_server) {
 
 const char *web_server_name(enum web_server server) {
     return s_servers[server].name;
+}
+
+double serve_time_unit_ms(enum web_server server) {
+    return server == WEB_SERVER_NGINX ? 1e3 : 1e-3; /* $request_time; %D */
 }
 
 const char *serve_user(enum web_server server) {
@@ -83,65 +89,60 @@ void serve_arguments(enum web_server server, const char *program, const char *co
 }
 
 static const char LIGHTTPD[] =
-    "server.modules = (\"mod_fastcgi\", \"mod_accesslog\")\n"
+    "server.modules = (\"mod_alias\", \"mod_fastcgi\", \"mod_setenv\", \"mod_accesslog\")\n"
     "server.bind = \"127.0.0.1\"\n"
     "server.port = %3$u\n"
     "server.document-root = \"%1$s\"\n"
     "server.upload-dirs = (\"%1$s\")\n"
-    "accesslog.filename = \"/dev/stdout\"\n"
-    "accesslog.format = \"%%h \\\"%%r\\\" %%>s %%b\"\n"
     "fastcgi.server = (\"/\" => ((\"socket\" => \"%2$s\", \"check-local\" => \"disable\",\n"
     "                           \"fix-root-scriptname\" => \"enable\")))\n"
-    "%4$s";
+    "%4$s%5$s";
 static const char LIGHTTPD_LIVE[] = /* it collects other responses before it sends them */
     "$HTTP[\"url\"] =~ \"^/\\.fcgi_host/\" {\n"
     "  server.stream-response-body = 1\n"
     "  server.max-write-idle = 65535\n"
-    "  accesslog.filename = \"\"\n"
     "}\n";
 
-static const char NGINX[] =
-    "%4$s" /* the user, when started by root */
-    "daemon off;\n"
-    "pid %1$s/nginx.pid;\n"
-    "error_log stderr;\n"
-    "worker_processes 1;\n"
-    "events { worker_connections 512; }\n"
-    "http {\n"
-    "  log_format short '$remote_addr \"$request\" $status $body_bytes_sent';\n"
-    "  access_log /dev/stdout short;\n"
-    "  client_body_temp_path %1$s/body;\n"
-    "  fastcgi_temp_path %1$s/fastcgi;\n"
-    "  proxy_temp_path %1$s/proxy;\n"
-    "  uwsgi_temp_path %1$s/uwsgi;\n"
-    "  scgi_temp_path %1$s/scgi;\n"
-    "  client_max_body_size 0;\n"
-    "  server {\n"
-    "    listen 127.0.0.1:%3$u;\n"
-    "    fastcgi_buffering off;\n"
-    "    fastcgi_param QUERY_STRING $query_string;\n"
-    "    fastcgi_param REQUEST_METHOD $request_method;\n"
-    "    fastcgi_param CONTENT_TYPE $content_type;\n"
-    "    fastcgi_param CONTENT_LENGTH $content_length;\n"
-    "    fastcgi_param SCRIPT_NAME $fastcgi_script_name;\n"
-    "    fastcgi_param REQUEST_URI $request_uri;\n"
-    "    fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
-    "    fastcgi_param REQUEST_SCHEME $scheme;\n"
-    "    fastcgi_param GATEWAY_INTERFACE CGI/1.1;\n"
-    "    fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;\n"
-    "    fastcgi_param REMOTE_ADDR $remote_addr;\n"
-    "    fastcgi_param REMOTE_PORT $remote_port;\n"
-    "    fastcgi_param SERVER_ADDR $server_addr;\n"
-    "    fastcgi_param SERVER_PORT $server_port;\n"
-    "    fastcgi_param SERVER_NAME localhost;\n"
-    "    location / { fastcgi_pass unix:%2$s; }\n"
-    "%5$s"
-    "  }\n"
-    "}\n";
+static const char NGINX[] = "%4$s" /* the user, when started by root */
+                            "daemon off;\n"
+                            "pid %1$s/nginx.pid;\n"
+                            "error_log stderr;\n"
+                            "worker_processes 1;\n"
+                            "events { worker_connections 512; }\n"
+                            "http {\n"
+                            "  log_format lines '$request $status $request_time';\n"
+                            "  access_log off;\n"
+                            "  client_body_temp_path %1$s/body;\n"
+                            "  fastcgi_temp_path %1$s/fastcgi;\n"
+                            "  proxy_temp_path %1$s/proxy;\n"
+                            "  uwsgi_temp_path %1$s/uwsgi;\n"
+                            "  scgi_temp_path %1$s/scgi;\n"
+                            "  client_max_body_size 0;\n"
+                            "  server {\n"
+                            "    listen 127.0.0.1:%3$u;\n"
+                            "    fastcgi_buffering off;\n"
+                            "    fastcgi_param QUERY_STRING $query_string;\n"
+                            "    fastcgi_param REQUEST_METHOD $request_method;\n"
+                            "    fastcgi_param CONTENT_TYPE $content_type;\n"
+                            "    fastcgi_param CONTENT_LENGTH $content_length;\n"
+                            "    fastcgi_param SCRIPT_NAME $fastcgi_script_name;\n"
+                            "    fastcgi_param REQUEST_URI $request_uri;\n"
+                            "    fastcgi_param SERVER_PROTOCOL $server_protocol;\n"
+                            "    fastcgi_param REQUEST_SCHEME $scheme;\n"
+                            "    fastcgi_param GATEWAY_INTERFACE CGI/1.1;\n"
+                            "    fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;\n"
+                            "    fastcgi_param REMOTE_ADDR $remote_addr;\n"
+                            "    fastcgi_param REMOTE_PORT $remote_port;\n"
+                            "    fastcgi_param SERVER_ADDR $server_addr;\n"
+                            "    fastcgi_param SERVER_PORT $server_port;\n"
+                            "    fastcgi_param SERVER_NAME localhost;\n"
+                            "    location / { fastcgi_pass unix:%2$s; }\n"
+                            "%5$s%6$s"
+                            "  }\n"
+                            "}\n";
 static const char NGINX_LIVE[] = "    location /.fcgi_host/ {\n"
                                  "      fastcgi_pass unix:%s;\n"
                                  "      fastcgi_read_timeout 1d;\n"
-                                 "      access_log off;\n"
                                  "    }\n";
 
 static const char APACHE[] =
@@ -152,21 +153,23 @@ static const char APACHE[] =
     "ErrorLog /dev/stderr\n"
     "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n"
     "LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n"
+    "LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so\n"
+    "LoadModule mime_module /usr/lib/apache2/modules/mod_mime.so\n"
+    "LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so\n"
+    "TypesConfig /dev/null\n"
     "LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n"
     "LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so\n"
     "%4$s"
     "Listen 127.0.0.1:%3$u\n"
     "DocumentRoot \"%1$s\"\n"
-    "LogFormat \"%%h \\\"%%r\\\" %%>s %%b\" short\n"
-    "CustomLog /dev/stdout short \"expr=!(%%{REQUEST_URI} =~ m#^/\\.fcgi_host/#)\"\n"
-    "%5$s"
+    "%5$s%6$s"
     "ProxyPass \"/\" \"unix:%2$s|fcgi://localhost/\" flushpackets=on\n";
 
 static const char APACHE_LIVE[] =
     "ProxyPass \"/.fcgi_host/\" \"unix:%s|fcgi://localhost/.fcgi_host/\" flushpackets=on "
     "timeout=86400\n";
 
-/* What streams of events ask of a server: no buffer, no time limit, no line in the log for each.
+/* What streams of events ask of a server: no buffer, no time limit.
  * @return malloc'ed text, or NULL */
 static char *live_text(enum web_server server, const char *socket_path) {
     char *text = NULL;
@@ -184,31 +187,51 @@ static char *live_text(enum web_server server, const char *socket_path) {
     return made < 0 ? NULL : text;
 }
 
-char *serve_config_text(enum web_server server, const struct serve_address *address,
-                        struct error *err) {
-    const char *folder = address->folder, *socket_path = address->socket_path;
-    char *live = address->is_live ? live_text(server, socket_path) : strdup("");
+/* @return malloc'ed text, or NULL */
+static char *static_text(enum web_server server, const struct string_list *folders) {
     char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return NULL;
+    }
+    static_folders_write(out, server, folders, STATIC_FOLDERS_SERVE);
+    bool has_failed = ferror(out);
+    if (fclose(out) != 0 || has_failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int make_text(enum web_server server, const struct serve_address *address, const char *live,
+                     const char *files, char **ret_text) {
+    const char *folder = address->folder, *socket_path = address->socket_path;
     unsigned port = address->port;
     bool is_root = geteuid() == 0;
-    int made = -1;
     switch (server) {
     case WEB_SERVER_LIGHTTPD:
-        made = live ? asprintf(&text, LIGHTTPD, folder, socket_path, port, live) : -1;
-        break;
+        return asprintf(ret_text, LIGHTTPD, folder, socket_path, port, live, files);
     case WEB_SERVER_NGINX:
-        made = live ? asprintf(&text, NGINX, folder, socket_path, port,
-                               is_root ? "user root;\n" : "", live)
-                    : -1;
-        break;
+        return asprintf(ret_text, NGINX, folder, socket_path, port, is_root ? "user root;\n" : "",
+                        live, files);
     case WEB_SERVER_APACHE:
-        made = live ? asprintf(&text, APACHE, folder, socket_path, port,
-                               is_root ? "User " APACHE_USER "\nGroup " APACHE_USER "\n" : "", live)
-                    : -1;
-        break;
+        return asprintf(ret_text, APACHE, folder, socket_path, port,
+                        is_root ? "User " APACHE_USER "\nGroup " APACHE_USER "\n" : "", live,
+                        files);
     }
+    return -1;
+}
+
+char *serve_config_text(enum web_server server, const struct serve_address *address,
+                        struct error *err) {
+    char *live = address->is_live ? live_text(server, address->socket_path) : strdup("");
+    char *files = static_text(server, address->static_folders);
+    char *text = NULL;
+    bool is_made = live && files && make_text(server, address, live, files, &text) >= 0;
     free(live);
-    if (made < 0) {
+    free(files);
+    if (!is_made) {
         error_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }

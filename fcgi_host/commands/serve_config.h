@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "pool/base/error.h"
+#include "pool/base/string_list.h"
 
 enum web_server { WEB_SERVER_LIGHTTPD, WEB_SERVER_NGINX, WEB_SERVER_APACHE };
 
@@ -31,16 +32,25 @@ enum { SERVE_ARGUMENTS_MAX = 8 };
 void serve_arguments(enum web_server server, const char *program, const char *config_file,
                      const char *ret_argv[SERVE_ARGUMENTS_MAX]);
 
+/**
+ * Descriptor that the server has for lines about requests that it answers itself:
+ * "GET /a?b HTTP/1.1 200 TIME\n".  A pipe: not every standard stream can be opened by its name.
+ */
+#define SERVE_LINES_FD 3
+/** Milliseconds that 1 is in TIME. */
+double serve_time_unit_ms(enum web_server server);
+
 /** Where everything goes. */
 struct serve_address {
     const char *folder; /**< for the server's own files */
     const char *socket_path;
     unsigned port;
     bool is_live; /**< LIVE_PATH (cgi/live_page.h) answers with streams of events */
+    const struct string_list *static_folders; /**< static_folders.h */
 };
 
 /**
- * The text of a configuration: everything on 127.0.0.1:port goes to the socket.
+ * The text of a configuration: everything on 127.0.0.1:port goes to the socket, but for files.
  * @return malloc'ed text, or NULL: ERR_MEMORY
  */
 char *serve_config_text(enum web_server server, const struct serve_address *address,

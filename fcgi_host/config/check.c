@@ -189,6 +189,25 @@ static int check_shared_interpreter(const struct config_builder *builder, size_t
     return 0;
 }
 
+/** A web server can answer a URL from one folder only. */
+static int check_static_folders(const struct config_builder *builder, size_t i, size_t other,
+                                struct error *err) {
+    const struct app_config *app = &builder->config->apps[i];
+    const struct app_config *first = &builder->config->apps[other];
+    for (size_t a = 0; a < app->static_folders.count; a++) {
+        for (size_t b = 0; b < first->static_folders.count; b++) {
+            const char *item = app->static_folders.items[a];
+            size_t url = strcspn(item, " ");
+            if (strncmp(item, first->static_folders.items[b], url + 1) == 0) {
+                error_set(err, ERR_USAGE, "[app %s] has %.*s for this host already", first->name,
+                          (int)url, item);
+                return at_app(builder, i, "static", err);
+            }
+        }
+    }
+    return 0;
+}
+
 static int check_pair(const struct config_builder *builder, size_t i, size_t other,
                       struct error *err) {
     const struct app_config *app = &builder->config->apps[i];
@@ -201,6 +220,9 @@ static int check_pair(const struct config_builder *builder, size_t i, size_t oth
         error_set(err, ERR_USAGE, "[app %s] has the same mount (%s) and host (%s)", first->name,
                   *app->mount ? app->mount : "/", app->host ? app->host : "any");
         return at_app(builder, i, "mount", err);
+    }
+    if (text_is_same(app->host, first->host) && check_static_folders(builder, i, other, err) != 0) {
+        return -1;
     }
     if (may_share_process(app, first) && text_is_same(app->interpreter, first->interpreter)) {
         return check_shared_interpreter(builder, i, other, err);

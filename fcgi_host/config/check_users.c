@@ -66,7 +66,7 @@ static int set_apart(const struct config *config, struct app_config *app, struct
 
 int config_find_users(struct config_builder *builder, struct error *err) {
     struct config *config = builder->config;
-    for (size_t i = 0; i < count_places(config); i++) {
+    for (size_t i = 0; i < count_places(config) && !config->ignore_users; i++) {
         const struct group_place at = place_of(config, i);
         if (is_used(config, &at.place) &&
             (find_user(builder, &at, err) != 0 ||

@@ -34,6 +34,11 @@ enum on_client_gone {
     ON_CLIENT_GONE_RAISE, /**< for GET, HEAD and OPTIONS, which change nothing */
     ON_CLIENT_GONE_RAISE_ANY,
 };
+/** What a line of the access log is as text. */
+enum access_format {
+    ACCESS_FORMAT_COMBINED, /**< the combined log format, and NAME=VALUE */
+    ACCESS_FORMAT_SHORT,    /**< method, URL, status, milliseconds */
+};
 enum spare_mode { SPARE_AUTO, SPARE_ON, SPARE_OFF };
 enum lazy_imports { LAZY_IMPORTS_NORMAL, LAZY_IMPORTS_ALL, LAZY_IMPORTS_OFF };
 enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
@@ -101,6 +106,8 @@ struct app_config {
     char *mount;               /**< "/blog", without a slash at its end; "" for everything else */
     bool has_mount; /**< it was given: with "/", SCRIPT_NAME is "" whatever the server says */
     char *host;     /**< lower case, without port; NULL: any */
+    /** "/URL DIR": what a web server answers from files; no "/" at the ends, DIR absolute. */
+    struct string_list static_folders;
     char *interpreter;
     bool gil_own;
     enum lazy_imports lazy_imports;
@@ -148,10 +155,12 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     char *access_log;
+    enum access_format access_format;
     unsigned stop_timeout_s, stuck_timeout_s, startup_timeout_s, drain_s;
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
     bool allow_root;
+    bool ignore_users, ignore_tasks;
     bool live;
     /** The keys of process groups in [fcgi_host]; in a part (view.h): those of its group, joined
      *  with [fcgi_host]'s, all but `env`, where the part's are to be set after the whole's. */

@@ -17,7 +17,8 @@ int config_check(struct config_builder *builder, struct error *err);
 
 /**
  * What users and groups mean: sets `identity` of every process group, and gives an application that
- * has another user than [fcgi_host] a group of its own.  Part of config_check().
+ * has another user than [fcgi_host] a group of its own.  Nothing with `ignore_users`.  Part of
+ * config_check().
  */
 int config_find_users(struct config_builder *builder, struct error *err);
 

@@ -134,6 +134,7 @@ static void print_optional_level(const void *field, const struct config_option *
 const struct option_kind option_kind_optional_level = {
     .set = set_optional_level, .print = print_optional_level, .clear = option_clear_number};
 
+CHOICE_KIND(access_format, enum access_format, "combined|short");
 CHOICE_KIND(log_format, enum log_format, "text|json");
 CHOICE_KIND(reload_mode, enum reload_mode, "auto|interpreter|worker|restart|off");
 CHOICE_KIND(on_client_gone, enum on_client_gone, "ignore|raise|raise-any");

@@ -116,10 +116,9 @@ static void markdown_option(FILE *out, const struct config_option *option, bool 
         if (option->letter) {
             fprintf(out, "`-%c`, ", option->letter);
         }
-        snprintf(value, sizeof value, "%s%s", option->argument ? " " : "",
+        snprintf(value, sizeof value, "--%s%s%s", option->flag, option->argument ? " " : "",
                  option->argument ? option->argument : "");
-        fputs("`--", out);
-        fprintf(out, "%s%s`", option->flag, value);
+        markdown_code(out, value, "");
     } else {
         snprintf(value, sizeof value, " = %s", value_of(option));
         markdown_code(out, option->key, value);

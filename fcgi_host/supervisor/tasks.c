@@ -266,7 +266,7 @@ static void free_all(struct task *list) {
 
 void tasks_configure(struct tasks *tasks, const struct config *config) {
     struct task *before = tasks->first, **end = &tasks->first;
-    for (size_t i = 0; i < config->task_count; i++) {
+    for (size_t i = 0; i < config->task_count && !config->ignore_tasks; i++) {
         struct task *task = take(&before, &config->tasks[i]);
         task = task ? task : make(tasks, &config->tasks[i]);
         if (task) {

@@ -8,6 +8,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_batch.h"
 #include "fcgi_host/base/log_target.h"
+#include "fcgi_host/base/short_line.h"
 #include "fcgi_host/base/system_log.h"
 #include "fcgi_host/cgi/access_line.h"
 #include "pool/base/clock.h"
@@ -16,6 +17,8 @@ static const char s_name[] = "access_log";
 
 static struct log_target *s_target; /* NULL: syslog, or off */
 static struct log_batch *s_batch;   /* NULL: the target takes lines at once, or off */
+static enum access_format s_format;
+static bool s_has_colours; /* of ACCESS_FORMAT_SHORT */
 
 /* ---- Writing ---- */
 
@@ -59,7 +62,9 @@ static void note_end(const struct request *request, enum request_end end) {
         free(line);
     } else {
         char line[ACCESS_LINE_BYTES];
-        put(line, access_line_as_text(&access, line));
+        put(line, s_format == ACCESS_FORMAT_SHORT
+                      ? access_line_as_short(&access, s_has_colours, line)
+                      : access_line_as_text(&access, line));
     }
 }
 
@@ -72,6 +77,8 @@ int access_log_start(const struct config *config, struct error *err) {
     if (!is_syslog && !s_target) {
         return -1;
     }
+    s_format = config->access_format;
+    s_has_colours = s_target && short_line_has_colours(log_target_fd(s_target));
     if (is_syslog) {
         system_log_open();
     }

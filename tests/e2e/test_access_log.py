@@ -101,6 +101,24 @@ class AccessLog(HostTestCase):
             self.assertEqual(entry[key], value, key)
         self.assertGreater(entry["http.server.request.duration"], 0)
 
+    def test_short_lines_in_a_file_have_no_colours(self):
+        host = self.start(keys="access_format = short")
+        host.fetch("/a", query="b=c\x1b[31m")
+        host.fetch("/raises")
+        self.assertEqual([re.sub(r"[0-9.]+ ms$", "N ms", line) for line in self.lines(2)],
+                         [r"GET /a?b=c\x1b[31m 200 N ms", "GET /raises 500 N ms"])
+
+    def test_on_the_command_line(self):
+        app = self.write("short.py", HELLO)
+        host = self.start_host(app, "--access-log", "stdout", "--access-format", "short")
+        host.fetch("/a")
+        host.log.wait_for(r"^GET /a 200 \d+\.\d ms$")
+
+    def test_as_json_a_line_is_never_short(self):
+        host = self.start(keys="log_format = json\naccess_format = short")
+        host.fetch("/a")
+        self.assertEqual(json.loads(self.lines(1)[0])["url.path"], "/a")
+
     def test_probes_have_none_and_what_no_application_answers_has(self):
         other = self.write("other.py", HELLO)
         host = self.start(app_keys=f"""
@@ -187,7 +205,7 @@ class AccessLog(HostTestCase):
         self.assertIn('"GET /x HTTP/1.1" 200', command.stdout.readline())
 
 
-@unittest.skipIf(os.path.exists("/dev/log"), "the lines would be in this machine's own log")
+@unittest.skipIf(os.path.lexists("/dev/log"), "the lines would be in this machine's own log")
 @unittest.skipUnless(os.access("/dev", os.W_OK), "needs to be the system's log")
 class SystemLog(HostTestCase):
     def test_lines_go_to_syslog(self):

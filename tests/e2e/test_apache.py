@@ -2,7 +2,6 @@
 
 import base64
 import os
-import subprocess
 import unittest
 
 from support.host import PYTHON, HostTestCase, free_port, needs_program
@@ -11,22 +10,13 @@ from support.server_contract import Mounted, ServerContract, Streaming, servers
 PROXY = ["proxy", "proxy_fcgi"]
 
 
-def www_data_can_run(program):
-    """mod_fcgid starts programs as Apache's user, who may not reach every Python."""
-    if os.geteuid() != 0:
-        return True
-    done = subprocess.run(["runuser", "-u", "www-data", "--", program, "--version"],
-                          capture_output=True)
-    return done.returncode == 0
-
-
 class Fcgid(Streaming, ServerContract):
     DECODES_SLASH = False
     APPENDS_ERROR_PAGE = True
 
     @classmethod
     def start_server(cls):
-        if not PYTHON.startswith("/usr/bin/") and not www_data_can_run(cls.program):
+        if not PYTHON.startswith("/usr/bin/") and not servers.www_data_can_run(cls.program):
             raise unittest.SkipTest(f"www-data cannot run {PYTHON}")
         blog = os.path.join(cls.folder, "blog")
         os.makedirs(blog)

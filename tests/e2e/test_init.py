@@ -4,7 +4,8 @@ import os
 import subprocess
 import unittest
 
-from support.host import PYTHON, HostTestCase, needs_modules, run
+from support.host import PYTHON, HostTestCase, needs_modules, needs_program, run
+from support.servers import start_apache, start_lighttpd, start_nginx
 
 DJANGO_MANAGE = """
 import os
@@ -95,6 +96,121 @@ class Init(HostTestCase):
         self.assertIn("mysite/wsgi.py\n", self.read())
         self.assertIn("unix:/run/fcgi_host/my_site.sock|fcgi:", self.read("fcgi_host.apache.conf"))
         self.assertEqual(self.serve(), b"from Django")
+
+    def static(self):
+        """What the configuration says of files, without the folder's name; None: nothing."""
+        lines = [line for line in self.read().splitlines() if line.lstrip(";").startswith("static")]
+        os.remove(os.path.join(self.folder, "fcgi_host.conf"))
+        os.remove(os.path.join(self.folder, "fcgi_host.nginx.conf"))
+        self.assertLess(len(lines), 2)
+        return lines[0].replace(self.folder + "/", "") if lines else None
+
+    def test_the_static_folder_of_a_flask_application(self):
+        for make, expected in (
+                ("Flask(__name__)", "static = /static static"),
+                ("Flask(\n    __name__,\n    static_url_path='/s')", "static = /s static"),
+                ("Flask(__name__, static_folder='a/b')", "static = /b a/b"),
+                ("Flask(__name__, static_folder = \"a\", static_url_path='/x/')", "static = /x a"),
+                ("Flask(__name__, static_folder='none')", None),
+                ("Flask(__name__, static_folder=None)", None),
+                ("Flask(__name__, static_folder=FOLDER)", None),
+                ("Flask(__name__, static_url_path='')", None),
+                ("Flask(__name__, static_url_path='/a b')", None),
+                ("Flask(__name__); b = Blueprint('b', __name__, static_folder='a')", None)):
+            with self.subTest(make=make):
+                self.make(app_py=f"from flask import *\napp = {make}\n", static__x="", a__b__x="")
+                self.assertEqual(self.init()[0], 0)
+                self.assertEqual(self.static(), expected)
+
+    def test_the_static_folder_of_a_flask_application_that_a_file_imports(self):
+        self.make(wsgi_py="from shop.app import app  # of flask\n", shop__app_py=FLASK,
+                  shop__static__x="")
+        self.assertEqual(self.init()[0], 0)
+        self.assertEqual(self.static(), "static = /static shop/static")
+
+    def test_the_static_folder_of_a_django_project(self):
+        by_path = "BASE_DIR = Path(__file__).resolve().parent.parent\n"
+        by_os = "BASE_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))\n"
+        url = "STATIC_URL = 'static/'\n"
+        for settings, expected in (
+                (by_path + url + "STATIC_ROOT = BASE_DIR / 'there'  # here\n", "static = /static there"),
+                (by_path + url + "STATIC_ROOT = str(BASE_DIR / 'new')\n", ";static = /static new"),
+                (by_os + "STATIC_URL = '/a/b/'\nSTATIC_ROOT = os.path.join(BASE_DIR, \"there\")\n",
+                 "static = /a/b there"),
+                (url + f"STATIC_ROOT = '{self.path('far')}/'\n", ";static = /static /"),
+                (by_path + url, None),
+                (by_path + url + "STATIC_ROOT = BASE_DIR / NAME\n", None),
+                (by_path + url + "STATIC_ROOT = BASE_DIR / 'a' / 'b'\n", None),
+                ("BASE_DIR = Path(__file__).parents[1]\n" + url + "STATIC_ROOT = BASE_DIR / 'x'\n", None),
+                (by_path + "STATIC_URL = 'https://cdn/'\nSTATIC_ROOT = BASE_DIR / 'there'\n", None),
+                (by_path + "STATIC_URL = '/'\nSTATIC_ROOT = BASE_DIR / 'there'\n", None)):
+            with self.subTest(settings=settings):
+                self.make(manage_py=DJANGO_MANAGE, mysite__wsgi_py=DJANGO_WSGI, there__x="",
+                          mysite__settings_py=settings)
+                self.assertEqual(self.init()[0], 0)
+                found = self.static()
+                if expected and expected.endswith(" /"):
+                    self.assertTrue(found.startswith(expected), found)
+                else:
+                    self.assertEqual(found, expected)
+
+    def test_the_static_folder_of_settings_in_several_files(self):
+        self.make(manage_py=DJANGO_MANAGE.replace("mysite.settings", "mysite.settings.site"),
+                  mysite__wsgi_py=DJANGO_WSGI, mysite__settings__site_py="from .base import *\n",
+                  mysite__settings__base_py="BASE_DIR = Path(__file__).resolve().parent.parent.parent\n"
+                  "STATIC_URL = '/static/'\nSTATIC_ROOT = BASE_DIR / 'files'\n")
+        self.assertEqual(self.init()[0], 0)
+        self.assertEqual(self.static(), ";static = /static files")
+
+    def check_snippet(self, server, start):
+        """What was written serves the application and its files, at another address."""
+        self.make(app_py=PLAIN + "# Flask(flask)\n", **{"static__a.css": "from a file"})
+        _, out, err = self.init("--server", server)
+        self.assertIn(f"fcgi_host -c {self.folder}/fcgi_host.conf serve\n", out, err)
+        socket = self.path("sock")
+        text = "".join(f"listen = unix:{socket},mode=0666\n" if line.startswith("listen") else line
+                       for line in self.read().splitlines(True)
+                       if not line.startswith(("control", "user")))
+        config = self.config(text)
+        self.start_host("-c", config, listen=socket)
+        snippet = self.read(f"fcgi_host.{server}.conf")
+        self.assertIn("/run/fcgi_host/my_site.sock", snippet)
+        snippet = snippet.replace("/run/fcgi_host/my_site.sock", socket)
+        os.remove(os.path.join(self.folder, f"fcgi_host.{server}.conf"))
+        self.assertEqual(run("-c", config, "init", self.folder, "--server", server)[0], 0)
+        self.assertEqual(self.read(f"fcgi_host.{server}.conf"), snippet)
+        folder = self.path(server)
+        os.makedirs(folder)
+        os.chmod(folder, 0o755)
+        web_server = start(folder, snippet)
+        self.addCleanup(web_server.stop)
+        for path, expected in (("/static/a.css", "from a file"), ("/static/x/../a.css", "from a file"),
+                               ("/", "plain"), ("/static", "plain"), ("/statics/a.css", "plain")):
+            self.assertEqual(web_server.get(path).text, expected, path)
+        self.assertEqual(web_server.get("/static/none").status, 404)
+        self.assertNotIn("start_response", web_server.get("/static/%2e%2e/app.py").text)
+
+    @needs_program("nginx")
+    def test_the_snippet_for_nginx(self):
+        self.check_snippet("nginx", start_nginx)
+
+    @needs_program("lighttpd")
+    def test_the_snippet_for_lighttpd(self):
+        self.check_snippet("lighttpd", lambda folder, text: start_lighttpd(  # with what Debian's has
+            folder, 'server.modules = ( "mod_alias" )\n' + text))
+
+    @needs_program("apache2")
+    def test_the_snippet_for_apache(self):
+        self.check_snippet("apache", lambda folder, text: start_apache(
+            folder, text, ("proxy", "proxy_fcgi")))
+
+    def test_a_snippet_needs_a_socket(self):
+        self.make(wsgi_py=PLAIN)
+        config = self.config(f"[app x]\nfile = {self.folder}/wsgi.py\n")
+        status, _, err = run("-c", config, "init", self.folder)
+        self.assertEqual(status, 1)
+        self.assertRegex(err, r"fcgi_host-\d+\.conf: \[fcgi_host\] listen: no Unix socket")
+        self.assertEqual(os.listdir(self.folder), ["wsgi.py"])
 
     def test_a_virtual_environment_is_found(self):
         self.make(wsgi_py=PLAIN)

@@ -46,9 +46,11 @@ class SpawnFcgiAndNginx(ServerContract, HostTestCase):
     @classmethod
     def start_server(cls):
         address = cls.path("spawn.sock")
-        script = cls.write("blog.sh", servers.example("spawn-fcgi/blog.sh", {
-            "/run/fcgi_host.sock": address, "/usr/local/bin/fcgi_host": cls.program,
-            "/srv/blog/wsgi.py": f"-c {cls.conf}"}), 0o755)
+        replace = {"/run/fcgi_host.sock": address, "/usr/local/bin/fcgi_host": cls.program,
+                   "/srv/blog/wsgi.py": f"-c {cls.conf}"}
+        if not servers.www_data_can_run(cls.program):
+            replace[" -u www-data -g www-data"] = ""
+        script = cls.write("blog.sh", servers.example("spawn-fcgi/blog.sh", replace), 0o755)
         cls.spawned = servers.SpawnFcgi(script, cls.path("spawn.log"))
         cls._logs.append(("spawn-fcgi", lambda: cls.spawned.log_text))
         cls.addClassCleanup(cls.stop_spawned)

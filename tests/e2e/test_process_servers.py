@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import unittest
 
 from support import servers
@@ -214,7 +213,7 @@ class ApacheProxyClosing(ApacheProxyKeptOpen):
 class ApacheModFcgid(Groups, HostTestCase):
     @classmethod
     def start_server(cls, folder):
-        if not PYTHON.startswith("/usr/bin/") and not www_data_can_run(cls.program):
+        if not PYTHON.startswith("/usr/bin/") and not servers.www_data_can_run(cls.program):
             raise unittest.SkipTest(f"www-data cannot run {PYTHON}")
         script = cls.write("blog/blog.fcgi", servers.example("apache/blog.fcgi", {
             "/usr/local/bin/fcgi_host": cls.program, "/srv/blog/wsgi.py": f"-c {cls.conf}"}), 0o755)
@@ -223,13 +222,6 @@ class ApacheModFcgid(Groups, HostTestCase):
             '"/blog" "/srv/blog/blog.fcgi"': f'"/" "{script}/"', '"/srv/blog"': f'"{blog}"'})
         # Not the default of 100 processes: two cores are soon busy starting interpreters.
         return servers.start_apache(folder, conf + "FcgidMaxProcessesPerClass 4\n", ["fcgid"])
-
-
-def www_data_can_run(program):
-    """mod_fcgid starts programs as Apache's user, who may not reach every Python."""
-    return os.geteuid() != 0 or subprocess.run(
-        ["runuser", "-u", "www-data", "--", program, "--version"],
-        capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

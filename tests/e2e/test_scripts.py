@@ -181,9 +181,8 @@ class ScriptsBehindApache(Tree):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        from test_apache import www_data_can_run
         program = shutil.copy(PROGRAM, cls.folder)
-        if not PYTHON.startswith("/usr/bin/") and not www_data_can_run(program):
+        if not PYTHON.startswith("/usr/bin/") and not servers.www_data_can_run(program):
             raise unittest.SkipTest(f"www-data cannot run {PYTHON}")
         os.makedirs(cls.folder + "/server")
         conf = servers.example("apache/scripts.conf", {

@@ -159,7 +159,8 @@ mimetype.assign = ( ".html" => "text/html", ".txt" => "text/plain" )
     return WebServer(folder, ["lighttpd", "-D", "-f", path], port, log).wait_ready()
 
 
-def start_nginx(folder, conf):
+def start_nginx(folder, conf, user="root"):
+    """user: of its workers, when root starts it."""
     port = free_port()
     log = os.path.join(folder, "error.log")
     shutil.copy("/etc/nginx/fastcgi_params", folder)
@@ -169,7 +170,7 @@ def start_nginx(folder, conf):
                      ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     path = _write(folder, "nginx.conf", f"""
 daemon off;
-{"user root;" if AM_ROOT else ""}
+{f"user {user};" if AM_ROOT else ""}
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {log} warn;
@@ -181,6 +182,15 @@ http {{
 }}
 """)
     return WebServer(folder, ["nginx", "-c", path, "-e", log], port, log).wait_ready()
+
+
+def www_data_can_run(program):
+    """Web servers' user may not reach every Python, nor every folder."""
+    if not AM_ROOT:
+        return True
+    done = subprocess.run(["runuser", "-u", "www-data", "--", program, "--version"],
+                          capture_output=True)
+    return done.returncode == 0
 
 
 def start_apache(folder, conf, modules, root=None):

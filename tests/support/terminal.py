@@ -34,6 +34,23 @@ def _open_pair(folder):
     return leader, os.open(os.path.join(folder, str(number)), os.O_RDWR | os.O_NOCTTY)
 
 
+class LinesOf:
+    """What is written to a terminal, line by line, until it is closed: what Log reads."""
+
+    def __init__(self, leader):
+        self._file = os.fdopen(os.dup(leader), "rb", 0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def __iter__(self):
+        with contextlib.suppress(OSError):  # EIO: nobody has the terminal any more
+            yield from self._file
+
+
 @contextlib.contextmanager
 def terminal():
     """(leader, terminal): two descriptors, closed at the end."""

@@ -54,6 +54,14 @@ static const char *as_json(void) {
     return s_json;
 }
 
+static const char *as_short(bool has_colours) {
+    size_t size = access_line_as_short(&s_access, has_colours, s_line);
+    cr_assert_leq(size, ACCESS_LINE_BYTES);
+    cr_assert_eq(memchr(s_line, '\n', size), s_line + size - 1, "one line");
+    s_line[size - 1] = '\0';
+    return s_line;
+}
+
 #define EXPECT_IN(text, part) cr_expect(strstr(text, part), "%s\nhas no %s", text, part)
 
 TestSuite(access_line, .init = setup);
@@ -75,6 +83,27 @@ Test(access_line, as_text_it_is_the_combined_format_with_numbers_behind) {
                      "192.0.2.1 - ann [30/Nov/2026:13:53:01 +0000] \"GET /a?b HTTP/1.1\" 200 512 "
                      "\"http://x/\" \"curl/8\" app=shop gen=3 req=4711-8 ms=12.500 queue_ms=2.000 "
                      "gil_ms=0.500 trace=4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+Test(access_line, short_it_is_what_a_developer_looks_for) {
+    give_text("REQUEST_URI", "/a?b");
+    s_request.account.status = 200;
+    cr_expect_str_eq(as_short(false), "GET /a?b 200 12.5 ms");
+    cr_expect_str_eq(as_short(true), "GET /a?b \033[32m200\033[0m 12.5 ms");
+    s_access.end = REQUEST_CUT;
+    cr_expect_str_eq(as_short(false), "GET /a?b 200 12.5 ms cut");
+}
+
+Test(access_line, a_short_line_can_be_forged_as_little) {
+    static char long_value[60000];
+    give("REQUEST_URI", "/a 200\n\x1b[32mGET /b\xc2\x9b", 20);
+    s_request.account.status = 404;
+    cr_expect_str_eq(as_short(true), "GET /a\\x20200\\x0a\\x1b[32mGET\\x20/b\\xc2\\x9b "
+                                     "\033[33m404\033[0m 12.5 ms");
+    memset(long_value, '"', sizeof long_value);
+    s_params[s_request.param_count - 1].value = long_value;
+    s_params[s_request.param_count - 1].value_bytes = sizeof long_value;
+    EXPECT_IN(as_short(false), "... 404 12.5 ms");
 }
 
 Test(access_line, what_is_not_known_is_a_hyphen_or_left_out) {

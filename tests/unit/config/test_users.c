@@ -61,6 +61,21 @@ Test(users, a_process_group_has_limits_and_an_environment) {
     config_free(config);
 }
 
+Test(users, where_they_are_ignored_everything_runs_as_who_starts_the_host) {
+    static const char s_text[] =
+        "[fcgi_host]\nuser = nobody\nignore_users = %s\n" APP_A "user = root\n";
+    char text[256];
+    config_may_be_root = true;
+    snprintf(text, sizeof text, s_text, "yes");
+    struct config *config = config_from_file(text);
+    cr_assert_not_null(config, "%s", config_error.text);
+    cr_expect_null(config->process.identity);
+    cr_expect_null(config->apps[0].own.identity);
+    cr_expect_str_eq(config->apps[0].process, CONFIG_PROCESS_AUTO);
+    cr_expect_str_eq(config->process.user, "nobody", "what -t shows");
+    config_free(config);
+}
+
 static struct config *part_of(struct config *site, const struct process_config *process,
                               size_t app) {
     struct error err;

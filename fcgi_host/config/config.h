@@ -61,6 +61,9 @@ enum on_stale { ON_STALE_REPLACE, ON_STALE_REFUSE, ON_STALE_WARN };
 #define CONFIG_ACCESS_LOG_OFF "off"
 #define CONFIG_ACCESS_LOG_SYSLOG "syslog"
 
+/** The NAME of `python.NAME` whose value is a list of -X options, blanks between them. */
+#define CONFIG_PYTHON_X "X"
+
 struct identity;
 
 /** A number that has no default. */
@@ -160,6 +163,7 @@ struct config {
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
     bool allow_root;
+    struct string_list python; /**< "NAME=value": Python's own settings */
     bool ignore_users, ignore_tasks;
     bool live;
     /** The keys of process groups in [fcgi_host]; in a part (view.h): those of its group, joined

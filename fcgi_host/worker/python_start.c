@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/worker/python_settings.h"
 #include "fcgi_host/worker/signals.h"
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/python/runtime.h"
@@ -60,12 +61,19 @@ static char **copy_environment(void) {
 int python_start(const struct config *config, struct error *err) {
     static const struct runtime_builtin s_builtins[] = {{"fcgi_host", wsgi_module_init},
                                                         {NULL, NULL}};
-    const struct runtime_options options = {.builtins = s_builtins};
+    struct python_settings settings;
     if (s_is_started) {
         return 0;
     }
     share_malloc_arenas(config);
-    if (runtime_start(&options, err)) {
+    int rc = python_settings_apply(config, &settings, err);
+    if (rc == 0) {
+        const struct runtime_options options = {
+            .builtins = s_builtins, .x_options = (const char *const *)settings.x_options};
+        rc = runtime_start(&options, err);
+    }
+    python_settings_withdraw(&settings);
+    if (rc != 0) {
         return error_prefix(err, "starting Python");
     }
     s_is_started = true;

@@ -41,12 +41,25 @@ static int register_builtins(const struct runtime_builtin *builtin, struct error
     return 0;
 }
 
-static int initialize(const char *executable, struct error *err) {
+static PyStatus add_x_options(PyConfig *config, const char *const *options) {
+    PyStatus status = PyStatus_Ok();
+    for (; options && *options && !PyStatus_Exception(status); options++) {
+        wchar_t *text = Py_DecodeLocale(*options, NULL);
+        status = text ? PyWideStringList_Append(&config->xoptions, text) : PyStatus_NoMemory();
+        PyMem_RawFree(text);
+    }
+    return status;
+}
+
+static int initialize(const char *executable, const char *const *x_options, struct error *err) {
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     config.install_signal_handlers = 0; /* signals are the host's */
     config.parse_argv = 0;
     PyStatus status = PyConfig_SetBytesString(&config, &config.program_name, executable);
+    if (!PyStatus_Exception(status)) {
+        status = add_x_options(&config, x_options);
+    }
     if (!PyStatus_Exception(status)) {
         status = Py_InitializeFromConfig(&config);
     }
@@ -72,7 +85,7 @@ int runtime_start(const struct runtime_options *options, struct error *err) {
     const char *executable = options && options->python_executable ? options->python_executable
                                                                    : FCGI_HOST_PYTHON_EXECUTABLE;
     if (register_builtins(options ? options->builtins : NULL, err) != 0 || waits_start(err) != 0 ||
-        initialize(executable, err) != 0) {
+        initialize(executable, options ? options->x_options : NULL, err) != 0) {
         return -1;
     }
     callers_learn_locks();

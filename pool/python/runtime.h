@@ -16,6 +16,8 @@ struct runtime_options {
     /** An extension to load as it is, though it would be withheld (withheld_extensions.h); or NULL.
      */
     const char *not_withheld;
+    /** As behind -X on the command line, NULL-ended; NULL: none. */
+    const char *const *x_options;
     /** Built-in modules to register before the start: name and PyInit function, NULL-ended. */
     const struct runtime_builtin {
         const char *name;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fcgi_host/app/revision.h"
+#include "fcgi_host/app/time_histogram.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "pool/pool.h"
@@ -42,7 +43,10 @@ struct application {
     struct pool_app *pool_app; /**< NULL until the application was added to the pool */
     struct limits *limits;     /**< keeps its requests in time; set before the first request */
     bool is_script;
+    /* Of requests that it has begun with and that have ended (worker/request_ends.h). */
     _Atomic uint64_t latency[LATENCY_BUCKETS];
+    struct time_histogram durations; /**< the same times, in the metrics' buckets */
+    struct time_histogram queue_waits, gil_waits;
     /** Why the application does not serve: text for the log, the status and, with `dev`, the
      *  browser.  NULL: it serves.  ERR_FAILED: it killed its workers and is not loaded (503);
      *  other errors: it did not load (500). */

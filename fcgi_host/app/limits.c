@@ -104,7 +104,7 @@ struct scoreboard_slot *limits_begin_aside(struct limits *limits, const struct l
                  (struct beginning){SLOT_ASIDE, slow_s, 0});
 }
 
-static void check_spent(struct limits *limits, struct application *application, uint64_t now_ns) {
+static void check_spent(struct limits *limits, struct application *application) {
     uint64_t count = atomic_fetch_add_explicit(&application->served, 1, memory_order_relaxed) + 1;
     uint64_t most = limits->options.max_requests;
     uint64_t all =
@@ -114,16 +114,16 @@ static void check_spent(struct limits *limits, struct application *application, 
         wake_limits(limits);
     }
     uint64_t checked_ns = atomic_load_explicit(&limits->rss_checked_ns, memory_order_relaxed);
-    if (limits->options.max_rss_mb && now_ns - checked_ns > LIMITS_RSS_CHECK_MS * CLOCK_NS_PER_MS &&
+    uint64_t now_ns = limits->options.max_rss_mb ? clock_now_ns() : checked_ns;
+    if (now_ns - checked_ns > LIMITS_RSS_CHECK_MS * CLOCK_NS_PER_MS &&
         atomic_compare_exchange_strong(&limits->rss_checked_ns, &checked_ns, now_ns)) {
         atomic_store(&limits->is_rss_wanted, true);
         wake_limits(limits);
     }
 }
 
-uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
-                    struct application *application) {
-    uint64_t now_ns = clock_now_ns();
+void limits_end(struct limits *limits, struct scoreboard_slot *slot,
+                struct application *application) {
     if (slot) {
         scoreboard_end(slot);
         stacks_serve(false);
@@ -134,9 +134,8 @@ uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
         }
     }
     if (application) {
-        check_spent(limits, application, now_ns);
+        check_spent(limits, application);
     }
-    return now_ns;
 }
 
 /* ---- On the limits thread ---- */

@@ -68,12 +68,11 @@ struct scoreboard_slot *limits_begin_aside(struct limits *limits, const struct l
 /**
  * The request that limits_begin() began has ended; it may have been freed.
  * @param application  NULL: the request does not count, because it is to run once more
- * @return CLOCK_MONOTONIC now, in nanoseconds
  * @thread generation  @tstate attached; detaches while RequestTimeout is being raised in the
  *         calling thread
  */
-uint64_t limits_end(struct limits *limits, struct scoreboard_slot *slot,
-                    struct application *application);
+void limits_end(struct limits *limits, struct scoreboard_slot *slot,
+                struct application *application);
 
 /** The client of some request has sent something or gone: where find_client_gone() says "gone",
  *  fcgi_host.ClientGone is raised. @thread any */

@@ -66,9 +66,3 @@ uint64_t memory_own_bytes(pid_t pid) {
     return (control_group_field(path, "Private_Dirty") + control_group_field(path, "Private_Clean"))
            << 10;
 }
-
-uint64_t memory_resident_bytes_of(pid_t pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    return control_group_field(path, "VmRSS") << 10;
-}

@@ -24,7 +24,4 @@ uint64_t memory_room_bytes(const char *mounts, const char *own);
  *          cannot be read */
 uint64_t memory_own_bytes(pid_t pid);
 
-/** @return the bytes of a process that are in memory; 0: it cannot be read */
-uint64_t memory_resident_bytes_of(pid_t pid);
-
 #endif

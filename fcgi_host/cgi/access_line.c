@@ -40,28 +40,6 @@ static uint64_t body_bytes(const struct request_account *account) {
                                                      : 0;
 }
 
-/** What it cost, in nanoseconds. */
-struct times {
-    uint64_t total_ns;
-    uint64_t queue_ns; /**< until the application began with it; of this: */
-    uint64_t gil_ns;   /**< its thread waited for the GIL */
-};
-
-static struct times times_of(const struct access_line *access) {
-    const struct request_account *account = &access->request->account;
-    uint64_t accepted_ns = access->request->accepted_ns;
-    struct times times = {.total_ns = access->ended_ns - accepted_ns};
-    if (account->begun_ns) {
-        times.queue_ns = account->begun_ns - accepted_ns;
-        /* The thread may have been woken for an earlier request that another one has taken. */
-        times.gil_ns =
-            account->gil_wait_ns < times.queue_ns ? account->gil_wait_ns : times.queue_ns;
-    } else {
-        times.queue_ns = times.total_ns;
-    }
-    return times;
-}
-
 /* ---- traceparent ---- */
 
 enum { TRACE_BYTES = 32, SPAN_BYTES = 16, TRACE_AT = 3, SPAN_AT = 36, PARENT_BYTES = 55 };
@@ -174,7 +152,7 @@ static void add_url(struct text *text, const struct request *request) {
 
 static void add_numbers(struct text *text, const struct access_line *access) {
     const struct request_account *account = &access->request->account;
-    struct times times = times_of(access);
+    struct request_times times = request_times(access->request, access->ended_ns);
     char numbers[256];
     if (access->app) {
         add_string(text, " app=");
@@ -231,8 +209,9 @@ size_t access_line_as_short(const struct access_line *access, bool has_colours,
     add_value(&text, value_of(request, "REQUEST_METHOD"), SHORT_BYTES, ' ');
     add_string(&text, " ");
     add_url(&text, request);
-    text.at += short_line_end(text.at, status_of(access),
-                              (double)times_of(access).total_ns / NS_PER_MS, has_colours);
+    struct request_times times = request_times(request, access->ended_ns);
+    text.at +=
+        short_line_end(text.at, status_of(access), (double)times.total_ns / NS_PER_MS, has_colours);
     text.end = line + ACCESS_LINE_BYTES - 1;
     if (access->end == REQUEST_CUT) {
         add_string(&text, s_cut);
@@ -297,7 +276,7 @@ static void add_json_trace(struct json_writer *json, const struct request *reque
 char *access_line_as_json(const struct access_line *access, size_t *ret_size) {
     const struct request *request = access->request;
     struct json_writer json = {0};
-    struct times times = times_of(access);
+    struct request_times times = request_times(access->request, access->ended_ns);
     char time_text[LOG_TEXT_TIME_MS_BYTES];
     log_text_time_ms(time_text);
     json_begin_object(&json, NULL);

@@ -91,6 +91,7 @@ void request_give_up(struct request *request) {
     connection_unwatch(c);
     request->hold = NULL;
     request->was_given_up = true;
+    request->account.begun_ns = request->account.generation = 0;
     if (c->response.has_sent_stderr) { /* whoever runs it next does not know of it */
         record_writer_start(&c->response.writer, FCGI_STDERR, c->reader.id, NULL, 0);
         record_writer_add_end_of_stream(&c->response.writer, FCGI_STDERR);

@@ -163,6 +163,15 @@ enum request_end {
  */
 void request_finish(struct request *request, enum request_end end, uint32_t app_status);
 
+/** What a request has cost, in nanoseconds. */
+struct request_times {
+    uint64_t total_ns; /**< since its header was complete */
+    uint64_t queue_ns; /**< until the application began with it; of this: */
+    uint64_t gil_ns;   /**< its thread waited for the GIL */
+};
+/** @param ended_ns  CLOCK_MONOTONIC, when it ended */
+struct request_times request_times(const struct request *request, uint64_t ended_ns);
+
 /** Be told of every request that ends, just before it does: all of it is still there.
  *  @param told  NULL: nobody; called on the thread and with the thread state of request_finish()
  *  @pre no request is in hand */

@@ -56,6 +56,9 @@ enum channel_type {
      *  failed, or was not begun */
     CHANNEL_TASK_ENDED,
     CHANNEL_RELOADED, /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
+    /** A reload in the worker has ended. `name`: an application; `text`: outcome of
+     *  reload_outcome.h */
+    CHANNEL_RELOAD_ENDED,
     /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
      *  a template */
     CHANNEL_LIBRARIES,

@@ -65,6 +65,9 @@ struct recycle_options {
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
+    /** A reload of an application in this process has ended, switched or kept.
+     *  @thread any  @tstate none */
+    void (*ended)(void *ctx, const struct application *application, enum reload_outcome outcome);
     /** An application serves again, from a new generation. @thread any  @tstate none */
     void (*loaded)(void *ctx, const struct application *application);
 };
@@ -139,6 +142,10 @@ void recycle_by_hand(struct recycle *recycle, uint64_t number, const char *names
  *  application_set_reload().) @param moved_why  why it is where it is; NULL: it was not moved */
 void recycle_write_strategy(struct recycle *recycle, const struct application *application,
                             const char *moved_why, struct json_writer *json);
+/** Write the status' "check": how many checks for stale extension state the application's
+ *  interpreter has had, and how long they took. */
+void recycle_write_check(struct recycle *recycle, const struct application *application,
+                         struct json_writer *json);
 /** Write the members of the status' "preload" object. */
 void recycle_write_preload(struct recycle *recycle, const struct application *application,
                            struct json_writer *json);

@@ -55,8 +55,13 @@ struct recyclable {
     char *finding;                        /**< @lock; of that extension (channel.h); NULL: none */
     char verdict[16];                     /**< @lock; of the last check; "": there was none */
     struct stale_report *report;          /**< @lock; of the last check; NULL: there was none */
-    uint64_t told[RECYCLE_TOLD_MAX];      /**< @lock; hashes of the findings that were logged */
-    unsigned told_count;                  /**< @lock */
+    struct {
+        uint64_t count;              /**< that have led to a report */
+        uint64_t spent_ns;           /**< by steps since the last report */
+        double last_ms, total_ms;    /**< of those with a report, their earlier steps included */
+    } checks;                        /**< @lock */
+    uint64_t told[RECYCLE_TOLD_MAX]; /**< @lock; hashes of the findings that were logged */
+    unsigned told_count;             /**< @lock */
 };
 
 struct recycle {

@@ -90,6 +90,29 @@ void recycle_write_preload(struct recycle *recycle, const struct application *ap
     document_add_text(json, STATUS_APP_PRELOAD_WHY, why);
 }
 
+void recycle_write_check(struct recycle *recycle, const struct application *application,
+                         struct json_writer *json) {
+    uint64_t count = 0;
+    double last_ms = 0, total_ms = 0;
+    if (recycle) {
+        pthread_mutex_lock(&recycle->lock);
+        struct recyclable *recyclable = find_of_locked(recycle, application);
+        if (recyclable) {
+            pthread_mutex_lock(&recyclable->lock);
+            count = recyclable->checks.count;
+            last_ms = recyclable->checks.last_ms;
+            total_ms = recyclable->checks.total_ms;
+            pthread_mutex_unlock(&recyclable->lock);
+        }
+        pthread_mutex_unlock(&recycle->lock);
+    }
+    document_begin_object(json, STATUS_APP_CHECK);
+    document_add_integer(json, STATUS_APP_CHECK_COUNT, (int64_t)count);
+    document_add_number(json, STATUS_APP_CHECK_TOTAL_MS, total_ms);
+    document_add_number(json, STATUS_APP_CHECK_LAST_MS, last_ms);
+    json_end_object(json);
+}
+
 static void write_extension(struct json_writer *json, const struct stale_extension *extension) {
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_APP_EXTENSION_MODULE, extension->module);

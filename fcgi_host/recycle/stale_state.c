@@ -9,6 +9,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/channel.h"
 #include "fcgi_host/recycle/recycle_internal.h"
+#include "pool/base/clock.h"
 #include "reload/stale/stale.h"
 
 /** A call of stale.h, made on a thread of the generation in question. */
@@ -16,11 +17,15 @@ struct question {
     struct stale_check *check;
     void *old, *new;
     struct stale_report *report;
+    uint64_t spent_ns; /* where there is no report, which says it */
 };
 
 static int ask_before_load(void *arg, struct error *err) {
     struct question *question = arg;
-    return stale_check_before_load(question->check, question->old, err);
+    uint64_t begun_ns = clock_now_ns();
+    int outcome = stale_check_before_load(question->check, question->old, err);
+    question->spent_ns = clock_now_ns() - begun_ns;
+    return outcome;
 }
 
 static int ask_loaded(void *arg, struct error *err) {
@@ -155,6 +160,11 @@ void recycle_keep_report(struct recyclable *recyclable, struct stale_report *rep
              stale_verdict_name(report->verdict));
     struct stale_report *before = recyclable->report;
     recyclable->report = report;
+    recyclable->checks.count++;
+    recyclable->checks.last_ms =
+        report->took_ms + (double)recyclable->checks.spent_ns / CLOCK_NS_PER_MS;
+    recyclable->checks.total_ms += recyclable->checks.last_ms;
+    recyclable->checks.spent_ns = 0;
     pthread_mutex_unlock(&recyclable->lock);
     stale_report_free(before);
 }
@@ -198,6 +208,13 @@ static int note_unknown(const struct recyclable *recyclable, struct error *err) 
 
 /* ---- The moments ---- */
 
+/** A step without a report has been made: its time counts for the next report. @tstate any */
+static void note_step(struct recyclable *recyclable, uint64_t spent_ns) {
+    pthread_mutex_lock(&recyclable->lock);
+    recyclable->checks.spent_ns += spent_ns;
+    pthread_mutex_unlock(&recyclable->lock);
+}
+
 void recycle_check_before_load(struct recyclable *recyclable, struct generation *serving) {
     struct error err;
     struct question question = {.check = recyclable->check,
@@ -205,6 +222,7 @@ void recycle_check_before_load(struct recyclable *recyclable, struct generation 
     if (pool_run(serving, ask_before_load, &question, &err) != 0) {
         note_unknown(recyclable, &err);
     }
+    note_step(recyclable, question.spent_ns);
 }
 
 /** @return the report, or NULL with `err` */
@@ -310,8 +328,12 @@ void recycle_ending(struct recycle *recycle, struct generation *generation) {
         PyEval_RestoreThread(tstate);
     }
     struct generation *serving = pool_current(recyclable->interpreter);
-    if (stale_check_before_end(recyclable->check, PyThreadState_GetInterpreter(tstate),
-                               serving ? generation_interpreter_state(serving) : NULL, &err) != 0) {
+    uint64_t begun_ns = clock_now_ns();
+    int outcome =
+        stale_check_before_end(recyclable->check, PyThreadState_GetInterpreter(tstate),
+                               serving ? generation_interpreter_state(serving) : NULL, &err);
+    note_step(recyclable, clock_now_ns() - begun_ns);
+    if (outcome != 0) {
         tstate = PyEval_SaveThread();
         note_unknown(recyclable, &err);
         PyEval_RestoreThread(tstate);

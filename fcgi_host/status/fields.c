@@ -1,6 +1,8 @@
 #include "fcgi_host/status/fields.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 const struct status_field status_fields[STATUS_FIELD_COUNT] = {
 #define FIELD(id, owner, member, name, type_of_value, ...)                                         \
@@ -22,9 +24,20 @@ const struct status_field *status_column(unsigned column) {
     return NULL;
 }
 
+const json_t *status_field_object(const struct status_field *field, const json_t *owner) {
+    const json_t *object = owner;
+    for (const char *at = field->inside; at && object;) {
+        char member[32];
+        size_t size = strcspn(at, ".");
+        snprintf(member, sizeof member, "%.*s", (int)size, at);
+        object = json_object_get(object, member);
+        at = at[size] ? at + size + 1 : NULL;
+    }
+    return object;
+}
+
 double status_field_number(const struct status_field *field, const json_t *owner) {
-    const json_t *object = field->inside ? json_object_get(owner, field->inside) : owner;
-    return json_get_number(object, field->key);
+    return json_get_number(status_field_object(field, owner), field->key);
 }
 
 int status_field_digits(const struct status_field *field) {

@@ -13,13 +13,15 @@ enum status_kind { STATUS_TEXT, STATUS_NUMBER, STATUS_MS, STATUS_OBJECT, STATUS_
 
 struct status_field {
     enum status_owner of;
-    const char *inside; /**< member of the owner's that holds the object; NULL: the owner itself */
+    /** Member of the owner's that holds the object, "a.b": that of one; NULL: the owner itself. */
+    const char *inside;
     const char *key;
     enum status_kind kind;
 
     /* As a metric of OpenMetrics; milliseconds become seconds. */
     const char *metric, *type, *unit, *help; /**< `metric` NULL: none; `unit` NULL: none */
-    const char *quantile;                    /**< label of a summary's sample; NULL: none */
+    const char *label, *label_value;         /**< a further label of the sample; NULL: none */
+    const char *suffix;                      /**< of the sample's name; NULL: as the type has it */
 
     /* As a column of numbers in the applications' table. */
     unsigned column;     /**< from 1; 0: none */
@@ -41,6 +43,10 @@ extern const struct status_field status_fields[STATUS_FIELD_COUNT];
 
 /** @param column  from 1  @return the field that is this column, or NULL past the last */
 const struct status_field *status_column(unsigned column);
+
+/** @param owner  the worker, the application …
+ *  @return the object that holds the field, or the array of objects; NULL: it is absent */
+const json_t *status_field_object(const struct status_field *field, const json_t *owner);
 
 /** @param owner  the worker, the application …  @return the field's number, 0 when absent */
 double status_field_number(const struct status_field *field, const json_t *owner);

@@ -67,6 +67,9 @@ static void on_replacement_ended(void *ctx, const struct replacement_result *res
     last->is_kept = result->is_kept;
     last->total_ms = result->total_ms;
     last->at_s = time(NULL);
+    if (fleet->hooks.replaced) {
+        fleet->hooks.replaced(fleet->hooks.ctx, result);
+    }
     tell_workers(fleet, result);
     fleet_resize(fleet);
     replacement_next(fleet->replacements);

@@ -73,6 +73,8 @@ struct fleet_hooks {
     bool (*gives_up)(void *ctx);
     /** An application has loaded in a worker. Optional. */
     void (*loaded)(void *ctx);
+    /** A replacement of workers has ended. */
+    void (*replaced)(void *ctx, const struct replacement_result *result);
     /** Every worker has loaded for the first time, but for so many applications. */
     void (*ready)(void *ctx, size_t failed);
 };

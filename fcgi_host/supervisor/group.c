@@ -67,8 +67,17 @@ const struct group *group_with(const struct groups *groups, const struct worker_
 
 static void on_message(void *ctx, struct worker_process *process,
                        const struct channel_message *message) {
-    struct groups *groups = ((struct group *)ctx)->all;
+    struct group *group = ctx;
+    struct groups *groups = group->all;
+    if (message->type == CHANNEL_RELOAD_ENDED) {
+        reload_counts_add(&groups->reloads, group->name, message->name,
+                          reload_outcome_parse(message->text));
+    }
     groups->hooks.message(groups->hooks.ctx, process, message);
+}
+
+static void on_replaced(void *ctx, const struct replacement_result *result) {
+    group_count_replacement(ctx, result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED);
 }
 
 static void on_gone(void *ctx, struct worker_process *process) {
@@ -262,6 +271,7 @@ void group_start(struct group *group, const struct group *before) {
         .gives_up = gives_up,
         .accepting_changed = on_accepting_changed,
         .loaded = on_loaded,
+        .replaced = on_replaced,
         .ready = on_ready,
     };
     struct error err;

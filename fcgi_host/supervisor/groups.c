@@ -8,13 +8,11 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/base/memory_room.h"
 #include "fcgi_host/link/lifeline.h"
 #include "fcgi_host/supervisor/groups_internal.h"
 #include "fcgi_host/supervisor/memory_pressure.h"
 #include "fcgi_host/supervisor/placement_memory.h"
 #include "fcgi_host/supervisor/rehearsal.h"
-#include "fcgi_host/supervisor/template.h"
 
 /* ---- Life ---- */
 
@@ -55,6 +53,7 @@ void groups_free(struct groups *groups) {
         groups->is_stopping = true;
         groups_watch_sleepers(groups);
         grouping_free(groups);
+        reload_counts_free(&groups->reloads);
         placement_memory_free(groups->memory);
         memory_pressure_free(groups->pressure);
         groups_rehearse_no_more(groups);
@@ -237,32 +236,6 @@ struct worker_process *groups_next_process(const struct groups *groups,
         fleet = groups_next_fleet(groups, fleet);
     }
     return fleet ? fleet_processes(fleet) : NULL;
-}
-
-bool groups_template(const struct groups *groups, size_t index,
-                     struct groups_template *ret_template) {
-    for (const struct group *group = groups->first; group; group = group->next) {
-        const struct template *template = group->fleet ? fleet_template(group->fleet) : NULL;
-        pid_t pid = template ? template_pid(template) : 0;
-        if (pid && index-- == 0) {
-            *ret_template = (struct groups_template){group->name, pid, template_modules(template),
-                                                     memory_resident_bytes_of(pid)};
-            return true;
-        }
-    }
-    return false;
-}
-
-const struct fleet_last *groups_last(const struct groups *groups) {
-    static const struct fleet_last s_none;
-    const struct fleet_last *last = &s_none;
-    struct fleet *fleet = NULL;
-    while ((fleet = groups_next_fleet(groups, fleet))) {
-        if (*fleet_last(fleet)->cause && fleet_last(fleet)->at_s >= last->at_s) {
-            last = fleet_last(fleet);
-        }
-    }
-    return last;
 }
 
 void groups_suspect(struct groups *groups) {

@@ -23,6 +23,7 @@
 #include "fcgi_host/supervisor/fleet.h"
 
 struct groups;
+struct reload_count;
 
 struct groups_hooks {
     void *ctx;
@@ -101,6 +102,16 @@ struct groups_template {
 /** @return whether there is an `index`-th one */
 bool groups_template(const struct groups *groups, size_t index,
                      struct groups_template *ret_template);
+/** The processes of a process group. */
+struct groups_process {
+    const char *process;                      /**< the group's name */
+    unsigned workers;                         /**< those that come and go included */
+    uint64_t resident_bytes, anonymous_bytes; /**< of all, and of its template (memory.h) */
+};
+/** @return whether there is an `index`-th group */
+bool groups_process(const struct groups *groups, size_t index, struct groups_process *ret_process);
+/** @return the counts of the reloads of every application so far, a list; NULL: there is none */
+const struct reload_count *groups_reload_counts(struct groups *groups);
 /** @return the fleet after this one (NULL: the first); NULL: no more */
 struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet);
 

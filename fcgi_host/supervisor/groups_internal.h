@@ -3,7 +3,8 @@
  * was moved), group_moves.c (how), group_scripts.c (scripts that were), group.c (one group),
  * groups_messages.c (what workers are told of other groups), groups_config.c (SIGHUP),
  * groups_memory.c (what was learnt before), groups_rehearsal.c (what is tried beside),
- * groups_pressure.c (memory is short), groups_wake.c (groups that are asleep), groups.c (life).
+ * groups_pressure.c (memory is short), groups_wake.c (groups that are asleep), groups_status.c
+ * (what the status shows), groups.c (life).
  *
  * @thread the supervisor's  @tstate none
  */
@@ -12,6 +13,7 @@
 
 #include "fcgi_host/link/homes.h"
 #include "fcgi_host/supervisor/groups.h"
+#include "fcgi_host/supervisor/reload_counts.h"
 
 struct group {
     struct group *next;
@@ -63,7 +65,8 @@ struct groups {
     struct rehearsal *rehearsal;      /**< of an application that is tried now; NULL: none is */
     struct config *rehearsed;         /**< that it is of; NULL: none */
     size_t rehearsed_count;           /**< its applications that have had their turn */
-    uint64_t started_ms;              /**< CLOCK_MONOTONIC; 0: host.ready was logged */
+    struct reload_counts reloads;
+    uint64_t started_ms; /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
     uint64_t stop_at_ms;    /**< once stopping: CLOCK_MONOTONIC */
     struct config *waiting; /**< read while `next` is being proved; the last one counts */
@@ -209,6 +212,11 @@ void groups_wake_for_connections(struct groups *groups);
 /** When memory is short, let workers give back their spares, and groups that are asleep their
  *  template. */
 void groups_pressure_open(struct groups *groups);
+
+/* ---- groups_status.c ---- */
+
+/** A replacement of a group's workers has ended: it counts for each of its applications. */
+void group_count_replacement(const struct group *group, enum reload_outcome outcome);
 
 /* ---- groups_memory.c ---- */
 

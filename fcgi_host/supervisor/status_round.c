@@ -8,6 +8,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/document.h"
+#include "fcgi_host/supervisor/reload_counts.h"
 #include "fcgi_host/supervisor/tasks.h"
 
 /** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
@@ -167,6 +168,37 @@ static void write_templates(const struct status_round *round, struct json_writer
     json_end_array(json);
 }
 
+/** The process groups: how many processes they are, and how much memory these take. */
+static void write_processes(const struct status_round *round, struct json_writer *json) {
+    struct groups_process found;
+    document_begin_list(json, STATUS_HOST_PROCESSES);
+    for (size_t i = 0; groups_process(round->groups, i, &found); i++) {
+        json_begin_object(json, NULL);
+        document_add_text(json, STATUS_HOST_PROCESS, found.process);
+        document_add_integer(json, STATUS_HOST_PROCESS_WORKERS, found.workers);
+        document_add_integer(json, STATUS_HOST_PROCESS_RSS_BYTES, (int64_t)found.resident_bytes);
+        document_add_integer(json, STATUS_HOST_PROCESS_ANONYMOUS_BYTES,
+                             (int64_t)found.anonymous_bytes);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void write_reloads(const struct status_round *round, struct json_writer *json) {
+    document_begin_list(json, STATUS_HOST_RELOADS);
+    for (const struct reload_count *count = groups_reload_counts(round->groups); count;
+         count = count->next) {
+        json_begin_object(json, NULL);
+        document_add_text(json, STATUS_HOST_RELOADS_PROCESS, count->process);
+        document_add_text(json, STATUS_HOST_RELOADS_APP, count->app);
+        document_add_integer(json, STATUS_HOST_RELOADS_SWITCHED, (int64_t)count->switched);
+        document_add_integer(json, STATUS_HOST_RELOADS_KEPT, (int64_t)count->kept);
+        document_add_integer(json, STATUS_HOST_RELOADS_REPLACED, (int64_t)count->replaced);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_HOST_VERSION, FCGI_HOST_VERSION);
@@ -178,6 +210,8 @@ static void write_document(const struct status_round *round, struct json_writer 
     write_asleep(round, json);
     write_templates(round, json);
     tasks_write(round->tasks, json);
+    write_processes(round, json);
+    write_reloads(round, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/base/memory_room.h"
+#include "fcgi_host/base/memory.h"
 #include "fcgi_host/base/text.h"
 #include "fcgi_host/supervisor/template_internal.h"
 
@@ -232,7 +232,7 @@ static void became_ready(struct template *template, const struct channel_message
     log_line(LOG_INFO, "template.ready", NULL,
              "process %s: %u modules imported ahead in %s ms by template %d, %u MB%s%s",
              template->options.name, template->modules, message->name, (int)process->pid,
-             (unsigned)(memory_resident_bytes_of(process->pid) >> 20),
+             (unsigned)(memory_use_of(process->pid).resident_bytes >> 20),
              template->note[0] ? "; " : "", template->note);
     template->was_made = true;
     template->cause[0] = '\0';

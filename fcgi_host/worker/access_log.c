@@ -11,7 +11,6 @@
 #include "fcgi_host/base/short_line.h"
 #include "fcgi_host/base/system_log.h"
 #include "fcgi_host/cgi/access_line.h"
-#include "pool/base/clock.h"
 
 static const char s_name[] = "access_log";
 
@@ -41,8 +40,8 @@ static void put(const char *line, size_t size) {
 
 /* ---- What is written ---- */
 
-static void note_end(const struct request *request, enum request_end end) {
-    if (request->account.is_probe) {
+void access_log_note(const struct request *request, enum request_end end, uint64_t ended_ns) {
+    if ((!s_target && !s_batch) || request->account.is_probe) {
         return;
     }
     const struct application *application = request->application;
@@ -50,7 +49,7 @@ static void note_end(const struct request *request, enum request_end end) {
         .request = request,
         .end = end,
         .app = application ? application->config->name : NULL,
-        .ended_ns = clock_now_ns(),
+        .ended_ns = ended_ns,
         .now_s = time(NULL),
     };
     if (log_format() == LOG_JSON) {
@@ -89,7 +88,6 @@ int access_log_start(const struct config *config, struct error *err) {
             return -1;
         }
     }
-    request_tell_ends(note_end);
     return 0;
 }
 

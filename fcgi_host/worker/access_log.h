@@ -11,9 +11,12 @@
 #define FCGI_HOST_WORKER_ACCESS_LOG_H
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/fastcgi/request.h"
 
 /** Before the first request. @return 0, or -1: ERR_SYSTEM, ERR_MEMORY */
 int access_log_start(const struct config *config, struct error *err);
+/** A request ends. @param ended_ns  CLOCK_MONOTONIC, now @thread any @tstate any */
+void access_log_note(const struct request *request, enum request_end end, uint64_t ended_ns);
 /** Wait until the lines of all requests that have ended are written. */
 void access_log_flush(void);
 

@@ -61,6 +61,7 @@ static void write_reload(struct json_writer *json, const struct status_part *par
     document_begin_object(json, STATUS_APP_RELOAD);
     recycle_write_strategy(part->recycle, application, moved_why, json);
     write_last(json, application);
+    recycle_write_check(part->recycle, application, json);
     json_end_object(json);
     document_begin_list(json, STATUS_APP_EXTENSIONS);
     recycle_write_extensions(part->recycle, application, json);
@@ -71,6 +72,53 @@ static void write_revision(struct json_writer *json, struct application *applica
     char revision[REVISION_BYTES];
     application_get_revision(application, revision);
     document_add_text(json, STATUS_APP_REVISION, *revision ? revision : NULL);
+}
+
+/** The items of a histogram's list, and its end. */
+static void end_buckets(struct json_writer *json, const struct time_histogram_view *view) {
+    for (unsigned i = 0; i < TIME_HISTOGRAM_BOUNDS; i++) {
+        json_begin_array(json, NULL);
+        json_add_number(json, NULL, time_histogram_bound_ms(i));
+        json_add_integer(json, NULL, (int64_t)view->up_to[i]);
+        json_end_array(json);
+    }
+    json_end_array(json);
+}
+
+static void write_latency(struct json_writer *json, const struct application *application) {
+    struct time_histogram_view view;
+    time_histogram_read(&application->durations, &view);
+    document_begin_object(json, STATUS_APP_LATENCY_MS);
+    document_add_number(json, STATUS_APP_LATENCY_P50,
+                        latency_percentile_ms(application->latency, 0.50));
+    document_add_number(json, STATUS_APP_LATENCY_P90,
+                        latency_percentile_ms(application->latency, 0.90));
+    document_add_number(json, STATUS_APP_LATENCY_P99,
+                        latency_percentile_ms(application->latency, 0.99));
+    document_add_integer(json, STATUS_APP_LATENCY_COUNT, (int64_t)view.count);
+    document_add_number(json, STATUS_APP_LATENCY_SUM, view.sum_ms);
+    document_begin_list(json, STATUS_APP_LATENCY_BUCKETS);
+    end_buckets(json, &view);
+    json_end_object(json);
+}
+
+/** How long requests waited, for a thread and for the GIL. */
+static void write_waits(struct json_writer *json, const struct application *application) {
+    struct time_histogram_view view;
+    time_histogram_read(&application->queue_waits, &view);
+    document_begin_object(json, STATUS_APP_QUEUE_MS);
+    document_add_integer(json, STATUS_APP_QUEUE_COUNT, (int64_t)view.count);
+    document_add_number(json, STATUS_APP_QUEUE_SUM, view.sum_ms);
+    document_begin_list(json, STATUS_APP_QUEUE_BUCKETS);
+    end_buckets(json, &view);
+    json_end_object(json);
+    time_histogram_read(&application->gil_waits, &view);
+    document_begin_object(json, STATUS_APP_GIL_WAIT_MS);
+    document_add_integer(json, STATUS_APP_GIL_WAIT_COUNT, (int64_t)view.count);
+    document_add_number(json, STATUS_APP_GIL_WAIT_SUM, view.sum_ms);
+    document_begin_list(json, STATUS_APP_GIL_WAIT_BUCKETS);
+    end_buckets(json, &view);
+    json_end_object(json);
 }
 
 static void write_numbers(struct json_writer *json, struct application *application) {
@@ -93,14 +141,8 @@ static void write_numbers(struct json_writer *json, struct application *applicat
     document_add_time(json, STATUS_APP_LOADED_AT, atomic_load(&application->loaded_at_s));
     write_revision(json, application);
     document_add_number(json, STATUS_APP_LOAD_MS, atomic_load(&application->load_us) / 1000.0);
-    document_begin_object(json, STATUS_APP_LATENCY_MS);
-    document_add_number(json, STATUS_APP_LATENCY_P50,
-                        latency_percentile_ms(application->latency, 0.50));
-    document_add_number(json, STATUS_APP_LATENCY_P90,
-                        latency_percentile_ms(application->latency, 0.90));
-    document_add_number(json, STATUS_APP_LATENCY_P99,
-                        latency_percentile_ms(application->latency, 0.99));
-    json_end_object(json);
+    write_latency(json, application);
+    write_waits(json, application);
 }
 
 static void write_placement(struct json_writer *json, const struct status_part *part,

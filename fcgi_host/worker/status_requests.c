@@ -11,7 +11,7 @@
 #include "fcgi_host/status/page.h"
 
 /** What the query string asks for. */
-enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_METRICS, FORMAT_READY };
+enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_OPENMETRICS, FORMAT_PROMETHEUS, FORMAT_READY };
 
 /** A request that waits for the supervisor's answer. */
 struct status_request {
@@ -22,12 +22,23 @@ struct status_request {
 };
 
 static enum format format_of(const struct request *request) {
+    static const struct {
+        const char *name;
+        enum format format;
+    } s_formats[] = {
+        {"json", FORMAT_JSON},
+        {"openmetrics", FORMAT_OPENMETRICS},
+        {"prometheus", FORMAT_PROMETHEUS},
+    };
     const struct param *query = request_param(request, "QUERY_STRING");
-    if (param_is(query, "json")) {
-        return FORMAT_JSON;
-    }
-    if (param_is(query, "openmetrics")) {
-        return FORMAT_METRICS;
+    size_t bytes = query ? query->value_bytes : 0;
+    /* Prometheus writes a parameter without a value as "openmetrics=". */
+    bytes -= bytes > 0 && query->value[bytes - 1] == '=';
+    for (size_t i = 0; i < sizeof s_formats / sizeof s_formats[0]; i++) {
+        if (bytes == strlen(s_formats[i].name) &&
+            memcmp(query->value, s_formats[i].name, bytes) == 0) {
+            return s_formats[i].format;
+        }
     }
     return FORMAT_PAGE;
 }
@@ -91,13 +102,13 @@ static void reply_with_status(struct request *request, enum format format, const
         reply_content(request, "application/json", text, bytes);
         return;
     }
+    enum metrics_format metrics = format == FORMAT_PROMETHEUS ? METRICS_TEXT : METRICS_OPENMETRICS;
     json_t *json = json_parse(text, bytes, NULL);
-    char *made = format == FORMAT_PAGE ? status_page(json) : status_metrics(json);
+    char *made = format == FORMAT_PAGE ? status_page(json) : status_metrics(json, metrics);
     if (made) {
         reply_content(request,
-                      format == FORMAT_PAGE
-                          ? "text/html; charset=utf-8"
-                          : "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                      format == FORMAT_PAGE ? "text/html; charset=utf-8"
+                                            : metrics_content_type(metrics),
                       made, strlen(made));
     } else {
         reply_status(request, "500 Internal Server Error", NULL, NULL);

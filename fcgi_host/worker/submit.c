@@ -7,7 +7,6 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/app/crash.h"
-#include "fcgi_host/app/latency.h"
 #include "fcgi_host/app/limits.h"
 #include "fcgi_host/app/live.h"
 #include "fcgi_host/cgi/reply.h"
@@ -101,7 +100,6 @@ static void run_after(struct application *application, const struct lease *lease
 static void run_request_job(struct job *job, const struct lease *lease) {
     struct request *request = request_of(job);
     struct application *application = request->application;
-    uint64_t accepted_ns = request->accepted_ns;
     char line[SCOREBOARD_LINE_BYTES], request_id[sizeof request->id];
     if (!lease->loaded || is_peer_gone(request)) {
         PyThreadState *state = PyEval_SaveThread();
@@ -127,8 +125,7 @@ static void run_request_job(struct job *job, const struct lease *lease) {
         withhold(request, lease, line);
         return;
     }
-    uint64_t ended_ns = limits_end(application->limits, slot, application);
-    latency_add(application->latency, ended_ns - accepted_ns);
+    limits_end(application->limits, slot, application);
     if (!atomic_load_explicit(&application->is_look_due, memory_order_relaxed)) {
         recycle_note_request(s_recycle, application);
     }

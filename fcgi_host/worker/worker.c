@@ -21,6 +21,7 @@
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/python_start.h"
+#include "fcgi_host/worker/request_ends.h"
 #include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/worker_internal.h"
@@ -112,6 +113,15 @@ static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcom
                                             .text = why});
 }
 
+static void tell_reload_ended(void *ctx, const struct application *application,
+                              enum reload_outcome outcome) {
+    const struct worker *worker = ctx;
+    channel_tell(&worker->supervisor,
+                 &(struct channel_outgoing){.type = CHANNEL_RELOAD_ENDED,
+                                            .name = application->config->name,
+                                            .text = reload_outcome_name(outcome)});
+}
+
 static void tell_loaded(void *ctx, const struct application *application) {
     const struct worker *worker = ctx;
     channel_tell(
@@ -154,6 +164,7 @@ static void start_recycle(struct worker *worker) {
         .move = ask_move,
         .move_found = ask_move_found,
         .reloaded = tell_reloaded,
+        .ended = tell_reload_ended,
         .loaded = tell_loaded,
     };
     const struct applications *applications = &worker->applications;
@@ -373,6 +384,7 @@ int worker_run(const struct worker_start *start) {
     if (!await_accept(worker)) {
         return 0;
     }
+    request_ends_watch();
     if (access_log_start(start->config, &err) != 0 || serve_requests(worker, &err) != 0) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;

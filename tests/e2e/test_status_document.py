@@ -49,7 +49,7 @@ def members(document):
     def walk(owner, inside, value):
         for key, member in value.items():
             yield owner, inside, key, member
-            if (owner, key) in (("HOST", "workers"), ("WORKER", "apps")):
+            if (owner, inside, key) in (("HOST", "", "workers"), ("WORKER", "", "apps")):
                 for item in member:
                     yield from walk("WORKER" if key == "workers" else "APP", "", item)
                 continue

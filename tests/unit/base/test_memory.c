@@ -22,3 +22,21 @@ Test(memory, what_is_touched_is_resident_until_it_is_given_back) {
     cr_assert_gt(touched, before + bytes - (4 << 20));
     cr_assert_lt(after, touched - bytes + (4 << 20));
 }
+
+/* The system's libraries are resident, and files back them. */
+Test(memory, what_files_back_is_not_anonymous) {
+    struct memory_use use = memory_use_of(getpid());
+    cr_assert_gt(use.anonymous_bytes, 0);
+    cr_assert_gt(use.resident_bytes, use.anonymous_bytes);
+    const size_t bytes = 16 << 20;
+    char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    cr_assert_neq((void *)block, MAP_FAILED);
+    cr_assert_gt(memory_use_of(getpid()).anonymous_bytes, use.anonymous_bytes + bytes - (4 << 20));
+    munmap(block, bytes);
+}
+
+Test(memory, a_process_that_is_not_there_uses_none) {
+    cr_assert_eq(memory_use_of(0x7fffffff).resident_bytes, 0);
+    cr_assert_eq(memory_use_of(0x7fffffff).anonymous_bytes, 0);
+}

@@ -38,7 +38,8 @@ static void check_inside(const struct status_field *field, const json_t *value) 
     char inside[64];
     size_t i;
     const json_t *each;
-    bool is_owner = strcmp(field->key, "workers") == 0 || strcmp(field->key, "apps") == 0;
+    bool is_owner = field->of != STATUS_APP && !field->inside &&
+                    (strcmp(field->key, "workers") == 0 || strcmp(field->key, "apps") == 0);
     enum status_owner of = !is_owner                         ? field->of
                            : strcmp(field->key, "apps") == 0 ? STATUS_APP
                                                              : STATUS_WORKER;
@@ -73,6 +74,15 @@ Test(fields, the_table_has_the_documents_members_and_no_other) {
     }
     cr_assert_eq(s_seen, STATUS_FIELD_COUNT);
     json_decref(json);
+}
+
+Test(fields, a_number_is_found_in_an_object_of_an_object) {
+    json_t *app = document_of("{\"a\":{\"b\":{\"c\":7}},\"c\":1}");
+    const struct status_field field = {.inside = "a.b", .key = "c", .kind = STATUS_NUMBER};
+    cr_assert_eq(status_field_number(&field, app), 7);
+    const struct status_field none = {.inside = "a.x", .key = "c", .kind = STATUS_NUMBER};
+    cr_assert_eq(status_field_number(&none, app), 0);
+    json_decref(app);
 }
 
 Test(fields, columns_are_numbered_from_one_without_a_gap) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fcgi_host/base/json_read.h"
+#include "fcgi_host/supervisor/reload_counts.h"
 #include "fcgi_host/supervisor/status_round.h"
 #include "fcgi_host/supervisor/tasks.h"
 
@@ -43,6 +44,19 @@ bool groups_template(const struct groups *groups, size_t index,
     (void)groups;
     *ret_template = (struct groups_template){"web", 9, 300, 1 << 20};
     return index == 0;
+}
+
+bool groups_process(const struct groups *groups, size_t index, struct groups_process *ret_process) {
+    (void)groups;
+    *ret_process = (struct groups_process){"shared", 2, 3 << 20, 2 << 20};
+    return index == 0;
+}
+
+static struct reload_counts s_reloads;
+
+const struct reload_count *groups_reload_counts(struct groups *groups) {
+    (void)groups;
+    return s_reloads.first;
 }
 
 void groups_suspect(struct groups *groups) {
@@ -162,6 +176,25 @@ Test(status_round, the_document_has_every_workers_part) {
     cr_assert_str_eq(json_get_string(json, "python"), "3.11.2");
     cr_assert(json_is_null(json_object_get(json, "last_replacement")));
     json_decref(json);
+}
+
+Test(status_round, the_document_has_what_process_groups_use_and_how_reloads_ended) {
+    reload_counts_add(&s_reloads, "shared", "blog", RELOAD_OUTCOME_SWITCHED);
+    add_worker(1, PROCESS_SERVING);
+    ask(s_a);
+    answer(s_processes, "{\"pid\":1}");
+    json_t *json = json_parse(s_text, strlen(s_text), NULL);
+    const json_t *process = json_array_get(json_object_get(json, "processes"), 0);
+    cr_assert_str_eq(json_get_string(process, "process"), "shared");
+    cr_assert_eq(json_get_number(process, "workers"), 2);
+    cr_assert_eq(json_get_number(process, "rss_bytes"), 3 << 20);
+    cr_assert_eq(json_get_number(process, "anonymous_bytes"), 2 << 20);
+    const json_t *reloads = json_array_get(json_object_get(json, "reloads"), 0);
+    cr_assert_str_eq(json_get_string(reloads, "app"), "blog");
+    cr_assert_eq(json_get_number(reloads, "switched"), 1);
+    cr_assert_eq(json_get_number(reloads, "kept"), 0);
+    json_decref(json);
+    reload_counts_free(&s_reloads);
 }
 
 Test(status_round, a_worker_that_does_not_answer_within_a_second_is_stuck_or_starting) {

@@ -279,9 +279,9 @@ void reload_target_let_go(struct reload_target *target) {
     struct reloader *reloader = target->reloader;
     pthread_mutex_lock(&reloader->lock);
     target->is_busy = false;
-    pthread_cond_broadcast(&reloader->idle);
-    pthread_mutex_unlock(&reloader->lock);
     reload_targets_wake(reloader); /* for what has come meanwhile */
+    pthread_cond_broadcast(&reloader->idle);
+    pthread_mutex_unlock(&reloader->lock); /* the last use: the reloader may be freed then */
 }
 
 bool reload_target_has_news(struct reload_target *target) {

@@ -47,13 +47,56 @@ static int call_setup_plainly(const char *name) {
     return result;
 }
 
+static int add_frame(PyObject *frames, PyThreadState *thread) {
+    PyFrameObject *frame = PyThreadState_GetFrame(thread);
+    PyObject *ident = frame ? PyLong_FromUnsignedLong(thread->thread_id) : NULL;
+    int result = !frame ? 0 : ident ? PyDict_SetItem(frames, ident, (PyObject *)frame) : -1;
+    Py_XDECREF(ident);
+    Py_XDECREF(frame);
+    return result;
+}
+
+/**
+ * current_frames(): as sys._current_frames(), but of this interpreter's threads alone.  That one
+ * makes frame objects of all interpreters' frames, also of those that run at this moment, with a
+ * GIL of their own.
+ */
+static PyObject *current_frames(PyObject *self, PyObject *args) {
+    (void)self, (void)args;
+    PyObject *frames = PyDict_New();
+    int was_enabled = PyGC_Disable(); /* it would run code, and other threads with that */
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; frames && thread; thread = PyThreadState_Next(thread)) {
+        if (add_frame(frames, thread) < 0) {
+            Py_CLEAR(frames);
+        }
+    }
+    if (was_enabled) {
+        PyGC_Enable();
+    }
+    return frames;
+}
+
+static PyMethodDef s_current_frames = {"current_frames", current_frames, METH_NOARGS, NULL};
+
+/** What interpreter_setup.py has of this file. @return 0, or -1 with an exception */
+static int give_functions(PyObject *setup) {
+    PyObject *function = PyCFunction_New(&s_current_frames, NULL);
+    int result = function ? PyDict_SetItemString(setup, "_current_frames", function) : -1;
+    Py_XDECREF(function);
+    return result;
+}
+
 /** @return 0, or -1 with an exception */
 static int set_up_interpreter(bool is_main, bool own_gil, const struct refusal_sink *sink) {
     if (!is_main && builtin_types_align() != 0) {
         return -1;
     }
     PyObject *setup = kept_run(SETUP_NAMESPACE, &s_setup);
-    int result = setup ? call_setup_plainly("forbid_fork") : -1;
+    int result = setup ? give_functions(setup) : -1;
+    if (result == 0) {
+        result = call_setup_plainly("forbid_fork");
+    }
     if (result == 0) {
         result = call_setup_plainly(is_main ? "prepare_main" : "expect_threading");
     }

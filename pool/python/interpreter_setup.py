@@ -14,7 +14,7 @@ import posix
 import sys
 from time import monotonic, sleep
 
-_current_frames = sys._current_frames
+_current_frames = None  # interpreter.c gives its own
 _get_switch_interval, _set_switch_interval = sys.getswitchinterval, sys.setswitchinterval
 _get_ident = _thread.get_ident
 

@@ -28,7 +28,7 @@ static const struct {
     RULE("CONTENT_LENGTH", ENVIRON_LENGTH),
     RULE("REQUEST_METHOD", ENVIRON_METHOD),
     /* nginx sends an empty SERVER_NAME when its server block has no name. */
-    RULE("SERVER_NAME", ENVIRON_NOT_EMPTY),
+    RULE("SERVER_NAME", ENVIRON_HOST),
     RULE("SERVER_PORT", ENVIRON_NOT_EMPTY),
     RULE("SERVER_PROTOCOL", ENVIRON_NOT_EMPTY),
     RULE("HTTPS", ENVIRON_HTTPS),
@@ -53,6 +53,17 @@ enum environ_rule environ_filter_rule(const char *name, size_t size) {
         return ENVIRON_DROP;
     }
     return ENVIRON_TAKE;
+}
+
+size_t environ_filter_host_size(const char *value, size_t size) {
+    size_t at = size;
+    while (at > 0 && value[at - 1] >= '0' && value[at - 1] <= '9') {
+        at--;
+    }
+    bool has_port = at > 0 && value[at - 1] == ':' &&
+                    (value[0] == '[' ? at > 1 && value[at - 2] == ']'
+                                     : !memchr(value, ':', at - 1)); /* else a bare IPv6 address */
+    return has_port ? at - 1 : size;
 }
 
 bool environ_filter_is_https(const char *value, size_t size) {

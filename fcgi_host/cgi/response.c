@@ -40,6 +40,7 @@ enum header_kind {
     HEADER_HOP_BY_HOP,
     /* Of which the web server makes the body: nginx, Apache's mod_xsendfile, lighttpd. */
     HEADER_FILE,
+    HEADER_LOCATION,
 };
 
 #define HEADER(name, kind)                                                                         \
@@ -52,6 +53,7 @@ static const struct special_header {
     HEADER("content-length", HEADER_LENGTH),
     HEADER("status", HEADER_STATUS),
     HEADER("connection", HEADER_HOP_BY_HOP),
+    HEADER("location", HEADER_LOCATION),
     HEADER("keep-alive", HEADER_HOP_BY_HOP),
     HEADER("proxy-authenticate", HEADER_HOP_BY_HOP),
     HEADER("proxy-authorization", HEADER_HOP_BY_HOP),
@@ -72,6 +74,8 @@ void response_init(struct response *response) {
     response->size = 0;
     response->content_length = -1;
     response->status = 0;
+    response->status_bytes = 0;
+    response->has_location = false;
     response->names_file = false;
     response->left_out = NULL;
 }
@@ -139,7 +143,8 @@ static int add_status(struct response *response, struct slice status, struct err
         to += reason_bytes - 1;
     }
     memcpy(to, "\r\n", 2);
-    response->size += sizeof start - 1 + status.size + reason_bytes + 2;
+    response->status_bytes = sizeof start - 1 + status.size + reason_bytes + 2;
+    response->size += response->status_bytes;
     return 0;
 }
 
@@ -256,6 +261,9 @@ int response_add_header(struct response *response, struct slice name, struct sli
     case HEADER_FILE:
         response->names_file = true;
         break;
+    case HEADER_LOCATION:
+        response->has_location = true;
+        break;
     case HEADER_PLAIN:
         break;
     }
@@ -266,8 +274,23 @@ bool response_status_has_body(int status) {
     return status >= 200 && status != 204 && status != 304;
 }
 
+/* Make the first line the last one. */
+static int move_status_to_end(struct response *response, struct error *err) {
+    size_t size = response->status_bytes;
+    char *to = reserve_bytes(response, size, err);
+    if (!to) {
+        return -1;
+    }
+    memcpy(to, response->head, size);
+    memmove(response->head, response->head + size, response->size);
+    return 0;
+}
+
 int response_end_head(struct response *response, struct error *err) {
     enum { LINE_BYTES = sizeof "Content-Length: \r\n\r\n" + 20 };
+    if (response->has_location && move_status_to_end(response, err) < 0) {
+        return -1;
+    }
     char *to = reserve_bytes(response, LINE_BYTES, err);
     if (!to) {
         return -1;

@@ -5,6 +5,9 @@
  * Life cycle: 1. response_init(); 2. response_set_status(), then response_add_header() for each;
  * 3. response_end_head(), once; 4. response_clear(), after which it is as new.
  *
+ * The status is the first line, unless there is a Location: then it is the last one, since HAProxy
+ * up to 3.1 takes a Location behind the status for status 302.
+ *
  * Content-Length is kept as a number, not among the lines: it may still be set later, when the
  * first block of the body is known.
  *
@@ -29,6 +32,8 @@ struct response {
     size_t size, capacity;
     int64_t content_length; /**< -1: not known */
     int status;             /**< 0: none was set yet */
+    size_t status_bytes;    /**< of its line */
+    bool has_location;
     /** A header hands the web server a file to send, such as X-Sendfile: no body is complete. */
     bool names_file;
     const char *left_out; /**< a hop-by-hop header that was; NULL: none */

@@ -22,7 +22,7 @@ struct route_params {
     struct slice host_app, http_host, server_name, server_software;
     struct slice script_name, path_info;
     struct slice script_filename, request_uri;
-    struct slice document_uri;          /**< nginx only: the decoded path */
+    struct slice document_uri; /**< nginx, Caddy: the decoded path; empty see route_split.c */
     struct slice context_document_root; /**< Apache only */
     char *decoded_uri; /**< malloc'ed bytes of path_info when only REQUEST_URI tells the path */
 };

@@ -156,7 +156,10 @@ static bool is_split_by_server(const struct route_params *params, struct route_b
                           (struct slice){s_lighttpd, sizeof s_lighttpd - 1})) {
         return is_prefix_of_lighttpd(params, binding);
     }
-    return params->path_info.size > 0;
+    /* Where Caddy's configuration splits no path there is no DOCUMENT_URI: SCRIPT_NAME is what the
+     * configuration says, also at the mount point itself. */
+    bool is_unsplit_by_caddy = params->document_uri.bytes && params->document_uri.size == 0;
+    return params->path_info.size > 0 || is_unsplit_by_caddy;
 }
 
 static void split_without_mount(const struct route_params *params, struct route_binding *binding,

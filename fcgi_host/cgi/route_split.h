@@ -14,6 +14,12 @@
  *                          at "/" with fix-root-scriptname: "" and the whole path;
  *                          at "/" without: the path's first segment, and the rest
  *
+ *   HAProxy                as nginx; with path-info, where that splits (not at the mount point)
+ *   Caddy                  SCRIPT_NAME is empty or what the configuration says (env SCRIPT_NAME,
+ *                          with handle_path), PATH_INFO the rest; with split, up to there
+ *   h2o                    SCRIPT_NAME is empty, PATH_INFO the whole path, below a prefix, too; of a
+ *                          file, its name and the rest
+ *
  * lighttpd below a prefix looks like lighttpd at "/" without the option.  Over time they differ:
  * below a prefix SCRIPT_NAME is always the same.
  *

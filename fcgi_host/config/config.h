@@ -152,7 +152,7 @@ struct config {
     struct worker_range workers;
     unsigned idle_timeout_s, max_age_s;
     unsigned max_requests; /**< of a [process]; else 0 */
-    char *control, *status_path, *ping_path, *ready_path;
+    char *control, *status_path, *ping_path, *ready_path, *agent_listen;
     char *state_dir; /**< NULL: the environment says; or CONFIG_STATE_OFF */
     char *log;
     enum log_level log_level;

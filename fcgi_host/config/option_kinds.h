@@ -46,9 +46,9 @@ extern const struct option_kind option_kind_access_format, option_kind_access_lo
     option_kind_nice, option_kind_number, option_kind_on_client_gone, option_kind_on_stale,
     option_kind_optional_level, option_kind_path, option_kind_path_or_off, option_kind_paths,
     option_kind_preload, option_kind_python, option_kind_real_directory, option_kind_reload_mode,
-    option_kind_rlimit, option_kind_spare, option_kind_static_folders, option_kind_time_of_day,
-    option_kind_umask, option_kind_url_path, option_kind_user, option_kind_words,
-    option_kind_workers, option_kind_yes_no;
+    option_kind_rlimit, option_kind_spare, option_kind_static_folders, option_kind_tcp_address,
+    option_kind_time_of_day, option_kind_umask, option_kind_url_path, option_kind_user,
+    option_kind_words, option_kind_workers, option_kind_yes_no;
 
 /** Whether `size` bytes can be an application's or interpreter's name: letters (any alphabet's, in
  *  UTF-8), digits, "_", "-", ".". */

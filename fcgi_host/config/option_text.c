@@ -43,6 +43,19 @@ SET(address) {
 }
 TEXT_KIND(address);
 
+SET(tcp_address) {
+    (void)option, (void)place;
+    struct listen_address parsed;
+    if (listen_address_parse(text, &parsed, err) != 0) {
+        return -1;
+    }
+    if (parsed.kind != LISTEN_TCP) {
+        return error_set(err, ERR_USAGE, "bad address \"%s\": HOST:PORT, [V6]:PORT or :PORT", text);
+    }
+    return option_give_text(field, strdup(text), err);
+}
+TEXT_KIND(tcp_address);
+
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }

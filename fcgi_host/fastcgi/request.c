@@ -116,15 +116,12 @@ static void hand_back_connection(struct connection *c) {
 }
 
 /* Close, so that no web server takes what it has for a whole response.  Most complain when
- * FCGI_END_REQUEST is missing; nginx, unless told to keep connections, takes the end of file for
- * the end of the response.  An unsolicited FCGI_UNKNOWN_TYPE is an error to nginx. */
+ * FCGI_END_REQUEST is missing; nginx, unless told to keep connections, and Caddy take the end of
+ * file for the end of the response.  A record of another version of the protocol is an error to
+ * both; its type is one that nobody asked for, and it is empty, since Caddy adds the content of any
+ * record to the response. */
 static void close_visibly_cut(struct connection *c) {
-    static const FCGI_UnknownTypeRecord s_unasked = {
-        .header = {.version = FCGI_VERSION_1,
-                   .type = FCGI_UNKNOWN_TYPE,
-                   .contentLengthB0 = sizeof s_unasked.body},
-        .body = {.type = FCGI_STDOUT},
-    };
+    static const FCGI_Header s_unasked = {.version = 0, .type = FCGI_UNKNOWN_TYPE};
     if (c->response.has_sent && !c->is_gone &&
         record_writer_is_between_records(&c->response.writer)) {
         send(c->fd, &s_unasked, sizeof s_unasked, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -82,7 +82,7 @@ static void init_requests(struct intake_requests *requests, const struct intake_
         (size_t)snprintf(requests->id_prefix, sizeof requests->id_prefix, "%ld-", (long)getpid());
 }
 
-static void init_returns(struct intake *intake) {
+static void init_returns(struct intake *intake, atomic_uint *in_hand) {
     const struct intake_listening *listening = &intake->listening;
     intake->returns.epoll_fd = intake->returns.wake_fd = -1;
     intake->returns.thread = pthread_self();
@@ -90,7 +90,8 @@ static void init_returns(struct intake *intake) {
     deference_init(&intake->returns.deference,
                    listening->balance
                        ? balance_in_hand(listening->balance, listening->balance_member)
-                       : &intake->own_in_hand);
+                   : in_hand ? in_hand
+                             : &intake->own_in_hand);
 }
 
 struct intake *intake_new(const struct intake_options *options, const struct intake_hooks *hooks,
@@ -103,7 +104,7 @@ struct intake *intake_new(const struct intake_options *options, const struct int
     init_listening(&intake->listening, options);
     init_connections(&intake->connections, options);
     init_requests(&intake->requests, hooks);
-    init_returns(intake);
+    init_returns(intake, options->in_hand);
     SLIST_INIT(&intake->watchers.all);
     if (peer_addresses_parse(options->web_server_addrs, &intake->listening.peer_addresses, err) <
             0 ||

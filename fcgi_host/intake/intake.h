@@ -7,6 +7,7 @@
 #ifndef FCGI_HOST_INTAKE_INTAKE_H
 #define FCGI_HOST_INTAKE_INTAKE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,6 +64,9 @@ struct intake_options {
     /** Other processes accept from it as well; NULL: none. */
     struct balance *balance;
     int balance_member;
+    /** Without a balance: where to count the requests that threads have, or will have; zero at
+     *  first, outlives the intake; NULL: nobody else looks. */
+    atomic_uint *in_hand;
     unsigned max_connections; /**< told to FCGI_GET_VALUES; beyond it accepting pauses */
     unsigned max_requests;
     unsigned header_timeout_ms;   /**< a header must be complete by then */

@@ -73,6 +73,8 @@ struct scoreboard {
     /** The slot of the thread that got it, -1 when that thread had none. */
     _Atomic int fatal_slot;
     _Atomic unsigned used; /**< slots that were ever taken: readers look no further */
+    /** Requests that threads have, or will have, where no balance (balance.h) counts them. */
+    atomic_uint in_hand;
     struct scoreboard_slot slots[SCOREBOARD_SLOTS];
 };
 

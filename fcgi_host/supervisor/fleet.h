@@ -146,6 +146,9 @@ struct worker_process *fleet_find_heir(const struct fleet *fleet);
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);
 /** Tell workers that are dry, once, that nothing is passed any more: CHANNEL_NO_MORE. */
 void fleet_let_dry_go(struct fleet *fleet);
+/** @return how much of its workers' queues is filled, as if what waits did so in the shortest queue
+ *          of each worker: 0 nothing waits, 1 there is no room */
+double fleet_filled(const struct fleet *fleet);
 /** @return whether a worker accepts connections */
 bool fleet_accepts(const struct fleet *fleet);
 /** The list of all worker processes. */

@@ -141,15 +141,18 @@ bool fleet_replace_asleep(struct fleet *fleet, const struct replacement_wish *wi
 
 /* ---- Looking ---- */
 
+static unsigned in_hand_of(const struct worker_process *process) {
+    return atomic_load(process->balance ? balance_in_hand(process->balance, process->balance_member)
+                                        : &process->board->in_hand);
+}
+
 static void look_at_process(struct scaling_look *look, struct worker_process *process) {
     unsigned serving;
     uint64_t work = scoreboard_work(process->board, &serving);
     look->work += work - process->work_at_look;
     process->work_at_look = work;
     look->serving += serving;
-    look->in_hand += process->balance
-                         ? atomic_load(balance_in_hand(process->balance, process->balance_member))
-                         : serving;
+    look->in_hand += in_hand_of(process);
     look->cpu_ms += cpu_used_ms(process->pid);
 }
 
@@ -164,6 +167,31 @@ static struct scaling_look take_look(struct fleet *fleet) {
         }
     }
     return look;
+}
+
+/** The shortest queue: how full the others are is not known here, and it may be the one. */
+static unsigned shortest_queue(const struct config *config) {
+    unsigned shortest = config->script_defaults.queue;
+    for (size_t i = 0; i < config->app_count; i++) {
+        unsigned queue = config->apps[i].queue;
+        shortest = (i == 0 && !config->scripts_root) || queue < shortest ? queue : shortest;
+    }
+    return shortest;
+}
+
+double fleet_filled(const struct fleet *fleet) {
+    unsigned waiting = 0, workers = 0;
+    for (struct worker_process *process = fleet_processes(fleet); process;
+         process = process->next) {
+        unsigned serving, in_hand = in_hand_of(process);
+        if (process->state == PROCESS_SERVING) {
+            scoreboard_work(process->board, &serving);
+            waiting += in_hand > serving ? in_hand - serving : 0;
+            workers++;
+        }
+    }
+    unsigned room = workers * shortest_queue(fleet_part(fleet));
+    return waiting == 0 ? 0 : waiting < room ? (double)waiting / room : 1;
 }
 
 /** @return whether memory has room for another worker; said once for a time that it has not */

@@ -257,6 +257,9 @@ static void on_config_changed(void *ctx, const struct config *before, const stru
     if (!text_is_same(before->control, config->control)) {
         supervisor_open_control(supervisor, config);
     }
+    if (!text_is_same(before->agent_listen, config->agent_listen)) {
+        supervisor_open_agent(supervisor, config);
+    }
     if (!text_is_same(before->listen, config->listen)) {
         log_line(LOG_WARN, "host.config", NULL, "a changed \"listen\" needs a restart of the host");
     }
@@ -324,6 +327,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         return -1;
     }
     supervisor_open_control(supervisor, config);
+    supervisor_open_agent(supervisor, config);
     supervisor->watchdog = (struct loop_timer){.expired = ping_watchdog, .ctx = supervisor};
     if (notify_watchdog_ms() > 0) {
         ping_watchdog(supervisor);
@@ -333,6 +337,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
 
 static void tear_down(struct supervisor *supervisor) {
     control_free(supervisor->control);
+    agent_free(supervisor->agent);
     retry_watch_free(supervisor->retry_watch);
     reload_commands_free(supervisor->reload_commands);
     prepare_commands_free(supervisor->prepare_commands);

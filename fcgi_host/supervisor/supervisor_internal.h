@@ -1,5 +1,5 @@
 /**
- * What the supervisor consists of; supervisor.c and supervisor_commands.c.
+ * What the supervisor consists of; supervisor.c, supervisor_commands.c and supervisor_agent.c.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "fcgi_host/config/config.h"
+#include "fcgi_host/supervisor/agent.h"
 #include "fcgi_host/supervisor/control.h"
 #include "fcgi_host/supervisor/drain.h"
 #include "fcgi_host/supervisor/groups.h"
@@ -28,6 +29,7 @@ struct supervisor {
     struct groups *groups;
     struct status_round *round;
     struct control *control;
+    struct agent *agent; /* NULL: none */
     struct reload_commands *reload_commands;
     struct prepare_commands *prepare_commands;
     struct retry_watch *retry_watch;
@@ -48,5 +50,10 @@ void supervisor_stop(struct supervisor *supervisor, const char *cause);
 
 /** Take commands at the control socket of a configuration, in place of the one before. */
 void supervisor_open_control(struct supervisor *supervisor, const struct config *config);
+
+/* ---- supervisor_agent.c ---- */
+
+/** Answer load balancers at the `agent_listen` of a configuration, in place of the one before. */
+void supervisor_open_agent(struct supervisor *supervisor, const struct config *config);
 
 #endif

@@ -307,6 +307,7 @@ static int serve_requests(struct worker *worker, struct error *err) {
         .listen_fd = worker->start->listen_fd,
         .balance = worker->start->balance,
         .balance_member = worker->start->balance_member,
+        .in_hand = &worker->start->board->in_hand,
         .max_connections = connections,
         .max_requests = connections,
         .header_timeout_ms = HEADER_TIMEOUT_MS,

@@ -148,10 +148,9 @@ static int set_item(PyObject *environ, PyObject *name, PyObject *value) {
     return result;
 }
 
-static int set_uncached(PyObject *environ, const struct param *param) {
+static int set_uncached(PyObject *environ, const struct param *param, size_t size) {
     PyObject *name = latin1_string(param->name, param->name_bytes);
-    int result =
-        name ? set_item(environ, name, latin1_string(param->value, param->value_bytes)) : -1;
+    int result = name ? set_item(environ, name, latin1_string(param->value, size)) : -1;
     Py_XDECREF(name);
     return result;
 }
@@ -163,8 +162,11 @@ struct meaning {
     bool is_https;
 };
 
-/* Note what a parameter means. @return whether it becomes part of environ */
-static bool apply_rule(enum environ_rule rule, const struct param *param, struct meaning *meaning) {
+/* Note what a parameter means.
+ * @param[in,out] size  of the value's part that counts
+ * @return whether it becomes part of environ */
+static bool apply_rule(enum environ_rule rule, const struct param *param, struct meaning *meaning,
+                       size_t *size) {
     switch (rule) {
     case ENVIRON_TAKE:
     case ENVIRON_PRIVATE:
@@ -173,6 +175,9 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
         return false;
     case ENVIRON_NOT_EMPTY:
         return param->value_bytes > 0;
+    case ENVIRON_HOST:
+        *size = environ_filter_host_size(param->value, param->value_bytes);
+        return *size > 0;
     case ENVIRON_LENGTH:
         return param->value_bytes == 0 || param->value[0] != '-';
     case ENVIRON_METHOD:
@@ -190,21 +195,19 @@ static bool apply_rule(enum environ_rule rule, const struct param *param, struct
 
 static int add_param(struct environ_cache *cache, PyObject *environ, const struct param *param,
                      struct meaning *meaning) {
+    size_t size = param->value_bytes;
     struct cached *entry = find_cached(cache, param->name, param->name_bytes);
     if (entry) {
-        if (!apply_rule(entry->rule, param, meaning)) {
+        if (!apply_rule(entry->rule, param, meaning, &size)) {
             return 0;
         }
-        return set_item(environ, entry->name,
-                        cached_value(entry, param->value, param->value_bytes));
+        return set_item(environ, entry->name, cached_value(entry, param->value, size));
     }
     if (PyErr_Occurred()) {
         return -1;
     }
-    if (!apply_rule(environ_filter_rule(param->name, param->name_bytes), param, meaning)) {
-        return 0;
-    }
-    return set_uncached(environ, param);
+    enum environ_rule rule = environ_filter_rule(param->name, param->name_bytes);
+    return apply_rule(rule, param, meaning, &size) ? set_uncached(environ, param, size) : 0;
 }
 
 PyObject *environ_new(const struct wsgi_loaded *loaded, const struct request *request,

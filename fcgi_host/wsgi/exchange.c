@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "fcgi_host/cgi/web_server.h"
 #include "fcgi_host/fastcgi/hold.h"
 #include "fcgi_host/wsgi/exchange_internal.h"
 
@@ -143,9 +144,16 @@ bool exchange_is_client_gone(struct exchange *exchange) {
     return ask_whether_gone(exchange, request_is_client_gone);
 }
 
+static bool takes_errors(const struct request *request) {
+    const struct param *software = request_param(request, "SERVER_SOFTWARE");
+    return !software ||
+           web_server_takes_errors((struct slice){software->value, software->value_bytes});
+}
+
 void exchange_send_errors(struct exchange *exchange, const char *text, size_t size) {
     struct request *request = exchange->request;
-    if (!request || exchange->phase >= EXCHANGE_ENDED || exchange->peer_has_gone) {
+    if (!request || exchange->phase >= EXCHANGE_ENDED || exchange->peer_has_gone ||
+        !takes_errors(request)) {
         return;
     }
     struct error err;

@@ -63,6 +63,11 @@ def created(environ, start_response):
     return _answer(start_response, "made", "201 Created", [("Location", "/made/1")])
 
 
+def moved(environ, start_response):
+    return _answer(start_response, "gone", environ["QUERY_STRING"].replace("+", " "),
+                   headers=[("Location", "/elsewhere")])
+
+
 def etag(environ, start_response):
     if environ.get("HTTP_IF_NONE_MATCH") == '"v1"':
         start_response("304 Not Modified", [("ETag", '"v1"')])
@@ -129,7 +134,7 @@ def form(environ, start_response):
 
 PATHS = {
     "echo": echo, "upload": upload, "download": download, "status": status, "cookies": cookies,
-    "redirect": redirect, "created": created, "etag": etag, "two-blocks": two_blocks,
+    "redirect": redirect, "created": created, "moved": moved, "etag": etag, "two-blocks": two_blocks,
     "endless": endless, "fail": fail, "fail-late": fail_late, "say": say, "form": form,
 }
 

@@ -255,6 +255,8 @@ class Connection:
         """The next record. Closed when the connection ends before or within it."""
         self._fill(8)
         version, type_, request_id, length, padding = struct.unpack(">BBHHBx", self._received[:8])
+        if version == 0:  # nobody's version: how the application shows that this is no regular end
+            raise Closed("cut")
         assert version == VERSION_1, f"version {version}"
         self._fill(8 + length + padding)
         content = self._received[8 : 8 + length]

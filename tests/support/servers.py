@@ -6,6 +6,7 @@ user would replace as well.
 
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,15 +54,16 @@ class Reply:
 class WebServer:
     """A web server in the foreground; stopped with its children at the end."""
 
-    def __init__(self, folder, command, port, log):
+    def __init__(self, folder, command, port, log=None, env=None):
         self.folder = folder
         self.port = port
-        self.log_path = log
+        self.log_path = log  # beside what it prints
         self._output_path = os.path.join(folder, "output.log")
         with open(self._output_path, "ab") as output:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
-                env=clean_environ(), start_new_session=True, preexec_fn=die_with_parent,
+                env=clean_environ(**(env or {})), start_new_session=True,
+                preexec_fn=die_with_parent,
             )
 
     def wait_ready(self):
@@ -80,7 +82,7 @@ class WebServer:
     def log_text(self):
         text = ""
         for path in (self._output_path, self.log_path):
-            if os.path.exists(path):
+            if path and os.path.exists(path):
                 with open(path, encoding="utf-8", errors="backslashreplace") as f:
                     text += f.read()
         return text
@@ -138,6 +140,15 @@ def lighttpd_version():
     except FileNotFoundError:
         return None
     return told.stdout.partition("/")[2].split()[0]
+
+
+def version_of(*command):
+    """What a program tells of itself, such as (2, 6); (): it is not installed."""
+    try:
+        told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    except FileNotFoundError:
+        return ()
+    return tuple(int(n) for n in re.search(r"(\d+)\.(\d+)", told.stdout).groups())
 
 
 def start_lighttpd(folder, conf, root=None):
@@ -240,6 +251,38 @@ DocumentRoot {root or _new_folder(folder, 'www')}
     return server.wait_ready()
 
 
+def start_haproxy(folder, conf):
+    port = free_port()
+    assert "bind :80\n" in conf
+    path = _write(folder, "haproxy.cfg", conf.replace("bind :80\n", f"bind 127.0.0.1:{port}\n"))
+    return WebServer(folder, ["haproxy", "-db", "-f", path], port).wait_ready()
+
+
+def start_caddy(folder, conf):
+    port = free_port()
+    assert ":80 {" in conf
+    # No interface of its own, and what it keeps for its next start is kept in the folder.
+    path = _write(folder, "Caddyfile", """
+{
+    admin off
+    auto_https off
+}
+""" + conf.replace(":80 {", f"http://:{port} {{\n\tbind 127.0.0.1"))
+    command = ["caddy", "run", "--adapter", "caddyfile", "--config", path]
+    keeps = {"XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder}
+    return WebServer(folder, command, port, env=keeps).wait_ready()
+
+
+def start_h2o(folder, conf):
+    port = free_port()
+    assert "  port: 80\n" in conf
+    path = _write(folder, "h2o.conf", f"""
+{"user: root" if AM_ROOT else ""}
+max-connections: 1024
+""" + conf.replace("  port: 80\n", f"  port: {port}\n  host: 127.0.0.1\n"))
+    return WebServer(folder, ["h2o", "-c", path], port).wait_ready()
+
+
 class SpawnFcgi:
     """fcgi_host started through spawn-fcgi -n (it replaces itself by the program)."""
 
@@ -283,5 +326,5 @@ def in_parallel(count, function, deadline_s=3 * DEADLINE_S):
     return results
 
 
-__all__ = ["PROGRAM", "example", "in_parallel", "lighttpd_version", "start_apache", "start_lighttpd",
-           "start_nginx", "Reply", "SpawnFcgi", "WebServer"]
+__all__ = ["PROGRAM", "example", "in_parallel", "lighttpd_version", "start_apache", "start_caddy",
+           "start_h2o", "start_haproxy", "start_lighttpd", "start_nginx", "Reply", "SpawnFcgi", "WebServer", "version_of"]

@@ -124,7 +124,8 @@ int web_parse(uint16_t id, struct web_answer *answer) {
         const uint8_t *header = rest->bytes + at;
         size_t size = (size_t)header[4] << 8 | header[5], whole = 8 + size + header[6];
         uint16_t record_id = (uint16_t)(header[2] << 8 | header[3]);
-        if (header[0] != 1) {
+        bool shows_a_cut = header[0] == 0 && header[1] == WEB_UNKNOWN_TYPE && record_id == 0;
+        if (header[0] != 1 && !shows_a_cut) {
             return -1;
         }
         if (rest->size - at < whole) {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum { WEB_BEGIN = 1, WEB_ABORT, WEB_END, WEB_PARAMS, WEB_STDIN, WEB_STDOUT, WEB_STDERR };
+enum { WEB_UNKNOWN_TYPE = 11 };
 enum { WEB_KEEP = 1 };
 enum { WEB_RESPONDER = 1, WEB_AUTHORIZER, WEB_FILTER };
 

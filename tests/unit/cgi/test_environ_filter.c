@@ -29,7 +29,7 @@ Test(environ_filter, each_name_has_its_rule) {
         {"fcgi_host.app", ENVIRON_DROP},
         {"wsgiorg.routing_args", ENVIRON_TAKE},
         {"", ENVIRON_DROP},
-        {"SERVER_NAME", ENVIRON_NOT_EMPTY},
+        {"SERVER_NAME", ENVIRON_HOST},
         {"SERVER_PORT", ENVIRON_NOT_EMPTY},
         {"SERVER_PROTOCOL", ENVIRON_NOT_EMPTY},
         {"REQUEST_METHOD", ENVIRON_METHOD},
@@ -48,6 +48,27 @@ Test(environ_filter, each_name_has_its_rule) {
 Test(environ_filter, a_name_is_not_read_beyond_its_size) {
     cr_assert_eq(environ_filter_rule("HTTP_PROXYXXX", 10), ENVIRON_DROP);
     cr_assert_eq(environ_filter_rule("HTTP_PROXY", 9), ENVIRON_TAKE);
+}
+
+Test(environ_filter, a_server_name_has_no_port) {
+    static const struct {
+        const char *value, *name;
+    } cases[] = {
+        {"example.org", "example.org"},
+        {"example.org:8080", "example.org"},
+        {"127.0.0.1:80", "127.0.0.1"},
+        {"[::1]", "[::1]"},
+        {"[::1]:8080", "[::1]"},
+        {"::1", "::1"},
+        {"example.org:", "example.org"}, /* RFC 3986 §3.2.3: a port may be empty */
+        {"80", "80"},
+        {":80", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t size = environ_filter_host_size(cases[i].value, strlen(cases[i].value));
+        cr_expect_eq(size, strlen(cases[i].name), "%s: %zu", cases[i].value, size);
+    }
 }
 
 Test(environ_filter, https_is_on_or_one_of_its_like) {

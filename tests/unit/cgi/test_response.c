@@ -1,6 +1,7 @@
 /* Expected results: PEP 3333 "The start_response() Callable", wsgiref.validate and
    wsgiref.handlers of CPython, RFC 9110 §5.6.2 (token), §8.6 (Content-Length). */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,27 @@ Test(response, head_has_the_form_of_a_cgi_response) {
     cr_assert_eq(add("X-Empty", ""), 0);
     cr_assert_eq(s_response.status, 200);
     expect_head("Status: 200 OK\r\nContent-Type: text/plain\r\nX-Empty: \r\n\r\n");
+}
+
+Test(response, the_status_comes_behind_a_location) {
+    /* HAProxy 2.6 makes status 302 of one that a Location follows: its src/h1_htx.c. */
+    cr_assert_eq(set_status("201 Created"), 0);
+    cr_assert_eq(add("location", "/made/1"), 0);
+    cr_assert_eq(add("X-Long", "x"), 0);
+    cr_assert_eq(add("Content-Length", "4"), 0);
+    expect_head("location: /made/1\r\nX-Long: x\r\nStatus: 201 Created\r\n"
+                "Content-Length: 4\r\n\r\n");
+}
+
+Test(response, the_status_comes_behind_a_location_in_a_long_head) {
+    char value[2 * RESPONSE_INLINE_BYTES], expected[3 * RESPONSE_INLINE_BYTES];
+    memset(value, 'x', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    cr_assert_eq(set_status("308 Permanent Redirect"), 0);
+    cr_assert_eq(add("Location", value), 0);
+    snprintf(expected, sizeof expected, "Location: %s\r\nStatus: 308 Permanent Redirect\r\n\r\n",
+             value);
+    expect_head(expected);
 }
 
 Test(response, status_is_three_digits_a_space_and_a_reason) {

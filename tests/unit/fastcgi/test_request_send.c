@@ -49,6 +49,16 @@ Test(request_send, response_that_broke_off_has_no_end) {
     cr_assert(g_answer.closed);
 }
 
+Test(request_send, response_that_broke_off_ends_with_what_no_web_server_takes_for_an_end) {
+    static const uint8_t no_version[8] = {0, WEB_UNKNOWN_TYPE};
+    g_handler = cut;
+    web_request(&g_out, 1, WEB_KEEP, "/", NULL, 0);
+    send_out();
+    cr_assert(web_receive(g_fd, 1, SOON_MS, &g_answer));
+    cr_assert_eq(g_answer.other.size, sizeof no_version);
+    cr_assert_arr_eq(g_answer.other.bytes, no_version, sizeof no_version);
+}
+
 Test(request_send, app_status_is_told_when_the_end_comes_after_the_last_send) {
     g_handler = in_pieces;
     web_request(&g_out, 1, WEB_KEEP, "/", NULL, 0);

@@ -21,6 +21,9 @@ REQUESTS = 2
 #: What a plain python3 says of a package that is absent, or there for another version of Python.
 NOT_INSTALLED = ("ModuleNotFoundError", "partially initialized module", "cannot import name '_")
 IS_DEFAULT_PYTHON = os.path.realpath(PYTHON) == os.path.realpath("/usr/bin/python3")
+#: Of some distributions (docs/census.md): a worker that dies of one moves the application, which
+#: answers all the same.
+CRASHES_IN_SUB_INTERPRETERS = ("SIGABRT in /usr/lib/python3/dist-packages/matplotlib/ft2font.",)
 EXCEPTION = r"\[request\.exception\]"
 
 APPLICATION = """
@@ -166,4 +169,6 @@ class SameAnswers(HostTestCase):
                 acted = rf"{about}\[app\.placed\]|\[worker\.ended\] worker {pid} "
                 await_(lambda: host.log.find(acted), f"{application.name} to move, or {pid} to end")
         for slug in ("app.failed", "worker.crashed", "interpreter.zombie"):
-            self.assertEqual(host.log.find(rf"\[{slug}\]"), [])
+            found = [line for line in host.log.find(rf"\[{slug}\]")
+                     if not any(known in line for known in CRASHES_IN_SUB_INTERPRETERS)]
+            self.assertEqual(found, [])

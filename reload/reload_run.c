@@ -272,7 +272,7 @@ static void finish_run(struct reload_run *run, struct waiter *waiters) {
     run->target->telling++;
     pthread_cond_broadcast(&reloader->idle);
     pthread_mutex_unlock(&reloader->lock);
-    reload_targets_wake(reloader); /* edits or requests may have come meanwhile */
+    reload_targets_wake(reloader);           /* edits or requests may have come meanwhile */
     reload_target_tell_settled(run->target); /* the last use: the reloader may be freed then */
 }
 

@@ -199,10 +199,12 @@ static PyObject *sent(PyObject *module, PyObject *unused) {
     return PyLong_FromSize_t(s_serving->send_count);
 }
 
-/* arrive(): what the running request waits for has come. */
+/* arrive(): what the running request waits for has come; nothing, when it has ended before. */
 static PyObject *arrive(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    sem_post(&s_serving->arrival);
+    if (s_serving) {
+        sem_post(&s_serving->arrival);
+    }
     Py_RETURN_NONE;
 }
 

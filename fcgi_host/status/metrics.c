@@ -33,7 +33,7 @@ static void put_label(FILE *out, const char *name, const char *value) {
 
 /** What a sample is about. */
 struct subject {
-    const json_t *worker; /**< NULL: the host's process group */
+    const json_t *worker; /**< NULL: the host's process group, or task */
     const json_t *item; /**< what has the name of the process, the application; NULL: the worker */
 };
 
@@ -44,7 +44,9 @@ static void put_labels(FILE *out, const struct subject *subject) {
     if (worker) {
         fprintf(out, "worker=\"%.0f\",", json_get_number(worker, "pid"));
     }
-    put_label(out, "process", json_get_string(worker ? worker : item, "process"));
+    bool is_task = !worker && !json_object_get(item, "process");
+    put_label(out, is_task ? "task" : "process",
+              json_get_string(worker ? worker : item, is_task ? "name" : "process"));
     const json_t *app = item ? json_object_get(item, worker ? "name" : "app") : NULL;
     if (app) {
         putc(',', out);
@@ -191,6 +193,29 @@ static void put_states(const struct metrics *metrics) {
     }
 }
 
+static void put_revisions(const struct metrics *metrics) {
+    static const char s_help[] = "Revision of an application's code.";
+    size_t i, j;
+    struct subject subject;
+    if (metrics->format == METRICS_TEXT) {
+        put_head(metrics, "fcgi_host_revision_info", "gauge", NULL, s_help);
+    } else {
+        put_head(metrics, "fcgi_host_revision", "info", NULL, s_help);
+    }
+    json_array_foreach(json_object_get(metrics->status, "workers"), i, subject.worker) {
+        json_array_foreach(json_object_get(subject.worker, "apps"), j, subject.item) {
+            const char *revision = json_get_string(subject.item, "revision");
+            if (*revision) {
+                fputs("fcgi_host_revision_info", metrics->out);
+                put_labels(metrics->out, &subject);
+                putc(',', metrics->out);
+                put_label(metrics->out, "revision", revision);
+                fputs("} 1\n", metrics->out);
+            }
+        }
+    }
+}
+
 static void put_host(const struct metrics *metrics) {
     FILE *out = metrics->out;
     if (metrics->format == METRICS_TEXT) {
@@ -225,6 +250,7 @@ char *status_metrics(const json_t *status, enum metrics_format format) {
     put_host(&metrics);
     put_families(&metrics);
     put_states(&metrics);
+    put_revisions(&metrics);
     if (format == METRICS_OPENMETRICS) {
         fputs("# EOF\n", out);
     }

@@ -179,7 +179,8 @@ static struct option_target target_of(struct config *config, const struct config
 
 int config_builder_set(struct config_builder *builder, const struct config_place *place,
                        const char *key, const char *value, struct error *err) {
-    struct option_place value_place = {.directory = place->directory};
+    struct option_place value_place = {.directory = place->directory,
+                                       .skips_env_files = builder->skips_env_files};
     const struct config_option *option = option_find(place->section, key, &value_place.name);
     if (!option) {
         return unknown_key(place->section, key, err);

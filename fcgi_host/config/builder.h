@@ -31,6 +31,7 @@ struct config_builder {
     struct section_origin *processes; /**< one for each of config->processes */
     struct section_origin *tasks;     /**< one for each of config->tasks */
     bool has_scripts;
+    bool skips_env_files; /**< as in struct option_place */
 };
 
 /** Where a key is set. */

@@ -149,13 +149,13 @@ static int check_app(const struct config_builder *builder, size_t i, struct erro
 }
 
 /** A variable that both set, to different values. @return its "NAME=value" in `a`, or NULL */
-static const char *env_conflict(const struct app_config *a, const struct app_config *b) {
-    for (size_t i = 0; i < a->env.count; i++) {
-        size_t name = strcspn(a->env.items[i], "=") + 1;
-        for (size_t j = 0; j < b->env.count; j++) {
-            if (strncmp(a->env.items[i], b->env.items[j], name) == 0 &&
-                strcmp(a->env.items[i], b->env.items[j]) != 0) {
-                return a->env.items[i];
+static const char *env_conflict(const struct string_list *a, const struct string_list *b) {
+    for (size_t i = 0; i < a->count; i++) {
+        size_t name = strcspn(a->items[i], "=") + 1;
+        for (size_t j = 0; j < b->count; j++) {
+            if (strncmp(a->items[i], b->items[j], name) == 0 &&
+                strcmp(a->items[i], b->items[j]) != 0) {
+                return a->items[i];
             }
         }
     }
@@ -168,7 +168,7 @@ static int check_shared_interpreter(const struct config_builder *builder, size_t
     const struct app_config *app = &builder->config->apps[i];
     const struct app_config *first = &builder->config->apps[other];
     static const char s_text[] = "differs from [app %s], which runs in the same interpreter (%s)";
-    const char *variable = env_conflict(app, first);
+    const char *variable = env_conflict(&app->env.variables, &first->env.variables);
     if (!text_is_same(app->virtualenv, first->virtualenv)) {
         error_set(err, ERR_USAGE, s_text, first->name, app->interpreter);
         return at_app(builder, i, "virtualenv", err);

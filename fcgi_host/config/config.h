@@ -78,6 +78,12 @@ struct worker_range {
     unsigned most;  /**< more than `least`: as many as the requests need */
 };
 
+/** Variables of env.NAME. */
+struct config_env {
+    struct string_list variables; /**< "NAME=value" */
+    struct string_list files;     /**< for each the file that its value was read from; "": none */
+};
+
 /** `state_dir` of a host that keeps nothing. */
 #define CONFIG_STATE_OFF "off"
 
@@ -94,7 +100,7 @@ struct process_config {
     struct optional_number umask, nice;
     char *chdir; /**< absolute */
     struct resource_limits rlimits;
-    struct string_list env; /**< "NAME=value", of the process */
+    struct config_env env; /**< of the process */
     /** What `user` and `group` mean, here or in [fcgi_host]; NULL: neither is set. */
     struct identity *identity;
 };
@@ -117,7 +123,7 @@ struct app_config {
     unsigned threads, queue;
     char *virtualenv;
     struct string_list python_path;
-    struct string_list env; /**< "NAME=value" */
+    struct config_env env;
     enum reload_mode reload;
     struct string_list watch, ignore;
     unsigned debounce_ms;
@@ -163,7 +169,7 @@ struct config {
     unsigned max_interpreters;
     unsigned max_rss_mb, recycle_budget_mb;
     bool allow_root;
-    struct string_list python; /**< "NAME=value": Python's own settings */
+    struct config_env python; /**< Python's own settings */
     bool ignore_users, ignore_tasks;
     bool live;
     /** The keys of process groups in [fcgi_host]; in a part (view.h): those of its group, joined

@@ -102,6 +102,16 @@ static int expand_process_id(char **text, struct error *err) {
     return 0;
 }
 
+static bool is_run_or_test(enum command command) {
+    return command == COMMAND_RUN || command == COMMAND_TEST;
+}
+
+/** Whether a command runs applications.  The others only want to know of the host; whoever calls
+ *  them need not be able to read its secrets. */
+static bool runs_applications(enum command command) {
+    return is_run_or_test(command) || command == COMMAND_AUDIT || command == COMMAND_SERVE;
+}
+
 static int load_config(struct config_builder *builder, const struct command_line_words *words,
                        struct error *err) {
     struct config *config = builder->config;
@@ -110,6 +120,7 @@ static int load_config(struct config_builder *builder, const struct command_line
     if (!directory && !(directory = strdup("/"))) { /* a working directory that was removed */
         return out_of_memory(err);
     }
+    builder->skips_env_files = !runs_applications(words->line.command);
     if (words->config_file) {
         config->file = option_absolute_path(directory, words->config_file);
         if (!config->file) {
@@ -120,7 +131,7 @@ static int load_config(struct config_builder *builder, const struct command_line
             goto out;
         }
     }
-    bool is_run = words->line.command == COMMAND_RUN || words->line.command == COMMAND_TEST;
+    bool is_run = is_run_or_test(words->line.command);
     if (apply_command_line(builder, directory, words, err) != 0 ||
         config_check(builder, err) != 0 || (is_run && config_check_users(builder, err) != 0) ||
         (words->line.command == COMMAND_RUN && expand_process_id(&config->control, err) != 0)) {
@@ -138,7 +149,7 @@ int config_load(int argc, char **argv, struct command_line *ret_line, struct con
     if (command_line_parse(argc, argv, &words, err) != 0) {
         return -1;
     }
-    bool is_run = words.line.command == COMMAND_RUN || words.line.command == COMMAND_TEST;
+    bool is_run = is_run_or_test(words.line.command);
     bool is_command =
         !is_run && words.line.command != COMMAND_HELP && words.line.command != COMMAND_VERSION;
     struct config *config = NULL;

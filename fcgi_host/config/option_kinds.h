@@ -19,6 +19,7 @@ struct config_option;
 struct option_place {
     const char *directory; /**< relative paths start here; absolute */
     const char *name;      /**< the NAME of env.NAME, else NULL */
+    bool skips_env_files;  /**< the value of env.NAME = <FILE is not needed; it is empty then */
 };
 
 struct option_kind {

@@ -69,38 +69,3 @@ static void print_paths(const void *field, const struct config_option *option, F
 
 const struct option_kind option_kind_paths = {
     .set = set_paths, .print = print_paths, .clear = clear_list, .is_list = true};
-
-SET(environment) {
-    (void)option;
-    struct string_list *list = field;
-    size_t size = strlen(place->name);
-    if (strchr(place->name, '=')) {
-        return error_set(err, ERR_USAGE, "\"%s\" is not the name of a variable", place->name);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        if (strncmp(list->items[i], place->name, size) == 0 && list->items[i][size] == '=') {
-            return error_set(err, ERR_USAGE, "given twice");
-        }
-    }
-    char *item = NULL;
-    if (asprintf(&item, "%s=%s", place->name, text) < 0) {
-        return error_set(err, ERR_MEMORY, "out of memory");
-    }
-    return list_add(list, item, err);
-}
-
-static void print_environment(const void *field, const struct config_option *option, FILE *out) {
-    const struct string_list *list = field;
-    for (size_t i = 0; i < list->count; i++) {
-        int prefix = (int)strcspn(option->key, ".") + 1;
-        int name = (int)strcspn(list->items[i], "=");
-        fprintf(out, "%.*s%.*s = %s\n", prefix, option->key, name, list->items[i],
-                list->items[i] + name + 1);
-    }
-}
-
-const struct option_kind option_kind_environment = {.set = set_environment,
-                                                    .print = print_environment,
-                                                    .clear = clear_list,
-                                                    .is_list = true,
-                                                    .has_names = true};

@@ -149,17 +149,18 @@ static bool is_of_process(const char *item) {
 static int set_environment(const struct config *config, struct error *err) {
     const struct config *site = config_site(config);
     if (set_user_environment(config->process.identity, err) != 0 ||
-        set_all(&site->process.env, err) != 0) {
+        set_all(&site->process.env.variables, err) != 0) {
         return -1;
     }
-    if (config->process.env.items != site->process.env.items &&
-        set_all(&config->process.env, err) != 0) {
+    const struct string_list *own = &config->process.env.variables;
+    if (own->items != site->process.env.variables.items && set_all(own, err) != 0) {
         return -1;
     }
     bool is_alone = config_has_one_application(config) && config->app_count == 1;
     const struct app_config *app = is_alone ? &config->apps[0] : NULL;
-    for (size_t i = 0; app && i < app->env.count; i++) {
-        if (is_of_process(app->env.items[i]) && set_item(app->env.items[i], err) != 0) {
+    for (size_t i = 0; app && i < app->env.variables.count; i++) {
+        const char *item = app->env.variables.items[i];
+        if (is_of_process(item) && set_item(item, err) != 0) {
             return -1;
         }
     }

@@ -55,14 +55,14 @@ int python_settings_apply(const struct config *config, struct python_settings *r
     static const char s_x[] = CONFIG_PYTHON_X "=";
     size_t count = 0;
     *ret_settings = (struct python_settings){
-        .variables = calloc(config->python.count + 1, sizeof *ret_settings->variables),
-        .before = calloc(config->python.count + 1, sizeof *ret_settings->before),
+        .variables = calloc(config->python.variables.count + 1, sizeof *ret_settings->variables),
+        .before = calloc(config->python.variables.count + 1, sizeof *ret_settings->before),
     };
     if (!ret_settings->variables || !ret_settings->before) {
         return out_of_memory(err);
     }
-    for (size_t i = 0; i < config->python.count; i++) {
-        const char *setting = config->python.items[i];
+    for (size_t i = 0; i < config->python.variables.count; i++) {
+        const char *setting = config->python.variables.items[i];
         bool is_x = strncmp(setting, s_x, sizeof s_x - 1) == 0;
         int rc = is_x ? divide(ret_settings, setting + sizeof s_x - 1)
                       : set_variable(ret_settings, count++, setting);

@@ -74,7 +74,7 @@ static PyObject *describe_application(const struct app_config *config) {
     PyObject *virtualenv =
         config->virtualenv ? PyUnicode_DecodeFSDefault(config->virtualenv) : Py_NewRef(Py_None);
     PyObject *path = strings_to_list(&config->python_path);
-    PyObject *variables = strings_to_list(&config->env);
+    PyObject *variables = strings_to_list(&config->env.variables);
     PyObject *lazy_imports = PyUnicode_FromString(s_lazy_imports[config->lazy_imports]);
     PyObject *result = NULL;
     if (name && virtualenv && path && variables && lazy_imports) {

@@ -107,10 +107,10 @@ Test(config, every_key_of_an_application_is_read) {
     cr_expect_str_eq(app->python_path.items[1], in_folder("lib"));
     cr_expect_str_eq(app->python_path.items[2], in_folder("y/z"));
     cr_expect_str_eq(app->python_path.items[3], "/more");
-    cr_assert_eq(app->env.count, 3);
-    cr_expect_str_eq(app->env.items[0], "A=1 2");
-    cr_expect_str_eq(app->env.items[1], "URL=http://x/;y=1");
-    cr_expect_str_eq(app->env.items[2], "EMPTY=");
+    cr_assert_eq(app->env.variables.count, 3);
+    cr_expect_str_eq(app->env.variables.items[0], "A=1 2");
+    cr_expect_str_eq(app->env.variables.items[1], "URL=http://x/;y=1");
+    cr_expect_str_eq(app->env.variables.items[2], "EMPTY=");
     cr_expect_eq(app->reload, RELOAD_MODE_WORKER);
     cr_assert_eq(app->watch.count, 2);
     cr_expect_str_eq(app->watch.items[1], "b/**");
@@ -138,7 +138,7 @@ Test(config, scripts_have_a_root_and_the_keys_of_applications) {
     cr_expect_str_eq(config->scripts_suffix.items[1], ".fcgi");
     cr_expect_eq(config->script_defaults.threads, 2);
     cr_expect_eq(config->script_defaults.reload, RELOAD_MODE_OFF);
-    cr_expect_str_eq(config->script_defaults.env.items[0], "X=y");
+    cr_expect_str_eq(config->script_defaults.env.variables.items[0], "X=y");
     cr_expect(config->script_defaults.dev);
     config_free(config);
     config = config_from_file("[scripts]\nroot = scripts\n");

@@ -47,16 +47,16 @@ Test(users, a_process_group_has_limits_and_an_environment) {
     cr_expect_eq(limit_of(section, "core"), 0);
     cr_expect_eq(limit_of(section, "data"), RLIM_INFINITY);
     cr_expect_eq(limit_of(section, "stack"), 9);
-    cr_assert_eq(section->env.count, 2);
-    cr_expect_str_eq(section->env.items[0], "TZ=Asia/Tokyo");
-    cr_expect_str_eq(section->env.items[1], "X=");
+    cr_assert_eq(section->env.variables.count, 2);
+    cr_expect_str_eq(section->env.variables.items[0], "TZ=Asia/Tokyo");
+    cr_expect_str_eq(section->env.variables.items[1], "X=");
     cr_expect_null(section->identity, "the host's user");
     cr_expect(own->umask.is_set);
     cr_expect_eq(own->umask.value, 0);
     cr_expect_eq(own->nice.value, 19);
     cr_expect_eq(limit_of(own, "core"), RLIM_INFINITY);
-    cr_expect_eq(own->env.count, 0, "the application's, not the process's");
-    cr_expect_eq(config->apps[1].env.count, 1);
+    cr_expect_eq(own->env.variables.count, 0, "the application's, not the process's");
+    cr_expect_eq(config->apps[1].env.variables.count, 1);
     cr_expect_not(config->process.umask.is_set);
     config_free(config);
 }
@@ -100,8 +100,9 @@ Test(users, keys_of_the_host_are_defaults_of_every_group) {
     cr_expect_str_eq(strrchr(p->process.chdir, '/'), "/scripts");
     cr_expect_eq(limit_of(&p->process, "nofile"), 100);
     cr_expect_eq(limit_of(&p->process, "core"), 2);
-    cr_expect_eq(p->process.env.count, 1, "set after the host's: %zu", p->process.env.count);
-    cr_expect_str_eq(config_site(p)->process.env.items[0], "A=host");
+    cr_expect_eq(p->process.env.variables.count, 1, "set after the host's: %zu",
+                 p->process.env.variables.count);
+    cr_expect_str_eq(config_site(p)->process.env.variables.items[0], "A=host");
     cr_expect_eq(own->process.umask.value, 077);
     cr_expect(own->process.nice.is_set);
     cr_expect_eq(own->process.nice.value, 0);

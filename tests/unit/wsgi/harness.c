@@ -57,7 +57,7 @@ static PyObject *add_app(PyObject *module, PyObject *options) {
     config->callable = string_of(options, "callable", NULL);
     config->virtualenv = string_of(options, "virtualenv", NULL);
     config->python_path = strings_of(options, "python_path");
-    config->env = strings_of(options, "env");
+    config->env.variables = strings_of(options, "env");
     config->threads = (unsigned)number_of(options, "threads", 1);
     config->dev = number_of(options, "dev", 0);
     s_apps[index] = config;

@@ -56,8 +56,8 @@ enum channel_type {
      *  failed, or was not begun */
     CHANNEL_TASK_ENDED,
     CHANNEL_RELOADED, /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
-    /** A reload in the worker has ended. `name`: an application; `text`: outcome of
-     *  reload_outcome.h */
+    /** A reload in the worker has ended, or only another worker can do it (REPLACED). `name`: an
+     *  application; `text`: outcome of reload_outcome.h */
     CHANNEL_RELOAD_ENDED,
     /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
      *  a template */

@@ -18,10 +18,8 @@ static void note_last(struct recyclable *recyclable, struct application *applica
     snprintf(last.verdict, sizeof last.verdict, "%s", recyclable->verdict);
     pthread_mutex_unlock(&recyclable->lock);
     application_set_reload(application, &last);
-    if (outcome != RELOAD_OUTCOME_REPLACED) { /* else it has only begun */
-        const struct recycle_options *options = &recyclable->recycle->options;
-        options->ended(options->ctx, application, outcome);
-    }
+    const struct recycle_options *options = &recyclable->recycle->options;
+    options->ended(options->ctx, application, outcome);
 }
 
 static void note_switched(struct recyclable *recyclable, struct application *application,

@@ -65,7 +65,7 @@ struct recycle_options {
     /** The outcome of recycle_by_hand(). @param why  "": there is nothing to say
      *  @thread any  @tstate none */
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
-    /** A reload of an application in this process has ended, switched or kept.
+    /** A reload of an application has ended, or needs another worker (REPLACED).
      *  @thread any  @tstate none */
     void (*ended)(void *ctx, const struct application *application, enum reload_outcome outcome);
     /** An application serves again, from a new generation. @thread any  @tstate none */

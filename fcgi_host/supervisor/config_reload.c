@@ -6,6 +6,7 @@
 #include "fcgi_host/config/load.h"
 #include "fcgi_host/link/live_board.h"
 #include "fcgi_host/supervisor/notify.h"
+#include "fcgi_host/supervisor/service_status.h"
 #include "pool/base/clock.h"
 
 static void notify_reloading(void) {
@@ -21,6 +22,7 @@ static void on_replaced(void *ctx, const struct replacement_result *result) {
     if (result->is_kept) {
         log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s",
                  result->why);
+        service_status_refused(result->why);
     }
 }
 
@@ -41,6 +43,7 @@ void config_reload(struct groups *groups, int argc, char **argv) {
     notify_reloading();
     if (config_load(argc, argv, &line, &config, &err)) {
         log_line(LOG_ERROR, "host.config", NULL, "the configuration in effect stays: %s", err.text);
+        service_status_refused(err.text);
         notify_send("READY=1");
         return;
     }

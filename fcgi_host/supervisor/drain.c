@@ -1,7 +1,6 @@
 #include "fcgi_host/supervisor/drain.h"
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/supervisor/notify.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -12,7 +11,6 @@ void drain_init(struct drain *drain, struct loop *loop, void (*over)(void *ctx),
 void drain_begin(struct drain *drain, unsigned seconds, const char *cause) {
     log_line(LOG_INFO, "host.draining", NULL, "%s: not ready any more, serves on for %u s", cause,
              seconds);
-    notify_send("STATUS=draining");
     drain->is_begun = true;
     loop_arm(drain->loop, &drain->end, (uint64_t)seconds * MS_PER_S);
 }

@@ -70,8 +70,10 @@ static void on_message(void *ctx, struct worker_process *process,
     struct group *group = ctx;
     struct groups *groups = group->all;
     if (message->type == CHANNEL_RELOAD_ENDED) {
-        reload_counts_add(&groups->reloads, group->name, message->name,
-                          reload_outcome_parse(message->text));
+        enum reload_outcome outcome = reload_outcome_parse(message->text);
+        if (outcome != RELOAD_OUTCOME_REPLACED) { /* else it has only begun: on_replaced() */
+            reload_counts_add(&groups->reloads, group->name, message->name, outcome);
+        }
     }
     groups->hooks.message(groups->hooks.ctx, process, message);
 }

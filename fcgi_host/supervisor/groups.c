@@ -204,6 +204,16 @@ struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet 
     return group ? group->fleet : NULL;
 }
 
+bool groups_are_asleep(const struct groups *groups) {
+    struct fleet *fleet = NULL;
+    while ((fleet = groups_next_fleet(groups, fleet))) {
+        if (!fleet_is_asleep(fleet)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const char *groups_name_with(const struct groups *groups, const struct worker_process *process) {
     return group_with(groups, process)->name;
 }

@@ -63,6 +63,9 @@ void groups_stop(struct groups *groups, unsigned timeout_s, bool are_connections
 void groups_kill(struct groups *groups);
 bool groups_are_stopping(const struct groups *groups);
 
+/** Whether there is no worker: the first request starts one. */
+bool groups_are_asleep(const struct groups *groups);
+
 /** The configuration in effect, the whole. */
 const struct config *groups_config(const struct groups *groups);
 /** @return the worker process after this one (NULL: the first), of any group; NULL: no more */

@@ -13,6 +13,8 @@ struct loop {
     bool is_stopped;
     struct loop_source *sources;
     struct loop_timer *timers; /* few enough for an unsorted list */
+    void (*before_sleep)(void *ctx);
+    void *before_sleep_ctx;
 };
 
 uint64_t loop_now_ms(void) {
@@ -109,9 +111,17 @@ static int sleep_ms(const struct loop *loop) {
     return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
+void loop_set_before_sleep(struct loop *loop, void (*before_sleep)(void *ctx), void *ctx) {
+    loop->before_sleep = before_sleep;
+    loop->before_sleep_ctx = ctx;
+}
+
 int loop_run(struct loop *loop, struct error *err) {
     loop->is_stopped = false;
     while (!loop->is_stopped) {
+        if (loop->before_sleep) {
+            loop->before_sleep(loop->before_sleep_ctx);
+        }
         /* One event at a time: its callback may free the sources of others. */
         struct epoll_event event;
         int count = epoll_wait(loop->epoll_fd, &event, 1, sleep_ms(loop));

@@ -46,6 +46,9 @@ void loop_remove(struct loop *loop, struct loop_source *source);
 void loop_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
 void loop_disarm(struct loop *loop, struct loop_timer *timer);
 
+/** Call `before_sleep` after each turn, before the loop sleeps. */
+void loop_set_before_sleep(struct loop *loop, void (*before_sleep)(void *ctx), void *ctx);
+
 /** Run until loop_stop(). Errors: ERR_SYSTEM */
 int loop_run(struct loop *loop, struct error *err);
 void loop_stop(struct loop *loop);

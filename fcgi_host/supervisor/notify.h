@@ -10,6 +10,7 @@
 #ifndef FCGI_HOST_SUPERVISOR_NOTIFY_H
 #define FCGI_HOST_SUPERVISOR_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -18,8 +19,18 @@
  */
 void notify_start(void);
 
-/** Send assignments such as "READY=1\nSTATUS=serving".  A failure is ignored. */
+/** Send assignments such as "READY=1".  A failure is ignored. */
 void notify_send(const char *state);
+
+/** The same, unless the service manager is busy: nothing waits for it.
+ *  @return whether it was sent, or nobody listens */
+bool notify_offer(const char *state);
+
+/** The host stops, which may take `timeout_s`, whatever TimeoutStopSec= of the unit says. */
+void notify_stopping(unsigned timeout_s);
+
+/** Whether a service manager listens. */
+bool notify_is_heard(void);
 
 /** Milliseconds between two "WATCHDOG=1", half of what systemd allows; 0: not asked for. */
 uint64_t notify_watchdog_ms(void);

@@ -17,6 +17,7 @@
 #include "fcgi_host/supervisor/log_files.h"
 #include "fcgi_host/supervisor/notify.h"
 #include "fcgi_host/supervisor/readiness.h"
+#include "fcgi_host/supervisor/service_status.h"
 #include "fcgi_host/supervisor/supervisor_internal.h"
 
 /* ---- Signals ---- */
@@ -26,7 +27,7 @@ void supervisor_stop(struct supervisor *supervisor, const char *cause) {
         return;
     }
     log_line(LOG_INFO, "host.stopping", NULL, "%s: finishing the requests in hand", cause);
-    notify_send("STOPPING=1");
+    notify_stopping(groups_config(supervisor->groups)->stop_timeout_s);
     drain_end(&supervisor->drain);
     tasks_stop(supervisor->tasks);
     bool are_waiting = listener_has_waiting(supervisor->listener);
@@ -177,6 +178,9 @@ static void on_message(void *ctx, struct worker_process *process,
     case CHANNEL_READY_ASK:
         answer_ready(supervisor, process, message);
         break;
+    case CHANNEL_RELOAD_ENDED:
+        service_status_reloaded(message->name, reload_outcome_parse(message->text));
+        break;
     case CHANNEL_RELOADED:
         reload_command_answered(supervisor->reload_commands, process, message);
         break;
@@ -283,6 +287,19 @@ static void ping_watchdog(void *ctx) {
     loop_arm(supervisor->loop, &supervisor->watchdog, notify_watchdog_ms());
 }
 
+static void before_sleep(void *ctx) {
+    const struct supervisor *supervisor = ctx;
+    service_status_look(supervisor->groups, supervisor->drain.is_begun);
+}
+
+static void start(struct supervisor *supervisor) {
+    groups_start(supervisor->groups);
+    loop_set_before_sleep(supervisor->loop, before_sleep, supervisor);
+    if (groups_are_asleep(supervisor->groups)) {
+        notify_send("READY=1");
+    }
+}
+
 static int set_up(struct supervisor *supervisor, struct config *config, int listen_fd,
                   struct error *err) {
     const struct groups_hooks hooks = {
@@ -365,7 +382,7 @@ int supervisor_run(const struct supervisor_options *options) {
     if (set_up(&supervisor, options->config, options->listener->fd, &err)) {
         log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);
     } else {
-        groups_start(supervisor.groups);
+        start(&supervisor);
         tasks_configure(supervisor.tasks, options->config);
         if (loop_run(supervisor.loop, &err)) {
             log_line(LOG_ERROR, "host.failed", NULL, "%s", err.text);

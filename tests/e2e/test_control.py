@@ -364,48 +364,5 @@ class Log(HostTestCase):
         await_(lambda: "[request.stack]" in text(), "the worker's line")
 
 
-class Notify(HostTestCase):
-    """systemd's side of sd_notify(3) and sd_listen_fds(3)."""
-
-    def start_notified(self, *args, **env):
-        path = self.path("notify")
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.notify.close)
-        self.notify.settimeout(DEADLINE_S)
-        self.notify.bind(path)
-        return self.start_host(*args, env={"NOTIFY_SOCKET": path, **env}, ready=False)
-
-    def told(self):
-        return self.notify.recv(4096).decode().split("\n")
-
-    def test_ready_reloading_and_stopping_are_told(self):
-        host = self.start_notified(PERILOUS)
-        self.assertIn("READY=1", self.told())
-        self.assertEqual(host.fetch().status, 200)
-        host.signal(signal.SIGHUP)
-        reloading = self.told()
-        self.assertEqual(reloading[0], "RELOADING=1")
-        self.assertRegex(reloading[1], r"^MONOTONIC_USEC=\d+$")
-        self.assertIn("READY=1", self.told())
-        host.signal(signal.SIGTERM)
-        self.assertIn("STOPPING=1", self.told())
-
-    def test_the_watchdog_is_fed(self):
-        self.start_notified(PERILOUS, WATCHDOG_USEC="400000")
-        told = [self.told()[0] for _ in range(6)]
-        self.assertGreaterEqual(told.count("WATCHDOG=1"), 4)
-
-    def test_applications_do_not_see_the_socket(self):
-        app = self.write("env.py", """
-            import os
-            def application(environ, start_response):
-                start_response("200 OK", [])
-                return [repr([k for k in os.environ if "NOTIFY" in k or "WATCHDOG" in k]).encode()]
-            """)
-        host = self.start_notified(app, WATCHDOG_USEC="10000000")
-        host.wait_ready()
-        self.assertEqual(host.fetch().body, b"[]")
-
-
 if __name__ == "__main__":
     unittest.main()

@@ -1,10 +1,10 @@
 # How tests are registered.  Every function takes care of labels, time limits and sanitizers.
 #
-# Labels: unit wire e2e stress fuzz lint; some have the label python as well: what a new version of
+# Labels: unit wire e2e stress fuzz lint package; some have the label python as well: what a new version of
 # Python breaks first.  A build tree registers the tests that have a label in FCGI_HOST_TEST_LABELS,
 # and adds FCGI_HOST_TEST_SUFFIX to each name, so that several trees can be run by one ctest
 # (scripts/test).
-set(FCGI_HOST_TEST_LABELS "unit;wire;e2e;stress;fuzz;lint" CACHE STRING "Labels of the tests to run")
+set(FCGI_HOST_TEST_LABELS "unit;wire;e2e;stress;fuzz;lint;package" CACHE STRING "Labels of the tests to run")
 set(FCGI_HOST_TEST_SUFFIX "" CACHE STRING "Added to every test's name")
 find_program(FCGI_HOST_TEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 

@@ -10,7 +10,9 @@ import source
 
 # Other versions lay out some code differently; this one is Debian 12's.
 CLANG_FORMAT_VERSION = 14
-SHELL_SCRIPTS = (".ci/run", "scripts/demo", "scripts/deps", "scripts/lib.sh", "scripts/test")
+SHELL_SCRIPTS = (".ci/run", "scripts/debian", "scripts/demo", "scripts/deps", "scripts/lib.sh",
+                 "scripts/package", "scripts/test", "tests/package/boot", "tests/package/build_and_lint",
+                 "tests/package/install_and_remove", "tests/package/under_systemd")
 
 
 def run(*command):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,10 +26,26 @@ static const uint32_t WENT = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_ATT
 enum { LINKS_MAX = 40 }; /* as the kernel: ELOOP */
 
 struct watch {
-    int fd;
+    int fd; /* inotify's; else one that is never readable */
+    bool is_deaf;
+    char why_deaf[128];
     struct places places;
     struct path_set *known; /* folders that are watched with all that leads to them */
 };
+
+/** Where there is no inotify, or no more of it, nothing is ever told, and every path is refused. */
+static int open_events(struct watch *watch, struct error *err) {
+    struct error failure;
+    watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch->fd >= 0) {
+        return 0;
+    }
+    error_set_errno(&failure, errno, "inotify_init1 (fs.inotify.max_user_instances)");
+    snprintf(watch->why_deaf, sizeof watch->why_deaf, "%s", failure.text);
+    watch->is_deaf = true;
+    watch->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return watch->fd < 0 ? error_set_errno(err, errno, "eventfd") : 0;
+}
 
 struct watch *watch_new(struct error *err) {
     struct watch *watch = calloc(1, sizeof *watch);
@@ -37,13 +54,10 @@ struct watch *watch_new(struct error *err) {
         return NULL;
     }
     watch->known = path_set_new();
-    watch->fd = watch->known ? inotify_init1(IN_NONBLOCK | IN_CLOEXEC) : -1;
-    if (watch->fd >= 0) {
+    if (watch->known && open_events(watch, err) == 0) {
         return watch;
     }
-    if (watch->known) {
-        error_set_errno(err, errno, "inotify_init1 (fs.inotify.max_user_instances)");
-    } else {
+    if (!watch->known) {
         error_set(err, ERR_MEMORY, "out of memory");
     }
     path_set_free(watch->known);
@@ -230,6 +244,9 @@ static int watch_link(struct watch *watch, const char *link, struct error *err) 
 int watch_path(struct watch *watch, const char *wanted, bool is_directory, struct error *err) {
     char folder[PATH_MAX + 1];
     struct stat info;
+    if (watch->is_deaf) {
+        return error_set(err, ERR_BUSY, "%s", watch->why_deaf);
+    }
     if (snprintf(folder, PATH_MAX, "%s", wanted) >= PATH_MAX) {
         return error_set(err, ERR_USAGE, "path too long: %.100s…", wanted);
     }
@@ -245,6 +262,9 @@ int watch_path(struct watch *watch, const char *wanted, bool is_directory, struc
 }
 
 void watch_touch(struct watch *watch, const char *path) {
+    if (watch->is_deaf) {
+        return;
+    }
     add_path(watch, path, TOUCH, ROLE_FILE, NULL); /* out of watches: those of folders come first */
 }
 

@@ -27,7 +27,10 @@
 
 struct watch;
 
-/** @return the watch, or NULL: ERR_SYSTEM (inotify_init1), ERR_MEMORY   @owns the caller */
+/** Without inotify (no instance is left, the kernel has none) nothing is told, and watch_path()
+ * says
+ *  ERR_BUSY.
+ *  @return the watch, or NULL: ERR_SYSTEM, ERR_MEMORY   @owns the caller */
 struct watch *watch_new(struct error *err);
 void watch_free(struct watch *watch);
 
@@ -36,8 +39,9 @@ int watch_fd(const struct watch *watch);
 
 /**
  * Watch a file or directory (absolute path), which need not exist.
- * @return 0, or -1: ERR_BUSY when the kernel's limit of watches is reached (some components may be
- *         watched; poll), ERR_MEMORY
+ * @return 0, or -1: ERR_BUSY when the kernel's limit of watches, or of inotify instances, is
+ * reached
+ *         (some components may be watched; poll), ERR_MEMORY
  */
 int watch_path(struct watch *watch, const char *path, bool is_directory, struct error *err);
 

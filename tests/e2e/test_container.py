@@ -158,15 +158,17 @@ class Container(HostTestCase):
         self.assertEqual(drain.communicate(timeout=60)[0] and drain.returncode, 0)
         self.log()
 
-    def test_no_inotify_is_needed(self):
+    def start_without_inotify(self, reload):
+        """@return (the lines of its log, until it was ready; the application's file; its socket)"""
         app = self.write("plain.py", APPLICATION)
+        socket = self.path("plain.sock")
         config = self.config(f"""
             [fcgi_host]
-            listen = unix:{self.path("plain.sock")}
+            listen = unix:{socket}
             allow_root = yes
             [app site]
             file = {app}
-            reload = off
+            reload = {reload}
             """)
         process = subprocess.Popen(
             ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c",
@@ -182,7 +184,20 @@ class Container(HostTestCase):
             if "[host.ready]" in line:
                 break
         self.assertTrue(lines and "[host.ready]" in lines[-1], "".join(lines))
-        self.assertNotRegex("".join(lines), r"inotify|\[reload\.unavailable\]")
+        return "".join(lines), app, socket
+
+    def test_no_inotify_is_needed_where_nothing_is_watched(self):
+        log, _, _ = self.start_without_inotify("off")
+        self.assertNotRegex(log, r"inotify|\[reload\.unavailable\]")
+        self.assertIn("[stale.clean]", log)  # the check is made all the same
+
+    def test_without_inotify_files_are_looked_at(self):
+        log, app, socket = self.start_without_inotify("auto")
+        self.assertRegex(log, r"\[reload\.watch_limit\] inotify_init1 .*; polling every")
+        with open(app, "w", encoding="utf-8") as f:
+            f.write("def application(environ, start_response):\n"
+                    "    start_response('200 OK', [])\n    return [b'new']\n")
+        await_(lambda: fcgi.fetch(socket, "/").body == b"new", "the new code")
 
 
 class Files(unittest.TestCase):

@@ -144,7 +144,7 @@ class AfterResponse(HostTestCase):
         self.assertEqual(host.log.count(r"gen=1 .*\[reload\.drained\]"), 0)
         self.go("of the old code")
         self.await_notes("begins", "of the old code")
-        host.log.wait_for(r"\[reload\.retired\]")
+        host.log.wait_for(r"\[reload\.retired\]|\[worker\.ended\]")
 
     def test_the_host_stops_when_it_has_ended(self):
         host = self.start()

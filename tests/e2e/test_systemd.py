@@ -6,7 +6,7 @@ import socket
 import time
 import unittest
 
-from support.host import APPS, HostTestCase, run
+from support.host import APPS, HostTestCase, needs_recycling, run
 from support.waiting import DEADLINE_S, await_
 
 PERILOUS = os.path.join(APPS, "perilous.py")
@@ -111,6 +111,7 @@ class Watchdog(ServiceTestCase):
 
 
 class Status(ServiceTestCase):
+    @needs_recycling
     def test_reloads_of_either_outcome_are_told(self):
         app = self.write("edited.py", PLAIN % ((),))
         self.start_notified(app, "other=" + PERILOUS)
@@ -135,6 +136,7 @@ class Status(ServiceTestCase):
         host.signal(signal.SIGQUIT)
         self.told("STATUS=2 applications, 1 worker; draining")
 
+    @needs_recycling
     def test_a_manager_that_does_not_read_holds_up_nothing(self):
         app = self.write("busy.py", PLAIN % ((),))
         host = self.start_notified(app)

@@ -52,21 +52,15 @@ static void append_escaped(struct json_writer *writer, unsigned char byte) {
     }
 }
 
-/** U+0080 to U+009F, which a terminal may obey. */
-static bool is_c1_control(const char *text, size_t length) {
-    return length == 2 && text[0] == '\xc2' && (unsigned char)text[1] < 0xa0;
-}
-
 static void append_quoted_bytes(struct json_writer *writer, const char *text, size_t size) {
     append_text(writer, "\"");
     for (const char *end = text + size; text < end;) {
         unsigned char byte = (unsigned char)*text;
-        size_t left = (size_t)(end - text);
-        size_t length = byte ? utf8_sequence(text, left < 4 ? left : 4) : 1;
+        size_t length = utf8_sequence(text, (size_t)(end - text));
         if (length == 0) {
             append_text(writer, "\\ufffd");
             text++;
-        } else if (is_c1_control(text, length)) {
+        } else if (utf8_is_c1_control(text, length)) {
             append_escaped(writer, (unsigned char)text[1]);
             text += length;
         } else if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f) {

@@ -40,7 +40,8 @@ static int open_waiting_for_nobody(const char *path) {
     return opened;
 }
 
-int log_target_open_file(const char *path, struct error *err) {
+/** @return a descriptor above the standard ones, or -1 */
+static int open_file(const char *path, struct error *err) {
     int opened = open_waiting_for_nobody(path);
     if (opened < 0) {
         return error_set_errno(err, errno, "log %s", path);
@@ -76,7 +77,7 @@ struct log_target *log_target_find(const char *name) {
 /** @return a target that is open, or NULL */
 static struct log_target *target_new(const char *name, struct error *err) {
     int fd = standard_fd(name);
-    int opened = fd < 0 ? log_target_open_file(name, err) : -1;
+    int opened = fd < 0 ? open_file(name, err) : -1;
     if (fd < 0 && opened < 0) {
         return NULL;
     }
@@ -129,7 +130,7 @@ int log_target_reopen(struct log_target *target, struct error *err) {
     if (standard_fd(target->name) >= 0) {
         return 0;
     }
-    int opened = log_target_open_file(target->name, err);
+    int opened = open_file(target->name, err);
     return opened < 0 ? -1 : log_target_use(target, opened, err);
 }
 

@@ -54,7 +54,4 @@ int log_target_reopen(struct log_target *target, struct error *err);
  *  Errors: as log_target_reopen() */
 int log_target_use(struct log_target *target, int fd, struct error *err);
 
-/** Open a file for another process. @return a descriptor, the caller's, or -1: ERR_SYSTEM */
-int log_target_open_file(const char *path, struct error *err);
-
 #endif

@@ -14,8 +14,7 @@ static size_t plain_bytes(const unsigned char *bytes, size_t size) {
         return bytes[0] >= 0x20 && bytes[0] != 0x7F;
     }
     size_t length = utf8_sequence((const char *)bytes, size);
-    bool is_c1_control = length == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0;
-    return is_c1_control ? 0 : length;
+    return utf8_is_c1_control((const char *)bytes, length) ? 0 : length;
 }
 
 size_t log_text_escaped_bytes(const char *text, size_t size) {

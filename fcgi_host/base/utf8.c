@@ -39,3 +39,7 @@ size_t utf8_sequence(const char *text, size_t available) {
     }
     return length;
 }
+
+bool utf8_is_c1_control(const char *sequence, size_t length) {
+    return length == 2 && sequence[0] == '\xc2' && (unsigned char)sequence[1] < 0xa0;
+}

@@ -83,9 +83,8 @@ static void add_string(struct text *text, const char *string) {
 /** Escape one character. @param ret_escape  at least 5 bytes @return bytes of `bytes` it takes */
 static size_t escape_one(const char *bytes, size_t left, char separator, char *ret_escape) {
     unsigned char byte = (unsigned char)*bytes;
-    size_t length = utf8_sequence(bytes, left < 4 ? left : 4);
-    bool is_control = byte < 0x20 || byte == 0x7f ||
-                      (length == 2 && byte == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+    size_t length = utf8_sequence(bytes, left);
+    bool is_control = byte < 0x20 || byte == 0x7f || utf8_is_c1_control(bytes, length);
     if (length == 0 || is_control || byte == (unsigned char)separator) {
         snprintf(ret_escape, 5, "\\x%02x", byte);
         return 1;

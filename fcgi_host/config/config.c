@@ -111,12 +111,7 @@ void config_free(struct config *config) {
 }
 
 static int add_target(struct string_list *targets, const char *name) {
-    for (size_t i = 0; i < targets->count; i++) {
-        if (strcmp(targets->items[i], name) == 0) {
-            return 0;
-        }
-    }
-    return string_list_add(targets, strdup(name));
+    return string_list_has(targets, name) ? 0 : string_list_add(targets, strdup(name));
 }
 
 int config_add_log_targets(const struct config *config, struct string_list *targets) {

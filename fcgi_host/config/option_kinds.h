@@ -56,6 +56,8 @@ extern const struct option_kind option_kind_access_format, option_kind_access_lo
 bool option_is_name(const char *text, size_t size);
 /** Whether they can be the name of a Python variable. */
 bool option_is_identifier(const char *text, size_t size);
+/** Whether they can be the name of a module: identifiers with points between them. */
+bool option_is_dotted(const char *text, size_t size);
 
 /** Say errno about a path the user gave. @return -1 with ERR_USAGE */
 int option_path_error(const char *path, struct error *err);

@@ -62,10 +62,10 @@ SET(log_target) {
 TEXT_KIND(log_target);
 
 SET(access_log) {
-    bool is_word = is_standard_stream(text) || strcmp(text, CONFIG_ACCESS_LOG_SYSLOG) == 0 ||
-                   strcmp(text, CONFIG_ACCESS_LOG_OFF) == 0;
+    bool is_word =
+        strcmp(text, CONFIG_ACCESS_LOG_SYSLOG) == 0 || strcmp(text, CONFIG_ACCESS_LOG_OFF) == 0;
     return is_word ? option_give_text(field, strdup(text), err)
-                   : set_path(field, option, place, text, err);
+                   : set_log_target(field, option, place, text, err);
 }
 TEXT_KIND(access_log);
 

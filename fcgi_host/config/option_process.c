@@ -23,27 +23,11 @@ SET(group) {
 }
 TEXT_KIND(group);
 
-/** @return whether it is the name of a module: NAME.NAME… */
-static bool is_module(const char *text, size_t size) {
-    for (;;) {
-        const char *dot = memchr(text, '.', size);
-        size_t part = dot ? (size_t)(dot - text) : size;
-        if (!option_is_identifier(text, part)) {
-            return false;
-        }
-        if (!dot) {
-            return true;
-        }
-        text += part + 1;
-        size -= part + 1;
-    }
-}
-
 static int check_preload(const char *words, struct error *err) {
     bool has_many = strchr(words, ' ') != NULL;
     for (const char *word = words; *word;) {
         size_t size = strcspn(word, " ");
-        if (!is_module(word, size)) {
+        if (!option_is_dotted(word, size)) {
             return error_set(err, ERR_USAGE, "\"%.*s\" is not the name of a module", (int)size,
                              word);
         }

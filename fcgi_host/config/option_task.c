@@ -15,27 +15,11 @@ enum {
 
 /* ---- package.module:function ---- */
 
-/** Names of variables with points between them. */
-static bool is_dotted(const char *text, size_t size) {
-    for (;;) {
-        const char *point = memchr(text, '.', size);
-        size_t part = point ? (size_t)(point - text) : size;
-        if (!option_is_identifier(text, part)) {
-            return false;
-        }
-        if (!point) {
-            return true;
-        }
-        text += part + 1;
-        size -= part + 1;
-    }
-}
-
 SET(call) {
     (void)option, (void)place;
     const char *colon = strchr(text, ':');
-    if (!colon || !is_dotted(text, (size_t)(colon - text)) ||
-        !is_dotted(colon + 1, strlen(colon + 1))) {
+    if (!colon || !option_is_dotted(text, (size_t)(colon - text)) ||
+        !option_is_dotted(colon + 1, strlen(colon + 1))) {
         return error_set(err, ERR_USAGE, "\"%s\" is not MODULE:FUNCTION", text);
     }
     return option_give_text(field, strdup(text), err);

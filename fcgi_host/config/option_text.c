@@ -82,6 +82,21 @@ bool option_is_identifier(const char *text, size_t size) {
     return size > 0;
 }
 
+bool option_is_dotted(const char *text, size_t size) {
+    for (;;) {
+        const char *dot = memchr(text, '.', size);
+        size_t part = dot ? (size_t)(dot - text) : size;
+        if (!option_is_identifier(text, part)) {
+            return false;
+        }
+        if (!dot) {
+            return true;
+        }
+        text += part + 1;
+        size -= part + 1;
+    }
+}
+
 SET(url_path) {
     (void)option, (void)place;
     if (*text != '/') {

@@ -58,21 +58,22 @@ static bool is_of_type(const struct status_field *field, const char *type) {
     return strcmp(field->type, type) == 0;
 }
 
-/** @param name  of the metric family, without "_total" */
+/** @param name  of the metric family, without "_total" or "_info" */
 static void put_head(const struct metrics *metrics, const char *name, const char *type,
                      const char *unit, const char *help) {
     FILE *out = metrics->out;
-    const char *total = "";
+    const char *suffix = "";
     if (metrics->format == METRICS_TEXT) { /* a family is named as its samples, and has no unit */
-        total = strcmp(type, "counter") == 0 ? "_total" : "";
-        type = strcmp(type, "stateset") == 0 ? "gauge" : type;
+        bool is_info = strcmp(type, "info") == 0;
+        suffix = strcmp(type, "counter") == 0 ? "_total" : is_info ? "_info" : "";
+        type = is_info || strcmp(type, "stateset") == 0 ? "gauge" : type;
         unit = NULL;
     }
-    fprintf(out, "# TYPE %s%s %s\n", name, total, type);
+    fprintf(out, "# TYPE %s%s %s\n", name, suffix, type);
     if (unit) {
         fprintf(out, "# UNIT %s %s\n", name, unit);
     }
-    fprintf(out, "# HELP %s%s %s\n", name, total, help);
+    fprintf(out, "# HELP %s%s %s\n", name, suffix, help);
 }
 
 static void put_value(FILE *out, const struct status_field *field, double value) {
@@ -197,11 +198,7 @@ static void put_revisions(const struct metrics *metrics) {
     static const char s_help[] = "Revision of an application's code.";
     size_t i, j;
     struct subject subject;
-    if (metrics->format == METRICS_TEXT) {
-        put_head(metrics, "fcgi_host_revision_info", "gauge", NULL, s_help);
-    } else {
-        put_head(metrics, "fcgi_host_revision", "info", NULL, s_help);
-    }
+    put_head(metrics, "fcgi_host_revision", "info", NULL, s_help);
     json_array_foreach(json_object_get(metrics->status, "workers"), i, subject.worker) {
         json_array_foreach(json_object_get(subject.worker, "apps"), j, subject.item) {
             const char *revision = json_get_string(subject.item, "revision");
@@ -218,11 +215,7 @@ static void put_revisions(const struct metrics *metrics) {
 
 static void put_host(const struct metrics *metrics) {
     FILE *out = metrics->out;
-    if (metrics->format == METRICS_TEXT) {
-        put_head(metrics, "fcgi_host_info", "gauge", NULL, "The program.");
-    } else {
-        put_head(metrics, "fcgi_host", "info", NULL, "The program.");
-    }
+    put_head(metrics, "fcgi_host", "info", NULL, "The program.");
     fputs("fcgi_host_info{", out);
     put_label(out, "version", json_get_string(metrics->status, "version"));
     putc(',', out);

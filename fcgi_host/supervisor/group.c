@@ -79,7 +79,11 @@ static void on_message(void *ctx, struct worker_process *process,
 }
 
 static void on_replaced(void *ctx, const struct replacement_result *result) {
-    group_count_replacement(ctx, result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED);
+    struct group *group = ctx;
+    struct groups *groups = group->all;
+    enum reload_outcome outcome = result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED;
+    group_count_replacement(group, outcome);
+    groups->hooks.replaced(groups->hooks.ctx, outcome);
 }
 
 static void on_gone(void *ctx, struct worker_process *process) {

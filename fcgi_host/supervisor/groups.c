@@ -223,14 +223,18 @@ bool groups_knows(const struct groups *groups, const char *app) {
     return is_script || config_find_app(groups->site, app);
 }
 
-struct fleet *groups_fleet_of(const struct groups *groups, const char *app) {
+struct group *group_of_app(const struct groups *groups, const char *app) {
     const struct app_config *config = config_find_app(groups->site, app);
     const char *name = config ? grouping_name(groups, config) : grouping_scripts_name(groups->site);
     const struct moved *script = config ? NULL : grouping_moved(groups, app);
     if (script && script->is_script && !script->is_pending) {
         name = script->group;
     }
-    const struct group *group = name ? group_find(groups, name) : NULL;
+    return name ? group_find(groups, name) : NULL;
+}
+
+struct fleet *groups_fleet_of(const struct groups *groups, const char *app) {
+    const struct group *group = group_of_app(groups, app);
     return group ? group->fleet : NULL;
 }
 

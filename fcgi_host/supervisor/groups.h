@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 #include "fcgi_host/link/rehearsal.h"
+#include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/supervisor/fleet.h"
 
 struct groups;
@@ -38,6 +39,8 @@ struct groups_hooks {
     void (*serving)(void *ctx);
     /** An application may be served from now on that was not, by some worker. */
     void (*may_serve)(void *ctx);
+    /** A replacement of workers has ended. @param outcome  REPLACED or KEPT */
+    void (*replaced)(void *ctx, enum reload_outcome outcome);
     /** A group has left: its fleet is about to be freed; NULL: it never had one. */
     void (*fleet_gone)(void *ctx, const struct fleet *fleet);
     void (*given_up)(void *ctx, const char *file);

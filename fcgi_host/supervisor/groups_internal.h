@@ -154,6 +154,8 @@ bool group_has_passed_waiting(const struct group *group);
 void group_leave(struct group *group);
 /** Every process must have ended. */
 void group_free(struct group *group);
+/** @return the group that an application, or a script, is at home in; NULL: none */
+struct group *group_of_app(const struct groups *groups, const char *app);
 /** @return the group of a process */
 const struct group *group_with(const struct groups *groups, const struct worker_process *process);
 

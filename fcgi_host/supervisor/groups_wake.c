@@ -84,11 +84,9 @@ void groups_wake_for_connections(struct groups *groups) {
 }
 
 void groups_wake(struct groups *groups, const char *app, const char *why) {
-    const struct fleet *fleet = groups_fleet_of(groups, app);
-    for (struct group *group = groups->first; group; group = group->next) {
-        if (fleet && group->fleet == fleet) {
-            group_wake(group, why);
-        }
+    struct group *group = group_of_app(groups, app);
+    if (group) {
+        group_wake(group, why);
     }
     groups_watch_sleepers(groups);
 }

@@ -14,8 +14,7 @@ enum {
 
 static char s_told[SERVICE_STATUS_BYTES];
 static char s_last[LAST_BYTES];
-static char s_moving[64];            /* the application that has asked for another worker */
-static struct fleet_last s_replaced; /* the last replacement that was looked at */
+static char s_moving[64]; /* the application that has asked for another worker */
 
 /** A newline would end the assignment, and systemd takes nothing but UTF-8: names may be cut. */
 static void clean(char *text) {
@@ -50,15 +49,8 @@ void service_status_refused(const char *why) {
     snprintf(s_last, sizeof s_last, "the configuration in effect stays: %s", why);
 }
 
-/** Whether a worker has been replaced since the last look. */
-static void look_at_replacements(const struct groups *groups) {
-    const struct fleet_last *last = groups_last(groups);
-    if (last->at_s == s_replaced.at_s && last->total_ms == s_replaced.total_ms) {
-        return;
-    }
-    s_replaced = *last;
-    snprintf(s_last, sizeof s_last, "last reload%s: %s", s_moving,
-             reload_outcome_name(last->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED));
+void service_status_replaced(enum reload_outcome outcome) {
+    snprintf(s_last, sizeof s_last, "last reload%s: %s", s_moving, reload_outcome_name(outcome));
     *s_moving = '\0';
 }
 
@@ -76,7 +68,6 @@ void service_status_look(const struct groups *groups, bool is_drained) {
     if (!notify_is_heard()) {
         return;
     }
-    look_at_replacements(groups);
     bool is_ready = readiness_of(groups, is_drained, "", why, sizeof why) == READINESS_READY;
     service_status_write(&(struct service_facts){.applications = groups_config(groups)->app_count,
                                                  .has_scripts = groups_config(groups)->scripts_root,

@@ -33,8 +33,11 @@ struct service_facts {
 void service_status_write(const struct service_facts *facts, char *ret_text, size_t bytes);
 
 /** A worker tells how a reload of an application ended.  REPLACED: it has asked for another worker;
- *  how that ends the groups know. */
+ *  how that ends service_status_replaced() is told. */
 void service_status_reloaded(const char *app, enum reload_outcome outcome);
+
+/** The replacement of a worker has ended. @param outcome  REPLACED or KEPT */
+void service_status_replaced(enum reload_outcome outcome);
 
 /** The configuration was read again, and is not in effect. */
 void service_status_refused(const char *why);

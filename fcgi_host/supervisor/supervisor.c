@@ -213,6 +213,11 @@ static void on_serving(void *ctx) {
     notify_send("READY=1");
 }
 
+static void on_replaced(void *ctx, enum reload_outcome outcome) {
+    (void)ctx;
+    service_status_replaced(outcome);
+}
+
 static void on_may_serve(void *ctx) {
     struct supervisor *supervisor = ctx;
     tasks_try_again(supervisor->tasks);
@@ -312,6 +317,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         .gone = on_gone,
         .serving = on_serving,
         .may_serve = on_may_serve,
+        .replaced = on_replaced,
         .fleet_gone = on_fleet_gone,
         .config_changed = on_config_changed,
         .given_up = on_given_up,

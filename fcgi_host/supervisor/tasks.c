@@ -142,10 +142,14 @@ static void on_time(struct task *task) {
     }
 }
 
-static void on_every(void *ctx) {
-    struct task *task = ctx;
+static void arm_every(struct task *task) {
     task->next_s = time(NULL) + task->config.every_s;
     loop_arm(task->all->loop, &task->every, (uint64_t)task->config.every_s * 1000);
+}
+
+static void on_every(void *ctx) {
+    struct task *task = ctx;
+    arm_every(task);
     on_time(task);
 }
 
@@ -172,8 +176,7 @@ static void on_at(void *ctx, uint32_t events) {
 static int arm(struct task *task, struct error *err) {
     if (task->config.every_s > 0) {
         task->every = (struct loop_timer){.expired = on_every, .ctx = task};
-        task->next_s = time(NULL) + task->config.every_s;
-        loop_arm(task->all->loop, &task->every, (uint64_t)task->config.every_s * 1000);
+        arm_every(task);
         return 0;
     }
     task->at = (struct loop_source){.ready = on_at, .ctx = task};

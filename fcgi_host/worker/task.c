@@ -92,11 +92,10 @@ static void *run_in_thread(void *arg) {
 
 /** @return NULL: it runs; or why not */
 static const char *start(struct task *task) {
-    struct error err;
     if (!task->app || !task->name || !task->call) {
         return "out of memory";
     }
-    return thread_start(run_in_thread, task, "task", &err) == 0 ? NULL : "no thread can be started";
+    return thread_start(run_in_thread, task, "task", NULL) == 0 ? NULL : "no thread can be started";
 }
 
 void task_begin(const struct applications *applications, const struct channel_end *supervisor,

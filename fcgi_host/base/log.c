@@ -259,9 +259,12 @@ static void write_as_json(struct log_target *target, const struct line *line) {
 
 void log_line(enum log_level level, const char *slug, const struct log_about *about,
               const char *format, ...) {
+    if (!log_enabled(level)) {
+        return; /* as most lines: no route wants it */
+    }
     const struct route *route = route_of(about);
     struct log_target *target = route ? route->target : s_target;
-    if (level == LOG_OFF || (int)level < (route ? (int)route->least : s_least)) {
+    if ((int)level < (route ? (int)route->least : s_least)) {
         return;
     }
     int saved_errno = errno;

@@ -11,6 +11,7 @@
 #include "fcgi_host/commands/init_find.h"
 #include "fcgi_host/commands/static_folders.h"
 #include "fcgi_host/commands/usage.h"
+#include "fcgi_host/config/listen_address.h"
 
 /** A web server: its snippet, around what it says of static folders, and what to do with it.  "@"
  *  stands for the socket, and for the snippet's path. */
@@ -204,15 +205,15 @@ static void say_next(const struct arguments *arguments, const char *snippet_path
 /** For the configuration of -c, which is there: the web server's part alone. */
 static int snippet_of_config(const struct arguments *arguments, const struct config *config,
                              struct site *site, struct error *err) {
-    static const char s_unix[] = "unix:";
     char snippet_path[PATH_MAX];
-    if (!config->listen || strncmp(config->listen, s_unix, strlen(s_unix)) != 0) {
+    struct listen_address address;
+    if (!config->listen || listen_address_parse(config->listen, &address, err) != 0 ||
+        address.kind != LISTEN_UNIX) {
         error_set(err, ERR_USAGE, "%s: [fcgi_host] listen: no Unix socket is named (unix:PATH)",
                   config->file);
         return -1;
     }
-    const char *path = config->listen + strlen(s_unix);
-    snprintf(site->socket, sizeof site->socket, "%.*s", (int)strcspn(path, ","), path);
+    snprintf(site->socket, sizeof site->socket, "%s", address.path);
     if (static_folders_add_all(&site->static_folders, config, "init", err) != 0 ||
         write_snippet(arguments, site, snippet_path) != 0) {
         return -1;

@@ -212,6 +212,13 @@ class Init(HostTestCase):
         self.assertRegex(err, r"fcgi_host-\d+\.conf: \[fcgi_host\] listen: no Unix socket")
         self.assertEqual(os.listdir(self.folder), ["wsgi.py"])
 
+    def test_a_snippet_names_the_socket_as_the_host_does(self):
+        self.make(a_py="def application(e, s): pass\n")
+        config = self.config(f"[fcgi_host]\nlisten = unix:/run/a,b.sock,mode=0666\n[app a]\nfile = {self.folder}/a.py\n")
+        status, _, err = run("-c", config, "init", self.folder, "--server", "nginx")
+        self.assertEqual(status, 0, err)
+        self.assertIn("server unix:/run/a,b.sock;", self.read("fcgi_host.nginx.conf"))
+
     def test_a_virtual_environment_is_found(self):
         self.make(wsgi_py=PLAIN)
         subprocess.run([PYTHON, "-m", "venv", "--without-pip",

@@ -56,8 +56,6 @@ APPLICATION = """
             thread = threading.Thread(target=elsewhere)
             thread.start()
             thread.join()
-        elif path == "/slow":
-            fcgi_host.after_response(wait_for_go)
         start_response("200 OK", [])
         return [{version!r}.encode()]
     """

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from support import fcgi
-from support.host import PROGRAM, ROOT, HostTestCase, clean_environ, die_with_parent
+from support.host import PROGRAM, ROOT, HostTestCase, children_of, clean_environ, die_with_parent
 from support.waiting import await_
 
 NOBODY = 65534
@@ -59,22 +59,19 @@ class Container(HostTestCase):
         os.mkdir(self.root)
         os.mkdir(self.shared)
         os.chown(self.shared, NOBODY, NOBODY)
-        for folder in (self.shared, os.path.dirname(self.shared)):
-            os.chmod(folder, 0o755)
+        os.chmod(self.shared, 0o755)
         self.socket = os.path.join(self.shared, "fcgi_host.sock")
         self.control = os.path.join(self.shared, "fcgi_host.ctl")
-        self.out = []
 
     def start(self, **replaced):
         with open(os.path.join(EXAMPLES, "fcgi_host.conf"), encoding="utf-8") as f:
             text = f.read()
-        app = self.write("wsgi.py", APPLICATION, mode=0o644)
+        app = self.write("wsgi.py", APPLICATION)
         replaced = {"/run/site": self.shared, "/srv/app/wsgi.py": app, **replaced}
         for old, new in replaced.items():
             self.assertIn(old, text)
             text = text.replace(old, new)
         config = self.write("fcgi_host.conf", text)
-        os.chmod(config, 0o644)
         self.go = os.path.join(self.shared, "go")
         os.mkfifo(self.go)
         os.chmod(self.go, 0o666)
@@ -94,8 +91,7 @@ class Container(HostTestCase):
 
     def first(self):
         """The process that is number 1 inside."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
-            return int(f.read().split()[0])
+        return children_of(self.process.pid)[0]
 
     def ask(self, command, *arguments):
         """A probe: a process that enters the container."""

@@ -13,6 +13,7 @@ import unittest
 
 from support import openmetrics
 from support.host import ROOT, HostTestCase, needs_recycling, run
+from support.load import Load
 from support.waiting import await_
 
 DASHBOARD = os.path.join(ROOT, "examples/grafana/fcgi_host.json")
@@ -250,16 +251,7 @@ class Counting(MetricsTestCase):
 
     def test_nothing_goes_backwards_while_requests_come(self):
         self.start("threads = 4")
-        ended = threading.Event()
-
-        def load():
-            while not ended.is_set():
-                self.host.fetch()
-
-        threads = [threading.Thread(target=load) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
+        with Load(lambda: self.host.fetch().status) as load:
             before = {}
             for _ in range(100):
                 for family in self.families().values():
@@ -268,10 +260,7 @@ class Counting(MetricsTestCase):
                     for sample in family.samples:
                         self.assertGreaterEqual(sample.value, before.get(sample.series, 0))
                         before[sample.series] = sample.value
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
+        self.assertEqual(load.failures, [])
         self.assertGreater(self.total("fcgi_host_request_duration_seconds_count"), 0)
 
 

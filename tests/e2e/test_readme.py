@@ -38,7 +38,6 @@ class Readme(HostTestCase):
             cls.uid = pwd.getpwnam(USER).pw_uid
         except KeyError:
             raise unittest.SkipTest(f"no user {USER}") from None
-        os.chmod(cls.folder, 0o755)
         if subprocess.run(["runuser", "-u", USER, "--", PYTHON, "-c", ""]).returncode:
             raise unittest.SkipTest(f"{USER} cannot run {PYTHON}")
 

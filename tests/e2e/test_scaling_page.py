@@ -108,7 +108,6 @@ class Page(HostTestCase):
     def start(self, name, start, conf):
         folder = self.path(name)
         os.makedirs(folder)
-        os.chmod(self.folder, 0o755)
         return start(folder, conf)
 
 

@@ -200,7 +200,6 @@ class Serve(HostTestCase):
     def test_a_configuration_with_users_is_served_without_being_root(self):
         if not www_data_can_run(PROGRAM):
             self.skipTest(f"www-data cannot run {PROGRAM}")
-        os.chmod(self.folder, 0o755)
         app = self.write("users/app.py", """
             import os
             def application(environ, start_response):

@@ -1,5 +1,6 @@
 """Reading the repository's files: what the lint tests share."""
 
+import functools
 import os
 import pathlib
 import re
@@ -19,6 +20,13 @@ def files(folders, suffixes):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in suffixes and path.is_file() and "__pycache__" not in path.parts:
                 yield str(path.relative_to(ROOT)), path.read_text("utf-8")
+
+
+@functools.cache
+def commands():
+    """The arguments of each of the program's commands, by its name."""
+    table = (ROOT / "fcgi_host/config/commands.def").read_text("utf-8")
+    return dict(re.findall(r'^COMMAND\(\w+, "(\w+)",\s*"([^"]*)"', table, re.MULTILINE))
 
 
 def c_files(folders=LAYERS):

@@ -63,10 +63,8 @@ class Bash(Completion):
                          flags | {"--config", "--test-config", "--version", "--help"})
 
     def test_every_command_has_its_own_options(self):
-        table = (source.ROOT / "fcgi_host/config/commands.def").read_text("utf-8")
-        entries = re.findall(r'^COMMAND\(\w+, "(\w+)",\s*"([^"]*)"', table, re.MULTILINE)
-        self.assertGreater(len(entries), 10)
-        for command, arguments in entries:
+        self.assertGreater(len(source.commands()), 10)
+        for command, arguments in source.commands().items():
             self.assertEqual(set(self.in_bash(command, "-")),
                              set(re.findall(r"\[(-[^\] ]+)", arguments)), command)
 

@@ -1,5 +1,6 @@
 """What docs/migration.md and docs/scaling.md say of this program exists: keys, sections, commands."""
 
+import functools
 import re
 import unittest
 
@@ -15,6 +16,7 @@ FOREIGN = {"fastcgi_pass", "fastcgi_read_timeout", "mod_remoteip", "real_ip", "u
 RLIMITS = {"as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "stack"}
 
 
+@functools.cache
 def keys():
     table = (source.ROOT / "fcgi_host/config/options.def").read_text("utf-8")
     return set(re.findall(r'\.key = "([^"]+)"', table))
@@ -22,12 +24,6 @@ def keys():
 
 def sections():
     return {"[fcgi_host]", "[scripts]", "[app NAME]", "[process NAME]", "[task NAME]"}
-
-
-def commands():
-    """The arguments of each, by its name."""
-    table = (source.ROOT / "fcgi_host/config/commands.def").read_text("utf-8")
-    return dict(re.findall(r'^COMMAND\(\w+, "(\w+)",\s*"([^"]*)"', table, re.MULTILINE))
 
 
 def is_key(name):
@@ -44,10 +40,10 @@ def wrong_command(text):
     words = text.split()[1:]
     if not words or words[0] in ("-t", "-c"):
         return None
-    if words[0] not in commands():
+    if words[0] not in source.commands():
         return f"no such command: {text}"
     flags = [word for word in words[1:] if word.startswith("-")]
-    missing = [flag for flag in flags if flag not in re.findall(r"--?\w+", commands()[words[0]])]
+    missing = [flag for flag in flags if flag not in re.findall(r"--?\w+", source.commands()[words[0]])]
     return f"{words[0]} does not take {', '.join(missing)}" if missing else None
 
 

@@ -118,10 +118,8 @@ static int check_revision(const struct command_line *line, const struct argument
     static const char *const s_words[] = {"status"};
     const char *state = line->command == COMMAND_PREPARE ? "starting" : "serving";
     struct error err;
-    size_t bytes = 0, i;
-    char *answer =
-        control_ask(arguments->socket, &(struct control_words){s_words, 1}, -1, &bytes, &err);
-    json_t *json = answer ? json_parse(answer, bytes, &err) : NULL;
+    size_t i;
+    json_t *json = control_ask_json(arguments->socket, &(struct control_words){s_words, 1}, &err);
     const json_t *worker;
     int others = json ? 0 : 1;
     if (!json) {
@@ -133,7 +131,6 @@ static int check_revision(const struct command_line *line, const struct argument
         }
     }
     json_decref(json);
-    free(answer);
     return others == 0 ? EXIT_DONE : EXIT_NOT_DONE;
 }
 

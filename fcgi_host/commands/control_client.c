@@ -116,3 +116,11 @@ char *control_ask(const char *socket, const struct control_words *words, int fd,
     close(control);
     return answer;
 }
+
+json_t *control_ask_json(const char *socket, const struct control_words *words, struct error *err) {
+    size_t bytes = 0;
+    char *answer = control_ask(socket, words, -1, &bytes, err);
+    json_t *json = answer ? json_parse(answer, bytes, err) : NULL;
+    free(answer);
+    return json;
+}

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "fcgi_host/base/json_read.h"
 #include "pool/base/error.h"
 
 /** A command and its arguments. */
@@ -24,5 +25,7 @@ struct control_words {
  */
 char *control_ask(const char *socket, const struct control_words *words, int fd, size_t *ret_bytes,
                   struct error *err);
+/** The same, parsed. @return the document, json_decref() it; NULL: as above, ERR_PROTOCOL */
+json_t *control_ask_json(const char *socket, const struct control_words *words, struct error *err);
 
 #endif

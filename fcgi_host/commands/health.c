@@ -54,12 +54,9 @@ static int parse_arguments(const struct command_line *line, const struct config 
 /** Ask, and print what is answered. @return the exit status */
 static int ask(const char *command, const struct arguments *arguments) {
     const char *words[] = {command, arguments->argument};
-    size_t bytes = 0;
     struct error err;
-    char *answer =
-        control_ask(arguments->socket, &(struct control_words){words, arguments->argument ? 2 : 1},
-                    -1, &bytes, &err);
-    json_t *json = answer ? json_parse(answer, bytes, &err) : NULL;
+    json_t *json = control_ask_json(
+        arguments->socket, &(struct control_words){words, arguments->argument ? 2 : 1}, &err);
     bool is_done = json && json_is_true(json_object_get(json, "is_done"));
     if (json) {
         FILE *out = is_done ? stdout : stderr;
@@ -69,7 +66,6 @@ static int ask(const char *command, const struct arguments *arguments) {
         fprintf(stderr, "fcgi_host %s: %s\n", command, err.text);
     }
     json_decref(json);
-    free(answer);
     return is_done ? EXIT_DONE : EXIT_NOT_DONE;
 }
 

@@ -45,11 +45,7 @@ static int parse_arguments(const struct command_line *line, const struct config 
 
 static json_t *ask_status(const char *socket, struct error *err) {
     const char *word = "status";
-    size_t bytes = 0;
-    char *answer = control_ask(socket, &(struct control_words){&word, 1}, -1, &bytes, err);
-    json_t *status = answer ? json_parse(answer, bytes, err) : NULL;
-    free(answer);
-    return status;
+    return control_ask_json(socket, &(struct control_words){&word, 1}, err);
 }
 
 /** Line by line over what is there: nothing flickers. */

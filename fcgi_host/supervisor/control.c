@@ -138,6 +138,17 @@ void control_answer_json(struct control_client *client, struct json_writer *json
     *json = (struct json_writer){0};
 }
 
+void control_answer_outcome(struct control_client *client, const char *outcome, const char *why,
+                            double total_ms) {
+    struct json_writer json = {0};
+    json_begin_object(&json, NULL);
+    json_add_string(&json, "outcome", outcome);
+    json_add_string(&json, "why", why);
+    json_add_number(&json, "total_ms", total_ms);
+    json_end_object(&json);
+    control_answer_json(client, &json);
+}
+
 /** Split a complete command at newlines, in place, and call the hook. */
 static void run_command(struct control_client *client) {
     struct control *control = client->control;

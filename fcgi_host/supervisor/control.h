@@ -49,6 +49,9 @@ uid_t control_client_user(const struct control_client *client);
 void control_answer(struct control_client *client, const char *text, size_t bytes);
 /** Answer with what was written, or {} if memory ran out. @param json  is cleared */
 void control_answer_json(struct control_client *client, struct json_writer *json);
+/** Answer how something that changes the host has ended. */
+void control_answer_outcome(struct control_client *client, const char *outcome, const char *why,
+                            double total_ms);
 
 /** `template` with "%p" replaced by `pid`. @return 0, or -1 with ERR_USAGE (too long) */
 int control_path(const char *template, long pid, char *ret_path, size_t path_bytes,

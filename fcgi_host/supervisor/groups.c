@@ -223,6 +223,15 @@ bool groups_knows(const struct groups *groups, const char *app) {
     return is_script || config_find_app(groups->site, app);
 }
 
+const char *groups_unknown_name(const struct groups *groups, const struct string_list *words) {
+    for (size_t i = 1; i < words->count; i++) {
+        if (!groups_knows(groups, words->items[i])) {
+            return words->items[i];
+        }
+    }
+    return NULL;
+}
+
 struct group *group_of_app(const struct groups *groups, const char *app) {
     const struct app_config *config = config_find_app(groups->site, app);
     const char *name = config ? grouping_name(groups, config) : grouping_scripts_name(groups->site);
@@ -236,6 +245,15 @@ struct group *group_of_app(const struct groups *groups, const char *app) {
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app) {
     const struct group *group = group_of_app(groups, app);
     return group ? group->fleet : NULL;
+}
+
+bool groups_concern(const struct groups *groups, const struct fleet *fleet,
+                    const struct string_list *words) {
+    bool is_concerned = words->count == 1;
+    for (size_t i = 1; i < words->count; i++) {
+        is_concerned |= groups_fleet_of(groups, words->items[i]) == fleet;
+    }
+    return is_concerned;
 }
 
 struct worker_process *groups_next_process(const struct groups *groups,

@@ -88,6 +88,13 @@ void groups_replace_failed(struct groups *groups, const char *cause);
 
 /** @return whether it is an application of the site, or may be a script ("/…") */
 bool groups_knows(const struct groups *groups, const char *app);
+/** @param words  a command, and the applications that it names
+ *  @return the first name that is no application, or NULL */
+const char *groups_unknown_name(const struct groups *groups, const struct string_list *words);
+/** @param words  as above
+ *  @return whether a fleet serves one of the named applications; any, if none is named */
+bool groups_concern(const struct groups *groups, const struct fleet *fleet,
+                    const struct string_list *words);
 /** @return the fleet that an application of the site, or a script ("/…"), is served by */
 struct fleet *groups_fleet_of(const struct groups *groups, const char *app);
 /** Start a worker for an application whose process group is asleep. @param why  for the log */

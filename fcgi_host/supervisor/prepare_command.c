@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 
@@ -42,17 +41,6 @@ struct prepare_commands {
 
 /* ---- Answers ---- */
 
-static void answer(struct control_client *client, const char *outcome, const char *why,
-                   double total_ms) {
-    struct json_writer json = {0};
-    json_begin_object(&json, NULL);
-    json_add_string(&json, "outcome", outcome);
-    json_add_string(&json, "why", why);
-    json_add_number(&json, "total_ms", total_ms);
-    json_end_object(&json);
-    control_answer_json(client, &json);
-}
-
 static void abort_all(struct prepare_commands *all, const char *why);
 
 /** Answer the command if there is nothing left to wait for. */
@@ -70,8 +58,9 @@ static void finish_if_done(struct prepare_commands *all) {
         log_line(LOG_INFO, "reload.prepared", NULL, "new code waits to be committed, or aborted");
     }
     if (client) {
-        answer(client, all->has_failed ? reload_outcome_name(RELOAD_OUTCOME_KEPT) : all->success,
-               all->why, (double)(loop_now_ms() - all->started_ms));
+        control_answer_outcome(
+            client, all->has_failed ? reload_outcome_name(RELOAD_OUTCOME_KEPT) : all->success,
+            all->why, (double)(loop_now_ms() - all->started_ms));
     }
 }
 
@@ -79,8 +68,8 @@ static void finish_if_done(struct prepare_commands *all) {
 static bool begin(struct prepare_commands *all, struct control_client *client,
                   const char *success) {
     if (all->is_busy) {
-        answer(client, reload_outcome_name(RELOAD_OUTCOME_KEPT),
-               "another such command has not ended yet", 0);
+        control_answer_outcome(client, reload_outcome_name(RELOAD_OUTCOME_KEPT),
+                               "another such command has not ended yet", 0);
         return false;
     }
     all->is_busy = true;
@@ -200,16 +189,6 @@ static void abort_all(struct prepare_commands *all, const char *why) {
 
 /* ---- Commands ---- */
 
-/** @return whether a fleet serves one of the named applications; any, if none is named */
-static bool is_concerned(const struct prepare_commands *all, const struct fleet *fleet,
-                         const struct string_list *words) {
-    bool is_concerned = words->count == 1;
-    for (size_t i = 1; i < words->count; i++) {
-        is_concerned |= groups_fleet_of(all->groups, words->items[i]) == fleet;
-    }
-    return is_concerned;
-}
-
 static struct preparation *find(const struct prepare_commands *all, const struct fleet *fleet) {
     struct preparation *each = all->first;
     while (each && each->fleet != fleet) {
@@ -226,7 +205,7 @@ static void run_prepare(struct prepare_commands *all, struct control_client *cli
     }
     all->left++; /* the loop itself: a call may be answered at once */
     while ((fleet = groups_next_fleet(all->groups, fleet))) {
-        bool is_wanted = !fleet_is_stopping(fleet) && is_concerned(all, fleet, words);
+        bool is_wanted = !fleet_is_stopping(fleet) && groups_concern(all->groups, fleet, words);
         struct preparation *before = is_wanted ? find(all, fleet) : NULL;
         if (before) { /* the code may be newer by now */
             abort_one(before, "it is prepared anew");
@@ -246,7 +225,7 @@ static unsigned each_waiting(struct prepare_commands *all, const struct string_l
     struct preparation *next;
     for (struct preparation *each = all->first; each; each = next) {
         next = each->next;
-        if (each->state == WAITING && is_concerned(all, each->fleet, words)) {
+        if (each->state == WAITING && groups_concern(all->groups, each->fleet, words)) {
             count++;
             act(each);
         }
@@ -279,15 +258,12 @@ bool prepare_command_run(struct prepare_commands *all, struct control_client *cl
     if (!is_prepare && !is_commit && strcmp(command, "abort") != 0) {
         return false;
     }
-    for (size_t i = 1; i < words->count; i++) {
-        if (!groups_knows(all->groups, words->items[i])) {
-            char why[WHY_BYTES];
-            snprintf(why, sizeof why, "no application is called \"%.400s\"", words->items[i]);
-            answer(client, reload_outcome_name(RELOAD_OUTCOME_UNKNOWN), why, 0);
-            return true;
-        }
-    }
-    if (is_prepare) {
+    const char *unknown = groups_unknown_name(all->groups, words);
+    if (unknown) {
+        char why[WHY_BYTES];
+        snprintf(why, sizeof why, "no application is called \"%.400s\"", unknown);
+        control_answer_outcome(client, reload_outcome_name(RELOAD_OUTCOME_UNKNOWN), why, 0);
+    } else if (is_prepare) {
         run_prepare(all, client, words);
     } else if (is_commit) {
         run_on_waiting(all, client, words, reload_outcome_name(RELOAD_OUTCOME_REPLACED), commit);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/link/worker_start.h"
@@ -73,24 +72,13 @@ void reload_commands_free(struct reload_commands *all) {
     free(all);
 }
 
-static void answer_client(struct control_client *client, enum reload_outcome outcome,
-                          const char *why, double total_ms) {
-    struct json_writer json = {0};
-    json_begin_object(&json, NULL);
-    json_add_string(&json, "outcome", reload_outcome_name(outcome));
-    json_add_string(&json, "why", why);
-    json_add_number(&json, "total_ms", total_ms);
-    json_end_object(&json);
-    control_answer_json(client, &json);
-}
-
 static void finish_command(struct reload_command *command, enum reload_outcome outcome,
                            const char *why) {
     struct control_client *client = command->client;
     double total_ms = (double)(loop_now_ms() - command->started_ms);
     command->client = NULL;
     if (client) {
-        answer_client(client, outcome, why, total_ms);
+        control_answer_outcome(client, reload_outcome_name(outcome), why, total_ms);
     }
     reload_command_free(command);
 }
@@ -235,26 +223,6 @@ void reload_command_client_gone(struct reload_commands *all, const struct contro
     }
 }
 
-/** @return the first name that is no application, or NULL */
-static const char *unknown_name(const struct groups *groups, const struct string_list *words) {
-    for (size_t i = 1; i < words->count; i++) {
-        if (!groups_knows(groups, words->items[i])) {
-            return words->items[i];
-        }
-    }
-    return NULL;
-}
-
-/** @return whether a fleet serves one of the named applications; any, if none is named */
-static bool is_concerned(const struct reload_command *command, const struct fleet *fleet,
-                         const struct string_list *words) {
-    bool is_concerned = words->count == 1;
-    for (size_t i = 1; i < words->count; i++) {
-        is_concerned |= groups_fleet_of(command->all->groups, words->items[i]) == fleet;
-    }
-    return is_concerned;
-}
-
 /** Ask the workers of a fleet that serve; without any, its next ones are to be new. */
 static void ask_fleet(struct reload_command *command, struct fleet *fleet, const char *names) {
     unsigned count = 0;
@@ -294,7 +262,7 @@ static bool ask_workers(struct reload_command *command, const struct string_list
         names[0] = '\0'; /* too long for a message: reload all applications */
     }
     while ((fleet = groups_next_fleet(groups, fleet))) {
-        if (!fleet_is_stopping(fleet) && is_concerned(command, fleet, words)) {
+        if (!fleet_is_stopping(fleet) && groups_concern(groups, fleet, words)) {
             ask_fleet(command, fleet, names);
         }
     }
@@ -304,12 +272,12 @@ static bool ask_workers(struct reload_command *command, const struct string_list
 void reload_command_run(struct reload_commands *all, struct control_client *client,
                         const struct string_list *words) {
     char why[CHANNEL_NAME_BYTES + 64];
-    const char *unknown = unknown_name(all->groups, words);
+    const char *unknown = groups_unknown_name(all->groups, words);
     struct reload_command *command = unknown ? NULL : calloc(1, sizeof *command);
     if (!command) {
         snprintf(why, sizeof why,
                  unknown ? "no application is called \"%.1000s\"" : "out of memory", unknown);
-        answer_client(client, RELOAD_OUTCOME_UNKNOWN, why, 0);
+        control_answer_outcome(client, reload_outcome_name(RELOAD_OUTCOME_UNKNOWN), why, 0);
         return;
     }
     command->all = all;

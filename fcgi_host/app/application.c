@@ -92,15 +92,13 @@ void application_get_revision(struct application *application, char ret_revision
     pthread_mutex_unlock(&application->lock);
 }
 
-void application_set_reload(struct application *application,
-                            const struct application_reload *reload) {
+void application_set_reload(struct application *application, const struct reload_ending *reload) {
     pthread_mutex_lock(&application->lock);
     application->last_reload = *reload;
     pthread_mutex_unlock(&application->lock);
 }
 
-void application_get_reload(struct application *application,
-                            struct application_reload *ret_reload) {
+void application_get_reload(struct application *application, struct reload_ending *ret_reload) {
     pthread_mutex_lock(&application->lock);
     *ret_reload = application->last_reload;
     pthread_mutex_unlock(&application->lock);

@@ -14,23 +14,13 @@
 #include "fcgi_host/app/revision.h"
 #include "fcgi_host/app/time_histogram.h"
 #include "fcgi_host/config/config.h"
-#include "fcgi_host/link/reload_outcome.h"
+#include "fcgi_host/link/latency.h"
+#include "fcgi_host/link/reload_ending.h"
 #include "pool/pool.h"
 
 enum {
-    /** Response times in powers of two with eight steps each, from 1 µs up to over a minute. */
-    LATENCY_BUCKETS = 224,
     /** Threads that an application started may take so long to end with their interpreter. */
     APPLICATION_STOP_THREADS_MS = 2000,
-};
-
-/** The last reload, for the status. */
-struct application_reload {
-    char cause[256]; /**< "changed: /srv/blog/views.py"; "": there was no reload */
-    enum reload_outcome outcome;
-    char verdict[16]; /**< of the stale state check; "": there was no check */
-    double total_ms;
-    int64_t at_s; /**< CLOCK_REALTIME */
 };
 
 /** What helps when an application finds taken what its own older generation holds. */
@@ -83,7 +73,7 @@ struct application {
     _Atomic int64_t loaded_at_s; /**< CLOCK_REALTIME; 0: not yet */
     _Atomic unsigned load_us;
     pthread_mutex_t lock;
-    struct application_reload last_reload; /**< @lock */
+    struct reload_ending last_reload;      /**< @lock; for the status */
     char revision[REVISION_BYTES];         /**< @lock; of the generation that serves; "": none */
     char loading_revision[REVISION_BYTES]; /**< @lock; of the last that was begun to load */
     struct failure *last_failure;          /**< @lock; every error so far (application.c) */
@@ -112,9 +102,8 @@ void application_set_serving(struct application *application, uint64_t generatio
 void application_note_revision(struct application *application);
 void application_get_revision(struct application *application, char ret_revision[REVISION_BYTES]);
 
-void application_set_reload(struct application *application,
-                            const struct application_reload *reload);
-void application_get_reload(struct application *application, struct application_reload *ret_reload);
+void application_set_reload(struct application *application, const struct reload_ending *reload);
+void application_get_reload(struct application *application, struct reload_ending *ret_reload);
 
 /** `max_requests` moved by up to a tenth, so that workers started together are not all replaced at
  *  the same time.  0 stays 0. Pure. */

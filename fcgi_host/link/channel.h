@@ -38,6 +38,7 @@ enum channel_type {
     CHANNEL_STOPPED,    /**< it begins no request any more, but those that wait for it alone */
     CHANNEL_DRY,  /**< the host stops: no request comes over a connection that was accepted here */
     CHANNEL_BUSY, /**< requests wait, or will: at most once a second */
+    CHANNEL_STEP, /**< a step of the history has begun (history.h) */
     CHANNEL_NOTHING_LEFT, /**< the answer to CHANNEL_MAY_END: it has no connection */
     CHANNEL_PONG,         /**< the answer to CHANNEL_PING */
     /** `text`: why; `number`: enum channel_urgency; `name`: the interpreter to be reloaded, "":
@@ -57,7 +58,7 @@ enum channel_type {
     CHANNEL_TASK_ENDED,
     CHANNEL_RELOADED, /**< `number`: as asked; `name`: outcome of reload_outcome.h; `text` */
     /** A reload in the worker has ended, or only another worker can do it (REPLACED). `name`: an
-     *  application; `text`: outcome of reload_outcome.h */
+     *  application; `number`: how long it took, ms; `text`: of reload_ending.h */
     CHANNEL_RELOAD_ENDED,
     /** Descriptor: the libraries that the application has imported (wsgi_preload_describe()), for
      *  a template */

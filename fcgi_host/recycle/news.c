@@ -11,15 +11,18 @@
 
 static void note_last(struct recyclable *recyclable, struct application *application,
                       enum reload_outcome outcome, const struct reload_event *event) {
-    struct application_reload last = {
+    struct reload_ending last = {
         .outcome = outcome, .total_ms = event->total_ms, .at_s = time(NULL)};
     snprintf(last.cause, sizeof last.cause, "%s", event->cause);
     pthread_mutex_lock(&recyclable->lock);
     snprintf(last.verdict, sizeof last.verdict, "%s", recyclable->verdict);
     pthread_mutex_unlock(&recyclable->lock);
+    if (event->err) {
+        reload_ending_set_why(&last, event->err->text);
+    }
     application_set_reload(application, &last);
     const struct recycle_options *options = &recyclable->recycle->options;
-    options->ended(options->ctx, application, outcome);
+    options->ended(options->ctx, application, &last);
 }
 
 static void note_switched(struct recyclable *recyclable, struct application *application,

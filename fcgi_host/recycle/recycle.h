@@ -67,7 +67,8 @@ struct recycle_options {
     void (*reloaded)(void *ctx, uint64_t number, enum reload_outcome outcome, const char *why);
     /** A reload of an application has ended, or needs another worker (REPLACED).
      *  @thread any  @tstate none */
-    void (*ended)(void *ctx, const struct application *application, enum reload_outcome outcome);
+    void (*ended)(void *ctx, const struct application *application,
+                  const struct reload_ending *ending);
     /** An application serves again, from a new generation. @thread any  @tstate none */
     void (*loaded)(void *ctx, const struct application *application);
 };

@@ -146,6 +146,8 @@ struct worker_process *fleet_find_heir(const struct fleet *fleet);
 bool fleet_has(const struct fleet *fleet, const struct worker_process *process);
 /** Tell workers that are dry, once, that nothing is passed any more: CHANNEL_NO_MORE. */
 void fleet_let_dry_go(struct fleet *fleet);
+/** @return requests that wait for a thread, in workers that serve */
+unsigned fleet_waiting(const struct fleet *fleet);
 /** @return how much of its workers' queues is filled, as if what waits did so in the shortest queue
  *          of each worker: 0 nothing waits, 1 there is no room */
 double fleet_filled(const struct fleet *fleet);

@@ -179,7 +179,8 @@ static unsigned shortest_queue(const struct config *config) {
     return shortest;
 }
 
-double fleet_filled(const struct fleet *fleet) {
+/** @return requests that wait, in all workers that serve  @param[out] ret_workers  how many do */
+static unsigned count_waiting(const struct fleet *fleet, unsigned *ret_workers) {
     unsigned waiting = 0, workers = 0;
     for (struct worker_process *process = fleet_processes(fleet); process;
          process = process->next) {
@@ -190,6 +191,17 @@ double fleet_filled(const struct fleet *fleet) {
             workers++;
         }
     }
+    *ret_workers = workers;
+    return waiting;
+}
+
+unsigned fleet_waiting(const struct fleet *fleet) {
+    unsigned workers;
+    return count_waiting(fleet, &workers);
+}
+
+double fleet_filled(const struct fleet *fleet) {
+    unsigned workers, waiting = count_waiting(fleet, &workers);
     unsigned room = workers * shortest_queue(fleet_part(fleet));
     return waiting == 0 ? 0 : waiting < room ? (double)waiting / room : 1;
 }

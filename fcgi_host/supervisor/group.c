@@ -70,10 +70,7 @@ static void on_message(void *ctx, struct worker_process *process,
     struct group *group = ctx;
     struct groups *groups = group->all;
     if (message->type == CHANNEL_RELOAD_ENDED) {
-        enum reload_outcome outcome = reload_outcome_parse(message->text);
-        if (outcome != RELOAD_OUTCOME_REPLACED) { /* else it has only begun: on_replaced() */
-            reload_counts_add(&groups->reloads, group->name, message->name, outcome);
-        }
+        group_note_reload(group, message);
     }
     groups->hooks.message(groups->hooks.ctx, process, message);
 }
@@ -81,9 +78,9 @@ static void on_message(void *ctx, struct worker_process *process,
 static void on_replaced(void *ctx, const struct replacement_result *result) {
     struct group *group = ctx;
     struct groups *groups = group->all;
-    enum reload_outcome outcome = result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED;
-    group_count_replacement(group, outcome);
-    groups->hooks.replaced(groups->hooks.ctx, outcome);
+    group_note_replacement(group, result);
+    groups->hooks.replaced(groups->hooks.ctx,
+                           result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED);
 }
 
 static void on_gone(void *ctx, struct worker_process *process) {

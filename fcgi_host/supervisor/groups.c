@@ -54,6 +54,7 @@ void groups_free(struct groups *groups) {
         groups_watch_sleepers(groups);
         grouping_free(groups);
         reload_counts_free(&groups->reloads);
+        recent_reloads_free(&groups->recent);
         placement_memory_free(groups->memory);
         memory_pressure_free(groups->pressure);
         groups_rehearse_no_more(groups);

@@ -25,6 +25,7 @@
 
 struct groups;
 struct reload_count;
+struct recent_reloads;
 
 struct groups_hooks {
     void *ctx;
@@ -119,12 +120,15 @@ bool groups_template(const struct groups *groups, size_t index,
 struct groups_process {
     const char *process;                      /**< the group's name */
     unsigned workers;                         /**< those that come and go included */
+    unsigned waiting;                         /**< requests that wait for a thread */
     uint64_t resident_bytes, anonymous_bytes; /**< of all, and of its template (memory.h) */
 };
 /** @return whether there is an `index`-th group */
 bool groups_process(const struct groups *groups, size_t index, struct groups_process *ret_process);
 /** @return the counts of the reloads of every application so far, a list; NULL: there is none */
 const struct reload_count *groups_reload_counts(struct groups *groups);
+/** @return the last reloads of all applications */
+const struct recent_reloads *groups_recent_reloads(const struct groups *groups);
 /** @return the fleet after this one (NULL: the first); NULL: no more */
 struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet);
 

@@ -13,6 +13,7 @@
 
 #include "fcgi_host/link/homes.h"
 #include "fcgi_host/supervisor/groups.h"
+#include "fcgi_host/supervisor/recent_reloads.h"
 #include "fcgi_host/supervisor/reload_counts.h"
 
 struct group {
@@ -66,6 +67,7 @@ struct groups {
     struct config *rehearsed;         /**< that it is of; NULL: none */
     size_t rehearsed_count;           /**< its applications that have had their turn */
     struct reload_counts reloads;
+    struct recent_reloads recent;
     uint64_t started_ms; /**< CLOCK_MONOTONIC; 0: host.ready was logged */
     bool is_serving, is_stopping, has_ended;
     uint64_t stop_at_ms;    /**< once stopping: CLOCK_MONOTONIC */
@@ -217,8 +219,10 @@ void groups_pressure_open(struct groups *groups);
 
 /* ---- groups_status.c ---- */
 
+/** A worker of a group has said CHANNEL_RELOAD_ENDED: count and keep it. */
+void group_note_reload(const struct group *group, const struct channel_message *message);
 /** A replacement of a group's workers has ended: it counts for each of its applications. */
-void group_count_replacement(const struct group *group, enum reload_outcome outcome);
+void group_note_replacement(const struct group *group, const struct replacement_result *result);
 
 /* ---- groups_memory.c ---- */
 

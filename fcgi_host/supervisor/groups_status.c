@@ -1,5 +1,7 @@
 /* What the status shows of process groups. */
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/supervisor/groups_internal.h"
@@ -45,7 +47,10 @@ bool groups_process(const struct groups *groups, size_t index, struct groups_pro
     if (!group) {
         return false;
     }
-    *ret_process = (struct groups_process){.process = group->name};
+    *ret_process = (struct groups_process){
+        .process = group->name,
+        .waiting = group->fleet ? fleet_waiting(group->fleet) : 0,
+    };
     const struct template *template = group->fleet ? fleet_template(group->fleet) : NULL;
     if (template && template_pid(template)) {
         add_memory(ret_process, template_pid(template));
@@ -58,14 +63,42 @@ bool groups_process(const struct groups *groups, size_t index, struct groups_pro
     return true;
 }
 
-void group_count_replacement(const struct group *group, enum reload_outcome outcome) {
+void group_note_reload(const struct group *group, const struct channel_message *message) {
     struct groups *groups = group->all;
+    struct reload_ending ending;
+    reload_ending_parse(message->text, &ending);
+    if (ending.outcome == RELOAD_OUTCOME_REPLACED) {
+        return; /* it has only begun: group_note_replacement() */
+    }
+    ending.total_ms = (double)message->number;
+    ending.at_s = time(NULL);
+    reload_counts_add(&groups->reloads, group->name, message->name, ending.outcome);
+    recent_reloads_add(&groups->recent, group->name, message->name, &ending, loop_now_ms());
+}
+
+void group_note_replacement(const struct group *group, const struct replacement_result *result) {
+    struct groups *groups = group->all;
+    struct reload_ending ending = {
+        .outcome = result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
+        .total_ms = result->total_ms,
+        .at_s = time(NULL),
+    };
+    const char *name = "";
+    size_t count = 0;
     for (size_t i = 0; i < groups->site->app_count; i++) {
         const struct app_config *app = &groups->site->apps[i];
         if (strcmp(grouping_name(groups, app), group->name) == 0) {
-            reload_counts_add(&groups->reloads, group->name, app->name, outcome);
+            reload_counts_add(&groups->reloads, group->name, app->name, ending.outcome);
+            name = count++ == 0 ? app->name : "";
         }
     }
+    snprintf(ending.cause, sizeof ending.cause, "%s", result->cause);
+    reload_ending_set_why(&ending, result->why);
+    recent_reloads_add(&groups->recent, group->name, name, &ending, loop_now_ms());
+}
+
+const struct recent_reloads *groups_recent_reloads(const struct groups *groups) {
+    return &groups->recent;
 }
 
 const struct reload_count *groups_reload_counts(struct groups *groups) {

@@ -8,6 +8,7 @@
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/document.h"
+#include "fcgi_host/supervisor/recent.h"
 #include "fcgi_host/supervisor/reload_counts.h"
 #include "fcgi_host/supervisor/tasks.h"
 
@@ -212,6 +213,7 @@ static void write_document(const struct status_round *round, struct json_writer 
     tasks_write(round->tasks, json);
     write_processes(round, json);
     write_reloads(round, json);
+    recent_write(round->groups, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {
@@ -247,6 +249,7 @@ static void start_round(struct status_round *round) {
 static void end_round(void *ctx) {
     struct status_round *round = ctx;
     struct json_writer json = {0};
+    recent_sample(round->groups);
     write_document(round, &json);
     const char *text = json.failed ? "{}" : json.text;
     loop_disarm(round->loop, &round->timeout);

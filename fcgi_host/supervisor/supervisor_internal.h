@@ -1,5 +1,6 @@
 /**
- * What the supervisor consists of; supervisor.c, supervisor_commands.c and supervisor_agent.c.
+ * What the supervisor consists of: supervisor.c, supervisor_messages.c, supervisor_commands.c and
+ * supervisor_agent.c.
  *
  * @thread the supervisor's  @tstate none
  */
@@ -45,6 +46,12 @@ struct supervisor {
 /** Finish the requests in hand, and stop; nothing if that is under way. @param cause  for the log
  */
 void supervisor_stop(struct supervisor *supervisor, const char *cause);
+
+/* ---- supervisor_messages.c ---- */
+
+/** The groups' hook `message`. @param ctx  the supervisor */
+void supervisor_on_message(void *ctx, struct worker_process *process,
+                           const struct channel_message *message);
 
 /* ---- supervisor_commands.c ---- */
 

@@ -112,7 +112,7 @@ static void stop(struct worker *worker, const struct channel_message *message) {
 
 /** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
 static void note_replacement(struct worker *worker, const struct channel_message *message) {
-    struct application_reload outcome = {
+    struct reload_ending outcome = {
         .outcome = reload_outcome_parse(message->name),
         .total_ms = (double)message->number,
         .at_s = time(NULL),

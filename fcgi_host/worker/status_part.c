@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include "fcgi_host/app/application.h"
-#include "fcgi_host/app/latency.h"
 #include "fcgi_host/base/memory.h"
 #include "fcgi_host/config/config.h"
 #include "fcgi_host/intake/intake.h"
+#include "fcgi_host/link/latency.h"
 #include "fcgi_host/link/placement.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/link/worker_start.h"
@@ -33,7 +33,7 @@ static const char *state_of(const struct status_part *part, const struct applica
 }
 
 static void write_last(struct json_writer *json, struct application *application) {
-    struct application_reload last;
+    struct reload_ending last;
     application_get_reload(application, &last);
     if (!last.cause[0]) {
         document_add_null(json, STATUS_APP_RELOAD_LAST);
@@ -44,6 +44,7 @@ static void write_last(struct json_writer *json, struct application *application
     document_add_text(json, STATUS_APP_LAST_OUTCOME, reload_outcome_name(last.outcome));
     document_add_number(json, STATUS_APP_LAST_TOTAL_MS, last.total_ms);
     document_add_text(json, STATUS_APP_LAST_VERDICT, last.verdict[0] ? last.verdict : NULL);
+    document_add_text(json, STATUS_APP_LAST_WHY, last.why[0] ? last.why : NULL);
     document_add_time(json, STATUS_APP_LAST_AT, last.at_s);
     json_end_object(json);
 }

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fcgi_host/app/crash.h"
@@ -12,7 +11,6 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/intake/intake.h"
 #include "fcgi_host/link/scoreboard.h"
-#include "fcgi_host/recycle/recycle.h"
 #include "fcgi_host/worker/access_log.h"
 #include "fcgi_host/worker/descriptors.h"
 #include "fcgi_host/worker/hooks.h"
@@ -21,6 +19,7 @@
 #include "fcgi_host/worker/messages.h"
 #include "fcgi_host/worker/orphan.h"
 #include "fcgi_host/worker/python_start.h"
+#include "fcgi_host/worker/recycling.h"
 #include "fcgi_host/worker/request_ends.h"
 #include "fcgi_host/worker/submit.h"
 #include "fcgi_host/worker/takeover.h"
@@ -28,7 +27,6 @@
 #include "fcgi_host/wsgi/wsgi.h"
 #include "pool/base/clock.h"
 #include "pool/pool.h"
-#include "pool/python/runtime.h"
 
 enum {
     HEADER_TIMEOUT_MS = 30000,     /**< for a peer that sends its header byte by byte */
@@ -36,98 +34,6 @@ enum {
 };
 
 #define BUSY_EVERY_NS CLOCK_NS_PER_S
-
-/* ---- Told to the supervisor ---- */
-
-static void tell_replace_me(const struct worker *worker, enum channel_urgency urgency,
-                            const char *interpreter, const char *why) {
-    channel_tell(&worker->supervisor, &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME,
-                                                                 .number = urgency,
-                                                                 .name = interpreter,
-                                                                 .text = why});
-}
-
-static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
-    tell_replace_me(ctx, is_urgent ? CHANNEL_CANNOT_GO_ON : CHANNEL_MAY_GO_ON, NULL, why);
-}
-
-static void ask_reload_replacement(void *ctx, const char *interpreter, bool is_barred,
-                                   const char *why) {
-    tell_replace_me(ctx, is_barred ? CHANNEL_IS_BARRED : CHANNEL_MAY_GO_ON, interpreter, why);
-}
-
-static void ask_replacement_for_spare(void *ctx, const char *interpreter, const char *why) {
-    tell_replace_me(ctx, CHANNEL_SPARE_HARMED, interpreter, why);
-}
-
-static void ask_move(void *ctx, const char *interpreter, bool is_barred, const char *why,
-                     const char *finding) {
-    const struct worker *worker = ctx;
-    channel_tell(&worker->supervisor,
-                 &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
-                                            .number = is_barred ? CHANNEL_MOVE_BARRED
-                                                                : CHANNEL_MOVE_TO_RELOAD,
-                                            .name = interpreter,
-                                            .text = why,
-                                            .finding = finding});
-}
-
-/** Let no thread begin with a request of an interpreter's applications, until another process has
- *  them. */
-static void stop_serving(const struct worker *worker, const char *interpreter, const char *why) {
-    struct error failure;
-    error_set(&failure, ERR_REFUSED, "%s", why);
-    for (size_t i = 0; i < worker->applications.app_count; i++) {
-        struct application *application = worker->applications.apps[i];
-        if (application->pool_app &&
-            strcmp(application_interpreter(application->config), interpreter) == 0) {
-            withheld_expect_move(application);
-            application_set_failure(application, &failure);
-            pool_app_set_failed(application->pool_app, &failure);
-        }
-    }
-}
-
-static void ask_move_found(void *ctx, const char *interpreter, bool is_shared, const char *why,
-                           const char *finding) {
-    const struct worker *worker = ctx;
-    if (is_shared) {
-        stop_serving(worker, interpreter, why);
-    }
-    channel_tell(
-        &worker->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_MOVE_ME,
-                                   .number = is_shared ? CHANNEL_MOVE_WRONG : CHANNEL_MOVE_FOUND,
-                                   .name = interpreter,
-                                   .text = why,
-                                   .finding = finding});
-}
-
-static void tell_reloaded(void *ctx, uint64_t number, enum reload_outcome outcome,
-                          const char *why) {
-    const struct worker *worker = ctx;
-    channel_tell(&worker->supervisor,
-                 &(struct channel_outgoing){.type = CHANNEL_RELOADED,
-                                            .number = number,
-                                            .name = reload_outcome_name(outcome),
-                                            .text = why});
-}
-
-static void tell_reload_ended(void *ctx, const struct application *application,
-                              enum reload_outcome outcome) {
-    const struct worker *worker = ctx;
-    channel_tell(&worker->supervisor,
-                 &(struct channel_outgoing){.type = CHANNEL_RELOAD_ENDED,
-                                            .name = application->config->name,
-                                            .text = reload_outcome_name(outcome)});
-}
-
-static void tell_loaded(void *ctx, const struct application *application) {
-    const struct worker *worker = ctx;
-    channel_tell(
-        &worker->supervisor,
-        &(struct channel_outgoing){.type = CHANNEL_APP_LOADED, .name = application->config->name});
-}
 
 /* ---- Start ---- */
 
@@ -150,42 +56,14 @@ static int start_python(struct worker *worker, struct error *err) {
     return crash_start(worker->start->last_words_fd, err) || stacks_start(err) ? -1 : 0;
 }
 
-/** Where an interpreter cannot be added, loader.recycle stays NULL: files are not watched and every
- *  reload is a new worker.  That is logged, and the worker serves. */
-static void start_recycle(struct worker *worker) {
-    struct error err;
-    const struct recycle_options options = {
-        .pool = worker->pool,
-        .config = worker->start->config,
-        .ctx = worker,
-        .replace = ask_reload_replacement,
-        .replace_for_spare = ask_replacement_for_spare,
-        .makes_no_spares = worker->start->makes_no_spares,
-        .move = ask_move,
-        .move_found = ask_move_found,
-        .reloaded = tell_reloaded,
-        .ended = tell_reload_ended,
-        .loaded = tell_loaded,
-    };
-    const struct applications *applications = &worker->applications;
-    struct recycle *recycle = recycle_new(&options, &err);
-    size_t added = 0;
-    if (runtime_why_not_checked()) {
-        log_line(LOG_WARN, "reload.unchecked", NULL, "%s", runtime_why_not_checked());
-    }
-    while (recycle && added < applications->interpreter_count &&
-           recycle_add(recycle, applications->interpreters[added], &err) == 0) {
-        added++;
-    }
-    if (recycle && added == applications->interpreter_count) {
-        worker->loader.recycle = recycle;
-        submit_use_recycle(recycle);
-        return;
-    }
-    log_line(LOG_ERROR, "reload.unavailable", NULL, "files are not watched: %s", err.text);
-    while (added > 0) {
-        recycle_remove(recycle, applications->interpreters[--added]);
-    }
+/** The limits' wish for another worker. */
+static void ask_replacement(void *ctx, const char *why, bool is_urgent) {
+    const struct worker *worker = ctx;
+    channel_tell(
+        &worker->supervisor,
+        &(struct channel_outgoing){.type = CHANNEL_REPLACE_ME,
+                                   .number = is_urgent ? CHANNEL_CANNOT_GO_ON : CHANNEL_MAY_GO_ON,
+                                   .text = why});
 }
 
 static int start_pool(struct worker *worker, struct error *err) {
@@ -228,7 +106,7 @@ static int set_up(struct worker *worker, struct error *err) {
                   &worker->supervisor, err)) {
         return -1;
     }
-    start_recycle(worker);
+    recycling_start(worker);
     return loading_start(&worker->loader, worker->applications.interpreters,
                          worker->applications.interpreter_count, err);
 }
@@ -385,7 +263,7 @@ int worker_run(const struct worker_start *start) {
     if (!await_accept(worker)) {
         return 0;
     }
-    request_ends_watch();
+    request_ends_watch(&worker->supervisor);
     if (access_log_start(start->config, &err) != 0 || serve_requests(worker, &err) != 0) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;

@@ -9,7 +9,8 @@ import unittest
 import source
 
 # Where the document is written: the supervisor's frame, and the workers' parts.
-WRITERS = ("fcgi_host/supervisor/status_round.c", "fcgi_host/supervisor/tasks.c", "fcgi_host/worker/status_part.c",
+WRITERS = ("fcgi_host/supervisor/status_round.c", "fcgi_host/supervisor/recent.c",
+           "fcgi_host/supervisor/tasks.c", "fcgi_host/worker/status_part.c",
            "fcgi_host/recycle/report.c")
 FIELD = re.compile(r'^FIELD\((\w+), \w+, (?:NULL|"[^"]+"), "([^"]+)", \w+', re.MULTILINE)
 WRITTEN = re.compile(r"\bdocument_(?:add|begin)_\w+\(\s*&?\w+,\s*STATUS_(\w+)")

@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "fcgi_host/base/json_read.h"
+#include "fcgi_host/link/history.h"
+#include "fcgi_host/supervisor/recent.h"
+#include "fcgi_host/supervisor/recent_reloads.h"
 #include "fcgi_host/supervisor/reload_counts.h"
 #include "fcgi_host/supervisor/status_round.h"
 #include "fcgi_host/supervisor/tasks.h"
+#include "pool/base/clock.h"
 
 static struct worker_process *s_processes;
 static struct fleet_last s_last;
@@ -15,7 +19,7 @@ static struct loop_timer *s_timer;
 static struct status_round *s_round;
 static char s_asked[256];   /* workers that were asked, "1 2" */
 static char s_answered[64]; /* askers that were answered, "a b" */
-static char s_text[4096];   /* the last document */
+static char s_text[8192];   /* the last document */
 
 /* ---- Fakes ---- */
 
@@ -48,7 +52,7 @@ bool groups_template(const struct groups *groups, size_t index,
 
 bool groups_process(const struct groups *groups, size_t index, struct groups_process *ret_process) {
     (void)groups;
-    *ret_process = (struct groups_process){"shared", 2, 3 << 20, 2 << 20};
+    *ret_process = (struct groups_process){"shared", 2, 4, 3 << 20, 2 << 20};
     return index == 0;
 }
 
@@ -57,6 +61,13 @@ static struct reload_counts s_reloads;
 const struct reload_count *groups_reload_counts(struct groups *groups) {
     (void)groups;
     return s_reloads.first;
+}
+
+static struct recent_reloads s_recent;
+
+const struct recent_reloads *groups_recent_reloads(const struct groups *groups) {
+    (void)groups;
+    return &s_recent;
 }
 
 void groups_suspect(struct groups *groups) {
@@ -195,6 +206,43 @@ Test(status_round, the_document_has_what_process_groups_use_and_how_reloads_ende
     cr_assert_eq(json_get_number(reloads, "kept"), 0);
     json_decref(json);
     reload_counts_free(&s_reloads);
+}
+
+Test(status_round, the_document_has_the_last_minutes_and_the_last_reloads) {
+    struct error err;
+    const struct reload_ending ending = {.cause = "changed: /srv/a.py",
+                                         .outcome = RELOAD_OUTCOME_KEPT,
+                                         .why = "NameError: x",
+                                         .total_ms = 12,
+                                         .at_s = 1763992381};
+    cr_assert_eq(history_open(clock_now_ns(), &err), 0);
+    history_note_request(clock_now_ns(), 3 * CLOCK_NS_PER_MS, 0);
+    recent_reloads_add(&s_recent, "shared", "blog", &ending, 2000);
+    add_worker(1, PROCESS_SERVING);
+    ask(s_a);
+    answer(s_processes, "{\"pid\":1}");
+    json_t *json = json_parse(s_text, strlen(s_text), NULL);
+    const json_t *history = json_object_get(json, "history");
+    cr_assert_eq(json_get_number(history, "step_s"), HISTORY_STEP_S);
+    size_t last = json_array_size(json_object_get(history, "requests")) - 1;
+    cr_assert(last <= 1, "a step may have ended meanwhile");
+    double requests = 0;
+    for (size_t i = 0; i <= last; i++) {
+        requests += json_number_value(json_array_get(json_object_get(history, "requests"), i));
+    }
+    cr_assert_eq(requests, 1);
+    cr_assert_eq(json_number_value(json_array_get(json_object_get(history, "queued"), last)), 4);
+    cr_assert_eq(json_number_value(json_array_get(json_object_get(history, "rss_bytes"), last)),
+                 3 << 20);
+    const json_t *reload = json_array_get(json_object_get(json, "recent_reloads"), 0);
+    cr_assert_str_eq(json_get_string(reload, "app"), "blog");
+    cr_assert_str_eq(json_get_string(reload, "outcome"), "kept");
+    cr_assert_str_eq(json_get_string(reload, "why"), "NameError: x");
+    cr_assert_str_eq(json_get_string(reload, "at"), "2025-11-24T13:53:01Z");
+    cr_assert(json_is_null(json_object_get(reload, "verdict")));
+    cr_assert_eq(json_get_number(reload, "age_s"), 3);
+    json_decref(json);
+    recent_reloads_free(&s_recent);
 }
 
 Test(status_round, a_worker_that_does_not_answer_within_a_second_is_stuck_or_starting) {

@@ -1,18 +1,22 @@
 /**
- * Response times of an application: a histogram that serving threads add to without a lock.
+ * Response times: a histogram that serving threads add to without a lock, of an application
+ * (application.h) or of a step of the history (history.h).
  *
- * Buckets: powers of two from 1 µs with eight steps each (application.h), so a percentile is at
- * most one eighth too high, at any scale.
+ * Buckets: powers of two from 1 µs with eight steps each, so a percentile is at most one eighth too
+ * high, at any scale.
  *
  * @thread any
  * @tstate any
  */
-#ifndef FCGI_HOST_APP_LATENCY_H
-#define FCGI_HOST_APP_LATENCY_H
+#ifndef FCGI_HOST_LINK_LATENCY_H
+#define FCGI_HOST_LINK_LATENCY_H
 
 #include <stdint.h>
 
-#include "fcgi_host/app/application.h"
+enum {
+    /** From 1 µs up to over a minute. */
+    LATENCY_BUCKETS = 224,
+};
 
 /** The bucket of a time: 0 for less than 1 µs, the last one for the longest times. */
 unsigned latency_bucket(uint64_t nanoseconds);

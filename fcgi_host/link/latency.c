@@ -1,6 +1,7 @@
-#include "fcgi_host/app/latency.h"
+#include "fcgi_host/link/latency.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 /* Bucket 0 is all below 1 µs; then, for each power of two of microseconds, eight steps. */
 enum { STEPS = 8, STEP_BITS = 3 };

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "fcgi_host/app/latency.h"
+#include "fcgi_host/link/latency.h"
 
 /* The histogram promises: never too low, at most one eighth too high (latency.h). */
 static void assert_near(double percentile_ms, double true_ms) {

@@ -1,0 +1,103 @@
+#include "fcgi_host/supervisor/recent.h"
+
+#include "fcgi_host/base/log.h"
+#include "fcgi_host/link/history.h"
+#include "fcgi_host/status/document.h"
+#include "fcgi_host/supervisor/loop.h"
+#include "fcgi_host/supervisor/recent_reloads.h"
+#include "pool/base/clock.h"
+
+void recent_open(void) {
+    struct error err;
+    if (history_open(clock_now_ns(), &err)) {
+        log_line(LOG_WARN, "status.failed", NULL, "there will be no history: %s", err.text);
+    }
+}
+
+void recent_sample(const struct groups *groups) {
+    struct groups_process found;
+    uint64_t resident_bytes = 0;
+    unsigned waiting = 0;
+    for (size_t i = 0; groups_process(groups, i, &found); i++) {
+        resident_bytes += found.resident_bytes;
+        waiting += found.waiting;
+    }
+    history_note_sample(clock_now_ns(), waiting, resident_bytes);
+}
+
+/** A list with one number of each step. */
+static void write_requests(struct json_writer *json, const struct history_step *steps,
+                           size_t count) {
+    document_begin_list(json, STATUS_HOST_HISTORY_REQUESTS);
+    for (size_t i = 0; i < count; i++) {
+        json_add_integer(json, NULL, (int64_t)steps[i].requests);
+    }
+    json_end_array(json);
+}
+
+static void write_times(struct json_writer *json, const struct history_step *steps, size_t count) {
+    document_begin_list(json, STATUS_HOST_HISTORY_P50);
+    for (size_t i = 0; i < count; i++) {
+        json_add_number(json, NULL, steps[i].p50_ms);
+    }
+    json_end_array(json);
+    document_begin_list(json, STATUS_HOST_HISTORY_P99);
+    for (size_t i = 0; i < count; i++) {
+        json_add_number(json, NULL, steps[i].p99_ms);
+    }
+    json_end_array(json);
+}
+
+static void write_samples(struct json_writer *json, const struct history_step *steps,
+                          size_t count) {
+    document_begin_list(json, STATUS_HOST_HISTORY_QUEUED);
+    for (size_t i = 0; i < count; i++) {
+        json_add_number(json, NULL, steps[i].waiting);
+    }
+    json_end_array(json);
+    document_begin_list(json, STATUS_HOST_HISTORY_RSS_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        json_add_integer(json, NULL, (int64_t)steps[i].resident_bytes);
+    }
+    json_end_array(json);
+}
+
+static void write_history(struct json_writer *json) {
+    struct history_step steps[HISTORY_STEPS];
+    double last_s = 0;
+    size_t count = history_read(clock_now_ns(), steps, &last_s);
+    document_begin_object(json, STATUS_HOST_HISTORY);
+    document_add_integer(json, STATUS_HOST_HISTORY_STEP_S, HISTORY_STEP_S);
+    document_add_number(json, STATUS_HOST_HISTORY_LAST_S, last_s);
+    write_requests(json, steps, count);
+    write_times(json, steps, count);
+    write_samples(json, steps, count);
+    json_end_object(json);
+}
+
+static void write_reload(struct json_writer *json, const struct recent_reload *reload) {
+    const struct reload_ending *ending = &reload->ending;
+    json_begin_object(json, NULL);
+    document_add_time(json, STATUS_HOST_RECENT_AT, ending->at_s);
+    document_add_number(json, STATUS_HOST_RECENT_AGE_S,
+                        (double)(loop_now_ms() - reload->ended_ms) / 1000);
+    document_add_text(json, STATUS_HOST_RECENT_PROCESS, reload->process);
+    document_add_text(json, STATUS_HOST_RECENT_APP, reload->app[0] ? reload->app : NULL);
+    document_add_text(json, STATUS_HOST_RECENT_CAUSE, ending->cause);
+    document_add_text(json, STATUS_HOST_RECENT_OUTCOME, reload_outcome_name(ending->outcome));
+    document_add_text(json, STATUS_HOST_RECENT_VERDICT,
+                      ending->verdict[0] ? ending->verdict : NULL);
+    document_add_text(json, STATUS_HOST_RECENT_WHY, ending->why[0] ? ending->why : NULL);
+    document_add_number(json, STATUS_HOST_RECENT_TOTAL_MS, ending->total_ms);
+    json_end_object(json);
+}
+
+void recent_write(const struct groups *groups, struct json_writer *json) {
+    const struct recent_reloads *reloads = groups_recent_reloads(groups);
+    write_history(json);
+    document_begin_list(json, STATUS_HOST_RECENT_RELOADS);
+    for (size_t i = 0; i < reloads->count; i++) {
+        write_reload(json, &reloads->items[i]);
+    }
+    json_end_array(json);
+}

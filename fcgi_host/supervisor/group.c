@@ -70,7 +70,7 @@ static void on_message(void *ctx, struct worker_process *process,
     struct group *group = ctx;
     struct groups *groups = group->all;
     if (message->type == CHANNEL_RELOAD_ENDED) {
-        group_note_reload(group, message);
+        group_note_reload(group, process, message);
     }
     groups->hooks.message(groups->hooks.ctx, process, message);
 }

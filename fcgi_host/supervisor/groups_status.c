@@ -63,7 +63,8 @@ bool groups_process(const struct groups *groups, size_t index, struct groups_pro
     return true;
 }
 
-void group_note_reload(const struct group *group, const struct channel_message *message) {
+void group_note_reload(const struct group *group, const struct worker_process *process,
+                       const struct channel_message *message) {
     struct groups *groups = group->all;
     struct reload_ending ending;
     reload_ending_parse(message->text, &ending);
@@ -73,7 +74,14 @@ void group_note_reload(const struct group *group, const struct channel_message *
     ending.total_ms = (double)message->number;
     ending.at_s = time(NULL);
     reload_counts_add(&groups->reloads, group->name, message->name, ending.outcome);
-    recent_reloads_add(&groups->recent, group->name, message->name, &ending, loop_now_ms());
+    struct recent_reload reload = {
+        .process = group->name,
+        .app = (char *)message->name,
+        .ending = ending,
+        .ended_ms = loop_now_ms(),
+        .last_worker = process->pid,
+    };
+    recent_reloads_add(&groups->recent, &reload);
 }
 
 void group_note_replacement(const struct group *group, const struct replacement_result *result) {
@@ -94,7 +102,10 @@ void group_note_replacement(const struct group *group, const struct replacement_
     }
     snprintf(ending.cause, sizeof ending.cause, "%s", result->cause);
     reload_ending_set_why(&ending, result->why);
-    recent_reloads_add(&groups->recent, group->name, name, &ending, loop_now_ms());
+    recent_reloads_add(&groups->recent, &(struct recent_reload){.process = group->name,
+                                                                .app = (char *)name,
+                                                                .ending = ending,
+                                                                .ended_ms = loop_now_ms()});
 }
 
 const struct recent_reloads *groups_recent_reloads(const struct groups *groups) {

@@ -89,6 +89,7 @@ static void write_reload(struct json_writer *json, const struct recent_reload *r
                       ending->verdict[0] ? ending->verdict : NULL);
     document_add_text(json, STATUS_HOST_RECENT_WHY, ending->why[0] ? ending->why : NULL);
     document_add_number(json, STATUS_HOST_RECENT_TOTAL_MS, ending->total_ms);
+    document_add_integer(json, STATUS_HOST_RECENT_WORKERS, reload->workers);
     json_end_object(json);
 }
 

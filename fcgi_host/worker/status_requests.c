@@ -11,7 +11,14 @@
 #include "fcgi_host/status/page.h"
 
 /** What the query string asks for. */
-enum format { FORMAT_PAGE, FORMAT_JSON, FORMAT_OPENMETRICS, FORMAT_PROMETHEUS, FORMAT_READY };
+enum format {
+    FORMAT_PAGE,
+    FORMAT_STILL,
+    FORMAT_JSON,
+    FORMAT_OPENMETRICS,
+    FORMAT_PROMETHEUS,
+    FORMAT_READY
+};
 
 /** A request that waits for the supervisor's answer. */
 struct status_request {
@@ -26,6 +33,7 @@ static enum format format_of(const struct request *request) {
         const char *name;
         enum format format;
     } s_formats[] = {
+        {"still", FORMAT_STILL},
         {"json", FORMAT_JSON},
         {"openmetrics", FORMAT_OPENMETRICS},
         {"prometheus", FORMAT_PROMETHEUS},
@@ -104,11 +112,11 @@ static void reply_with_status(struct request *request, enum format format, const
     }
     enum metrics_format metrics = format == FORMAT_PROMETHEUS ? METRICS_TEXT : METRICS_OPENMETRICS;
     json_t *json = json_parse(text, bytes, NULL);
-    char *made = format == FORMAT_PAGE ? status_page(json) : status_metrics(json, metrics);
+    bool is_page = format == FORMAT_PAGE || format == FORMAT_STILL;
+    char *made =
+        is_page ? status_page(json, format == FORMAT_STILL) : status_metrics(json, metrics);
     if (made) {
-        reply_content(request,
-                      format == FORMAT_PAGE ? "text/html; charset=utf-8"
-                                            : metrics_content_type(metrics),
+        reply_content(request, is_page ? "text/html; charset=utf-8" : metrics_content_type(metrics),
                       made, strlen(made));
     } else {
         reply_status(request, "500 Internal Server Error", NULL, NULL);

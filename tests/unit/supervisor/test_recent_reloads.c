@@ -13,9 +13,47 @@ TestSuite(recent_reloads, .fini = free_reloads);
 
 static void add(unsigned number) {
     char app[16];
-    struct reload_ending ending = {.outcome = RELOAD_OUTCOME_SWITCHED, .total_ms = number};
     snprintf(app, sizeof app, "app%u", number);
-    recent_reloads_add(&s_reloads, "shared", app, &ending, number);
+    recent_reloads_add(&s_reloads,
+                       &(struct recent_reload){
+                           .process = (char *)"shared",
+                           .app = app,
+                           .ending = {.outcome = RELOAD_OUTCOME_SWITCHED, .total_ms = number},
+                           .ended_ms = number,
+                       });
+}
+
+static void add_of(pid_t worker, const char *cause, const char *verdict, uint64_t at_ms) {
+    struct recent_reload reload = {
+        .process = (char *)"shared",
+        .app = (char *)"blog",
+        .ending = {.outcome = RELOAD_OUTCOME_SWITCHED, .total_ms = (double)at_ms},
+        .ended_ms = at_ms,
+        .last_worker = worker,
+    };
+    snprintf(reload.ending.cause, sizeof reload.ending.cause, "%s", cause);
+    snprintf(reload.ending.verdict, sizeof reload.ending.verdict, "%s", verdict);
+    recent_reloads_add(&s_reloads, &reload);
+}
+
+Test(recent_reloads, workers_that_reload_for_the_same_cause_do_so_together) {
+    add_of(1, "changed: a", "clean", 100);
+    add(1);
+    add_of(2, "changed: a", "stale", 300);
+    add_of(3, "changed: a", "clean", 200);
+    cr_assert_eq(s_reloads.count, 2);
+    cr_assert_eq(s_reloads.items[1].workers, 3);
+    cr_assert_eq(s_reloads.items[1].ending.total_ms, 300);
+    cr_assert_str_eq(s_reloads.items[1].ending.verdict, "stale");
+    cr_assert_eq(s_reloads.items[0].workers, 0, "a replacement");
+}
+
+Test(recent_reloads, others_are_others) {
+    add_of(1, "changed: a", "clean", 100);
+    add_of(2, "changed: b", "clean", 100);
+    add_of(2, "changed: b", "clean", 200); /* again in the same worker */
+    add_of(3, "changed: b", "clean", 200 + RECENT_TOGETHER_MS + 1);
+    cr_assert_eq(s_reloads.count, 4);
 }
 
 Test(recent_reloads, the_newest_is_the_first) {

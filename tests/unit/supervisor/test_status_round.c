@@ -217,7 +217,10 @@ Test(status_round, the_document_has_the_last_minutes_and_the_last_reloads) {
                                          .at_s = 1763992381};
     cr_assert_eq(history_open(clock_now_ns(), &err), 0);
     history_note_request(clock_now_ns(), 3 * CLOCK_NS_PER_MS, 0);
-    recent_reloads_add(&s_recent, "shared", "blog", &ending, 2000);
+    recent_reloads_add(&s_recent, &(struct recent_reload){.process = (char *)"shared",
+                                                          .app = (char *)"blog",
+                                                          .ending = ending,
+                                                          .ended_ms = 2000});
     add_worker(1, PROCESS_SERVING);
     ask(s_a);
     answer(s_processes, "{\"pid\":1}");

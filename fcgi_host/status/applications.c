@@ -38,9 +38,9 @@ static void add(struct status_application *application, const json_t *app) {
     const char *state = json_get_string(app, "state");
     const char *outcome = json_get_string(last, "outcome");
     const char *verdict = json_get_string(last, "verdict");
-    bool is_serving = strcmp(state, "serving") == 0;
+    bool is_serving = strcmp(state, "serving") == 0, has_failed = strcmp(state, "failed") == 0;
     bool is_wrong_reload = status_is_wrong_reload(outcome, verdict);
-    bool is_wrong = !is_serving || is_wrong_reload;
+    int wrong = has_failed ? 3 : is_wrong_reload ? 2 : !is_serving;
     application->workers++;
     application->requests += json_get_number(app, "requests");
     application->in_flight += json_get_number(app, "in_flight");
@@ -49,17 +49,17 @@ static void add(struct status_application *application, const json_t *app) {
     application->p50 = larger(application->p50, json_get_number(latency, "p50"));
     application->p99 = larger(application->p99, json_get_number(latency, "p99"));
     application->generation = larger(application->generation, json_get_number(app, "generation"));
-    if (!is_serving || !*application->state) {
+    if (has_failed || !*application->state || strcmp(application->state, "serving") == 0) {
         application->state = state;
     }
     if (is_wrong_reload || !*application->outcome) {
         application->outcome = outcome;
         application->verdict = verdict;
     }
-    if (!application->shown || (is_wrong && !application->is_wrong)) {
+    if (!application->shown || wrong > application->wrong) {
         application->shown = app;
+        application->wrong = wrong;
     }
-    application->is_wrong |= is_wrong;
 }
 
 int status_applications_collect(const json_t *status, const char *process,

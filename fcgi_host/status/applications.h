@@ -15,16 +15,18 @@
 
 struct status_application {
     const char *name;
-    /** What one worker says of it, for all texts: the first with something wrong, else the first.
-     */
+    /** What one worker says of it, for all texts: the first of those in which most is wrong. */
     const json_t *shown;
-    const char *state;             /**< one that is not "serving", if a worker is in it */
+    const char *state;             /**< "failed" in any worker, else one that is not "serving" */
     const char *outcome, *verdict; /**< of the last reload that something was wrong with, or any */
     double workers;
     double requests, in_flight, queued, rejected; /**< of all workers together */
     double generation, p50, p99;                  /**< the largest of any worker */
     double rate;                                  /**< requests a second, for the caller to set */
-    bool is_wrong;
+    /** How much, in `shown`: 0 nothing; 1 it does not serve yet, or no more; 2 its last reload; 3
+     * it
+     *  has failed. */
+    int wrong;
 };
 
 struct status_applications {

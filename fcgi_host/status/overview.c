@@ -25,8 +25,8 @@ static void add_rates(struct status_applications *lines, const struct status_app
 
 static int compare(const void *a, const void *b) {
     const struct status_application *one = a, *other = b;
-    if (one->is_wrong != other->is_wrong) {
-        return one->is_wrong ? -1 : 1;
+    if (!one->wrong != !other->wrong) {
+        return one->wrong ? -1 : 1;
     }
     if (one->rate != other->rate) {
         return one->rate > other->rate ? -1 : 1;
@@ -53,7 +53,7 @@ static void put_head(FILE *out, const json_t *status, const struct status_applic
 }
 
 static void put_line(FILE *out, const struct status_application *line, int name_width) {
-    fputs(line->is_wrong ? "! " : "  ", out);
+    fputs(line->wrong ? "! " : "  ", out);
     terminal_put(out, line->name, name_width);
     fputs("  ", out);
     terminal_put(out, line->state, 8);

@@ -19,7 +19,7 @@ static int add_group(struct page *page, const char *name, const json_t *process)
     }
     page->count++;
     for (size_t i = 0; i < group->applications.count; i++) {
-        group->is_wrong |= group->applications.items[i].is_wrong;
+        group->is_wrong |= group->applications.items[i].wrong > 0;
     }
     return 0;
 }
@@ -47,7 +47,7 @@ static void sort_applications(struct status_applications *applications) {
     size_t wrong = 0;
     for (size_t i = 0; i < applications->count; i++) {
         struct status_application application = applications->items[i];
-        if (application.is_wrong) {
+        if (application.wrong) {
             memmove(applications->items + wrong + 1, applications->items + wrong,
                     (i - wrong) * sizeof application);
             applications->items[wrong++] = application;

@@ -191,6 +191,15 @@ Test(page, an_application_is_one_row_over_all_workers) {
     assert_has_not("app1");
 }
 
+Test(page, a_worker_that_loads_hides_none_that_has_failed) {
+    show(document_of("{\"workers\":["
+                     "{\"process\":\"a\",\"apps\":[{\"name\":\"a\",\"state\":\"loading\"}]},"
+                     "{\"process\":\"a\",\"apps\":[{\"name\":\"a\",\"state\":\"failed\","
+                     "\"error\":\"E: x\"}]},"
+                     "{\"process\":\"a\",\"apps\":[{\"name\":\"a\",\"state\":\"loading\"}]}]}"));
+    assert_has("a</a> does not serve: <b>E: x</b></li>");
+}
+
 Test(page, process_groups_with_something_wrong_come_first) {
     show(document_of("{\"processes\":[{\"process\":\"one\"},{\"process\":\"two\"},"
                      "{\"process\":\"three\"},{\"process\":\"four\"}],"

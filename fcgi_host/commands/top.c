@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +64,23 @@ static void draw(const char *text) {
     fflush(stdout);
 }
 
+/** Whether the user's locale says that the terminal shows UTF-8. */
+static bool has_utf8(void) {
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    bool is_utf8 = locale && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    if (locale) {
+        freelocale(locale);
+    }
+    return is_utf8;
+}
+
 static struct overview_room room_of_terminal(void) {
     struct winsize size = {0};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_row == 0 || size.ws_col == 0) {
-        return (struct overview_room){0};
+        return (struct overview_room){.is_utf8 = has_utf8()};
     }
     /* Not the last line: a line's end there would scroll. */
-    return (struct overview_room){size.ws_row > 1 ? size.ws_row - 1U : 1, size.ws_col};
+    return (struct overview_room){size.ws_row > 1 ? size.ws_row - 1U : 1, size.ws_col, has_utf8()};
 }
 
 /** Wait for the next turn, a key or a signal. @return whether to go on */

@@ -1,5 +1,6 @@
 #include "fcgi_host/status/overview.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,32 @@ static int compare(const void *a, const void *b) {
     return strcmp(one->name, other->name);
 }
 
-static void put_head(FILE *out, const json_t *status, const struct status_applications *lines) {
+/** Requests of the last fifteen minutes, two steps a character. */
+static void put_history(FILE *out, const json_t *history) {
+    static const char *const s_blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    enum { BLOCKS = sizeof s_blocks / sizeof s_blocks[0], STEPS = 2 };
+    const json_t *requests = json_object_get(history, "requests");
+    double most = 0;
+    size_t i;
+    const json_t *value;
+    json_array_foreach(requests, i, value) {
+        most = fmax(most, json_number_value(value));
+    }
+    if (most == 0) {
+        return;
+    }
+    fputs("last 15 min  ", out);
+    /* The step that is going on is not whole. */
+    for (i = 0; i + STEPS < json_array_size(requests); i += STEPS) {
+        double larger = fmax(json_number_value(json_array_get(requests, i)),
+                             json_number_value(json_array_get(requests, i + 1)));
+        fputs(larger > 0 ? s_blocks[(size_t)fmin(larger / most * BLOCKS, BLOCKS - 1)] : " ", out);
+    }
+    fprintf(out, "  at most %.1f requests/s\n", most / fmax(json_get_number(history, "step_s"), 1));
+}
+
+static void put_head(FILE *out, const json_t *status, const struct status_applications *lines,
+                     const struct overview_room *room) {
     size_t i;
     const json_t *worker;
     double bytes = 0, rate = 0, in_flight = 0, queued = 0;
@@ -47,9 +73,35 @@ static void put_head(FILE *out, const json_t *status, const struct status_applic
         queued += lines->items[j].queued;
     }
     status_put_head(out, status);
-    fprintf(out, "workers %zu  %.0f MB  %.1f requests/s  %.0f in hand  %.0f queued\n\n",
+    fprintf(out, "workers %zu  %.0f MB  %.1f requests/s  %.0f in hand  %.0f queued\n",
             json_array_size(json_object_get(status, "workers")), bytes / (1 << 20), rate, in_flight,
             queued);
+    if (room->is_utf8) {
+        put_history(out, json_object_get(status, "history"));
+    }
+    fputs("\n", out);
+}
+
+static void put_reloads(FILE *out, const json_t *status) {
+    size_t i;
+    const json_t *reload, *reloads = json_object_get(status, "recent_reloads");
+    if (json_array_size(reloads) > 0) {
+        fputs("\n  reloads\n", out);
+    }
+    json_array_foreach(reloads, i, reload) {
+        const char *app = json_get_string(reload, "app");
+        const char *verdict = json_get_string(reload, "verdict");
+        const char *why = json_get_string(reload, "why");
+        fprintf(out, "%7.0f s ago  ", json_get_number(reload, "age_s"));
+        terminal_put(out, *app ? app : json_get_string(reload, "process"), 0);
+        fputs(" ", out);
+        terminal_put(out, json_get_string(reload, "outcome"), 0);
+        fprintf(out, " in %.0f ms%s", json_get_number(reload, "total_ms"), *verdict ? ", " : "");
+        terminal_put(out, verdict, 0);
+        fputs("  ", out);
+        terminal_put(out, *why ? why : json_get_string(reload, "cause"), 0);
+        fputs("\n", out);
+    }
 }
 
 static void put_line(FILE *out, const struct status_application *line, int name_width) {
@@ -80,7 +132,8 @@ static void cut(char *text, const struct overview_room *room) {
     *to = '\0';
 }
 
-static char *write_text(const json_t *now, const struct status_applications *lines) {
+static char *write_text(const json_t *now, const struct status_applications *lines,
+                        const struct overview_room *room) {
     char *text = NULL;
     size_t bytes = 0;
     int name_width = (int)strlen("application");
@@ -92,12 +145,13 @@ static char *write_text(const json_t *now, const struct status_applications *lin
         int length = (int)strlen(lines->items[i].name);
         name_width = length > name_width ? length : name_width;
     }
-    put_head(out, now, lines);
+    put_head(out, now, lines, room);
     fprintf(out, "  %-*s  %-8s %2s %9s %8s %8s %5s %6s %5s  %s\n", name_width, "application",
             "state", "w", "req/s", "p50 ms", "p99 ms", "busy", "queued", "gen", "last reload");
     for (size_t i = 0; i < lines->count; i++) {
         put_line(out, &lines->items[i], name_width);
     }
+    put_reloads(out, now);
     if (fclose(out)) {
         free(text);
         return NULL;
@@ -115,7 +169,7 @@ char *status_overview(const json_t *before, const json_t *now, const struct over
         if (lines.count > 0) {
             qsort(lines.items, lines.count, sizeof *lines.items, compare);
         }
-        text = write_text(now, &lines);
+        text = write_text(now, &lines, room);
     }
     if (text) {
         cut(text, room);

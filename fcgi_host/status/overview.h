@@ -1,12 +1,13 @@
 /**
  * The status as a few lines that change: `fcgi_host top`.  One line for each application, over all
- * workers; those with something wrong come first, then the busiest.
+ * workers; those with something wrong come first, then the busiest.  Below, the last reloads.
  *
  * @thread any  @tstate none
  */
 #ifndef FCGI_HOST_STATUS_OVERVIEW_H
 #define FCGI_HOST_STATUS_OVERVIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fcgi_host/base/json_read.h"
@@ -14,6 +15,7 @@
 /** How much there is to see at a time. */
 struct overview_room {
     size_t lines, columns; /**< 0: no limit */
+    bool is_utf8; /**< it shows UTF-8: the last fifteen minutes are drawn in block characters */
 };
 
 /**

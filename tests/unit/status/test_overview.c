@@ -67,6 +67,37 @@ Test(overview, a_count_that_fell_is_no_rate) {
                     "  a            serving   1       0.0\n");
 }
 
+static const char RECENT[] =
+    "{\"version\":\"1\",\"python\":\"3\",\"pid\":7,\"uptime_s\":12,"
+    "\"history\":{\"step_s\":10,\"requests\":[0,0,10,80,40,45,3]},"
+    "\"recent_reloads\":["
+    "{\"age_s\":3.2,\"process\":\"shared\",\"app\":\"blog\",\"outcome\":\"switched\","
+    "\"verdict\":\"clean\",\"total_ms\":12.3,\"cause\":\"changed: /a.py\"},"
+    "{\"age_s\":100,\"process\":\"shared\",\"app\":null,\"outcome\":\"kept\","
+    "\"why\":\"E: \\u001b[1m\",\"total_ms\":7,\"cause\":\"SIGHUP\"}]}";
+
+Test(overview, the_last_minutes_are_drawn_and_the_last_reloads_told) {
+    assert_overview(
+        NULL, RECENT, (struct overview_room){.is_utf8 = true},
+        "fcgi_host 1  Python 3  process 7  up 12 s\n"
+        "workers 0  0 MB  0.0 requests/s  0 in hand  0 queued\n"
+        "last 15 min   █▅  at most 8.0 requests/s\n"
+        "\n"
+        "  application  state     w     req/s   p50 ms   p99 ms  busy queued   gen  last reload\n"
+        "\n"
+        "  reloads\n"
+        "      3 s ago  blog switched in 12 ms, clean  changed: /a.py\n"
+        "    100 s ago  shared kept in 7 ms  E: \\x1b[1m\n");
+}
+
+Test(overview, nothing_is_drawn_where_it_would_not_show) {
+    json_t *json = document_of(RECENT);
+    char *text = status_overview(NULL, json, &(struct overview_room){0});
+    cr_assert(text && !strstr(text, "last 15 min"));
+    free(text);
+    json_decref(json);
+}
+
 Test(overview, a_document_of_another_shape_is_an_empty_one) {
     static const char *const s_texts[] = {"{}", "[]", "1", "null", "{\"workers\":{\"apps\":[]}}"};
     for (size_t i = 0; i < sizeof s_texts / sizeof s_texts[0]; i++) {

@@ -92,8 +92,7 @@ enum channel_type {
     CHANNEL_STATUS_WHOLE, /**< `number`: as asked; descriptor: the document */
     CHANNEL_READY,        /**< `number`: as asked; `name`: the status of the answer; `text`: why */
     CHANNEL_RELOAD,       /**< `number`: to be given back; `text`: names, one a line; "": all */
-    /** A replacement has ended. `number`: how long it took, ms; `name`: outcome of
-     *  reload_outcome.h; `text`: its cause */
+    /** A replacement has ended. `number`: how long it took, ms; `text`: of reload_ending.h */
     CHANNEL_REPLACED,
     /** `name`: an application ("": the scripts; "/…": a single script, which is where the others
      *  are if it has their group); `text`: the process group that it is at home in from now on;

@@ -13,11 +13,11 @@
 enum { NUMBER_SHIFT = 1, IS_CLEARED = 1 };
 
 struct step {
-    _Atomic uint64_t state; /* 0: it was never used */
-    _Atomic uint64_t latency[LATENCY_BUCKETS];
+    _Atomic uint64_t state;     /* 0: it was never used */
     _Atomic uint64_t waited_ns; /* by all requests together */
-    _Atomic unsigned waiting;   /* the samples' largest */
     _Atomic uint64_t resident_bytes;
+    _Atomic unsigned waiting; /* the samples' largest */
+    _Atomic uint64_t latency[LATENCY_BUCKETS];
 };
 
 struct board {
@@ -80,8 +80,14 @@ static struct step *find_or_begin(uint64_t number, bool *ret_has_begun) {
     return state == number << NUMBER_SHIFT ? step : NULL;
 }
 
+static void add_wait(struct step *step, uint64_t waited_ns) {
+    if (step) {
+        atomic_fetch_add_explicit(&step->waited_ns, waited_ns, memory_order_relaxed);
+    }
+}
+
 /** Share out the time from one moment to another among the steps that it lies in. */
-static void add_wait(uint64_t from_ns, uint64_t to_ns) {
+static void share_wait(uint64_t from_ns, uint64_t to_ns) {
     uint64_t last = number_at(to_ns), number = number_at(from_ns);
     if (last - number >= HISTORY_STEPS) {
         number = last - HISTORY_STEPS + 1;
@@ -90,11 +96,18 @@ static void add_wait(uint64_t from_ns, uint64_t to_ns) {
         uint64_t begin_ns = (number - 1) * STEP_NS, end_ns = number * STEP_NS;
         uint64_t begun_ns = from_ns > begin_ns ? from_ns : begin_ns;
         uint64_t ended_ns = to_ns < end_ns ? to_ns : end_ns;
-        struct step *step = ended_ns > begun_ns ? find_or_begin(number, NULL) : NULL;
-        if (step) {
-            atomic_fetch_add_explicit(&step->waited_ns, ended_ns - begun_ns, memory_order_relaxed);
+        if (ended_ns > begun_ns) {
+            add_wait(find_or_begin(number, NULL), ended_ns - begun_ns);
         }
     }
+}
+
+bool history_note_arrival(uint64_t now_ns) {
+    bool has_begun = false;
+    if (s_board) {
+        find_or_begin(number_at(now_ns), &has_begun);
+    }
+    return has_begun;
 }
 
 bool history_note_request(uint64_t now_ns, uint64_t total_ns, uint64_t queue_ns) {
@@ -106,9 +119,11 @@ bool history_note_request(uint64_t now_ns, uint64_t total_ns, uint64_t queue_ns)
     if (step) {
         latency_add(step->latency, total_ns);
     }
-    if (queue_ns > 0 && total_ns <= now_ns) {
+    if (total_ns < now_ns % STEP_NS) { /* all of it in this step, as of most requests */
+        add_wait(step, queue_ns);
+    } else if (queue_ns > 0 && total_ns <= now_ns) {
         uint64_t from_ns = now_ns - total_ns;
-        add_wait(from_ns, from_ns + (queue_ns < total_ns ? queue_ns : total_ns));
+        share_wait(from_ns, from_ns + (queue_ns < total_ns ? queue_ns : total_ns));
     }
     return has_begun;
 }

@@ -2,12 +2,15 @@
  * The last fifteen minutes of the host, in steps of ten seconds: memory that the supervisor shares
  * with all its workers, so that it outlives each of them.
  *
- * Nothing keeps time here.  A step begins with the first request that ends in it; whoever noted
- * that request tells the supervisor (CHANNEL_STEP), which adds a sample of what it can see.  A host
- * that is idle has no steps, and nothing wakes it.
+ * Nothing keeps time here.  A step begins with the first request that comes or ends in it; whoever
+ * noted that request tells the supervisor (CHANNEL_STEP), which adds a sample of what it can see. A
+ * host that is idle has no steps, and nothing wakes it.
  *
  * A request counts in the step that it ends in.  The time for which it waited counts in the steps
  * in which it waited: their sum, by the length of a step, is how many waited on average.
+ *
+ * A worker can write here what it likes, as it can tell the supervisor what it likes: what is read
+ * is for people, and bounded in size.
  *
  * Life cycle: history_open() in the supervisor, before any worker is started; then the others.
  *
@@ -30,6 +33,9 @@ enum { HISTORY_STEP_S = 10, HISTORY_STEPS = 90 };
  *  @param now_ns  CLOCK_MONOTONIC, as everywhere here: the first step
  *  @return 0, or -1: ERR_SYSTEM  @owns lives as long as the process */
 int history_open(uint64_t now_ns, struct error *err);
+
+/** A request has come. @return whether a step has begun with it; false without a history */
+bool history_note_arrival(uint64_t now_ns);
 
 /**
  * A request has ended.

@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi_host/base/text.h"
+
 void reload_ending_set_why(struct reload_ending *ending, const char *text) {
-    const char *begin = text, *end = text + strlen(text);
-    while (end > begin && (end[-1] == '\n' || end[-1] == '\r')) {
-        end--;
-    }
-    const char *line = memrchr(begin, '\n', (size_t)(end - begin));
-    line = line ? line + 1 : begin;
-    snprintf(ending->why, sizeof ending->why, "%.*s", (int)(end - line), line);
+    const char *line;
+    size_t bytes = text_last_line(text, &line);
+    snprintf(ending->why, sizeof ending->why, "%.*s", (int)bytes, line);
 }
 
 /** One line: outcome, verdict, cause, why. */

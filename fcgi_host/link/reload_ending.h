@@ -23,7 +23,7 @@ struct reload_ending {
 
 enum { RELOAD_ENDING_BYTES = 640 };
 
-/** Set `why` to the last line of a text that has something in it: a traceback's says what it is. */
+/** Set `why` to the last line of an error's text (text.h). */
 void reload_ending_set_why(struct reload_ending *ending, const char *text);
 
 /** Its texts as one, for a message; bytes that would end a line are replaced. */

@@ -17,7 +17,7 @@ static void note_last(struct recyclable *recyclable, struct application *applica
     pthread_mutex_lock(&recyclable->lock);
     snprintf(last.verdict, sizeof last.verdict, "%s", recyclable->verdict);
     pthread_mutex_unlock(&recyclable->lock);
-    if (event->err) {
+    if (outcome == RELOAD_OUTCOME_KEPT) {
         reload_ending_set_why(&last, event->err->text);
     }
     application_set_reload(application, &last);
@@ -129,6 +129,12 @@ void recycle_on_event(void *ctx, struct reload_target *target, const struct relo
         const struct log_about about = {.app = recycle_application(recyclable, 0)->config->name};
         log_line(LOG_WARN, "reload.unread", &about, "%s: %s", event->cause, event->err->text);
         return;
+    }
+    if (event->step == RELOAD_STEP_DETECTED) {
+        pthread_mutex_lock(&recyclable->lock);
+        recyclable->verdict[0] =
+            '\0'; /* of the reload before; what is to be loaded is not checked */
+        pthread_mutex_unlock(&recyclable->lock);
     }
     if (event->step == RELOAD_STEP_RETIRED) {
         atomic_store(&recycle->rss_bytes, memory_resident_bytes());

@@ -1,19 +1,22 @@
 #include "fcgi_host/status/applications.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static double larger(double one, double other) {
-    return one > other ? one : other;
-}
+/* Names → places in the list, as the library's hash table: a worker may claim to have any number of
+ * applications. */
+struct collection {
+    struct status_applications applications;
+    json_t *places;
+};
 
-static struct status_application *find_or_add(struct status_applications *applications,
-                                              const char *name) {
-    for (size_t i = 0; i < applications->count; i++) {
-        if (strcmp(applications->items[i].name, name) == 0) {
-            return &applications->items[i];
-        }
+static struct status_application *find_or_add(struct collection *collection, const char *name) {
+    struct status_applications *applications = &collection->applications;
+    const json_t *place = json_object_get(collection->places, name);
+    if (place) {
+        return &applications->items[json_integer_value(place)];
     }
     struct status_application *items =
         realloc(applications->items, (applications->count + 1) * sizeof *items);
@@ -21,67 +24,105 @@ static struct status_application *find_or_add(struct status_applications *applic
         return NULL;
     }
     applications->items = items;
+    if (json_object_set_new(collection->places, name,
+                            json_integer((json_int_t)applications->count))) {
+        return NULL;
+    }
     items[applications->count] =
-        (struct status_application){.name = name, .state = "", .outcome = "", .verdict = ""};
+        (struct status_application){.name = name, .place = applications->count, .state = ""};
     return &items[applications->count++];
 }
 
-bool status_is_wrong_reload(const char *outcome, const char *verdict) {
-    bool is_bad_verdict =
-        *verdict && strcmp(verdict, "clean") != 0 && strcmp(verdict, "reinitialised") != 0;
-    return strcmp(outcome, "kept") == 0 || is_bad_verdict;
-}
-
-static void add(struct status_application *application, const json_t *app) {
+static void add_numbers(struct status_application *application, const json_t *app) {
     const json_t *latency = json_object_get(app, "latency_ms");
-    const json_t *last = json_object_get(json_object_get(app, "reload"), "last");
-    const char *state = json_get_string(app, "state");
-    const char *outcome = json_get_string(last, "outcome");
-    const char *verdict = json_get_string(last, "verdict");
-    bool is_serving = strcmp(state, "serving") == 0, has_failed = strcmp(state, "failed") == 0;
-    bool is_wrong_reload = status_is_wrong_reload(outcome, verdict);
-    int wrong = has_failed ? 3 : is_wrong_reload ? 2 : !is_serving;
-    application->workers++;
     application->requests += json_get_number(app, "requests");
     application->in_flight += json_get_number(app, "in_flight");
     application->queued += json_get_number(app, "queued");
     application->rejected += json_get_number(app, "rejected");
-    application->p50 = larger(application->p50, json_get_number(latency, "p50"));
-    application->p99 = larger(application->p99, json_get_number(latency, "p99"));
-    application->generation = larger(application->generation, json_get_number(app, "generation"));
+    application->p50 = fmax(application->p50, json_get_number(latency, "p50"));
+    application->p99 = fmax(application->p99, json_get_number(latency, "p99"));
+}
+
+/** Whether the check has found something that the load of the new code has not put right. */
+static bool is_bad_verdict(const char *verdict) {
+    return *verdict && strcmp(verdict, "clean") != 0 && strcmp(verdict, "reinitialised") != 0;
+}
+
+static void add_texts(struct status_application *application, const json_t *app) {
+    const json_t *last = json_object_get(json_object_get(app, "reload"), "last");
+    const char *state = json_get_string(app, "state");
+    bool is_serving = strcmp(state, "serving") == 0, has_failed = strcmp(state, "failed") == 0;
+    bool is_kept = strcmp(json_get_string(last, "outcome"), "kept") == 0;
+    bool is_found = is_bad_verdict(json_get_string(last, "verdict"));
+    int wrong = has_failed ? 3 : is_kept || is_found ? 2 : !is_serving;
+    application->workers++;
+    application->failed += has_failed;
+    application->generation = fmax(application->generation, json_get_number(app, "generation"));
     if (has_failed || !*application->state || strcmp(application->state, "serving") == 0) {
         application->state = state;
     }
-    if (is_wrong_reload || !*application->outcome) {
-        application->outcome = outcome;
-        application->verdict = verdict;
+    if (is_kept && !application->kept) {
+        application->kept = last;
+    }
+    if (is_found && !application->found) {
+        application->found = last;
     }
     if (!application->shown || wrong > application->wrong) {
         application->shown = app;
         application->wrong = wrong;
+        application->last = json_is_object(last) ? last : application->last;
+    } else if (!application->last && json_is_object(last)) {
+        application->last = last; /* the only one that has reloaded */
     }
+}
+
+/** @param are_draining  of workers that drain, else of all others @return 0, or -1: out of memory
+ */
+static int collect(struct collection *collection, const json_t *status, const char *process,
+                   bool are_draining) {
+    size_t i, j;
+    const json_t *worker, *app;
+    json_array_foreach(json_object_get(status, "workers"), i, worker) {
+        bool is_draining = strcmp(json_get_string(worker, "state"), "draining") == 0;
+        if (is_draining != are_draining ||
+            (process && strcmp(json_get_string(worker, "process"), process) != 0)) {
+            continue;
+        }
+        size_t known = collection->applications.count;
+        json_array_foreach(json_object_get(worker, "apps"), j, app) {
+            struct status_application *application =
+                find_or_add(collection, json_get_string(app, "name"));
+            if (!application) {
+                return -1;
+            }
+            bool is_new = collection->applications.count > known;
+            known = collection->applications.count;
+            add_numbers(application, app);
+            if (!are_draining || is_new) {
+                add_texts(application, app);
+            }
+        }
+    }
+    return 0;
 }
 
 int status_applications_collect(const json_t *status, const char *process,
                                 struct status_applications *ret_applications) {
-    struct status_applications applications = {0};
-    size_t i, j;
-    const json_t *worker, *app;
-    json_array_foreach(json_object_get(status, "workers"), i, worker) {
-        if (process && strcmp(json_get_string(worker, "process"), process) != 0) {
-            continue;
-        }
-        json_array_foreach(json_object_get(worker, "apps"), j, app) {
-            struct status_application *application =
-                find_or_add(&applications, json_get_string(app, "name"));
-            if (!application) {
-                status_applications_free(&applications);
-                return -1;
-            }
-            add(application, app);
-        }
+    struct collection collection = {.places = json_object()};
+    bool is_whole = collection.places && collect(&collection, status, process, false) == 0 &&
+                    collect(&collection, status, process, true) == 0;
+    json_decref(collection.places);
+    if (!is_whole) {
+        status_applications_free(&collection.applications);
+        return -1;
     }
-    *ret_applications = applications;
+    for (size_t i = 0; i < collection.applications.count; i++) {
+        struct status_application *application = &collection.applications.items[i];
+        application->last = application->kept    ? application->kept
+                            : application->found ? application->found
+                                                 : application->last;
+    }
+    *ret_applications = collection.applications;
     return 0;
 }
 

@@ -2,6 +2,9 @@
  * The applications of the status document, each over all workers that have it: what people want to
  * see of twenty applications in four workers is twenty lines.
  *
+ * A worker that drains, while another one has the application, adds its numbers only: what it says
+ * of code and reloads is over.
+ *
  * @thread any  @tstate none
  */
 #ifndef FCGI_HOST_STATUS_APPLICATIONS_H
@@ -15,11 +18,15 @@
 
 struct status_application {
     const char *name;
+    size_t place; /**< in the list, as it was collected */
     /** What one worker says of it, for all texts: the first of those in which most is wrong. */
     const json_t *shown;
-    const char *state;             /**< "failed" in any worker, else one that is not "serving" */
-    const char *outcome, *verdict; /**< of the last reload that something was wrong with, or any */
-    double workers;
+    const char *state; /**< "failed" in any worker, else one that is not "serving" */
+    /** The last reload, of the first worker that it has left with its old code; that has found
+     *  something.  NULL: none. */
+    const json_t *kept, *found;
+    const json_t *last;       /**< `kept`, `found`, or that of `shown`; NULL: there was no reload */
+    unsigned workers, failed; /**< that have it; of these, in which it has failed */
     double requests, in_flight, queued, rejected; /**< of all workers together */
     double generation, p50, p99;                  /**< the largest of any worker */
     double rate;                                  /**< requests a second, for the caller to set */
@@ -43,10 +50,6 @@ int status_applications_collect(const json_t *status, const char *process,
                                 struct status_applications *ret_applications);
 /** Free what is in it; one with all zeroes is fine. */
 void status_applications_free(struct status_applications *applications);
-
-/** Whether the last reload has left the old code serving, or its check has found something that
- *  the new code's load has not put right. */
-bool status_is_wrong_reload(const char *outcome, const char *verdict);
 
 /** @return the number in a column of the applications' table (fields.h) */
 double status_application_number(const struct status_application *application,

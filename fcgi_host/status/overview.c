@@ -109,11 +109,12 @@ static void put_line(FILE *out, const struct status_application *line, int name_
     terminal_put(out, line->name, name_width);
     fputs("  ", out);
     terminal_put(out, line->state, 8);
-    fprintf(out, " %2.0f %9.1f %8.1f %8.1f %5.0f %6.0f %5.0f  ", line->workers, line->rate,
-            line->p50, line->p99, line->in_flight, line->queued, line->generation);
-    terminal_put(out, line->outcome, 0);
-    fputs(*line->verdict ? ", " : "", out);
-    terminal_put(out, line->verdict, 0);
+    fprintf(out, " %2u %9.1f %8.1f %8.1f %5.0f %6.0f %5.0f  ", line->workers, line->rate, line->p50,
+            line->p99, line->in_flight, line->queued, line->generation);
+    const char *verdict = json_get_string(line->last, "verdict");
+    terminal_put(out, json_get_string(line->last, "outcome"), 0);
+    fputs(*verdict ? ", " : "", out);
+    terminal_put(out, verdict, 0);
     fputs("\n", out);
 }
 

@@ -4,6 +4,10 @@
 
 #include "fcgi_host/status/page_internal.h"
 
+/** Applications of a process group that get a row: those that people look through, and a page that
+ *  the intake thread can make beside its work. */
+enum { MAX_ROWS = 500 };
+
 /* ---- What there is ---- */
 
 static int add_group(struct page *page, const char *name, const json_t *process) {
@@ -41,17 +45,17 @@ static int compare_groups(const void *a, const void *b) {
                                              : one->first_id > other->first_id;
 }
 
-/** The same, in place; qsort(3) may change the order of equals, which the names' addresses do not
- *  tell. */
+static int compare_applications(const void *a, const void *b) {
+    const struct status_application *one = a, *other = b;
+    return !one->wrong != !other->wrong ? (one->wrong ? -1 : 1)
+           : one->place < other->place  ? -1
+                                        : one->place > other->place;
+}
+
 static void sort_applications(struct status_applications *applications) {
-    size_t wrong = 0;
-    for (size_t i = 0; i < applications->count; i++) {
-        struct status_application application = applications->items[i];
-        if (application.wrong) {
-            memmove(applications->items + wrong + 1, applications->items + wrong,
-                    (i - wrong) * sizeof application);
-            applications->items[wrong++] = application;
-        }
+    if (applications->count > 0) {
+        qsort(applications->items, applications->count, sizeof *applications->items,
+              compare_applications);
     }
 }
 
@@ -180,8 +184,8 @@ static void put_strategy(FILE *out, const json_t *reload) {
     }
 }
 
-static void put_reload(FILE *out, const json_t *reload) {
-    const json_t *last = json_object_get(reload, "last");
+/** @param last  the one to show, of any worker */
+static void put_reload(FILE *out, const json_t *reload, const json_t *last) {
     const char *verdict = json_get_string(last, "verdict");
     const char *why = json_get_string(last, "why");
     fputs("<td class=\"reload small\">", out);
@@ -229,7 +233,7 @@ static void put_application(FILE *out, const struct status_application *applicat
     put_preload(out, json_object_get(app, "preload"));
     put_extensions(out, app);
     fputs("</td>", out);
-    put_reload(out, json_object_get(app, "reload"));
+    put_reload(out, json_object_get(app, "reload"), application->last);
     for (unsigned i = 1; (field = status_column(i)); i++) {
         fprintf(out, "<td class=\"n\" data-l=\"%s\">%.*f</td>", field->title,
                 status_field_digits(field), status_application_number(application, field));
@@ -249,10 +253,15 @@ static void put_table(const struct page *page, const struct page_group *group) {
         fprintf(out, ">%s</th>", field->title);
     }
     fputs("</tr></thead><tbody>\n", out);
-    for (size_t i = 0; i < group->applications.count; i++) {
+    size_t count = group->applications.count;
+    for (size_t i = 0; i < count && i < MAX_ROWS; i++) {
         put_application(out, &group->applications.items[i], group->first_id + i);
     }
     fputs("</tbody></table></div>\n", out);
+    if (count > MAX_ROWS) {
+        fprintf(out, "<p class=\"soft\">and %zu more, which the JSON tells of</p>\n",
+                count - MAX_ROWS);
+    }
 }
 
 /* ---- Workers ---- */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "fcgi_host/base/html.h"
+#include "fcgi_host/base/text.h"
 #include "fcgi_host/status/page_internal.h"
 
 /** What words of the document mean.  Verdicts: reload/stale/stale.h. */
@@ -10,7 +11,7 @@ static const struct word {
     {"serving", "good", NULL},
     {"switched", "good", "the new code serves, in the same process"},
     {"replaced", "good", "the new code serves, in a new process"},
-    {"kept", "bad", "the new code did not load: the old code serves on"},
+    {"kept", "bad", "the new code does not serve"},
     {"loading", "busy", NULL},
     {"starting", "busy", NULL},
     {"draining", "busy", "finishes its requests, and ends"},
@@ -77,13 +78,7 @@ void page_put_count(FILE *out, double count, const char *thing) {
 }
 
 void page_put_last_line(FILE *out, const char *text) {
-    size_t end = strlen(text);
-    while (end > 0 && text[end - 1] == '\n') {
-        end--;
-    }
-    size_t begin = end;
-    while (begin > 0 && text[begin - 1] != '\n') {
-        begin--;
-    }
-    html_put_text(out, text + begin, end - begin);
+    const char *line;
+    size_t bytes = text_last_line(text, &line);
+    html_put_text(out, line, bytes);
 }

@@ -32,27 +32,48 @@ static const struct plot s_plots[] = {
     {"Memory", " MB", 0, {{"rss_bytes", "line", 1.0 / (1 << 20), false, true}, {0}}},
 };
 
-/** @return a step's number, as it is shown */
-static double value_at(const json_t *history, const struct series *series, size_t step) {
-    const json_t *list = json_object_get(history, series->key);
-    double value = json_number_value(json_array_get(list, step)) * series->scale;
-    if (series->is_per_second) {
-        bool is_last = step + 1 == json_array_size(list);
-        double seconds = json_get_number(history, is_last ? "last_s" : "step_s");
-        value /= fmax(seconds, 1);
+/** A step that has just begun says little: until then it is shown with the one before. */
+enum { WHOLE_ENOUGH_S = 3 };
+
+static double number_at(const json_t *list, size_t step) {
+    return json_number_value(json_array_get(list, step));
+}
+
+/** How long a step is: the last one as far as it has come, the first one since the host began. */
+static double seconds_of(const struct page *page, size_t step, size_t count) {
+    const json_t *history = json_object_get(page->status, "history");
+    double step_s = json_get_number(history, "step_s"), last_s = json_get_number(history, "last_s");
+    double since_first_s = (double)(count - 1) * step_s + last_s;
+    double before_s = fmax(since_first_s - json_get_number(page->status, "uptime_s"), 0);
+    return (step + 1 == count ? last_s : step_s) - (step == 0 ? fmin(before_s, step_s - 1) : 0);
+}
+
+static double rate_at(const struct page *page, const json_t *list, size_t step) {
+    size_t count = json_array_size(list);
+    double number = number_at(list, step), seconds = seconds_of(page, step, count);
+    if (step > 0 && step + 1 == count && seconds < WHOLE_ENOUGH_S) {
+        number += number_at(list, step - 1);
+        seconds += seconds_of(page, step - 1, count);
     }
-    return value;
+    return number / fmax(seconds, 1);
 }
 
-static size_t step_count(const json_t *history) {
-    return json_array_size(json_object_get(history, "requests"));
+/** @return a step's number, as it is shown */
+static double value_at(const struct page *page, const struct series *series, size_t step) {
+    const json_t *list = json_object_get(json_object_get(page->status, "history"), series->key);
+    return (series->is_per_second ? rate_at(page, list, step) : number_at(list, step)) *
+           series->scale;
 }
 
-static double most_of(const json_t *history, const struct plot *plot) {
+static size_t step_count(const struct page *page) {
+    return json_array_size(json_object_get(json_object_get(page->status, "history"), "requests"));
+}
+
+static double most_of(const struct page *page, const struct plot *plot) {
     double most = 0;
     for (size_t i = 0; i < 2 && plot->series[i].key; i++) {
-        for (size_t step = 0; step < step_count(history); step++) {
-            most = fmax(most, value_at(history, &plot->series[i], step));
+        for (size_t step = 0; step < step_count(page); step++) {
+            most = fmax(most, value_at(page, &plot->series[i], step));
         }
     }
     return most;
@@ -63,12 +84,13 @@ static double place_across(double ago) {
     return WIDTH - ago * PER_STEP;
 }
 
-static void put_line(FILE *out, const json_t *history, const struct series *series, double most) {
-    size_t count = step_count(history);
+static void put_line(const struct page *page, const struct series *series, double most) {
+    FILE *out = page->out;
+    size_t count = step_count(page);
     bool is_begun = false;
     fprintf(out, "<path class=\"%s\" d=\"", series->class);
     for (size_t step = 0; step < count; step++) {
-        double value = value_at(history, series, step);
+        double value = value_at(page, series, step);
         bool is_there = value > 0 || !series->has_gaps;
         double up = most > 0 ? value / most : 0;
         if (is_there) {
@@ -98,9 +120,9 @@ static void put_marks(const struct page *page) {
 }
 
 /** @return the last number that there is */
-static double value_now(const json_t *history, const struct series *series) {
-    for (size_t step = step_count(history); step > 0; step--) {
-        double value = value_at(history, series, step - 1);
+static double value_now(const struct page *page, const struct series *series) {
+    for (size_t step = step_count(page); step > 0; step--) {
+        double value = value_at(page, series, step - 1);
         if (value > 0 || !series->has_gaps) {
             return value;
         }
@@ -110,13 +132,12 @@ static double value_now(const json_t *history, const struct series *series) {
 
 static void put_plot(const struct page *page, const struct plot *plot) {
     FILE *out = page->out;
-    const json_t *history = json_object_get(page->status, "history");
     const struct series *last = &plot->series[plot->series[1].key ? 1 : 0];
-    double most = most_of(history, plot);
+    double most = most_of(page, plot);
     fprintf(out, "<figure><figcaption>%s<b>%.*f%s", plot->title, plot->digits,
-            value_now(history, last), plot->unit);
+            value_now(page, last), plot->unit);
     if (last != plot->series) {
-        fprintf(out, ", %.*f%s", plot->digits, value_now(history, plot->series), plot->unit);
+        fprintf(out, ", %.*f%s", plot->digits, value_now(page, plot->series), plot->unit);
     }
     fprintf(out,
             "</b></figcaption><svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" role=\"img\" "
@@ -124,7 +145,7 @@ static void put_plot(const struct page *page, const struct plot *plot) {
             WIDTH, HEIGHT, plot->title, MINUTES, plot->digits, most, plot->unit);
     put_marks(page);
     for (size_t i = 0; i < 2 && plot->series[i].key; i++) {
-        put_line(out, history, &plot->series[i], most);
+        put_line(page, &plot->series[i], most);
     }
     fprintf(out,
             "</svg><p class=\"axis\"><span>%d min ago</span><span>at most %.*f%s</span>"
@@ -133,7 +154,7 @@ static void put_plot(const struct page *page, const struct plot *plot) {
 }
 
 void page_put_plots(const struct page *page) {
-    if (step_count(json_object_get(page->status, "history")) == 0) {
+    if (step_count(page) == 0) {
         return;
     }
     fputs("<div class=\"plots\">\n", page->out);

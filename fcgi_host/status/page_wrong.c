@@ -2,12 +2,24 @@
 
 #include "fcgi_host/status/page_internal.h"
 
+enum {
+    MAX_NAMES = 8,    /* of one item */
+    MAX_REASONS = 50, /* why applications serve their old code; further ones are in their rows */
+};
+
+/* Why applications serve their old code: one replacement may be the reason for many. */
+struct reason {
+    const char *cause, *why;
+    size_t count, ids[MAX_NAMES];
+    const char *names[MAX_NAMES];
+};
+
 /* Each finding is an item of a list; the first one begins the list. */
 struct wrong {
     FILE *out;
-    const json_t *replacement; /* the last one */
     size_t count;
-    size_t kept; /* applications whose old code serves on because of it */
+    struct reason reasons[MAX_REASONS];
+    size_t reason_count;
 };
 
 static void begin_item(struct wrong *wrong) {
@@ -20,55 +32,79 @@ static void begin_item(struct wrong *wrong) {
 static void put_link(FILE *out, size_t id, const char *name) {
     fprintf(out, "<a href=\"#app%zu\">", id);
     page_put_text(out, name);
-    fputs("</a> ", out);
+    fputs("</a>", out);
 }
 
-static void put_kept(FILE *out, const json_t *last) {
-    const char *why = json_get_string(last, "why");
-    fputs("serves its old code: the new code did not load", out);
-    if (*why) {
+static void add_kept(struct wrong *wrong, const struct status_application *application, size_t id) {
+    const char *cause = json_get_string(application->kept, "cause");
+    const char *why = json_get_string(application->kept, "why");
+    struct reason *reason = wrong->reasons, *end = reason + wrong->reason_count;
+    while (reason < end && (strcmp(reason->cause, cause) != 0 || strcmp(reason->why, why) != 0)) {
+        reason++;
+    }
+    if (reason == end && wrong->reason_count == MAX_REASONS) {
+        return;
+    }
+    if (reason == end) {
+        *reason = (struct reason){.cause = cause, .why = why};
+        wrong->reason_count++;
+    }
+    if (reason->count < MAX_NAMES) {
+        reason->ids[reason->count] = id;
+        reason->names[reason->count] = application->name;
+    }
+    reason->count++;
+}
+
+static void put_reason(struct wrong *wrong, const struct reason *reason) {
+    FILE *out = wrong->out;
+    begin_item(wrong);
+    for (size_t i = 0; i < reason->count && i < MAX_NAMES; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        put_link(out, reason->ids[i], reason->names[i]);
+    }
+    if (reason->count > MAX_NAMES) {
+        fprintf(out, " and %zu more", reason->count - MAX_NAMES);
+    }
+    fputs(reason->count == 1 ? " serves its old code" : " serve their old code", out);
+    if (*reason->why) {
         fputs(": <b>", out);
-        page_put_text(out, why);
+        page_put_text(out, reason->why);
         fputs("</b>", out);
     }
     fputs(" <span class=\"soft\">(", out);
-    page_put_string(out, last, "cause");
-    fputs(")</span>", out);
+    page_put_text(out, reason->cause);
+    fputs(")</span></li>\n", out);
 }
 
-/** Whether it is the last replacement of workers that has left its old code, as that of others. */
-static bool is_kept_with_others(const struct wrong *wrong, const json_t *last) {
-    return strcmp(json_get_string(wrong->replacement, "outcome"), "kept") == 0 &&
-           strcmp(json_get_string(wrong->replacement, "cause"), json_get_string(last, "cause")) ==
-               0;
+static void put_failed(struct wrong *wrong, const struct status_application *application,
+                       size_t id) {
+    FILE *out = wrong->out;
+    begin_item(wrong);
+    put_link(out, id, application->name);
+    if (application->failed < application->workers) {
+        fprintf(out, " does not serve in %u of %u workers: <b>", application->failed,
+                application->workers);
+    } else {
+        fputs(" does not serve: <b>", out);
+    }
+    page_put_last_line(out, json_get_string(application->shown, "error"));
+    fputs("</b></li>\n", out);
 }
 
 static void put_application(struct wrong *wrong, const struct status_application *application,
                             size_t id) {
-    FILE *out = wrong->out;
-    const json_t *last = json_object_get(json_object_get(application->shown, "reload"), "last");
-    bool has_failed = strcmp(application->state, "failed") == 0;
-    bool is_kept = strcmp(application->outcome, "kept") == 0;
-    if (has_failed) {
-        begin_item(wrong);
-        put_link(out, id, application->name);
-        fputs("does not serve: <b>", out);
-        page_put_last_line(out, json_get_string(application->shown, "error"));
-        fputs("</b></li>\n", out);
-    } else if (is_kept && is_kept_with_others(wrong, last)) {
-        wrong->kept++;
-    } else if (is_kept) {
-        begin_item(wrong);
-        put_link(out, id, application->name);
-        put_kept(out, last);
-        fputs("</li>\n", out);
+    if (application->failed > 0) {
+        put_failed(wrong, application, id);
+    } else if (application->kept) {
+        add_kept(wrong, application, id);
     }
-    if (status_is_wrong_reload("", application->verdict)) {
+    if (application->found) {
         begin_item(wrong);
-        put_link(out, id, application->name);
-        fputs("has extension modules that were not clean after its last reload: ", out);
-        page_put_word(out, application->verdict);
-        fputs("</li>\n", out);
+        put_link(wrong->out, id, application->name);
+        fputs(" has extension modules that were not clean after its last reload: ", wrong->out);
+        page_put_word(wrong->out, json_get_string(application->found, "verdict"));
+        fputs("</li>\n", wrong->out);
     }
 }
 
@@ -100,21 +136,10 @@ static void put_tasks(struct wrong *wrong, const json_t *status) {
     }
 }
 
-static void put_replacement(struct wrong *wrong) {
-    if (wrong->kept > 0) {
-        begin_item(wrong);
-        page_put_count(wrong->out, (double)wrong->kept, "application");
-        fputs(wrong->kept == 1 ? " serves its old code: <b>" : " serve their old code: <b>",
-              wrong->out);
-        page_put_string(wrong->out, wrong->replacement, "why");
-        fputs("</b> <span class=\"soft\">(", wrong->out);
-        page_put_string(wrong->out, wrong->replacement, "cause");
-        fputs(")</span></li>\n", wrong->out);
-    }
-}
-
+/** Whether all is well, as far as the document tells. */
 static void put_nothing(const struct page *page) {
     size_t loading = 0, serving = 0;
+    size_t asleep = json_array_size(json_object_get(page->status, "asleep"));
     for (size_t i = 0; i < page->count; i++) {
         const struct status_applications *applications = &page->groups[i].applications;
         for (size_t j = 0; j < applications->count; j++) {
@@ -124,7 +149,9 @@ static void put_nothing(const struct page *page) {
         }
     }
     fputs("<p class=\"right\">", page->out);
-    if (loading > 0) {
+    if (!json_is_array(json_object_get(page->status, "workers"))) {
+        fputs("<span class=\"bad\">The status could not be made.</span>", page->out);
+    } else if (loading > 0) {
         page_put_count(page->out, (double)loading, "application");
         fputs(loading == 1 ? " is being loaded or replaced" : " are being loaded or replaced",
               page->out);
@@ -133,22 +160,26 @@ static void put_nothing(const struct page *page) {
         page_put_count(page->out, (double)serving, "application");
         fputs(serving == 1 ? " serves" : " serve", page->out);
     }
+    if (asleep > 0) {
+        fputs(", ", page->out);
+        page_put_count(page->out, (double)asleep, "process group");
+        fputs(asleep == 1 ? " is asleep" : " are asleep", page->out);
+    }
     fputs("</p>\n", page->out);
 }
 
 void page_put_wrong(const struct page *page) {
-    struct wrong wrong = {
-        .out = page->out,
-        .replacement = json_object_get(page->status, "last_replacement"),
-    };
+    struct wrong wrong = {.out = page->out};
     for (size_t i = 0; i < page->count; i++) {
         const struct page_group *group = &page->groups[i];
         for (size_t j = 0; j < group->applications.count; j++) {
             put_application(&wrong, &group->applications.items[j], group->first_id + j);
         }
     }
+    for (size_t i = 0; i < wrong.reason_count; i++) {
+        put_reason(&wrong, &wrong.reasons[i]);
+    }
     put_workers(&wrong, page->status);
-    put_replacement(&wrong);
     put_tasks(&wrong, page->status);
     if (wrong.count > 0) {
         fputs("</ul></section>\n", page->out);

@@ -31,13 +31,12 @@ static void on_config_proven(void *ctx, struct config *config) {
 /** The workers show the outcome as their applications' last reload. */
 static void tell_workers(struct fleet *fleet, const struct replacement_result *result) {
     const struct seats *seats = fleet->seats;
+    struct reload_ending ending;
+    char text[RELOAD_ENDING_BYTES];
+    replacement_ending(result, &ending);
+    reload_ending_write(&ending, text);
     const struct channel_outgoing message = {
-        .type = CHANNEL_REPLACED,
-        .number = (uint64_t)result->total_ms,
-        .name =
-            reload_outcome_name(result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED),
-        .text = result->cause,
-    };
+        .type = CHANNEL_REPLACED, .number = (uint64_t)result->total_ms, .text = text};
     for (unsigned i = 0; i < seats->count; i++) {
         struct worker_process *process = seats->items[i].current;
         if (process && (result->seat < 0 || (unsigned)result->seat == i)) {

@@ -197,7 +197,8 @@ static void replace_as_asked(struct fleet *fleet, struct worker_process *process
                   &(struct replacement_wish){.cause = message->text,
                                              .seat = (int)process->seat->index,
                                              .worker = process->pid,
-                                             .is_forced = message->number != CHANNEL_MAY_GO_ON});
+                                             .is_forced = message->number != CHANNEL_MAY_GO_ON,
+                                             .is_upkeep = !*message->name});
 }
 
 static bool move_elsewhere(const struct fleet *fleet, const struct channel_message *message,
@@ -259,7 +260,7 @@ void fleet_message(void *ctx, struct worker_process *process,
     case CHANNEL_FAILED:
         if (!fleet->hooks.is_elsewhere ||
             !fleet->hooks.is_elsewhere(fleet->hooks.ctx, message->name)) {
-            worker_process_add_failed(process, message->name);
+            worker_process_add_failed(process, message->name, message->text);
             process->found_in_use |= message->number != 0;
         }
         break;

@@ -120,7 +120,6 @@ bool groups_template(const struct groups *groups, size_t index,
 struct groups_process {
     const char *process;                      /**< the group's name */
     unsigned workers;                         /**< those that come and go included */
-    unsigned waiting;                         /**< requests that wait for a thread */
     uint64_t resident_bytes, anonymous_bytes; /**< of all, and of its template (memory.h) */
 };
 /** @return whether there is an `index`-th group */

@@ -47,10 +47,7 @@ bool groups_process(const struct groups *groups, size_t index, struct groups_pro
     if (!group) {
         return false;
     }
-    *ret_process = (struct groups_process){
-        .process = group->name,
-        .waiting = group->fleet ? fleet_waiting(group->fleet) : 0,
-    };
+    *ret_process = (struct groups_process){.process = group->name};
     const struct template *template = group->fleet ? fleet_template(group->fleet) : NULL;
     if (template && template_pid(template)) {
         add_memory(ret_process, template_pid(template));
@@ -68,8 +65,8 @@ void group_note_reload(const struct group *group, const struct worker_process *p
     struct groups *groups = group->all;
     struct reload_ending ending;
     reload_ending_parse(message->text, &ending);
-    if (ending.outcome == RELOAD_OUTCOME_REPLACED) {
-        return; /* it has only begun: group_note_replacement() */
+    if (ending.outcome != RELOAD_OUTCOME_SWITCHED && ending.outcome != RELOAD_OUTCOME_KEPT) {
+        return; /* REPLACED: it has only begun, group_note_replacement() */
     }
     ending.total_ms = (double)message->number;
     ending.at_s = time(NULL);
@@ -79,20 +76,17 @@ void group_note_reload(const struct group *group, const struct worker_process *p
         .app = (char *)message->name,
         .ending = ending,
         .ended_ms = loop_now_ms(),
-        .last_worker = process->pid,
+        .worker = process->pid,
     };
     recent_reloads_add(&groups->recent, &reload);
 }
 
 void group_note_replacement(const struct group *group, const struct replacement_result *result) {
     struct groups *groups = group->all;
-    struct reload_ending ending = {
-        .outcome = result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
-        .total_ms = result->total_ms,
-        .at_s = time(NULL),
-    };
+    struct reload_ending ending;
     const char *name = "";
     size_t count = 0;
+    replacement_ending(result, &ending);
     for (size_t i = 0; i < groups->site->app_count; i++) {
         const struct app_config *app = &groups->site->apps[i];
         if (strcmp(grouping_name(groups, app), group->name) == 0) {
@@ -100,12 +94,16 @@ void group_note_replacement(const struct group *group, const struct replacement_
             name = count++ == 0 ? app->name : "";
         }
     }
-    snprintf(ending.cause, sizeof ending.cause, "%s", result->cause);
-    reload_ending_set_why(&ending, result->why);
-    recent_reloads_add(&groups->recent, &(struct recent_reload){.process = group->name,
-                                                                .app = (char *)name,
-                                                                .ending = ending,
-                                                                .ended_ms = loop_now_ms()});
+    if (!result->is_upkeep) {
+        recent_reloads_add(&groups->recent,
+                           &(struct recent_reload){
+                               .process = group->name,
+                               .app = (char *)name,
+                               .ending = ending,
+                               .ended_ms = loop_now_ms(),
+                               .worker = result->seat < 0 ? 0 : -(result->seat + 1),
+                           });
+    }
 }
 
 const struct recent_reloads *groups_recent_reloads(const struct groups *groups) {

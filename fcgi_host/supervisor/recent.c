@@ -7,6 +7,8 @@
 #include "fcgi_host/supervisor/recent_reloads.h"
 #include "pool/base/clock.h"
 
+static uint64_t s_step_ms; /* when recent_step() has looked */
+
 void recent_open(void) {
     struct error err;
     if (history_open(clock_now_ns(), &err)) {
@@ -14,15 +16,27 @@ void recent_open(void) {
     }
 }
 
-void recent_sample(const struct groups *groups) {
+void recent_sample(const struct groups *groups, unsigned waiting) {
     struct groups_process found;
     uint64_t resident_bytes = 0;
-    unsigned waiting = 0;
     for (size_t i = 0; groups_process(groups, i, &found); i++) {
         resident_bytes += found.resident_bytes;
-        waiting += found.waiting;
     }
     history_note_sample(clock_now_ns(), waiting, resident_bytes);
+}
+
+void recent_step(const struct groups *groups) {
+    uint64_t now_ms = loop_now_ms();
+    unsigned waiting = 0;
+    if (now_ms - s_step_ms < HISTORY_STEP_S * 1000 / 2) {
+        return; /* a worker could say so all the time */
+    }
+    s_step_ms = now_ms;
+    for (struct fleet *fleet = groups_next_fleet(groups, NULL); fleet;
+         fleet = groups_next_fleet(groups, fleet)) {
+        waiting += fleet_waiting(fleet);
+    }
+    recent_sample(groups, waiting);
 }
 
 /** A list with one number of each step. */
@@ -89,7 +103,7 @@ static void write_reload(struct json_writer *json, const struct recent_reload *r
                       ending->verdict[0] ? ending->verdict : NULL);
     document_add_text(json, STATUS_HOST_RECENT_WHY, ending->why[0] ? ending->why : NULL);
     document_add_number(json, STATUS_HOST_RECENT_TOTAL_MS, ending->total_ms);
-    document_add_integer(json, STATUS_HOST_RECENT_WORKERS, reload->workers);
+    document_add_integer(json, STATUS_HOST_RECENT_WORKERS, (int64_t)reload->worker_count);
     json_end_object(json);
 }
 

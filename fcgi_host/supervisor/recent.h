@@ -12,8 +12,11 @@
 
 /** Begin, before any worker is started; why it cannot is logged, and the host goes on without. */
 void recent_open(void);
-/** See how many requests wait, and how much memory all processes take. */
-void recent_sample(const struct groups *groups);
+/** A worker says that a step has begun: see how many requests wait, and how much memory all
+ *  processes take; nothing if that was just done. */
+void recent_step(const struct groups *groups);
+/** The same, whenever it is. @param waiting  what workers have said of themselves */
+void recent_sample(const struct groups *groups, unsigned waiting);
 /** Write the members "history" and "recent_reloads" of the status document. */
 void recent_write(const struct groups *groups, struct json_writer *json);
 

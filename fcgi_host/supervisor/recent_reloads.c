@@ -9,23 +9,43 @@ static void reload_free(struct recent_reload *reload) {
     free(reload->app);
 }
 
-/** Whether the same has happened in another worker, just before. */
+static bool has_worker(const struct recent_reload *reload, pid_t worker) {
+    for (size_t i = 0; i < reload->worker_count; i++) {
+        if (reload->workers[i] == worker) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Whether the same has happened in other workers, just before.  (Workers are replaced one after
+ *  the other: that takes as long as a replacement does.) */
 static bool is_same(const struct recent_reload *one, const struct recent_reload *other) {
-    return one->last_worker && other->last_worker && one->last_worker != other->last_worker &&
-           other->ended_ms - one->ended_ms <= RECENT_TOGETHER_MS &&
+    uint64_t between_ms = RECENT_TOGETHER_MS;
+    between_ms += other->worker < 0 ? (uint64_t)other->ending.total_ms : 0;
+    return one->worker_count > 0 && one->worker_count < RECENT_WORKERS && other->worker != 0 &&
+           !has_worker(one, other->worker) && other->ended_ms - one->ended_ms <= between_ms &&
            one->ending.outcome == other->ending.outcome &&
            strcmp(one->process, other->process) == 0 && strcmp(one->app, other->app) == 0 &&
            strcmp(one->ending.cause, other->ending.cause) == 0 &&
            strcmp(one->ending.why, other->ending.why) == 0;
 }
 
+/** How bad a verdict is: "" there is none, clean, harmless, anything else. */
+static int rank_of(const char *verdict) {
+    return !*verdict                               ? 0
+           : strcmp(verdict, "clean") == 0         ? 1
+           : strcmp(verdict, "reinitialised") == 0 ? 2
+                                                   : 3;
+}
+
 static void join(struct recent_reload *one, const struct recent_reload *other) {
-    one->workers++;
-    one->last_worker = other->last_worker;
+    one->workers[one->worker_count++] = other->worker;
+    one->ended_ms = other->ended_ms;
     if (other->ending.total_ms > one->ending.total_ms) {
         one->ending.total_ms = other->ending.total_ms;
     }
-    if (strcmp(one->ending.verdict, "clean") == 0) {
+    if (rank_of(other->ending.verdict) > rank_of(one->ending.verdict)) {
         memcpy(one->ending.verdict, other->ending.verdict, sizeof one->ending.verdict);
     }
 }
@@ -40,7 +60,8 @@ void recent_reloads_add(struct recent_reloads *reloads, const struct recent_relo
     struct recent_reload added = *reload;
     added.process = strdup(reload->process);
     added.app = strdup(reload->app);
-    added.workers = reload->last_worker ? 1 : 0;
+    added.workers[0] = reload->worker;
+    added.worker_count = reload->worker ? 1 : 0;
     if (!added.process || !added.app) {
         reload_free(&added);
         return;

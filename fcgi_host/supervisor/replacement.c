@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
@@ -63,8 +64,21 @@ static struct replacement_result result_of(const struct replacement *replacement
         .why = why,
         .is_kept = is_kept,
         .seat = replacement->seat,
+        .is_upkeep = replacement->is_upkeep,
         .total_ms = replacement->started_ms ? (double)(loop_now_ms() - replacement->started_ms) : 0,
     };
+}
+
+void replacement_ending(const struct replacement_result *result, struct reload_ending *ret_ending) {
+    *ret_ending = (struct reload_ending){
+        .outcome = result->is_kept ? RELOAD_OUTCOME_KEPT : RELOAD_OUTCOME_REPLACED,
+        .total_ms = result->total_ms,
+        .at_s = time(NULL),
+    };
+    snprintf(ret_ending->cause, sizeof ret_ending->cause, "%s", result->cause);
+    if (result->is_kept) {
+        reload_ending_set_why(ret_ending, result->why);
+    }
 }
 
 static void replacement_free(struct replacement *replacement) {
@@ -114,6 +128,7 @@ static void join_wish(struct replacement *replacement, const struct replacement_
     replacement->worker = replacement->seat < 0 ? 0 : wish->worker;
     replacement->is_forced |= wish->is_forced;
     replacement->is_in_effect |= wish->is_in_effect;
+    replacement->is_upkeep &= wish->is_upkeep;
     while (*last) {
         last = &(*last)->next;
     }
@@ -156,6 +171,7 @@ void replacement_add(struct replacement_queue *queue, const struct replacement_w
         replacement->seat = wish->seat;
         replacement->at = wish->seat < 0 ? 0 : (unsigned)wish->seat;
         replacement->is_held = wish->is_held;
+        replacement->is_upkeep = wish->is_upkeep;
         replacement->prepared = wish->prepared;
         replacement->prepared_ctx = wish->ctx;
     }

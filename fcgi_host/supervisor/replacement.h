@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 
+#include "fcgi_host/link/reload_ending.h"
 #include "fcgi_host/supervisor/seat.h"
 
 /** How a replacement ended. */
@@ -32,8 +33,12 @@ struct replacement_result {
     const char *why;   /**< "" when it was not kept */
     bool is_kept;      /**< the old worker goes on, `why` says why; else it was replaced */
     int seat;          /**< as in the wish */
+    bool is_upkeep;    /**< as in the wishes, if all of them say so */
     double total_ms;   /**< 0: it was never under way */
 };
+
+/** The same as the end of a reload, at this time. */
+void replacement_ending(const struct replacement_result *result, struct reload_ending *ret_ending);
 
 /** A wish for a replacement. All text is copied. */
 struct replacement_wish {
@@ -43,6 +48,7 @@ struct replacement_wish {
     pid_t worker;          /**< that asks, for its own seat; 0: none */
     /** Also when applications that served do not load: the old worker cannot go on. */
     bool is_forced;
+    bool is_upkeep; /**< the code is the same: a limit was reached */
     /** `config` is in effect already, proved by another process group: applications that are new in
      * it
      *  may fail. */

@@ -191,8 +191,9 @@ static void keep_old(struct replacement_queue *queue, struct seat *seat, const c
                            ? "; a port or lock is in use: with reload = restart the old code ends "
                              "before the new is loaded"
                            : "";
-    snprintf(why, sizeof why, "%s does not load in the new worker; the old one goes on%s", lost,
-             hint);
+    const char *failure = worker_process_failure(seat->coming, lost);
+    snprintf(why, sizeof why, "%s does not load in the new worker; the old one goes on%s%s%s", lost,
+             hint, *failure ? ": " : "", failure);
     if (seat->coming->found_in_use) {
         seat_suggest_restart(seat->current, lost);
     }
@@ -206,8 +207,9 @@ static void make_do(struct replacement_queue *queue, struct seat *seat) {
     struct replacement *replacement = queue->first;
     const char *lost = lost_application(queue, &queue->had, seat->coming);
     if (lost && !replacement->is_kept) {
-        snprintf(replacement->why, sizeof replacement->why, "%s does not load in the new worker",
-                 lost);
+        const char *failure = worker_process_failure(seat->coming, lost);
+        snprintf(replacement->why, sizeof replacement->why,
+                 "%s does not load in the new worker%s%s", lost, *failure ? ": " : "", failure);
     }
     if (!lost || !replacement->config || replacement->is_forced) {
         switch_over(queue, seat);

@@ -25,6 +25,7 @@ struct replacement {
     unsigned at;           /* the seat that is being replaced */
     unsigned attempts;     /* workers that died while loading for it */
     bool is_forced, is_in_effect;
+    bool is_upkeep;    /* all wishes say so */
     bool is_held;      /* until it is committed; the callback is `prepared` */
     bool is_prepared;  /* every new worker has loaded, and waits */
     bool is_committed; /* they take their seats */

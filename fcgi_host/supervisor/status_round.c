@@ -1,10 +1,12 @@
 #include "fcgi_host/supervisor/status_round.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fcgi_host/base/json_read.h"
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/document.h"
@@ -14,6 +16,8 @@
 
 /** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
+/** Longer than that of thousands of scripts; everybody's document would be too long with it. */
+enum { PART_MAX_BYTES = 16 << 20 };
 
 struct asker {
     struct asker *next;
@@ -26,7 +30,8 @@ struct asker {
 struct part {
     struct part *next;
     const struct worker_process *process;
-    char *text; /* owned */
+    char *text;       /* owned; NULL: it was no JSON object, as if it had not answered */
+    unsigned waiting; /* requests */
 };
 
 struct status_round {
@@ -75,13 +80,13 @@ static void parts_free(struct status_round *round) {
 }
 
 /** @return a worker's part, or NULL when it has not come */
-static const char *part_of(const struct status_round *round, const struct worker_process *process) {
-    for (const struct part *part = round->parts; part; part = part->next) {
-        if (part->process == process) {
-            return part->text;
-        }
+static const struct part *part_of(const struct status_round *round,
+                                  const struct worker_process *process) {
+    const struct part *part = round->parts;
+    while (part && part->process != process) {
+        part = part->next;
     }
-    return NULL;
+    return part;
 }
 
 static void askers_free(struct asker *asker) {
@@ -217,9 +222,9 @@ static void write_document(const struct status_round *round, struct json_writer 
     document_begin_list(json, STATUS_HOST_WORKERS);
     for (struct worker_process *process = groups_next_process(round->groups, NULL); process;
          process = groups_next_process(round->groups, process)) {
-        const char *part = part_of(round, process);
-        if (part) {
-            json_add_raw(json, NULL, part, strlen(part));
+        const struct part *part = part_of(round, process);
+        if (part && part->text) {
+            json_add_raw(json, NULL, part->text, strlen(part->text));
         } else if (process->state != PROCESS_DOOMED) {
             write_silent(round, json, process);
         }
@@ -249,7 +254,11 @@ static void start_round(struct status_round *round) {
 static void end_round(void *ctx) {
     struct status_round *round = ctx;
     struct json_writer json = {0};
-    recent_sample(round->groups);
+    unsigned waiting = 0;
+    for (const struct part *part = round->parts; part; part = part->next) {
+        waiting += part->waiting;
+    }
+    recent_sample(round->groups, waiting);
     write_document(round, &json);
     const char *text = json.failed ? "{}" : json.text;
     loop_disarm(round->loop, &round->timeout);
@@ -312,6 +321,21 @@ void status_round_forget(struct status_round *round, void *ctx) {
     forget_in(&round->waiting, ctx);
 }
 
+/** A worker may send anything, and all parts become one document. */
+static void read_part(struct part *part) {
+    size_t i, bytes = strlen(part->text);
+    const json_t *app;
+    json_t *json = bytes <= PART_MAX_BYTES ? json_parse(part->text, bytes, NULL) : NULL;
+    if (!json_is_object(json)) {
+        free(part->text);
+        part->text = NULL;
+    }
+    json_array_foreach(json_object_get(json, "apps"), i, app) {
+        part->waiting += (unsigned)fmin(fmax(json_get_number(app, "queued"), 0), UINT16_MAX);
+    }
+    json_decref(json);
+}
+
 void status_round_part(struct status_round *round, struct worker_process *process, uint64_t number,
                        char *text) {
     if (number != round->number || !round->is_running) {
@@ -325,6 +349,7 @@ void status_round_part(struct status_round *round, struct worker_process *proces
     }
     *part = (struct part){.next = round->parts, .process = process, .text = text};
     round->parts = part;
+    read_part(part);
     end_if_complete(round);
 }
 

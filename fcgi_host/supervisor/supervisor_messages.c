@@ -70,7 +70,7 @@ void supervisor_on_message(void *ctx, struct worker_process *process,
         note_reload(message);
         break;
     case CHANNEL_STEP:
-        recent_sample(supervisor->groups);
+        recent_step(supervisor->groups);
         break;
     case CHANNEL_RELOADED:
         reload_command_answered(supervisor->reload_commands, process, message);

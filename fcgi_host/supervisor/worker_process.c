@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_stream.h"
+#include "fcgi_host/base/text.h"
 #include "fcgi_host/config/view.h"
 #include "fcgi_host/link/balance.h"
 #include "fcgi_host/link/worker_order.h"
@@ -191,6 +193,7 @@ void worker_process_free(struct worker_process *process) {
     }
     scoreboard_free(process->board);
     string_list_clear(&process->failed);
+    string_list_clear(&process->failures);
     string_list_clear(&process->loaded);
     string_list_clear(&process->logs);
     free(process);
@@ -214,10 +217,27 @@ static void forget(struct string_list *list, const char *app) {
     list->count = kept;
 }
 
-void worker_process_add_failed(struct worker_process *process, const char *app) {
+void worker_process_add_failed(struct worker_process *process, const char *app, const char *why) {
+    const char *line;
+    char *failure = NULL;
+    size_t bytes = text_last_line(why ? why : "", &line);
     forget(&process->loaded, app);
     /* Out of memory: the application counts as one that this worker has loaded. */
     (void)string_list_add(&process->failed, strdup(app));
+    if (bytes > 0 && asprintf(&failure, "%s\n%.*s", app, (int)bytes, line) > 0) {
+        (void)string_list_add(&process->failures, failure);
+    }
+}
+
+const char *worker_process_failure(const struct worker_process *process, const char *app) {
+    size_t length = strlen(app);
+    for (size_t i = process->failures.count; i > 0; i--) { /* the last one, if there are more */
+        const char *failure = process->failures.items[i - 1];
+        if (strncmp(failure, app, length) == 0 && failure[length] == '\n') {
+            return failure + length + 1;
+        }
+    }
+    return "";
 }
 
 void worker_process_add_loaded(struct worker_process *process, const char *app) {

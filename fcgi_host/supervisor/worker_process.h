@@ -39,20 +39,21 @@ struct worker_process {
     struct seat *seat;
     pid_t pid;
     enum process_state state;
-    bool is_loaded;            /**< LOADED has come */
-    bool is_refused;           /**< REFUSED has come: the worker was a probe */
-    bool is_overdue;           /**< killed because it did not load in time */
-    bool has_stopped;          /**< STOPPED has come: it begins no request any more */
-    bool is_dry;               /**< DRY has come: it passes nothing to other groups any more */
-    bool is_let_go;            /**< NO_MORE was sent */
-    bool is_paused;            /**< PAUSE was sent: it accepts no connections */
-    unsigned unanswered;       /**< turns since an unanswered CHANNEL_PING (liveness.c) */
-    uint64_t work_seen;        /**< what its threads had done by then (liveness.c) */
-    struct string_list failed; /**< applications that did not load */
-    struct string_list loaded; /**< those that did; no scripts */
-    bool found_in_use;         /**< one of them found a port or lock taken */
-    bool is_warm;              /**< it was forked from a template */
-    uint64_t serving_ms;       /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
+    bool is_loaded;              /**< LOADED has come */
+    bool is_refused;             /**< REFUSED has come: the worker was a probe */
+    bool is_overdue;             /**< killed because it did not load in time */
+    bool has_stopped;            /**< STOPPED has come: it begins no request any more */
+    bool is_dry;                 /**< DRY has come: it passes nothing to other groups any more */
+    bool is_let_go;              /**< NO_MORE was sent */
+    bool is_paused;              /**< PAUSE was sent: it accepts no connections */
+    unsigned unanswered;         /**< turns since an unanswered CHANNEL_PING (liveness.c) */
+    uint64_t work_seen;          /**< what its threads had done by then (liveness.c) */
+    struct string_list failed;   /**< applications that did not load */
+    struct string_list failures; /**< "APPLICATION\nwhy", the last line of the error */
+    struct string_list loaded;   /**< those that did; no scripts */
+    bool found_in_use;           /**< one of them found a port or lock taken */
+    bool is_warm;                /**< it was forked from a template */
+    uint64_t serving_ms;         /**< since when it accepts, CLOCK_MONOTONIC; 0: not yet */
     struct loop_source channel;
     struct channel_end end;          /**< of the channel, for channel_tell() */
     struct loop_timer deadline;      /**< to load, or to drain */
@@ -105,9 +106,12 @@ struct worker_process *worker_process_start(const struct worker_process_start *s
                                             struct error *err);
 void worker_process_free(struct worker_process *process);
 
-/** Note that an application did not load, or that it did, whatever was noted before. */
-void worker_process_add_failed(struct worker_process *process, const char *app);
+/** Note that an application did not load, or that it did, whatever was noted before.
+ *  @param why  the error's text, of which the last line is kept; NULL: there is none */
+void worker_process_add_failed(struct worker_process *process, const char *app, const char *why);
 void worker_process_add_loaded(struct worker_process *process, const char *app);
+/** @return the last line of the error of an application that did not load; "": unknown */
+const char *worker_process_failure(const struct worker_process *process, const char *app);
 /** Move the list of those to another process. */
 void process_move_failed(struct worker_process *from, struct worker_process *to);
 bool worker_process_has_failed(const struct worker_process *process, const char *app);

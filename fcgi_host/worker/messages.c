@@ -112,16 +112,14 @@ static void stop(struct worker *worker, const struct channel_message *message) {
 
 /** The outcome of a replacement: this worker is the new one, or the old one that was kept. */
 static void note_replacement(struct worker *worker, const struct channel_message *message) {
-    struct reload_ending outcome = {
-        .outcome = reload_outcome_parse(message->name),
-        .total_ms = (double)message->number,
-        .at_s = time(NULL),
-    };
-    snprintf(outcome.cause, sizeof outcome.cause, "%s", message->text);
+    struct reload_ending ending;
+    reload_ending_parse(message->text, &ending);
+    ending.total_ms = (double)message->number;
+    ending.at_s = time(NULL);
     for (size_t i = 0; i < worker->applications.app_count; i++) {
-        application_set_reload(worker->applications.apps[i], &outcome);
+        application_set_reload(worker->applications.apps[i], &ending);
     }
-    if (outcome.outcome == RELOAD_OUTCOME_KEPT) {
+    if (ending.outcome == RELOAD_OUTCOME_KEPT) {
         live_pages_show_failures(&worker->applications);
         limits_replacement_kept(worker->limits);
         resume_accepting(worker);

@@ -2,24 +2,19 @@
 
 #include "fcgi_host/app/application.h"
 #include "fcgi_host/fastcgi/request.h"
-#include "fcgi_host/link/history.h"
 #include "fcgi_host/link/latency.h"
 #include "fcgi_host/worker/access_log.h"
+#include "fcgi_host/worker/history_steps.h"
 #include "pool/base/clock.h"
 
-static const struct channel_end *s_supervisor;
-
-/** Serving threads call it attached: no lock, and a system call once in ten seconds. */
+/** Serving threads call it attached: no lock. */
 static void count(struct application *application, const struct request_times *times,
                   uint64_t ended_ns) {
     latency_add(application->latency, times->total_ns);
     time_histogram_add(&application->durations, times->total_ns);
     time_histogram_add(&application->queue_waits, times->queue_ns);
     time_histogram_add(&application->gil_waits, times->gil_ns);
-    if (history_note_request(ended_ns, times->total_ns, times->queue_ns)) {
-        struct error err; /* of no interest: the supervisor is busy, and another step comes */
-        channel_send(s_supervisor->fd, &(struct channel_outgoing){.type = CHANNEL_STEP}, &err);
-    }
+    history_steps_ended(times, ended_ns);
 }
 
 static void note_end(const struct request *request, enum request_end end) {
@@ -31,7 +26,6 @@ static void note_end(const struct request *request, enum request_end end) {
     access_log_note(request, end, ended_ns);
 }
 
-void request_ends_watch(const struct channel_end *supervisor) {
-    s_supervisor = supervisor;
+void request_ends_watch(void) {
     request_tell_ends(note_end);
 }

@@ -10,10 +10,7 @@
 #ifndef FCGI_HOST_WORKER_REQUEST_ENDS_H
 #define FCGI_HOST_WORKER_REQUEST_ENDS_H
 
-#include "fcgi_host/link/channel.h"
-
-/** Begin. @param supervisor  valid as long as the worker
- *  @pre no request is in hand @thread the worker's first  @tstate none */
-void request_ends_watch(const struct channel_end *supervisor);
+/** Begin. @pre no request is in hand @thread the worker's first  @tstate none */
+void request_ends_watch(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "fcgi_host/fastcgi/request.h"
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/recycle/recycle.h"
+#include "fcgi_host/worker/history_steps.h"
 #include "fcgi_host/worker/takeover.h"
 #include "fcgi_host/worker/withheld.h"
 #include "fcgi_host/wsgi/wsgi.h"
@@ -190,6 +191,7 @@ void submit_request(struct application *application, struct request *request) {
     request->application = application;
     request->job.run = run_request_job;
     request->job.abandon = abandon_request;
+    history_steps_arrived(request);
     if (is_slowed(application, request)) {
         reply_slowed(request, application);
     } else if (!application->pool_app || atomic_load(&application->failure)) {

@@ -13,6 +13,7 @@
 #include "fcgi_host/link/scoreboard.h"
 #include "fcgi_host/worker/access_log.h"
 #include "fcgi_host/worker/descriptors.h"
+#include "fcgi_host/worker/history_steps.h"
 #include "fcgi_host/worker/hooks.h"
 #include "fcgi_host/worker/live_pages.h"
 #include "fcgi_host/worker/loading.h"
@@ -263,7 +264,8 @@ int worker_run(const struct worker_start *start) {
     if (!await_accept(worker)) {
         return 0;
     }
-    request_ends_watch(&worker->supervisor);
+    history_steps_use(&worker->supervisor);
+    request_ends_watch();
     if (access_log_start(start->config, &err) != 0 || serve_requests(worker, &err) != 0) {
         log_line(LOG_ERROR, "worker.failed", NULL, "%s", err.text);
         return 1;

@@ -69,7 +69,7 @@ class History(HostTestCase):
         # They waited for 0.3 + 0.6 + 0.9 + 1.2 s together.
         seconds = [history["step_s"]] * (len(lists[0]) - 1) + [history["last_s"]]
         waited = sum(map(lambda queued, s: queued * s, history["queued"], seconds))
-        self.assertGreaterEqual(waited, 3)
+        self.assertAlmostEqual(waited, 3, delta=0.3)
         self.assertGreater(history["rss_bytes"][-1], 5 << 20)
 
     def test_replacements_are_among_the_last_reloads(self):
@@ -83,6 +83,30 @@ class History(HostTestCase):
         run("reload", "--wait", "a", "-s", self.control)
         await_(lambda: self.reloads()[:-1] == [["shared", None, "replaced"]],
                "the replacement that is of a and b")
+
+    def test_a_reload_of_all_workers_is_one(self):
+        file = self.write("a.py", HELLO)
+        self.start(f"workers = 3\n[app a]\nfile = {file}\nreload = worker\n")
+        with open(file, "a", encoding="utf-8") as edited:
+            edited.write("\n# edited\n")
+        self.host.log.wait_for(r"\[worker\.replaced\]", count=3)
+        await_(lambda: [each["workers"] for each in self.status()["recent_reloads"]] == [3],
+               "the reload of three workers to be told")
+
+    def test_workers_that_are_replaced_for_a_limit_are_no_reload(self):
+        self.start(f"[app a]\nfile = {self.write('a.py', HELLO)}\nprocess = own\nmax_requests = 2\n")
+        for _ in range(8):
+            self.host.fetch("/")
+        self.host.log.wait_for(r"\[worker\.replaced\]")
+        await_(lambda: self.status()["last_replacement"], "the replacement to be told")
+        self.assertEqual(self.reloads(), [])
+
+    def test_who_asks_for_the_status_does_not_wait_in_it(self):
+        self.start(f"status_path = /-/status\n[app a]\nfile = {self.write('a.py', HELLO)}\n")
+        with concurrent.futures.ThreadPoolExecutor(5) as clients:
+            answers = clients.map(lambda _: self.host.fetch("/-/status", query="json"), range(20))
+            for answer in answers:
+                self.assertEqual(set(json.loads(answer.body)["history"]["queued"]), {0})
 
     def test_a_reload_that_was_kept_says_why(self):
         self.start(f"[app a]\nfile = {self.write('a.py', HELLO)}\n")

@@ -113,9 +113,9 @@ class StatusPage(HostTestCase):
             with self.subTest(width=look["width"]):
                 self.assertEqual(look["order"], sorted(look["order"]))
                 wrong = "\n".join(look["wrong"])
-                self.assertIn("reports does not serve: SyntaxError", wrong)
-                self.assertIn("blog serves its old code: the new code did not load: "
-                              "ModuleNotFoundError", wrong)
+                # In 1 of 2 workers, while another one tries whether the edit has mended it.
+                self.assertRegex(wrong, "reports does not serve( in 1 of 2 workers)?: SyntaxError")
+                self.assertIn("blog serves its old code: ModuleNotFoundError", wrong)
 
     def test_it_is_dark_where_the_browser_is(self):
         def brightness(look):

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "fcgi_host/base/text.h"
 
@@ -8,6 +9,30 @@ Test(text, two_that_are_absent_are_the_same) {
     cr_expect_not(text_is_same("a", NULL));
     cr_expect_not(text_is_same(NULL, "a"));
     cr_expect_not(text_is_same("a", "A"));
+}
+
+Test(text, the_last_line_of_a_traceback_says_what_was_raised) {
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {"Traceback (most recent call last):\n  File \"x\"\nNameError: y\n", "NameError: y"},
+        {"no such file", "no such file"},
+        {"one\ntwo\r\n\n", "two"},
+        {"ValueError: 1\n  \n", "ValueError: 1"},
+        {"  | ExceptionGroup: two (1 sub-exception)\n  +-+---------------- 1 ----------------\n"
+         "    | KeyError: 'a'\n    +------------------------------------\n",
+         "KeyError: 'a'"},
+        {"ValueError: -1 | 2", "ValueError: -1 | 2"},
+        {"", ""},
+        {"\n \n", ""},
+        {"+--\n", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *line;
+        size_t length = text_last_line(cases[i].text, &line);
+        cr_expect_eq(length, strlen(cases[i].line), "%s", cases[i].text);
+        cr_expect_eq(strncmp(line, cases[i].line, length), 0, "%s", cases[i].text);
+    }
 }
 
 Test(text, words_of_protocols_are_the_same_whatever_the_case_of_their_ascii_letters) {

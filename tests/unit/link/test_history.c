@@ -156,30 +156,41 @@ Test(history, workers_write_into_the_same) {
     cr_assert_eq(s_steps[0].requests, 301);
 }
 
+enum { THREADS = 4, EACH = 100000 };
+
 static void *serve_many(void *ctx) {
     (void)ctx;
-    for (unsigned at_s = START_S; at_s < START_S + 1800; at_s++) {
-        history_note_request(at_s * S, 20 * MS, 10 * MS);
+    for (unsigned i = 0; i < EACH; i++) {
+        history_note_request((START_S + 5) * S, 20 * MS, 10 * MS);
     }
     return NULL;
 }
 
 Test(history, threads_share_a_step) {
-    enum { THREADS = 4 };
     pthread_t threads[THREADS];
+    serve(START_S + 1, 1); /* the step has begun: no time is missing */
     for (size_t i = 0; i < THREADS; i++) {
         pthread_create(&threads[i], NULL, serve_many, NULL);
     }
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    look(START_S + 1799);
-    for (size_t i = 0; i < HISTORY_STEPS; i++) {
-        cr_assert_leq(s_steps[i].requests, THREADS * HISTORY_STEP_S);
-    }
+    look(START_S + 10);
+    cr_assert_eq(s_steps[0].requests, THREADS * EACH + 1);
+    assert_near(s_steps[0].waiting, THREADS * EACH * 0.01 / HISTORY_STEP_S);
+}
+
+Test(history, a_step_begins_with_a_request_that_comes_too) {
+    cr_assert(history_note_arrival((START_S + 1) * S));
+    cr_assert_not(history_note_arrival((START_S + 2) * S));
+    cr_assert_not(history_note_request((START_S + 2) * S, MS, 0));
+    cr_assert(history_note_arrival((START_S + 11) * S));
+    look(START_S + 12);
+    cr_assert_eq(s_steps[0].requests, 1);
 }
 
 Test(history_closed, nothing_is_noted_without_one) {
+    cr_assert_not(history_note_arrival(S));
     cr_assert_not(history_note_request(S, MS, 0));
     history_note_sample(S, 1, 1);
     cr_assert_eq(history_read(S, s_steps, &s_last_s), 0);

@@ -1,5 +1,6 @@
 /** The status as a page. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,15 @@ static void show_application(const char *more) {
     show(document_of(text));
 }
 
+static void show_application_of(const char *state) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "{\"workers\":[{\"process\":\"shared\",\"state\":\"%s\",\"apps\":["
+             "{\"name\":\"blog\",\"state\":\"%s\"}]}]}",
+             state, state);
+    show(document_of(text));
+}
+
 Test(page, a_head_tells_of_the_host) {
     assert_has("version 0.1.0 · Python 3.11.2 · process 4711 · up 2 h · refreshed every 5 seconds");
     assert_has("<meta http-equiv=\"refresh\" content=\"5\">");
@@ -89,8 +99,8 @@ Test(page, it_says_so_when_nothing_is_wrong) {
 Test(page, an_application_that_serves_its_old_code_is_to_look_at) {
     show_application(",\"reload\":{\"last\":{\"outcome\":\"kept\",\"cause\":\"changed: /a.py\","
                      "\"why\":\"NameError: x\"}}");
-    assert_has("<a href=\"#app0\">blog</a> serves its old code: the new code did not load: "
-               "<b>NameError: x</b> <span class=\"soft\">(changed: /a.py)</span></li>");
+    assert_has("<a href=\"#app0\">blog</a> serves its old code: <b>NameError: x</b> <span "
+               "class=\"soft\">(changed: /a.py)</span></li>");
 }
 
 Test(page, what_the_check_has_found_is_to_look_at) {
@@ -107,16 +117,90 @@ Test(page, a_worker_that_does_not_answer_is_to_look_at) {
     assert_has("<li>Worker 7 of process shared does not answer</li>");
 }
 
-Test(page, applications_of_one_replacement_that_was_given_up_are_one_item) {
-    show(document_of("{\"last_replacement\":{\"outcome\":\"kept\",\"cause\":\"SIGHUP\","
-                     "\"why\":\"b does not load\"},"
-                     "\"workers\":[{\"process\":\"shared\",\"apps\":["
-                     "{\"name\":\"a\",\"state\":\"serving\",\"reload\":{\"last\":"
-                     "{\"outcome\":\"kept\",\"cause\":\"SIGHUP\"}}},"
-                     "{\"name\":\"b\",\"state\":\"serving\",\"reload\":{\"last\":"
-                     "{\"outcome\":\"kept\",\"cause\":\"SIGHUP\"}}}]}]}"));
-    assert_has("<ul>\n<li>2 applications serve their old code: <b>b does not load</b> "
+/* A document of one worker with applications that have kept their old code. */
+static const char KEPT[] =
+    "{\"workers\":[{\"process\":\"shared\",\"apps\":["
+    "{\"name\":\"a\",\"state\":\"serving\",\"reload\":{\"last\":"
+    "{\"outcome\":\"kept\",\"cause\":\"SIGHUP\",\"why\":\"b does not load\"}}},"
+    "{\"name\":\"b\",\"state\":\"serving\",\"reload\":{\"last\":"
+    "{\"outcome\":\"kept\",\"cause\":\"SIGHUP\",\"why\":\"b does not load\"}}}]},"
+    "{\"process\":\"c\",\"apps\":["
+    "{\"name\":\"c\",\"state\":\"serving\",\"reload\":{\"last\":"
+    "{\"outcome\":\"kept\",\"cause\":\"SIGHUP\",\"why\":\"c does not load\"}}}]}]}";
+
+Test(page, applications_that_serve_old_code_for_one_reason_are_one_item) {
+    show(document_of(KEPT));
+    assert_has("<li><a href=\"#app0\">a</a>, <a href=\"#app1\">b</a> serve their old code: "
+               "<b>b does not load</b> <span class=\"soft\">(SIGHUP)</span></li>\n"
+               "<li><a href=\"#app2\">c</a> serves its old code: <b>c does not load</b> "
                "<span class=\"soft\">(SIGHUP)</span></li>\n</ul>");
+}
+
+/* A document of two workers of an application. */
+static void show_two(const char *first, const char *second) {
+    char text[2048];
+    snprintf(text, sizeof text, "{\"workers\":[{\"process\":\"p\",%s},{\"process\":\"p\",%s}]}",
+             first, second);
+    show(document_of(text));
+}
+
+Test(page, a_worker_that_drains_tells_of_numbers_only) {
+    show_two("\"state\":\"draining\",\"apps\":[{\"name\":\"a\",\"state\":\"draining\","
+             "\"requests\":5,\"in_flight\":1,\"generation\":9,\"reload\":{\"last\":"
+             "{\"outcome\":\"replaced\",\"verdict\":\"stale\"}}}]",
+             "\"state\":\"serving\",\"apps\":[{\"name\":\"a\",\"state\":\"serving\","
+             "\"requests\":2,\"generation\":1}]");
+    assert_has("Nothing is wrong:</span> 1 application serves</p>");
+    assert_has("data-l=\"Generation\">1</td><td class=\"n\" data-l=\"Requests\">7</td>"
+               "<td class=\"n\" data-l=\"Running\">1</td>");
+    assert_has_not("stale");
+}
+
+Test(page, an_application_that_only_drains_is_shown) {
+    show_application_of("draining");
+    assert_has("<b>blog</b> <span class=\"busy\"");
+}
+
+Test(page, what_is_wrong_in_one_worker_hides_nothing_of_another) {
+    static const char kept[] = "\"apps\":[{\"name\":\"a\",\"state\":\"serving\",\"reload\":"
+                               "{\"last\":{\"outcome\":\"kept\",\"cause\":\"new\","
+                               "\"why\":\"E: x\"}}}]";
+    static const char stale[] = "\"apps\":[{\"name\":\"a\",\"state\":\"serving\",\"reload\":"
+                                "{\"last\":{\"outcome\":\"switched\",\"cause\":\"old\","
+                                "\"verdict\":\"stale\"}}}]";
+    show_two(kept, stale);
+    for (int i = 0; i < 2; i++) {
+        assert_has("a</a> serves its old code: <b>E: x</b> <span class=\"soft\">(new)</span>");
+        assert_has("a</a> has extension modules that were not clean");
+        show_two(stale, kept);
+    }
+}
+
+Test(page, a_document_that_could_not_be_made_is_no_good_news) {
+    show(document_of("{}"));
+    assert_has("<span class=\"bad\">The status could not be made.</span>");
+    assert_has_not("Nothing is wrong");
+    show(document_of("{\"workers\":[],\"asleep\":[{\"process\":\"x\"},{\"process\":\"y\"}]}"));
+    assert_has("0 applications serve, 2 process groups are asleep</p>");
+}
+
+Test(page, thousands_of_applications_are_neither_slow_nor_all_shown) {
+    enum { COUNT = 100000 };
+    json_t *apps = json_array(), *workers = json_array(), *json = json_object();
+    for (int i = 0; i < COUNT; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "x%d", i);
+        json_array_append_new(apps, json_pack("{s:s, s:s, s:{s:{s:s, s:s}}}", "name", name, "state",
+                                              "serving", "reload", "last", "outcome",
+                                              i % 2 ? "kept" : "switched", "why", name));
+    }
+    json_array_append_new(workers, json_pack("{s:s, s:o}", "process", "p", "apps", apps));
+    json_object_set_new(json, "workers", workers);
+    show(json);
+    assert_has("<b>x999</b>");
+    assert_has_not("<b>x0</b>");
+    assert_has_not("<b>x1001</b>");
+    assert_has("and 99500 more, which the JSON tells of");
 }
 
 Test(page, the_last_minutes_are_plots) {
@@ -126,6 +210,32 @@ Test(page, the_last_minutes_are_plots) {
     assert_has("<figcaption>p50, p99<b>1.2 ms, 12.0 ms</b></figcaption>");
     assert_has("<path class=\"line\" d=\"M176 "); /* no request, no time */
     assert_has("<figcaption>Memory<b>45 MB</b></figcaption>");
+}
+
+/* The requests a second of a history, as they are shown. */
+static void assert_rate(const char *uptime_and_history, const char *rate) {
+    char text[512], want[64];
+    snprintf(text, sizeof text, "{\"workers\":[],%s}", uptime_and_history);
+    snprintf(want, sizeof want, "Requests<b>%s/s</b>", rate);
+    show(document_of(text));
+    assert_has(want);
+}
+
+Test(page, a_step_that_has_just_begun_is_no_rate) {
+    assert_rate("\"uptime_s\":99,\"history\":{\"step_s\":10,\"last_s\":0.05,"
+                "\"requests\":[1000,1000,5]}",
+                "100.0");
+    assert_rate("\"uptime_s\":99,\"history\":{\"step_s\":10,\"last_s\":4,"
+                "\"requests\":[1000,1000,200]}",
+                "50.0");
+}
+
+Test(page, the_first_step_is_as_long_as_the_host_has_been_there) {
+    assert_rate("\"uptime_s\":4,\"history\":{\"step_s\":10,\"last_s\":9,\"requests\":[400]}",
+                "100.0");
+    assert_rate("\"uptime_s\":5,\"history\":{\"step_s\":10,\"last_s\":1,"
+                "\"requests\":[400,100]}",
+                "100.0");
 }
 
 Test(page, reloads_are_marks_in_the_plots_while_they_are_in_there) {
@@ -197,7 +307,7 @@ Test(page, a_worker_that_loads_hides_none_that_has_failed) {
                      "{\"process\":\"a\",\"apps\":[{\"name\":\"a\",\"state\":\"failed\","
                      "\"error\":\"E: x\"}]},"
                      "{\"process\":\"a\",\"apps\":[{\"name\":\"a\",\"state\":\"loading\"}]}]}"));
-    assert_has("a</a> does not serve: <b>E: x</b></li>");
+    assert_has("a</a> does not serve in 1 of 3 workers: <b>E: x</b></li>");
 }
 
 Test(page, process_groups_with_something_wrong_come_first) {
@@ -223,6 +333,7 @@ Test(page, what_applications_chose_is_escaped) {
 Test(page, without_a_document_it_is_empty) {
     show(NULL);
     assert_has("<b>0</b>workers</div>");
+    assert_has("The status could not be made.");
     assert_has_not("<h2>");
     assert_has_not("<svg");
 }

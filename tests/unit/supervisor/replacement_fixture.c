@@ -226,9 +226,11 @@ static void take_step(const char *verb, const char *object) {
     } else if (strcmp(verb, "config") == 0) {
         ask("SIGHUP", object, false, true);
     } else if (strcmp(verb, "loses") == 0) {
-        worker_process_add_failed(loading_seat()->coming, object);
+        worker_process_add_failed(loading_seat()->coming, object, NULL);
     } else if (strcmp(verb, "lost") == 0) { /* the old worker has not got it either */
-        worker_process_add_failed(loading_seat()->current, object);
+        worker_process_add_failed(loading_seat()->current, object, NULL);
+    } else if (strcmp(verb, "raises") == 0) {
+        worker_process_add_failed(loading_seat()->coming, object, "Traceback:\nNameError: x\n");
     } else if (strcmp(verb, "in_use") == 0) {
         loading_seat()->coming->found_in_use = true;
     } else if (strcmp(verb, "restart") == 0) {

@@ -29,7 +29,7 @@ static void add_of(pid_t worker, const char *cause, const char *verdict, uint64_
         .app = (char *)"blog",
         .ending = {.outcome = RELOAD_OUTCOME_SWITCHED, .total_ms = (double)at_ms},
         .ended_ms = at_ms,
-        .last_worker = worker,
+        .worker = worker,
     };
     snprintf(reload.ending.cause, sizeof reload.ending.cause, "%s", cause);
     snprintf(reload.ending.verdict, sizeof reload.ending.verdict, "%s", verdict);
@@ -40,20 +40,54 @@ Test(recent_reloads, workers_that_reload_for_the_same_cause_do_so_together) {
     add_of(1, "changed: a", "clean", 100);
     add(1);
     add_of(2, "changed: a", "stale", 300);
-    add_of(3, "changed: a", "clean", 200);
+    add_of(3, "changed: a", "clean", 301);
     cr_assert_eq(s_reloads.count, 2);
-    cr_assert_eq(s_reloads.items[1].workers, 3);
-    cr_assert_eq(s_reloads.items[1].ending.total_ms, 300);
+    cr_assert_eq(s_reloads.items[1].worker_count, 3);
+    cr_assert_eq(s_reloads.items[1].ending.total_ms, 301);
     cr_assert_str_eq(s_reloads.items[1].ending.verdict, "stale");
-    cr_assert_eq(s_reloads.items[0].workers, 0, "a replacement");
+    cr_assert_eq(s_reloads.items[0].worker_count, 0, "of all workers");
 }
 
 Test(recent_reloads, others_are_others) {
     add_of(1, "changed: a", "clean", 100);
     add_of(2, "changed: b", "clean", 100);
-    add_of(2, "changed: b", "clean", 200); /* again in the same worker */
-    add_of(3, "changed: b", "clean", 200 + RECENT_TOGETHER_MS + 1);
-    cr_assert_eq(s_reloads.count, 4);
+    add_of(3, "changed: b", "clean", 100 + RECENT_TOGETHER_MS + 1);
+    cr_assert_eq(s_reloads.count, 3);
+}
+
+Test(recent_reloads, a_second_edit_is_another_reload_however_soon_it_comes) {
+    static const pid_t workers[] = {1, 2, 1, 2};
+    for (size_t i = 0; i < sizeof workers / sizeof workers[0]; i++) {
+        add_of(workers[i], "changed: a", "clean", 100 * i);
+    }
+    cr_assert_eq(s_reloads.count, 2);
+    cr_assert_eq(s_reloads.items[0].worker_count, 2);
+    cr_assert_eq(s_reloads.items[1].worker_count, 2);
+}
+
+Test(recent_reloads, workers_that_are_replaced_one_after_the_other_are_one_entry) {
+    for (pid_t seat = 1; seat <= 4; seat++) { /* each takes ten seconds */
+        add_of(-seat, "changed: a", "", 10000 * (uint64_t)seat);
+    }
+    cr_assert_eq(s_reloads.count, 1);
+    cr_assert_eq(s_reloads.items[0].worker_count, 4);
+}
+
+Test(recent_reloads, the_worst_verdict_counts) {
+    static const char *const cases[][3] = {{"", "dangling", "dangling"},
+                                           {"reinitialised", "stale", "stale"},
+                                           {"clean", "", "clean"},
+                                           {"stale", "clean", "stale"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        add_of(1, cases[i][0], cases[i][0], 100); /* the cause tells them apart */
+        snprintf(s_reloads.items[0].ending.cause, 2, "%zu", i);
+        struct recent_reload other = s_reloads.items[0];
+        other.worker = 2;
+        snprintf(other.ending.verdict, sizeof other.ending.verdict, "%s", cases[i][1]);
+        recent_reloads_add(&s_reloads, &other);
+        cr_assert_eq(s_reloads.count, i + 1);
+        cr_assert_str_eq(s_reloads.items[0].ending.verdict, cases[i][2]);
+    }
 }
 
 Test(recent_reloads, the_newest_is_the_first) {

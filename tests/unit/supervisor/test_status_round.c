@@ -52,8 +52,18 @@ bool groups_template(const struct groups *groups, size_t index,
 
 bool groups_process(const struct groups *groups, size_t index, struct groups_process *ret_process) {
     (void)groups;
-    *ret_process = (struct groups_process){"shared", 2, 4, 3 << 20, 2 << 20};
+    *ret_process = (struct groups_process){"shared", 2, 3 << 20, 2 << 20};
     return index == 0;
+}
+
+struct fleet *groups_next_fleet(const struct groups *groups, const struct fleet *fleet) {
+    (void)groups, (void)fleet;
+    return NULL;
+}
+
+unsigned fleet_waiting(const struct fleet *fleet) {
+    (void)fleet;
+    return 0;
 }
 
 static struct reload_counts s_reloads;
@@ -223,7 +233,7 @@ Test(status_round, the_document_has_the_last_minutes_and_the_last_reloads) {
                                                           .ended_ms = 2000});
     add_worker(1, PROCESS_SERVING);
     ask(s_a);
-    answer(s_processes, "{\"pid\":1}");
+    answer(s_processes, "{\"pid\":1,\"apps\":[{\"queued\":3},{\"queued\":1},{\"queued\":-7}]}");
     json_t *json = json_parse(s_text, strlen(s_text), NULL);
     const json_t *history = json_object_get(json, "history");
     cr_assert_eq(json_get_number(history, "step_s"), HISTORY_STEP_S);
@@ -263,6 +273,24 @@ Test(status_round, a_worker_that_does_not_answer_within_a_second_is_stuck_or_sta
     cr_assert_str_eq(json_get_string(json_array_get(workers, 1), "state"), "starting");
     cr_assert_eq(json_get_number(json_array_get(workers, 2), "pid"), 3);
     json_decref(json);
+}
+
+Test(status_round, a_part_that_is_no_json_spoils_no_document) {
+    static const char *const parts[] = {"{\"pid\":2", "[1]", "", "{\"a\":\"\\u0000\"}"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct worker_process *good = add_worker(1, PROCESS_SERVING),
+                              *bad = add_worker(2, PROCESS_SERVING);
+        ask(s_a);
+        answer(bad, parts[i]);
+        answer(good, "{\"pid\":1}");
+        json_t *json = json_parse(s_text, strlen(s_text), NULL);
+        const json_t *workers = json_object_get(json, "workers");
+        cr_assert_eq(json_array_size(workers), 2, "%s", parts[i]);
+        cr_assert_str_eq(json_get_string(json_array_get(workers, 1), "state"), "stuck");
+        json_decref(json);
+        remove_worker(good);
+        remove_worker(bad);
+    }
 }
 
 Test(status_round, workers_that_were_killed_are_neither_asked_nor_shown) {

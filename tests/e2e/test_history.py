@@ -66,10 +66,11 @@ class History(HostTestCase):
         self.assertEqual({len(each) for each in lists}, {len(history["requests"])})
         self.assertGreaterEqual(max(history["p99_ms"]), 5 * 300)  # the fifth waited for four others
         self.assertGreaterEqual(max(history["p50_ms"]), 300)
-        # They waited for 0.3 + 0.6 + 0.9 + 1.2 s together.
+        # They waited for 0.3 + 0.6 + 0.9 + 1.2 s together; a sample may have seen them, too.
         seconds = [history["step_s"]] * (len(lists[0]) - 1) + [history["last_s"]]
         waited = sum(map(lambda queued, s: queued * s, history["queued"], seconds))
-        self.assertAlmostEqual(waited, 3, delta=0.3)
+        self.assertGreaterEqual(waited, 2.9)
+        self.assertLessEqual(max(history["queued"]), 5)
         self.assertGreater(history["rss_bytes"][-1], 5 << 20)
 
     def test_replacements_are_among_the_last_reloads(self):

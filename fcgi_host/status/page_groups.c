@@ -168,18 +168,22 @@ static void put_extensions(FILE *out, const json_t *app) {
 
 /** What a reload costs, and, where it is the whole process, why. */
 static void put_strategy(FILE *out, const json_t *reload) {
-    const char *strategy = json_get_string(reload, "strategy"),
-               *why = json_get_string(reload, "why");
+    const char *strategy = json_get_string(reload, "strategy");
+    bool is_worker = strcmp(strategy, "worker") == 0;
+    fputs("<span title=\"", out);
+    page_put_string(out, reload, "why");
+    fputs("\">", out);
     if (strcmp(strategy, "interpreter") == 0) {
         fputs("by a new interpreter", out);
-    } else if (strcmp(strategy, "worker") == 0) {
+    } else if (is_worker) {
         fputs("by a new worker", out);
     } else {
         page_put_text(out, strategy);
     }
-    if (*why) {
+    fputs("</span>", out);
+    if (is_worker) {
         fputs(" <span class=\"soft path\">(", out);
-        page_put_text(out, why);
+        page_put_string(out, reload, "why");
         fputs(")</span>", out);
     }
 }

@@ -31,6 +31,7 @@ LOOK = """
                 cut: shown.filter(element => element.scrollWidth > element.clientWidth + 1
                                   && view.getComputedStyle(element).display !== "inline")
                           .map(element => element.outerHTML.slice(0, 100)),
+                tiles: [...doc.querySelectorAll(".tile")].map(tile => box(tile).height),
                 reloads: [...doc.querySelectorAll("td.reload")].map(cell => cell.innerText),
                 plots: [...doc.querySelectorAll("svg")].map(svg => box(svg).height),
                 wrong: [...doc.querySelectorAll(".wrong li")].map(item => item.innerText),
@@ -106,6 +107,7 @@ class StatusPage(HostTestCase):
                 self.assertEqual(len(look["reloads"]), 3)
                 self.assertIn("kept in ", look["reloads"][1] + look["reloads"][0])
                 self.assertEqual(len(look["plots"]), 4)
+                self.assertLess(max(look["tiles"]), 80)  # a number and a word, each in a line
                 self.assertGreater(min(look["plots"]), 20)
 
     def test_what_is_wrong_is_on_top(self):

@@ -281,7 +281,8 @@ Test(page, an_application_has_a_row) {
                "<td class=\"n\" data-l=\"Rejected\">7</td>"
                "<td class=\"n\" data-l=\"p50, ms\">1.2</td>"
                "<td class=\"n\" data-l=\"p99, ms\">120.1</td></tr>");
-    assert_has("by a new worker <span class=\"soft path\">(runs in the main interpreter)</span>");
+    assert_has(
+        "by a new worker</span> <span class=\"soft path\">(runs in the main interpreter)</span>");
     assert_has("lxml.etree <span class=\"bad\" title=\"still holds objects of an interpreter that "
                "has ended\">stale</span> <span class=\"soft\">(2 findings)</span>");
     assert_has("<summary>1 extension module <span class=\"good\">clean</span></summary>_decimal");

@@ -1,11 +1,10 @@
 """fcgi_host.after_response(): what a request wants to have done when its response has been sent."""
 
-import json
 import os
 import signal
 import unittest
 
-from support.host import HostTestCase, run
+from support.host import HostTestCase
 from support.waiting import await_
 
 APPLICATION = """
@@ -85,11 +84,6 @@ class AfterResponse(HostTestCase):
     def go(self, text="goes on"):
         with open(os.path.join(self.folder, "go"), "w", encoding="utf-8") as f:
             f.write(text)
-
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
 
     def counts(self):
         after = self.status()["workers"][0]["apps"][0]["after_response"]

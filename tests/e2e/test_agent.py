@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import csv
-import json
 import os
 import signal
 import socket
@@ -10,7 +9,7 @@ import unittest
 
 from support import servers
 from support.applications import HELLO, SLOW
-from support.host import HostTestCase, free_port, needs_program, run
+from support.host import HostTestCase, free_port, needs_program, run, status_of
 from support.waiting import DEADLINE_S, await_
 
 #: Answers when the file `go` appears.
@@ -72,7 +71,7 @@ class Agents(HostTestCase):
 
     def workers(self, host):
         """Of the status document."""
-        return json.loads(run("status", "--json", "-s", host.control)[1])["workers"]
+        return status_of(host.control)["workers"]
 
     def in_hand(self, host):
         return sum(app["in_flight"] + app["queued"]

@@ -25,11 +25,6 @@ class History(HostTestCase):
             f"[fcgi_host]\ncontrol = {self.control}\n{config}"))
         self.host.log.wait_for(r"\[host\.ready\]")
 
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
-
     def requests(self):
         return sum(self.status()["history"]["requests"])
 

@@ -1,6 +1,5 @@
 """When memory is short, what is kept for speed alone is given back."""
 
-import json
 import os
 import re
 import select
@@ -9,7 +8,7 @@ import sys
 import unittest
 
 from support import memory_group
-from support.host import HostTestCase, needs_recycling, run
+from support.host import HostTestCase, needs_recycling
 from support.waiting import await_
 
 APPLICATION = """
@@ -66,11 +65,6 @@ class MemoryIsShort(HostTestCase):
         self.file = self.write("app.py", APPLICATION)
         self.host = self.start_host("--control", self.control, "-c", self.config(
             f"[app app]\nfile = {self.file}\n{keys}\n"))
-
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
 
     def preload(self):
         return self.status()["workers"][0]["apps"][0]["preload"]

@@ -5,10 +5,9 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import unittest
 
-from support.host import HostTestCase, needs_modules, needs_recycling, run
+from support.host import HostTestCase, needs_modules, needs_recycling, run, status_of
 from support.waiting import await_
 
 APPLICATION = """
@@ -75,10 +74,8 @@ class Memory(HostTestCase):
                 if "[app.placed]" in line]
 
     def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
         return {app["name"]: {**app, "process": worker["process"]}
-                for worker in json.loads(out)["workers"] for app in worker["apps"]}
+                for worker in status_of(self.control)["workers"] for app in worker["apps"]}
 
     @property
     def file(self):

@@ -1,6 +1,5 @@
 """prepare, commit, abort: new code loads beside the old, and serves when somebody says so."""
 
-import json
 import os
 import signal
 import unittest
@@ -52,9 +51,7 @@ class Prepare(HostTestCase):
         return [self.host.fetch("/" + name).body.decode() for name in ("shop", "blog")]
 
     def workers(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)["workers"]
+        return self.status()["workers"]
 
     def states(self):
         return sorted(worker["state"] for worker in self.workers())

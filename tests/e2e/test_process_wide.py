@@ -9,7 +9,7 @@ import unittest
 
 from support import fcgi
 from support.host import (PYTHON, HostTestCase, clean_environ, needs_modules, needs_recycling,
-                          recycles_in_process, run)
+                          recycles_in_process, status_of)
 from support.waiting import await_
 
 #: Evaluates the query string; its neighbour only answers.
@@ -272,9 +272,7 @@ class Locale(ProcessWide):
             ",")
         status = json.loads(host.fetch("/-/status", query="json").body)
         self.assertIsInstance(status["workers"][0]["apps"][0]["load_ms"], float)
-        code, out, err = run("status", "--json", "-s", control)
-        self.assertEqual(code, 0, err)
-        json.loads(out)
+        status_of(control)
         for line in host.fetch("/-/status", query="openmetrics").body.decode().splitlines():
             if not line.startswith("#"):
                 float(line.rpartition(" ")[2])

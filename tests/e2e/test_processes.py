@@ -70,11 +70,6 @@ class Processes(HostTestCase):
         self.assertEqual(response.status, 200, response)
         return json.loads(response.body)
 
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
-
     def pids(self, process):
         return [w["pid"] for w in self.status()["workers"] if w["process"] == process]
 

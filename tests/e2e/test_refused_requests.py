@@ -1,14 +1,13 @@
 """A safe request in which an extension module refuses sub-interpreters is answered once, by the
 process of its own that the application gets."""
 
-import json
 import os
 import signal
 import threading
 import unittest
 
 from support import fcgi
-from support.host import HostTestCase, needs_modules, run
+from support.host import HostTestCase, needs_modules
 from support.load import Load
 from support.waiting import await_
 
@@ -89,11 +88,6 @@ class Refused(HostTestCase):
         fd = os.open(self.gate, os.O_WRONLY)
         os.unlink(self.gate)
         os.close(fd)
-
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
 
     def send(self, path="/b/", keep=False, **kw):
         connection = self.host.connect()

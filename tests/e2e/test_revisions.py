@@ -1,6 +1,5 @@
 """The revision of an application's code: in the status, and expected by a reload."""
 
-import json
 import os
 import unittest
 
@@ -46,9 +45,7 @@ class Revisions(HostTestCase):
         self.put(".git/refs/heads/main", commit + "\n")
 
     def revisions(self, name="shop"):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return [app["revision"] for worker in json.loads(out)["workers"]
+        return [app["revision"] for worker in self.status()["workers"]
                 if worker["state"] == "serving" for app in worker["apps"] if app["name"] == name]
 
     def reload(self, *arguments):

@@ -56,9 +56,7 @@ class Scaled(HostTestCase):
         return json.loads(response.body)
 
     def workers(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return [w for w in json.loads(out)["workers"] if w["state"] in ("serving", "loading")]
+        return [w for w in self.status()["workers"] if w["state"] in ("serving", "loading")]
 
     def wait_for_workers(self, count):
         await_(lambda: len(self.workers()) == count, f"{count} workers")

@@ -55,9 +55,7 @@ class Scripts(HostTestCase):
         return json.loads(response.body)
 
     def workers(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)["workers"]
+        return self.status()["workers"]
 
     def processes(self):
         return {worker["process"] for worker in self.workers()}

@@ -1,6 +1,5 @@
 """The promise of spares, modules: what an application sees of its libraries is the same warm."""
 
-import os
 import unittest
 import zipfile
 

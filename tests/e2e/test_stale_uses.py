@@ -1,11 +1,10 @@
 """What extensions fill on first use, or leave behind after a load that failed, is found, too."""
 
-import json
 import os
 import textwrap
 import unittest
 
-from support.host import HostTestCase, needs_modules, needs_recycling, run
+from support.host import HostTestCase, needs_modules, needs_recycling
 from support.waiting import await_
 
 EXTENSIONS = os.environ.get("EXTENSIONS")
@@ -46,9 +45,7 @@ class Uses(HostTestCase):
         return response.body.decode().split()
 
     def apps(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return {app["name"]: app for worker in json.loads(out)["workers"] for app in worker["apps"]}
+        return {app["name"]: app for worker in self.status()["workers"] for app in worker["apps"]}
 
     def await_place(self, name, interpreter):
         await_(lambda: self.ask(name, "/")[2] == interpreter, f"{name} in {interpreter}")
@@ -87,7 +84,7 @@ class Uses(HostTestCase):
         self.assertEqual(self.host.log.find(r"\[stale\.found\]|\[app\.placed\]"), [])
 
     def test_a_load_that_fails_leaves_nothing_that_serves(self):
-        fill = f"{{}}.is_template(string.Template(''))\nraise ValueError('not yet')"
+        fill = "{}.is_template(string.Template(''))\nraise ValueError('not yet')"
         self.start(["one"], more=fill.format("lazy_class"))
         self.host.log.wait_for(r"\[app\.failed\]")
         self.save("one", "v2")

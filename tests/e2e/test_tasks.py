@@ -1,6 +1,5 @@
 """[task NAME]: what an application is to do at certain times, once per host, never twice at a time."""
 
-import json
 import os
 import signal
 import time
@@ -94,9 +93,7 @@ class Tasks(HostTestCase):
             f.write(text)
 
     def tasks(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return {task["name"]: task for task in json.loads(out)["tasks"]}
+        return {task["name"]: task for task in self.status()["tasks"]}
 
     def await_state(self, name, **expected):
         await_(lambda: expected.items() <= self.tasks()[name].items(), f"{name} to be {expected}")

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from support import fcgi
-from support.host import PYTHON, HostTestCase, has_module, run
+from support.host import PYTHON, HostTestCase, has_module
 from support.load import Load
 from support.waiting import await_
 
@@ -119,11 +119,6 @@ class Templates(HostTestCase):
         response = self.host.fetch(path, **kw)
         self.assertEqual(response.status, 200, response)
         return json.loads(response.body)
-
-    def status(self):
-        code, out, err = run("status", "--json", "-s", self.control)
-        self.assertEqual(code, 0, err)
-        return json.loads(out)
 
     def template(self):
         """Its process id, once it is ready."""

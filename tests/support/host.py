@@ -5,6 +5,7 @@ packages its applications can import); cmake/Tests.cmake sets them.
 """
 
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -305,6 +306,10 @@ class HostTestCase(unittest.TestCase):
         os.chmod(path, mode)
         return path
 
+    def status(self):
+        """The status document of the host whose control socket is self.control."""
+        return status_of(self.control)
+
     @classmethod
     def config(cls, text):
         """A configuration file; its path."""
@@ -363,3 +368,10 @@ def run(*args, env=None, stdin=subprocess.DEVNULL, cwd=None, deadline_s=DEADLINE
         env=clean_environ(**(env or {})), cwd=cwd, timeout=deadline_s, **kw,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def status_of(control):
+    """The status document of a host."""
+    code, out, err = run("status", "--json", "-s", control)
+    assert code == 0, err
+    return json.loads(out)

@@ -5,13 +5,10 @@ share a host, in which each has an interpreter of its own.  The application defi
 which is called at the end of the load and in each request.
 """
 
-import json
 import os
-import re
 import textwrap
 
-from .host import PYTHON_VERSION, HostTestCase, has_module, needs_modules, needs_recycling, run
-from .waiting import await_
+from .host import PYTHON_VERSION, HostTestCase, has_module, needs_modules, needs_recycling, status_of
 
 #: At the end of each application.  It imports nothing, so that it does not change what is seen.
 TRAILER = """
@@ -128,9 +125,7 @@ class Spares(HostTestCase):
     @classmethod
     def preload(cls, name):
         """What the status says of its spare."""
-        code, out, err = run("status", "--json", "-s", cls.control)
-        assert code == 0, err
-        workers = json.loads(out)["workers"]
+        workers = status_of(cls.control)["workers"]
         return next(app["preload"] for worker in workers for app in worker["apps"]
                     if app["name"] == name)
 

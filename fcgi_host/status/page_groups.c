@@ -296,11 +296,11 @@ static void put_worker(FILE *out, const json_t *worker) {
     double zombies = json_get_number(worker, "zombies");
     fprintf(out, "<li>Worker %.0f ", json_get_number(worker, "pid"));
     page_put_word(out, json_get_string(worker, "state"));
-    fprintf(out,
-            " <span class=\"soft\">%.0f requests · %.0f MB · %.0f connections, %.0f of them "
-            "idle</span>",
-            json_get_number(worker, "requests"), json_get_number(worker, "rss_bytes") / (1 << 20),
-            json_get_number(connections, "open"), json_get_number(connections, "idle"));
+    fputs(" <span class=\"soft\">", out);
+    page_put_count(out, json_get_number(worker, "requests"), "request");
+    fprintf(out, " · %.0f MB · ", json_get_number(worker, "rss_bytes") / (1 << 20));
+    page_put_count(out, json_get_number(connections, "open"), "connection");
+    fprintf(out, ", %.0f idle</span>", json_get_number(connections, "idle"));
     if (zombies > 0) {
         fputs(" · <span class=\"busy\">", out);
         page_put_count(out, zombies, "interpreter");

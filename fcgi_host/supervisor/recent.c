@@ -36,7 +36,8 @@ void recent_step(const struct groups *groups) {
          fleet = groups_next_fleet(groups, fleet)) {
         waiting += fleet_waiting(fleet);
     }
-    recent_sample(groups, waiting);
+    /* The request that has begun the step has only just come. */
+    recent_sample(groups, waiting > 0 ? waiting - 1 : 0);
 }
 
 /** A list with one number of each step. */

@@ -258,7 +258,7 @@ Test(page, the_last_reloads_are_a_list) {
 Test(page, a_process_group_has_a_table_and_its_workers) {
     assert_has("<h2>Process shared <span class=\"soft small\">1 worker · 45 MB</span></h2>");
     assert_has("<li>Worker 4712 <span class=\"good\">serving</span> <span class=\"soft\">"
-               "1234567 requests · 45 MB · 9 connections, 4 of them idle</span> · "
+               "1234567 requests · 45 MB · 9 connections, 4 idle</span> · "
                "<span class=\"busy\">1 interpreter could not be ended</span>");
     assert_has(
         "<h2>Process blog <span class=\"soft small\">0 workers · 0 MB</span></h2>\n"

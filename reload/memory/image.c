@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "reload/memory/image_dynamic.h"
 #include "reload/memory/image_files.h"
@@ -105,7 +106,32 @@ static void read_loaded(struct image *image, uintptr_t start, const ElfW(Phdr) *
     }
 }
 
+/**
+ * The dynamic linker makes what it alone writes to (RELRO: tables of addresses) read-only, before
+ * any code of the image runs, as far as that is whole pages.  It begins a segment, or is one.
+ */
+static void leave_out_sealed(struct image *image, const struct image_range *sealed) {
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t low = sealed->start / page_bytes * page_bytes;
+    uintptr_t high = (sealed->start + sealed->bytes) / page_bytes * page_bytes;
+    size_t kept = 0;
+    for (size_t i = 0; i < image->writable_count; i++) {
+        struct image_range segment = image->writable[i];
+        if (segment.start >= low && segment.start < high) {
+            size_t left_out = high - segment.start;
+            left_out = left_out < segment.bytes ? left_out : segment.bytes;
+            segment.start += left_out;
+            segment.bytes -= left_out;
+        }
+        if (segment.bytes > 0) {
+            image->writable[kept++] = segment;
+        }
+    }
+    image->writable_count = kept;
+}
+
 static void read_segments(struct image *image, const struct image_headers *headers) {
+    struct image_range sealed = {0};
     for (size_t i = 0; i < headers->count; i++) {
         const ElfW(Phdr) *segment = &headers->items[i];
         switch (segment->p_type) {
@@ -115,6 +141,9 @@ static void read_segments(struct image *image, const struct image_headers *heade
         case PT_NOTE:
             read_notes(image, headers, segment);
             break;
+        case PT_GNU_RELRO:
+            sealed = (struct image_range){headers->base + segment->p_vaddr, segment->p_memsz};
+            break;
         case PT_TLS:
             image->tls_bytes = segment->p_memsz;
             break;
@@ -122,6 +151,7 @@ static void read_segments(struct image *image, const struct image_headers *heade
             break;
         }
     }
+    leave_out_sealed(image, &sealed);
 }
 
 /** False when CPython is linked into the program itself: then its variables are the host's. */

@@ -50,7 +50,7 @@ struct image {
     char *module; /**< of an extension: what an interpreter loaded it as last; NULL: not known */
     dev_t device; /**< of the file; 0: the file is gone */
     ino_t inode;
-    struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< RELRO parts included */
+    struct image_range writable[IMAGE_SEGMENTS_MAX]; /**< without what RELRO makes read-only */
     size_t writable_count;
     uint64_t file_bytes;       /**< how much of the file is mapped, from its start */
     struct image_range zeroed; /**< the part of the last one that starts as zeros (.bss) */

@@ -4,9 +4,11 @@
 #include <criterion/criterion.h>
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reload/memory/image.h"
 #include "reload/memory/image_symbols.h"
@@ -117,5 +119,50 @@ Test(image, a_variable_is_named_by_its_symbol_and_offset) {
         }
     }
     cr_assert(found);
+    image_list_clear(&list);
+}
+
+/** Whether the kernel lets us write at an address. proc(5): start-end permissions … */
+static bool may_write(uintptr_t address) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[4096], permissions[8];
+    bool may = false;
+    uintptr_t start, end;
+    cr_assert_not_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        int fields = sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &start, &end, permissions);
+        may |= fields == 3 && address - start < end - start && permissions[1] == 'w';
+    }
+    fclose(maps);
+    return may;
+}
+
+/** Whether any variable of an image is in the page at an address. */
+static bool has_variables(const struct image *image, uintptr_t page, size_t page_bytes) {
+    bool has = false;
+    for (size_t k = 0; k < image->writable_count; k++) {
+        const struct image_range *range = &image->writable[k];
+        has |= range->start < page + page_bytes && page < range->start + range->bytes;
+    }
+    return has;
+}
+
+Test(image, its_variables_are_in_the_pages_that_can_be_written) {
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    void *handle = load("lazy_class" TEST_EXTENSION_SUFFIX);
+    struct image_list list = list_now();
+    const struct image *images[] = {
+        image_list_find(&list, (uintptr_t)dlsym(handle, "PyInit_lazy_class")),
+        image_list_find(&list, (uintptr_t)Py_GetVersion()),
+    };
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+        const struct image *image = images[i];
+        uintptr_t page = image->low / page_bytes * page_bytes;
+        for (; page < image->high; page += page_bytes) {
+            bool is_variable = has_variables(image, page, page_bytes);
+            cr_assert_eq(is_variable, may_write(page), "%s+%#zx", image_file_name(image),
+                         (size_t)(page - image->base));
+        }
+    }
     image_list_clear(&list);
 }

@@ -64,7 +64,7 @@ static void say_module(const struct audit_pool *pool, const char *module_name, P
     char init[2];
     Py_ssize_t at = 0;
     PyObject *dict = PyModule_GetDict(module), *name, *value;
-    snprintf(init, sizeof init, "%d", (int)inspect_module_init(module));
+    snprintf(init, sizeof init, "%d", (int)inspect_module_init(module, PyModule_GetDef(module)));
     AUDIT_SAY(pool->fd, "init", module_name, init);
     AUDIT_SAY(pool->fd, "attribute", module_name, "__name__"); /* it may have no other */
     while (PyDict_Next(dict, &at, &name, &value)) {

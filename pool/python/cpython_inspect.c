@@ -221,9 +221,7 @@ static bool has_token(PyObject *module) {
  * As import.c:_get_extension_kind() of 3.13 decides.  A module with neither a definition nor a
  * token was copied from the first one's dictionary: single-phase.
  */
-enum module_init inspect_module_init(PyObject *module) {
-    PyModuleDef *def = PyModule_GetDef(module);
-    PyErr_Clear();
+enum module_init inspect_module_init(PyObject *module, const PyModuleDef *def) {
     if (!def) {
         return has_token(module) ? MODULE_INIT_SLOTS : MODULE_INIT_SINGLE_PHASE;
     }
@@ -286,8 +284,8 @@ bool inspect_str_is_ready(PyObject *str) {
 #endif
 }
 
-size_t inspect_type_header_bytes(PyTypeObject *type) {
-    return _PyType_PreHeaderSize(type);
+size_t inspect_type_header_bytes(const PyTypeObject *type) {
+    return _PyType_PreHeaderSize((PyTypeObject *)type);
 }
 
 size_t inspect_block_header_bytes(PyObject *object) {

@@ -60,8 +60,8 @@ size_t inspect_count_made(size_t *ret_unseen);
 /** sys.modules of an interpreter. @return borrowed; NULL before it was made */
 PyObject *py_modules(PyInterpreterState *interpreter);
 
-/** How an extension module was initialised. */
-enum module_init inspect_module_init(PyObject *module);
+/** How an extension module was initialised. @param def  PyModule_GetDef(), or a copy of that */
+enum module_init inspect_module_init(PyObject *module, const PyModuleDef *def);
 
 /** PEP 683 (3.12): an object that is never freed and has no count. Always false before. */
 bool inspect_is_immortal(PyObject *object);
@@ -129,7 +129,7 @@ bool inspect_str_is_ready(PyObject *str);
 extern const size_t inspect_interpreter_state_bytes, inspect_thread_state_bytes;
 
 /** How far before an object the memory block that holds it starts, by the object's type alone. */
-size_t inspect_type_header_bytes(PyTypeObject *type);
+size_t inspect_type_header_bytes(const PyTypeObject *type);
 /** The same by the object: one of a type that can be tracked need not be. */
 size_t inspect_block_header_bytes(PyObject *object);
 

@@ -10,6 +10,7 @@
 #include "reload/memory/image_files.h"
 #include "reload/memory/image_headers.h"
 #include "reload/memory/image_symbols.h"
+#include "reload/memory/safe_read.h"
 
 /** How many images there were before main(); the dynamic linker lists them first and in order. */
 static size_t s_host_images;
@@ -177,6 +178,7 @@ struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t
             image->device = status.st_dev;
             image->inode = status.st_ino;
         }
+        image->is_torn = info->dlpi_phnum && !headers.count;
         image->role = IMAGE_LIBRARY;
         if (image_dynamic_read(image, &headers) != 0) {
             image_free(image);
@@ -292,6 +294,22 @@ int image_list_refresh(struct image_list *list, struct error *err) {
         return -1;
     }
     return image_files_note(is_known ? NULL : list, &now, err);
+}
+
+bool image_read(struct image *image, uintptr_t address, void *ret_buffer, size_t bytes) {
+    bool was_read = safe_read(address, ret_buffer, bytes);
+    image->is_torn |= !was_read;
+    return was_read;
+}
+
+int image_list_was_read(const struct image_list *list, struct error *err) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i]->is_torn) {
+            return error_set(err, ERR_SYSTEM, "memory of %s is gone, as when its file is cut short",
+                             list->items[i]->path);
+        }
+    }
+    return 0;
 }
 
 size_t image_list_index(const struct image_list *list, uintptr_t address) {

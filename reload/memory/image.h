@@ -66,6 +66,7 @@ struct image {
     uint8_t build_id[IMAGE_BUILD_ID_BYTES];
     size_t build_id_bytes;         /**< 0: it has none */
     struct image_symbols *symbols; /**< read when first asked for */
+    bool is_torn; /**< some of its memory was gone when it was read: image_read() */
 };
 
 struct image_list {
@@ -95,6 +96,16 @@ void image_list_clear(struct image_list *list);
  */
 struct image *image_new(const struct dl_phdr_info *info, bool is_host, uintptr_t python);
 void image_free(struct image *image);
+
+/**
+ * Copy memory of a loaded image.  When its file is cut short, pages of it are gone, also those that
+ * were written since: whoever reads them in place gets SIGBUS.  They do not come back when the file
+ * grows again, so an image stays torn.
+ * @return false: it could not be read, and the image is torn
+ */
+bool image_read(struct image *image, uintptr_t address, void *ret_buffer, size_t bytes);
+/** Whether all could be read that was asked of these images. @return 0, or -1: ERR_SYSTEM */
+int image_list_was_read(const struct image_list *list, struct error *err);
 
 /** The index of the image that an address lies in; list->count: it lies in none. */
 size_t image_list_index(const struct image_list *list, uintptr_t address);

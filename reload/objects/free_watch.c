@@ -78,9 +78,12 @@ static PyObject *find_object(const struct free_watch *watch, const struct image_
         if (header + sizeof *object > block->bytes) {
             break;
         }
-        if (Py_REFCNT(object) == 0 &&
-            living_is_type(NULL, watch->images, (uintptr_t)Py_TYPE(object)) &&
-            inspect_type_header_bytes(Py_TYPE(object)) == header) {
+        PyTypeObject buffer;
+        const PyTypeObject *type =
+            Py_REFCNT(object) == 0
+                ? living_type(NULL, watch->images, (uintptr_t)Py_TYPE(object), &buffer)
+                : NULL;
+        if (type && inspect_type_header_bytes(type) == header) {
             return object;
         }
     }

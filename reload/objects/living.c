@@ -23,27 +23,55 @@ static bool is_in_data(const struct image_list *images, uintptr_t address) {
     return false;
 }
 
-bool living_is_type(const struct object_map *map, const struct image_list *images,
-                    uintptr_t address) {
-    if (map && (object_map_marks(map, address) & OBJECT_TRACKED)) {
-        return PyType_Check((PyObject *)address);
+const PyTypeObject *living_read_type(const struct image_list *images, const PyTypeObject *type,
+                                     PyTypeObject *buffer) {
+    struct image *image = image_list_find(images, (uintptr_t)type);
+    if (!image || !image_is_checked(image)) {
+        return type;
     }
-    if (!is_in_data(images, address)) {
-        struct living_head head = {0};
-        if (!map && address > 1 << 16 && address >> 47 == 0 && address % sizeof address == 0) {
-            living_read(&address, 1, &head);
-        }
-        return head.is_tracked && PyType_Check((PyObject *)address);
-    }
-    PyTypeObject *meta = Py_TYPE((PyObject *)address);
-    return meta == &PyType_Type || /* else a static metaclass */
-           ((uintptr_t)meta != address && is_in_data(images, (uintptr_t)meta) &&
-            Py_TYPE((PyObject *)meta) == &PyType_Type &&
-            PyType_FastSubclass(meta, Py_TPFLAGS_TYPE_SUBCLASS));
+    return image_read(image, (uintptr_t)type, buffer, sizeof *buffer) ? buffer : NULL;
 }
 
-static size_t least_bytes(PyTypeObject *type) {
-    return type == &PyUnicode_Type ? sizeof(PyASCIIObject) : (size_t)type->tp_basicsize;
+bool living_is_tracked(uintptr_t address) {
+    struct living_head head;
+    living_read(&address, 1, &head);
+    return head.is_tracked;
+}
+
+/** Whether an object's class, a metaclass, makes it a type. */
+static bool is_metaclass(const struct image_list *images, const PyTypeObject *meta) {
+    PyTypeObject copy;
+    return meta == &PyType_Type ||
+           ((meta = living_read_type(images, meta, &copy)) &&
+            PyType_FastSubclass((PyTypeObject *)meta, Py_TPFLAGS_TYPE_SUBCLASS));
+}
+
+/** A type in an image. @return NULL: none is there, or it cannot be read */
+static const PyTypeObject *static_type(const struct image_list *images, const PyTypeObject *type,
+                                       PyTypeObject *buffer) {
+    PyTypeObject copy;
+    const PyTypeObject *there = living_read_type(images, type, buffer);
+    const PyTypeObject *meta = there ? Py_TYPE((PyObject *)there) : NULL;
+    if (meta == &PyType_Type) {
+        return there;
+    }
+    bool is_static_metaclass = meta && meta != type && is_in_data(images, (uintptr_t)meta) &&
+                               (meta = living_read_type(images, meta, &copy)) &&
+                               Py_TYPE((PyObject *)meta) == &PyType_Type &&
+                               PyType_FastSubclass((PyTypeObject *)meta, Py_TPFLAGS_TYPE_SUBCLASS);
+    return is_static_metaclass ? there : NULL;
+}
+
+const PyTypeObject *living_type(const struct object_map *map, const struct image_list *images,
+                                uintptr_t address, PyTypeObject *buffer) {
+    const PyTypeObject *type = (const PyTypeObject *)address;
+    bool is_tracked = map && (object_map_marks(map, address) & OBJECT_TRACKED);
+    if (!is_tracked && is_in_data(images, address)) {
+        return static_type(images, type, buffer);
+    }
+    is_tracked = is_tracked || (!map && address > 1 << 16 && address >> 47 == 0 &&
+                                address % sizeof address == 0 && living_is_tracked(address));
+    return is_tracked && is_metaclass(images, Py_TYPE((PyObject *)type)) ? type : NULL;
 }
 
 /** An object's head with the collector's links before it, read in one go. */
@@ -132,12 +160,14 @@ enum living living_object(const struct object_map *map, const struct image_list 
     if (head->is_tracked) {
         return LIVING_TRACKED;
     }
-    PyTypeObject *type = head->object.ob_type;
-    if (is_freed(address) || has_pointer_for_count(&head->object) ||
-        !living_is_type(map, images, (uintptr_t)type)) {
+    PyTypeObject buffer, *place = head->object.ob_type;
+    const PyTypeObject *type = is_freed(address) || has_pointer_for_count(&head->object)
+                                   ? NULL
+                                   : living_type(map, images, (uintptr_t)place, &buffer);
+    if (!type) {
         return LIVING_NOT;
     }
-    *ret_type = type;
+    *ret_type = place;
     if (inspect_is_immortal((PyObject *)&head->object)) {
         return LIVING_IMMORTAL;
     }
@@ -146,8 +176,8 @@ enum living living_object(const struct object_map *map, const struct image_list 
         return LIVING_NOT;
     }
     size_t header = inspect_type_header_bytes(type);
-    size_t bytes = least_bytes(type);
-    if (type == &PyTuple_Type) {
+    size_t bytes = place == &PyUnicode_Type ? sizeof(PyASCIIObject) : (size_t)type->tp_basicsize;
+    if (place == &PyTuple_Type) {
         if (head->items < 0 || head->items > 1 << 16) {
             return LIVING_NOT;
         }

@@ -24,11 +24,22 @@ enum living {
 };
 
 /**
- * Whether a type object is at an address: one that is tracked, or a static one in an image.
- * @param map  NULL: nothing is known
+ * The type object at an address: one that is tracked, or a static one in an image.
+ * @param map     NULL: nothing is known
+ * @param buffer  for a copy
+ * @return as living_read_type(), or NULL: no type is there
  */
-bool living_is_type(const struct object_map *map, const struct image_list *images,
-                    uintptr_t address);
+const PyTypeObject *living_type(const struct object_map *map, const struct image_list *images,
+                                uintptr_t address, PyTypeObject *buffer);
+
+/**
+ * A type that is there, to be read.  A static one may stand in a library, whose memory is not read
+ * in place (image_read()); those of CPython, and those in no image, are read where they are.
+ * @param buffer  for a copy
+ * @return NULL: it is gone
+ */
+const PyTypeObject *living_read_type(const struct image_list *images, const PyTypeObject *type,
+                                     PyTypeObject *buffer);
 
 /** The words at an address, and what those before it say if they are the collector's links. */
 struct living_head {
@@ -40,6 +51,8 @@ struct living_head {
 
 /** Read the heads at several addresses at once, at most SAFE_READ_MAX. */
 void living_read(const uintptr_t *addresses, size_t count, struct living_head *ret_heads);
+/** What PyObject_GC_IsTracked() says, which reads the object's type in place. */
+bool living_is_tracked(uintptr_t address);
 
 /**
  * Judge an address that the map does not know.  A probable object has a known type (in an image, or

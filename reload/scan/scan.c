@@ -14,27 +14,24 @@
 #include "reload/scan/scan_threads.h"
 #include "reload/scan/scan_words.h"
 
-/** Smaller segments are read as they are: asking the kernel about their pages costs more. */
+/** Smaller segments are read whole: asking the kernel about their pages costs more. */
 enum { SPARSE_BYTES_MIN = 1 << 20 };
 
-/** Look at `bytes` of memory in place, which is followed by more up to `end`. */
-static void scan_in_place(struct scanner *scanner, const struct block *from, uintptr_t start,
-                          uintptr_t stop, uintptr_t end) {
-    const struct words words = {(const uintptr_t *)start, (stop - start) / WORD_BYTES,
-                                (end - start) / WORD_BYTES};
-    scan_words(scanner, from, start, &words);
+/** Look at the words of a segment from `start` to `stop`. */
+static void scan_words_of(struct scanner *scanner, const struct block *block, uintptr_t start,
+                          uintptr_t stop) {
+    struct image_part *part = scanner->part;
+    for (; image_part_go(part, start, stop); start = part->end) {
+        size_t bytes = part->end - start;
+        const struct words words = {image_part_at(part, start, bytes), bytes / WORD_BYTES,
+                                    image_part_room(part) / WORD_BYTES};
+        scan_words(scanner, block, start, &words);
+    }
 }
 
-static void scan_segment(struct scanner *scanner, struct image *image,
-                         const struct image_range *segment) {
-    struct block from = {
-        .image = image, .segment = segment, .start = segment->start, .bytes = segment->bytes};
-    uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
-    uintptr_t end = segment->start + segment->bytes;
-    if (segment->bytes < SPARSE_BYTES_MIN) {
-        scan_in_place(scanner, &from, start, end, end);
-        return;
-    }
+/** The same, without pages that were never touched. */
+static void scan_touched(struct scanner *scanner, const struct block *block, uintptr_t start,
+                         uintptr_t end) {
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     size_t pages = (end - start / page_bytes * page_bytes + page_bytes - 1) / page_bytes;
     bool *touched = malloc(pages * sizeof *touched);
@@ -43,11 +40,26 @@ static void scan_segment(struct scanner *scanner, struct image *image,
         uintptr_t next = (start / page_bytes + 1) * page_bytes;
         uintptr_t stop = next < end ? next : end;
         if (!known || touched[i]) {
-            scan_in_place(scanner, &from, start, stop, end);
+            scan_words_of(scanner, block, start, stop);
         }
         start = next;
     }
     free(touched);
+}
+
+static void scan_segment(struct scanner *scanner, struct image *image,
+                         const struct image_range *segment) {
+    struct block block = {
+        .image = image, .part = scanner->part, .start = segment->start, .bytes = segment->bytes};
+    uintptr_t start = (segment->start + WORD_BYTES - 1) & ~(uintptr_t)(WORD_BYTES - 1);
+    uintptr_t end = segment->start + segment->bytes;
+    image_part_begin(scanner->part, image, segment);
+    if (segment->bytes < SPARSE_BYTES_MIN) {
+        scan_words_of(scanner, &block, start, end);
+    } else {
+        scan_touched(scanner, &block, start, end);
+    }
+    scan_follow_candidates(scanner, &block);
 }
 
 /** The thread-local blocks of one image. */
@@ -113,8 +125,9 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
                               .heap = heap_address()};
     scanner.mappings = apart_calloc(MAPPINGS_MAX, sizeof *scanner.mappings);
     scanner.mapping_count = scanner.mappings ? mappings_copy(scanner.mappings) : 0;
-    scanner.out_of_memory = !scanner.mappings;
-    for (size_t i = 0; i < images->count; i++) {
+    scanner.part = apart_calloc(1, sizeof *scanner.part);
+    scanner.out_of_memory = !scanner.mappings || !scanner.part;
+    for (size_t i = 0; scanner.part && i < images->count; i++) {
         if (options->use->used[i]) {
             scan_image(&scanner, images->items[i], &threads);
         }
@@ -135,8 +148,10 @@ int scan_images(struct scan *scan, const struct scan_options *options, struct er
     heap_free_clear(&scanner.free);
     apart_free(scanner.blocks);
     apart_free(scanner.mappings);
+    apart_free(scanner.part);
     apart_free(threads.items);
-    return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images") : 0;
+    return scanner.out_of_memory ? error_set(err, ERR_MEMORY, "out of memory scanning images")
+                                 : image_list_was_read(images, err);
 }
 
 void scan_clear(struct scan *scan) {

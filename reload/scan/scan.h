@@ -10,6 +10,9 @@
  * concern, and full of leftovers.  Words that CPython keeps in an extension's memory are left out:
  * the furniture of static types (object_map.h) and the cached copy of a PyModuleDef.
  *
+ * The memory of libraries is copied, not read in place (image_part.h, living_type()): what can be
+ * read when a scan begins may be gone before it ends.
+ *
  * @thread one at a time  @tstate attached (to nothing in particular), GIL held throughout
  */
 #ifndef RELOAD_SCAN_SCAN_H
@@ -84,7 +87,7 @@ struct scan_options {
  * Scan the images in use, and their thread-local blocks of all threads that outlive
  * `options->ending`.  Of CPython's own image only the variables of built-in extensions are looked
  * at, and no heap blocks are followed from there.
- * Errors: ERR_MEMORY
+ * Errors: ERR_MEMORY, ERR_SYSTEM (memory of an image is gone with its file: image_read())
  */
 int scan_images(struct scan *scan, const struct scan_options *options, struct error *err);
 void scan_clear(struct scan *scan);

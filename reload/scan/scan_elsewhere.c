@@ -1,6 +1,7 @@
 #include "reload/scan/scan_elsewhere.h"
 
 #include "reload/memory/thread_values.h"
+#include "reload/scan/scan_follow.h"
 
 void scan_block(struct scanner *scanner, const struct block *block) {
     enum { BATCH = 64 };
@@ -10,7 +11,7 @@ void scan_block(struct scanner *scanner, const struct block *block) {
         size_t left = count - done, readable = left < BATCH + 1 ? left : BATCH + 1;
         uintptr_t start = block->start + done * WORD_BYTES;
         if (!safe_read(start, copy, readable * WORD_BYTES)) {
-            return;
+            break;
         }
         if (done == 0 && block->depth && scan_states_begins(&scanner->states, copy, readable)) {
             return; /* of an interpreter that is ending */
@@ -18,6 +19,7 @@ void scan_block(struct scanner *scanner, const struct block *block) {
         const struct words words = {copy, left < BATCH ? left : BATCH, readable};
         scan_words(scanner, block, start, &words);
     }
+    scan_follow_candidates(scanner, block);
 }
 
 /** The image in use that code belongs to, if it is one to look at. */

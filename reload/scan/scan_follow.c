@@ -18,11 +18,17 @@ static void queue_container(struct scanner *scanner, const struct block *from, u
     }
 }
 
-/** Whether C code may keep pointers in an object's own memory: a capsule, an extension's type. */
-static bool has_c_fields(const struct scanner *scanner, PyTypeObject *type) {
+/** How much of an object may have pointers of C code's: of a capsule, of an extension's type. */
+static size_t c_fields_bytes(const struct scanner *scanner, const PyTypeObject *type) {
     const struct image *image = image_list_find(scanner->images, (uintptr_t)type);
-    return type == &PyCapsule_Type || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) ||
-           (image && image_is_checked(image));
+    bool is_extensions =
+        image ? image_is_checked(image) : (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
+    PyTypeObject buffer;
+    if (is_extensions || type == &PyCapsule_Type) {
+        type = living_read_type(scanner->images, type, &buffer);
+        return type ? (size_t)type->tp_basicsize : 0;
+    }
+    return 0;
 }
 
 static void follow_unknown_object(struct scanner *scanner, const struct block *from,
@@ -30,6 +36,7 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
     bool is_container = type == &PyDict_Type || type == &PyList_Type || type == &PySet_Type ||
                         type == &PyFrozenSet_Type;
     Py_ssize_t items;
+    size_t bytes;
     if (scan_hits_is_wanted(scanner, (PyObject *)type)) {
         scan_hits_add(scanner, scan_hits_make(from, holder, (uintptr_t)object, object, from->via));
     } else if (is_container) {
@@ -37,12 +44,11 @@ static void follow_unknown_object(struct scanner *scanner, const struct block *f
     } else if (type == &PyTuple_Type) {
         /* A tuple that was moved when it was resized leaves its head behind: it may be garbage. */
         if (safe_read((uintptr_t)object + offsetof(PyVarObject, ob_size), &items, sizeof items)) {
-            size_t bytes = (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES;
+            bytes = (size_t)type->tp_basicsize + (size_t)items * WORD_BYTES;
             scan_queue_block(scanner, from, holder, (struct image_range){(uintptr_t)object, bytes},
                              object);
         }
-    } else if (has_c_fields(scanner, type)) {
-        size_t bytes = (size_t)type->tp_basicsize;
+    } else if ((bytes = c_fields_bytes(scanner, type)) > 0) {
         scan_queue_block(scanner, from, holder, (struct image_range){(uintptr_t)object, bytes},
                          object);
     }
@@ -62,7 +68,7 @@ static int look_into(PyObject *item, void *arg) {
     if (scan_hits_is_wanted(scanner, item)) {
         scan_hits_add(scanner,
                       scan_hits_make(from, from->holder, from->held, item, from->container));
-    } else if (!(marks & (uint8_t)~OBJECT_COUNTED) && !PyObject_GC_IsTracked(item) &&
+    } else if (!(marks & (uint8_t)~OBJECT_COUNTED) && !living_is_tracked((uintptr_t)item) &&
                !image_list_find(scanner->images, (uintptr_t)item)) {
         follow_unknown_object(scanner, from, from->holder, item, Py_TYPE(item));
     }
@@ -146,9 +152,10 @@ static bool overlaps_object(const struct scanner *scanner, uintptr_t start, size
  */
 static size_t written_bytes(const struct scanner *scanner, const struct living_head *head,
                             size_t bytes) {
-    PyTypeObject *type = head->object.ob_type;
-    bool is_object = living_is_type(scanner->map, scanner->images, (uintptr_t)type);
-    return is_object && !type->tp_itemsize && (size_t)type->tp_basicsize < bytes
+    PyTypeObject buffer;
+    const PyTypeObject *type =
+        living_type(scanner->map, scanner->images, (uintptr_t)head->object.ob_type, &buffer);
+    return type && !type->tp_itemsize && (size_t)type->tp_basicsize < bytes
                ? (size_t)type->tp_basicsize
                : bytes;
 }

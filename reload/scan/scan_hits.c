@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pool/base/apart.h"
+#include "reload/objects/living.h"
 
 struct scan_hit scan_hits_make(const struct block *from, uintptr_t holder, uintptr_t word,
                                PyObject *object, PyObject *via) {
@@ -59,13 +60,13 @@ bool scan_hits_has_wanted_owner(const struct scanner *scanner, uint8_t marks) {
 bool scan_hits_is_wanted(const struct scanner *scanner, PyObject *object) {
     return scanner->map ? scan_hits_has_wanted_owner(
                               scanner, object_map_marks(scanner->map, (uintptr_t)object))
-                        : PyObject_GC_IsTracked(object);
+                        : living_is_tracked((uintptr_t)object);
 }
 
 bool scan_hits_is_module_copy(const struct block *from, uintptr_t location) {
     uintptr_t start = location - offsetof(PyModuleDef, m_base.m_copy);
-    return from->segment && start >= from->segment->start &&
-           Py_TYPE((PyObject *)start) == &PyModuleDef_Type;
+    const PyModuleDef *def = from->part ? image_part_at(from->part, start, sizeof *def) : NULL;
+    return def && Py_TYPE((PyObject *)def) == &PyModuleDef_Type;
 }
 
 void scan_hits_add_copy(struct scanner *scanner, const struct block *from, uintptr_t holder,

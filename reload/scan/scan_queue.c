@@ -41,7 +41,7 @@ struct block *scan_queue_block(struct scanner *scanner, const struct block *from
     if (from->depth == 0 && !from->via) {
         block->location = from->is_tls ? holder - from->start : holder;
     }
-    block->segment = NULL;
+    block->part = NULL;
     block->container = NULL;
     block->start = memory.start;
     block->bytes = memory.bytes;

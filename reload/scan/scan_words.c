@@ -7,9 +7,9 @@
 /** Whether CPython keeps this word: part of a static type's furniture. */
 static bool is_furniture(const struct scanner *scanner, const struct block *from,
                          uintptr_t location) {
-    for (size_t i = 0; from->segment && i < PY_TYPE_FURNITURE; i++) {
+    for (size_t i = 0; from->part && i < PY_TYPE_FURNITURE; i++) {
         uintptr_t start = location - py_type_furniture[i];
-        if (scan_types_has(scanner->images, from->segment, start)) {
+        if (scan_types_at(scanner->images, from->part, start)) {
             return true;
         }
     }
@@ -130,5 +130,4 @@ void scan_words(struct scanner *scanner, const struct block *from, uintptr_t sta
             look_across(scanner, from, holder, word);
         }
     }
-    scan_follow_candidates(scanner, from);
 }

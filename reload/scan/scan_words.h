@@ -8,6 +8,7 @@
 #define RELOAD_SCAN_SCAN_WORDS_H
 
 #include "reload/memory/address_set.h"
+#include "reload/memory/image_part.h"
 #include "reload/memory/mappings.h"
 #include "reload/memory/safe_read.h"
 #include "reload/objects/heap_free.h"
@@ -23,7 +24,7 @@ struct block {
     const char *place;      /**< NULL, or what it is: no variable, and nothing that one leads to */
     PyObject *container;    /**< NULL: the memory itself */
     uintptr_t holder, held; /**< of a container: where the word stands that leads to it */
-    const struct image_range *segment; /**< it is part of this one; NULL: of none */
+    const struct image_part *part; /**< of a segment: how it is read; NULL: it is none */
     PyObject *via;
     unsigned depth;
     struct image *image;
@@ -48,6 +49,7 @@ struct scanner {
     uintptr_t heap;           /**< an address in the program's heap */
     struct address_set seen;  /**< heap blocks that were queued: value 1 */
     struct state_list states; /**< these are left out */
+    struct image_part *part;  /**< of the segment that is being looked at */
     struct mapping *mappings; /**< MAPPINGS_MAX; those that were queued have no bytes any more */
     size_t mapping_count;
     struct heap_free free; /**< blocks that are not followed */
@@ -65,7 +67,9 @@ struct words {
         readable; /**< to be looked at; and with those after them, which are looked into */
 };
 
-/** Look at words of `from`, which stand at `start`. */
+/** Look at words of `from`, which stand at `start`.  Some wait for scan_follow_candidates(), which
+ * is
+ *  to come before words of another block. */
 void scan_words(struct scanner *scanner, const struct block *from, uintptr_t start,
                 const struct words *words);
 

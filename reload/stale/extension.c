@@ -17,6 +17,16 @@ static bool note_name(struct image *image, const char *module) {
     return image->module != NULL;
 }
 
+/** Its definition may be gone with its file; the image is torn then (image_read()). */
+static enum module_init init_of(const struct image_list *images, PyObject *module) {
+    PyModuleDef *def = PyModule_GetDef(module), copy;
+    struct image *image = image_list_find(images, (uintptr_t)def);
+    if (image) {
+        def = image_read(image, (uintptr_t)def, &copy, sizeof copy) ? &copy : NULL;
+    }
+    return inspect_module_init(module, def);
+}
+
 static int add_module(struct extension_list *list, PyObject *name, PyObject *module,
                       const struct image_list *images, struct error *err) {
     char text[PATH_MAX];
@@ -31,7 +41,7 @@ static int add_module(struct extension_list *list, PyObject *name, PyObject *mod
     list->items = items;
     struct extension *extension = &items[list->count++];
     extension->image = image;
-    extension->init = inspect_module_init(module);
+    extension->init = init_of(images, module);
     extension->file = strdup(text);
     object_str_text(name, text, sizeof text);
     extension->module = strdup(text);

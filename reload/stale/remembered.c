@@ -21,7 +21,7 @@ bool remembered_is_indirect(const struct scan_hit *hit) {
 static uintptr_t root_of(const struct scan_hit *hit) {
     uintptr_t root = hit->word;
     if (remembered_is_indirect(hit) && !hit->is_tls &&
-        !safe_read(hit->location, &root, sizeof root)) {
+        !image_read(hit->image, hit->location, &root, sizeof root)) {
         root = 0;
     }
     return root;
@@ -42,11 +42,18 @@ void remembered_clear(struct remembered_list *list) {
 bool remembered_is_led_to(const struct remembered *word) {
     uintptr_t root;
     return word->hit.is_tls || !remembered_is_indirect(&word->hit) ||
-           (safe_read(word->hit.location, &root, sizeof root) && root == word->root);
+           (image_read(word->hit.image, word->hit.location, &root, sizeof root) &&
+            root == word->root);
+}
+
+bool remembered_read(const struct remembered *word, uintptr_t *ret_now) {
+    const struct scan_hit *hit = &word->hit;
+    return remembered_is_indirect(hit) || hit->is_tls
+               ? safe_read(hit->holder, ret_now, sizeof *ret_now)
+               : image_read(hit->image, hit->holder, ret_now, sizeof *ret_now);
 }
 
 bool remembered_is_held(const struct remembered *word) {
     uintptr_t now;
-    return safe_read(word->hit.holder, &now, sizeof now) && now == word->hit.word &&
-           remembered_is_led_to(word);
+    return remembered_read(word, &now) && now == word->hit.word && remembered_is_led_to(word);
 }

@@ -36,6 +36,8 @@ void remembered_clear(struct remembered_list *list);
 
 /** Whether the variable does not hold the object itself, but leads to it. */
 bool remembered_is_indirect(const struct scan_hit *hit);
+/** Read what stands there now. @return false: nothing does */
+bool remembered_read(const struct remembered *word, uintptr_t *ret_now);
 /** Whether the variable leads to the heap block that the word stands in, as it did. */
 bool remembered_is_led_to(const struct remembered *word);
 /** The same, and the word is what it was. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "pool/base/clock.h"
-#include "reload/memory/safe_read.h"
 #include "reload/stale/stale_files.h"
 #include "reload/stale/stale_internal.h"
 #include "reload/stale/stale_known.h"
@@ -101,7 +100,7 @@ static int report_reinitialised(struct stale_check *check, struct stale_view *vi
         const struct remembered *remembered = &check->before_load.items[i];
         const struct scan_hit *hit = &remembered->hit;
         uintptr_t word;
-        if (!safe_read(hit->holder, &word, sizeof word) || word == hit->word ||
+        if (!remembered_read(remembered, &word) || word == hit->word ||
             !remembered_is_led_to(remembered)) {
             continue;
         }
@@ -140,7 +139,8 @@ int stale_check_loaded(struct stale_check *check, void *old, void *new,
                stale_threads_report(&view, report, err) == 0 &&
                stale_states_report(&view, report, err) == 0 &&
                stale_handed_out_report(&view, report, err) == 0 &&
-               (!old || report_reinitialised(check, &view, report, err) == 0)) {
+               (!old || report_reinitialised(check, &view, report, err) == 0) &&
+               image_list_was_read(&check->images, err) == 0) {
         stale_report_conclude(report);
         report->took_ms = clock_now_ms() - started;
         check->memory.was_clean = report->verdict == VERDICT_CLEAN;

@@ -252,6 +252,9 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
         error_set(err, ERR_MEMORY, "out of memory reporting");
         goto out;
     }
+    if (image_list_was_read(&check->images, err) != 0) {
+        goto out;
+    }
     stale_report_conclude(report);
     report->took_ms = clock_now_ms() - started;
     *ret_report = report;

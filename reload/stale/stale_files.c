@@ -25,6 +25,9 @@ static int find_use(struct image_list *images, PyInterpreterState *interpreter,
 }
 
 int stale_files_are_whole(const struct image_list *images, struct error *err) {
+    if (image_list_was_read(images, err) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < images->count; i++) {
         if (image_is_checked(images->items[i]) && image_files_is_cut(images->items[i])) {
             return error_set(err, ERR_SYSTEM, "%s has become shorter than what is loaded of it",

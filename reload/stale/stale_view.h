@@ -52,7 +52,8 @@ struct stale_view_options {
 
 /**
  * Look: map objects and scan images, as far as the use needs it.
- * Errors: ERR_MEMORY, ERR_USAGE (an interpreter with its own GIL)
+ * Errors: ERR_MEMORY, ERR_SYSTEM (memory of an image is gone), ERR_USAGE (an interpreter with its
+ * own GIL)
  */
 int stale_view_open(struct stale_view *view, const struct stale_view_options *options,
                     struct error *err);

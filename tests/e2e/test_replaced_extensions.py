@@ -135,10 +135,11 @@ class InAnInterpreter(Replaced):
                 self.start_one()
                 os.truncate(self.place(name), 0)
                 self.save("one", app("v2", at_import=""))
-                # The check may be reading the memory of the file at that moment.
+                # The check copies what it reads of the file. CPython reads the module's definition and
+                # types where they are, when it collects garbage or the check follows objects.
                 line = self.host.log.wait_for(r"\[worker\.(replaced|crashed)\]")
                 self.assertRegex(line, "replaceable was loaded from another file|died of SIGBUS")
-                # It went on to here; CPython may read the module when it ends.
+                # It may die until here: CPython reads the module when it ends, too.
                 await_(lambda: self.answer(path="/") == "v2 0 0", "the new code's answer")
                 self.host.stop()
 

@@ -203,7 +203,8 @@ static void read_cut_image(void) {
     struct image *image = load(file, &list);
     char name[64];
     if (truncate(s_path, 0) != 0 || image_list_refresh(&later, &err) != 0 ||
-        !image_list_find_file(&later, s_path)) {
+        !image_list_find_file(&later, s_path) || image_list_was_read(&later, &err) == 0 ||
+        image_list_was_read(&list, &err) != 0) { /* which was made before */
         _exit(1);
     }
     image_symbols_name(image, image->base + 0x10, 0, name, sizeof name);

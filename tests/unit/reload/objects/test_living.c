@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "reload/memory/image.h"
 #include "reload/objects/image_use.h"
@@ -124,4 +125,31 @@ Test(living, an_interpreter_uses_the_extensions_of_its_modules) {
         cr_assert_eq(is_used, i == 0);
         image_use_clear(&use);
     }
+}
+
+Test(living, an_object_whose_class_is_gone_with_a_library_is_none) {
+    int file = memfd_create("library", MFD_CLOEXEC);
+    cr_assert_eq(ftruncate(file, sizeof(PyTypeObject)), 0);
+    PyTypeObject *class = mmap(NULL, sizeof *class, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    cr_assert_neq(class, MAP_FAILED);
+    struct image library = {.path = (char[]){"library.so"},
+                            .role = IMAGE_LIBRARY,
+                            .low = (uintptr_t) class,
+                            .high = (uintptr_t)(class + 1),
+                            .writable = {{(uintptr_t) class, sizeof *class}},
+                            .writable_count = 1};
+    struct image *items[] = {&library};
+    const struct image_list images = {.items = items, .count = 1};
+    PyObject *object = PyUnicode_FromString("of a class of the library's, soon");
+    PyTypeObject *type = NULL;
+    ((PyObject *)class)->ob_refcnt = 1;
+    ((PyObject *)class)->ob_type = &PyType_Type;
+    class->tp_basicsize = sizeof(PyASCIIObject);
+    object->ob_type = class;
+    cr_assert_geq(living_object(NULL, &images, (uintptr_t)object, NULL, &type), LIVING_PROBABLE);
+    cr_assert_eq(type, class);
+    cr_assert_not(library.is_torn);
+    cr_assert_eq(ftruncate(file, 0), 0);
+    cr_assert_eq(living_object(NULL, &images, (uintptr_t)object, NULL, &type), LIVING_NOT);
+    cr_assert(library.is_torn); /* nobody is to take that for an answer */
 }

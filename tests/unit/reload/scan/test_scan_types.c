@@ -91,8 +91,12 @@ Test(scan_types, what_stands_at_an_odd_address_is_no_static_type) {
         char type[sizeof(PyTypeObject)];
     } packed;
     const struct image_list images = {0};
+    struct image image = {0};
+    struct image_part part;
     const struct image_range segment = {(uintptr_t)&packed, sizeof packed};
     make_type(&s_variables.type);
     memcpy(packed.type, &s_variables.type, sizeof packed.type);
-    cr_assert_not(scan_types_has(&images, &segment, (uintptr_t)packed.type));
+    image_part_begin(&part, &image, &segment);
+    cr_assert(image_part_go(&part, segment.start, segment.start + segment.bytes));
+    cr_assert_null(scan_types_at(&images, &part, (uintptr_t)packed.type));
 }

@@ -141,8 +141,8 @@ int stale_check_each_library(struct stale_check *check, void *interpreter,
                              struct error *err);
 
 /* `old` and `new` are PyInterpreterState pointers (generation_interpreter_state()).
- * The steps return 0, or -1 with ERR_MEMORY; ERR_SYSTEM: memory of a library is gone;
- * ERR_USAGE: an interpreter has a GIL of its own. */
+ * The steps return 0, or -1 with ERR_MEMORY; ERR_SYSTEM: memory of a library is gone, or the step
+ * before failed that this one needs; ERR_USAGE: an interpreter has a GIL of its own. */
 
 int stale_check_before_load(struct stale_check *check, void *old, struct error *err);
 /** @owns the report is the caller's: stale_report_free() */

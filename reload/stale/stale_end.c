@@ -16,6 +16,7 @@
 void stale_check_forget_end(struct stale_check *check) {
     free_watch_stop(check->watch);
     check->watch = NULL;
+    check->is_end_unseen = false;
     remembered_clear(&check->before_end);
     apart_free(check->cut);
     check->cut = NULL;
@@ -120,13 +121,12 @@ int stale_check_before_end(struct stale_check *check, void *old, void *new, stru
     const struct stale_view_options options = {
         .old = old, .new = new, .use = VIEW_WORDS, .with_pointers = new != NULL};
     stale_check_forget_end(check);
-    if (remember_before_end(check, &options, err) != 0) {
-        return -1;
+    int result = remember_before_end(check, &options, err);
+    if (result == 0 && check->before_end.count && !(new &&watch_memory(check, err) == 0)) {
+        result = count_instead(check, old, new, err);
     }
-    if (!check->before_end.count || (new &&watch_memory(check, err) == 0)) {
-        return 0;
-    }
-    return count_instead(check, old, new, err);
+    check->is_end_unseen = result != 0;
+    return result;
 }
 
 static bool uses_gilstate(uintptr_t starter, void *arg) {
@@ -242,6 +242,10 @@ int stale_check_after_end(struct stale_check *check, void *new, struct stale_rep
     struct extension_list extensions = {0};
     struct stale_report *report = NULL;
     int result = -1;
+    if (check->is_end_unseen) {
+        error_set(err, ERR_SYSTEM, "it could not be made before the interpreter ended");
+        goto out;
+    }
     if (stale_files_are_whole(&check->images, err) != 0 ||
         extension_list_read(&extensions, new, &check->images, err) != 0) {
         goto out;

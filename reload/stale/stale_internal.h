@@ -14,6 +14,7 @@ struct stale_check {
     struct image_list images;
     struct remembered_list before_load; /**< words into the generation that served then */
     struct remembered_list before_end;  /**< words into the generation that is being ended */
+    bool is_end_unseen;                 /**< before_end could not be made: nobody knows them */
     struct scan_hit *cut;               /**< what was not looked at whole, of that generation */
     size_t cut_count;
     struct stale_memory memory;

@@ -67,9 +67,9 @@ struct words {
         readable; /**< to be looked at; and with those after them, which are looked into */
 };
 
-/** Look at words of `from`, which stand at `start`.  Some wait for scan_follow_candidates(), which
- * is
- *  to come before words of another block. */
+/** Look at words of `from`, which stand at `start`.  Some wait for scan_follow_candidates(), to
+ * come
+ *  before words of another block. */
 void scan_words(struct scanner *scanner, const struct block *from, uintptr_t start,
                 const struct words *words);
 

@@ -10,6 +10,12 @@
 #include "fcgi_host/base/control_group.h"
 #include "pool/base/clock.h"
 
+/** So much of a quota is all of it: it cannot be used to the last microsecond. */
+#define USED_UP 0.8
+/** So much of the time a process that computes is throttled that may not have half a core; one that
+ *  mostly waits is throttled for less. */
+#define THROTTLED 0.25
+
 /* ---- Cores ---- */
 
 /** Sum up the lines "cpuN user nice system idle iowait irq softirq steal" of the cores in `set`.
@@ -62,7 +68,7 @@ static double free_of_machine(struct cpu_sample *sample) {
 /** The nearest control group (version 2) with a quota. */
 struct quota {
     double cores; /**< 0: there is none */
-    uint64_t used_us;
+    uint64_t used_us, throttled_us;
 };
 
 static bool look_for_quota(void *ctx, const char *folder, bool is_v2) {
@@ -79,25 +85,45 @@ static bool look_for_quota(void *ctx, const char *folder, bool is_v2) {
         fclose(file);
     }
     if (is_limited && snprintf(path, sizeof path, "%s/cpu.stat", folder) < (int)sizeof path) {
-        *quota = (struct quota){quota_us / period_us, control_group_field(path, "usage_usec")};
+        *quota = (struct quota){quota_us / period_us, control_group_field(path, "usage_usec"),
+                                control_group_field(path, "throttled_usec")};
     }
     return is_limited;
+}
+
+/** By how much a counter of time went on in each second. */
+static double rate(uint64_t counter_us, uint64_t before_us, uint64_t elapsed_us) {
+    return counter_us > before_us ? (double)(counter_us - before_us) / (double)elapsed_us : 0;
+}
+
+/** @return what is left of the quota; none: the sample before tells of no time */
+static double left_of_quota(const struct quota *quota, struct cpu_sample *sample) {
+    uint64_t now_us = clock_now_ns() / 1000;
+    bool is_first = !sample->taken_us || now_us <= sample->taken_us ||
+                    quota->used_us < sample->used_us; /* of another group */
+    double used = quota->cores;
+    if (!is_first) {
+        uint64_t elapsed_us = now_us - sample->taken_us;
+        used = rate(quota->used_us, sample->used_us, elapsed_us);
+        sample->is_held_back =
+            used >= USED_UP * quota->cores ||
+            rate(quota->throttled_us, sample->throttled_us, elapsed_us) >= THROTTLED;
+    }
+    sample->used_us = quota->used_us;
+    sample->throttled_us = quota->throttled_us;
+    sample->taken_us = now_us;
+    return quota->cores > used ? quota->cores - used : 0;
 }
 
 double cpu_free_cores(struct cpu_sample *sample) {
     struct quota quota = {0};
     double free = free_of_machine(sample);
+    sample->is_held_back = false;
     control_group_walk(CONTROL_GROUP_MOUNTS, CONTROL_GROUP_OWN, NULL, look_for_quota, &quota);
     if (quota.cores <= 0) {
         return free;
     }
-    uint64_t used_us = quota.used_us, now_us = clock_now_ns() / 1000;
-    double used = sample->taken_us && now_us > sample->taken_us && used_us >= sample->used_us
-                      ? (double)(used_us - sample->used_us) / (double)(now_us - sample->taken_us)
-                      : quota.cores;
-    sample->used_us = used_us;
-    sample->taken_us = now_us;
-    double left = quota.cores > used ? quota.cores - used : 0;
+    double left = left_of_quota(&quota, sample);
     return left < free ? left : free;
 }
 

@@ -10,6 +10,7 @@
 #ifndef FCGI_HOST_SUPERVISOR_CPU_H
 #define FCGI_HOST_SUPERVISOR_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,6 +18,8 @@
 struct cpu_sample {
     uint64_t idle, total;       /**< of the cores that this process may use, in ticks */
     uint64_t used_us, taken_us; /**< of the control group that limits it; when (CLOCK_MONOTONIC) */
+    uint64_t throttled_us;      /**< how long its processes had to wait for the next period */
+    bool is_held_back;          /**< since the sample before that group's quota was too small */
 };
 
 /**

@@ -159,6 +159,7 @@ static void look_at_process(struct scaling_look *look, struct worker_process *pr
 static struct scaling_look take_look(struct fleet *fleet) {
     struct scaling_look look = {.workers = fleet->wanted,
                                 .free_cores = cpu_free_cores(&fleet->cpu)};
+    look.is_held_back = fleet->cpu.is_held_back;
     for (unsigned i = 0; i < fleet->wanted; i++) {
         struct worker_process *process = fleet->seats->items[i].current;
         look.loading += i >= fleet->seats->count || !process || !process->is_loaded;
@@ -271,7 +272,9 @@ void fleet_scaling_init(struct fleet *fleet) {
 
 void fleet_look_soon(struct fleet *fleet, bool is_busy) {
     const struct scaling_limits limits = limits_of(fleet);
-    bool is_due = is_busy || !fleet->look.is_armed;
+    /* While it is short, the next look is near; one before that would see too little time to tell
+     * whether the workers compute. */
+    bool is_due = (is_busy && !fleet->scaling.was_short) || !fleet->look.is_armed;
     if (is_scaled(&limits) && is_due && !fleet->seats->is_closed && !fleet->is_asleep) {
         loop_arm(fleet->loop, &fleet->look, is_busy ? 0 : FIRST_LOOK_MS);
     }

@@ -40,12 +40,13 @@ static bool is_short(const struct scaling_look *look, double share) {
     return look->in_hand > look->serving || is_used_up;
 }
 
-/** How many to add. Each loads on a core; those that hardly compute need not find one free. */
+/** How many to add. Each loads on a core; those that hardly compute need not find one free, unless
+ *  they would compute more if they might. */
 static unsigned growth(struct scaling *scaling, const struct scaling_limits *limits,
                        const struct scaling_look *look, double share) {
     unsigned most = limits->most - look->workers;
     unsigned cores = (unsigned)(look->free_cores + 1 - FREE_CORE);
-    if (cores == 0 && share < CALM_CORE) {
+    if (cores == 0 && share < CALM_CORE && !look->is_held_back) {
         cores = 1;
     }
     unsigned count = scaling->burst ? scaling->burst : 1;

@@ -3,8 +3,8 @@
  * caller looks (fleet_scaling.c), tells the time and acts.
  *
  *   grow    requests wait for a thread, or the workers' cores are used up, at two looks in a row,
- *           and cores are free, or the workers hardly compute; more at a time as long as that is not
- *           enough
+ *           and cores are free, or the workers hardly compute without a quota that holds them back;
+ *           more at a time as long as that is not enough
  *   shrink  for ten seconds there was no more to do than one worker less can do
  *   sleep   nothing was to be done for the idle time: the last worker may end
  *
@@ -31,6 +31,7 @@ struct scaling_look {
     uint64_t work;     /**< how many requests have begun or ended since the look before */
     uint64_t cpu_ms;   /**< that they have used in all */
     double free_cores; /**< of the machine, or of what this host may use */
+    bool is_held_back; /**< by its control group's quota: more workers would only share it */
 };
 
 enum scaling_step {

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from support import memory_group
+from support import control_group
 from support.host import HostTestCase, needs_recycling
 from support.waiting import await_
 
@@ -43,7 +43,7 @@ def tells_pressure():
 class MemoryIsShort(HostTestCase):
     def setUp(self):
         self.writer = None
-        self.group = memory_group.make(self, 30 << 20, self.end_writer)
+        self.group = control_group.make(self, 30 << 20, self.end_writer)
         with open("/proc/self/cgroup", encoding="utf-8") as f:
             own = re.search("^0::(.*)", f.read(), re.M)
         if own and os.path.exists(f"/sys/fs/cgroup{own[1]}/memory.pressure"):
@@ -58,7 +58,7 @@ class MemoryIsShort(HostTestCase):
     def make_memory_short(self):
         self.writer = subprocess.Popen([sys.executable, "-c", WRITER, self.path("pages")],
                                        stdout=subprocess.PIPE,
-                                       preexec_fn=lambda: memory_group.enter(self.group))
+                                       preexec_fn=lambda: control_group.enter(self.group))
 
     def start(self, keys):
         self.control = self.path("control")

@@ -50,6 +50,19 @@ Test(scaling, not_without_a_free_core_unless_the_workers_hardly_compute) {
     cr_expect_eq(look(200, waiting(1, 0)).step, SCALING_GROW);
 }
 
+/* cpu.max of a tenth of a core: its one worker computes as much as it may. */
+Test(scaling, not_where_a_quota_is_what_keeps_the_workers_from_computing) {
+    struct scaling_look held_back = waiting(1, 0);
+    held_back.is_held_back = true;
+    for (int i = 0; i < 10; i++) {
+        held_back.cpu_ms += 20;
+        cr_expect_eq(look(200, held_back).step, SCALING_KEEP);
+    }
+    held_back.cpu_ms += 20;
+    held_back.is_held_back = false;
+    cr_expect_eq(look(200, held_back).step, SCALING_GROW, "they wait for something else");
+}
+
 Test(scaling, not_beyond_the_most) {
     look(0, waiting(8, 4));
     struct scaling_decision decision = look(200, waiting(8, 4));

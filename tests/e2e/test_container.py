@@ -71,7 +71,7 @@ class Contained(HostTestCase):
         os.mkdir(root)
         return root
 
-    def start(self, lines=(), group=None, env=None, **replaced):
+    def start(self, lines=(), limits=None, env=None, **replaced):
         """@param lines  mounts, beside those that any container has"""
         with open(os.path.join(EXAMPLES, "fcgi_host.conf"), encoding="utf-8") as f:
             text = f.read()
@@ -82,7 +82,8 @@ class Contained(HostTestCase):
         lines = [container.in_memory("/run"), container.in_memory("/srv"),
                  container.shared(self.shared, "/run/site"), container.shared(app, "/srv/app"), *lines]
         self.container = container.Container(
-            self.new_root(), lines, [PROGRAM, "-c", self.config(text)], self.WITH_USERS, group, env)
+            self.new_root(), lines, [PROGRAM, "-c", self.config(text)], with_users=self.WITH_USERS,
+            limits=limits, env=env)
         self._logs.append(("the host", lambda: self.container.log.text))
         self.addCleanup(self.end)
         os.chown(self.shared, self.container.user, self.container.user)

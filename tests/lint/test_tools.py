@@ -12,7 +12,7 @@ import source
 CLANG_FORMAT_VERSION = 14
 SHELL_SCRIPTS = (".ci/run", "scripts/debian", "scripts/demo", "scripts/deps", "scripts/lib.sh",
                  "scripts/package", "scripts/test", "tests/package/boot", "tests/package/build_and_lint",
-                 "tests/package/install_and_remove", "tests/package/under_systemd")
+                 "tests/package/image", "tests/package/install_and_remove", "tests/package/under_systemd")
 
 
 def run(*command):

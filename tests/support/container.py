@@ -24,7 +24,7 @@ mount -o remount,bind,ro "$root"
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 {lines}
-exec chroot "$root" setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"
+exec chroot "$root" setpriv --reuid {user} --regid {group} --clear-groups --no-new-privs "$@"
 """
 
 #: It goes on as root of its user namespace when the users have been told to the kernel.
@@ -68,10 +68,11 @@ def own_cpu_stat(inside):
             f'mount --bind "$root/run/groups/cpu.stat" "$root{inside}"')
 
 
-def command(root, lines, argv):
+def command(root, lines, argv, user=NOBODY, group=NOBODY):
     """@param root  an empty folder"""
+    inside = INSIDE.format(lines="\n".join(lines), user=user, group=group)
     return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--cgroup",
-            "bash", "-c", INSIDE.replace("{lines}", "\n".join(lines)), "inside", root, *argv]
+            "bash", "-c", inside, "inside", root, *argv]
 
 
 def first_of(process):
@@ -82,17 +83,17 @@ def first_of(process):
 class Container:
     """A program that runs in one."""
 
-    def __init__(self, root, lines, argv, with_users=False, group=None, env=None):
+    def __init__(self, root, lines, argv, user=NOBODY, group=NOBODY, with_users=False, limits=None, env=None):
         """@param with_users  in a user namespace: its users are others outside
-        @param group  the control group that is the root of its own"""
+        @param limits  the control group that is the root of its own"""
         def before_exec():
             die_with_parent()
-            if group:
-                control_group.enter(group)
+            if limits:
+                control_group.enter(limits)
         self.with_users = with_users
-        self.user = (FIRST_USER if with_users else 0) + NOBODY  # outside
+        self.user = (FIRST_USER if with_users else 0) + user  # outside
         self.process = subprocess.Popen(
-            [*(AS_OTHER_USERS if with_users else []), *command(root, lines, argv)],
+            [*(AS_OTHER_USERS if with_users else []), *command(root, lines, argv, user, group)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=clean_environ(**(env or {})), preexec_fn=before_exec)
         self.log = Log(self.process.stdout)

@@ -190,8 +190,8 @@ class ControlGroups(Contained):
                 if worker["state"] in ("serving", "loading")]
 
     def test_no_worker_is_added_that_memory_has_no_room_for(self):
-        group = control_group.make(self, 200 << 20, self.end)
-        self.start([container.own_control_groups(group)], group, {"KEEP_MB": "110"},
+        group = control_group.make(self, 300 << 20, self.end)
+        self.start([container.own_control_groups(group)], group, {"KEEP_MB": "170"},
                    **{"reload = off": "threads = 1\nreload = off"})
         self.assertTrue({"0::/", "memory:/"} & {line.lstrip("123456789:") for line in self.groups()})
         self.hold()

@@ -44,10 +44,17 @@ def fcgi_host(folder, apps, threads, workers=1, keys="", program=common.PROGRAM,
     return [program, *common.as_root(program), "-c", write(folder, "fcgi_host.conf", conf)], address
 
 
-def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
+def fcgi_host_logging(folder, apps, threads, workers=1, form="text"):
+    return fcgi_host(folder, apps, threads, workers,
+                     host_keys=f"log_level = warn\nlog_format = {form}\n"
+                               f"access_log = {os.path.join(folder, 'access.log')}\n")
+
+
+def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=(),
+          logging=("--disable-logging",)):
     address = os.path.join(folder, "socket")
     command = ["uwsgi_python3", "--master", "--die-on-term", "--processes", str(workers),
-               "--threads", str(threads), "--need-app", "--disable-logging", "--listen", "128",
+               "--threads", str(threads), "--need-app", *logging, "--listen", "128",
                "--chmod-socket=666", f"--{protocol}-socket", address, "--pythonpath", folder,
                *options]
     if apps[0].mount:
@@ -57,6 +64,12 @@ def uwsgi(folder, apps, threads, workers=1, protocol="fastcgi", options=()):
     else:
         command += ["--wsgi-file", apps[0].file]
     return command, address
+
+
+def uwsgi_logging(folder, apps, threads, workers=1):
+    """As it logs requests unless it is told not to, but into a file."""
+    return uwsgi(folder, apps, threads, workers,
+                 logging=("--logto", os.path.join(folder, "access.log")))
 
 
 def mod_wsgi(folder, apps, threads, workers=1, group=None):
@@ -177,6 +190,12 @@ FCGI_HOST = [Peer("fcgi_host", fcgi_host, n, [common.PROGRAM], keeps_open=True)
 FCGI_HOST_OWN_GIL = [Peer("fcgi_host_own_gil", functools.partial(fcgi_host, keys="gil = own\n"), 4,
                           [common.PROGRAM], keeps_open=True, python=(3, 13))]
 UWSGI = [Peer("uwsgi", uwsgi, n, [UWSGI_PROGRAM]) for n in (4, 16)]
+#: The same with a line in a file for each request: {peer: what it is to be compared with}.
+LOGGING = {Peer(f"fcgi_host_{form}_log", functools.partial(fcgi_host_logging, form=form), 4,
+                [common.PROGRAM], keeps_open=True): peer
+           for peer in FCGI_HOST if peer.threads == 4 for form in ("text", "json")}
+LOGGING |= {Peer("uwsgi_log", uwsgi_logging, 4, [UWSGI_PROGRAM]): peer
+            for peer in UWSGI if peer.threads == 4}
 UWSGI_PROTOCOL = [Peer("uwsgi_protocol", functools.partial(uwsgi, protocol="uwsgi"), n,
                        [UWSGI_PROGRAM], protocol="uwsgi") for n in (4, 16)]
 MOD_WSGI = [Peer("mod_wsgi", mod_wsgi, n, ["/usr/sbin/apache2", APACHE_MODULES + "/mod_wsgi.so"],

@@ -101,6 +101,22 @@ class Speed:
         table(rows)
 
 
+class AccessLog(Speed):
+    """What a line for each request costs: each host against itself without."""
+
+    def __init__(self):
+        super().__init__("hello, with an access log", HELLO, FastCgi(keep_open=True),
+                         list(dict.fromkeys((*peers.LOGGING.values(), *peers.LOGGING))))
+
+    def _aims(self, chosen, results):
+        return [{"aim": f"{self.title}: {what}", "against": peer.name, "wanted": None,
+                 "is_least": is_least,
+                 "ratios": {logging.name: ratio(results[logging.name], results[peer.name], key)}}
+                for logging, peer in peers.LOGGING.items() if {logging, peer} <= set(chosen)
+                for key, what, is_least in (("per_second", "requests/s", True),
+                                            ("cpu_us", "CPU/request", False))]
+
+
 class Workers:
     """Two worker processes on two cores against one on the same two."""
 
@@ -254,6 +270,7 @@ SCENARIOS = {
     "flask": Speed("Flask hello", FLASK, FastCgi(), wanted=1.05),
     "nginx": Speed("hello through nginx", HELLO, Http(), BEHIND, wanted=1.1, p999_wanted=None,
                    behind_nginx=True),
+    "access-log": AccessLog(),
     "passing": Passing(),
     "memory": Memory(),
     "workers": Workers(),

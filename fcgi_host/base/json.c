@@ -8,12 +8,16 @@
 #include "fcgi_host/base/c_locale.h"
 #include "fcgi_host/base/utf8.h"
 
+/** Enough for a line of a log. */
+enum { FIRST_ROOM = 1024 };
+
 static void append_bytes(struct json_writer *writer, const char *bytes, size_t count) {
     if (writer->failed) {
         return;
     }
     if (writer->bytes + count + 1 > writer->room) {
         size_t room = (writer->bytes + count + 1) * 2;
+        room = room < FIRST_ROOM ? FIRST_ROOM : room;
         char *text = realloc(writer->text, room);
         if (!text) {
             writer->failed = true;
@@ -52,9 +56,24 @@ static void append_escaped(struct json_writer *writer, unsigned char byte) {
     }
 }
 
+/** How many bytes, from the first one on, stand for themselves: of most texts, all. */
+static size_t plain_bytes(const char *text, const char *end) {
+    const char *at = text;
+    while (at < end && *at >= ' ' && *at <= '~' && *at != '"' && *at != '\\') {
+        at++;
+    }
+    return (size_t)(at - text);
+}
+
 static void append_quoted_bytes(struct json_writer *writer, const char *text, size_t size) {
     append_text(writer, "\"");
     for (const char *end = text + size; text < end;) {
+        size_t plain = plain_bytes(text, end);
+        if (plain > 0) {
+            append_bytes(writer, text, plain);
+            text += plain;
+            continue;
+        }
         unsigned char byte = (unsigned char)*text;
         size_t length = utf8_sequence(text, (size_t)(end - text));
         if (length == 0) {

@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "fcgi_host/base/log.h"
+#include "pool/base/clock.h"
 #include "pool/base/thread.h"
+
+/** When so much waits, it is written. */
+enum { WAKING_BYTES = LOG_BATCH_BYTES / 2 };
 
 struct lines {
     char *bytes; /**< LOG_BATCH_BYTES */
@@ -48,8 +52,18 @@ static void write_locked(struct log_batch *batch) {
     }
 }
 
+/** Where lines were written just now, more are about to come. @lock held, let go meanwhile */
+static void await_more(struct log_batch *batch, uint64_t written_ns) {
+    struct timespec until = clock_timespec(written_ns + LOG_BATCH_EVERY_MS * CLOCK_NS_PER_MS);
+    int result = 0;
+    while (result == 0 && batch->flushing == 0 && batch->waiting.size < WAKING_BYTES) {
+        result = pthread_cond_timedwait(&batch->changed, &batch->lock, &until);
+    }
+}
+
 static void *run(void *arg) {
     struct log_batch *batch = arg;
+    uint64_t written_ns = 0;
     pthread_mutex_lock(&batch->lock);
     for (;;) {
         while (batch->waiting.size == 0) {
@@ -57,7 +71,9 @@ static void *run(void *arg) {
             pthread_cond_wait(&batch->changed, &batch->lock);
         }
         batch->is_idle = false;
+        await_more(batch, written_ns);
         write_locked(batch);
+        written_ns = clock_now_ns();
     }
     return NULL;
 }
@@ -77,12 +93,14 @@ struct log_batch *log_batch_start(const char *name,
         .name = name,
         .write = write,
         .ctx = ctx,
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-        .changed = PTHREAD_COND_INITIALIZER,
         .waiting = {bytes, 0},
         .written = {bytes + LOG_BATCH_BYTES, 0},
     };
-    if (thread_start_deaf(run, batch, name, err) != 0) {
+    int result = clock_lock_init(&batch->lock, &batch->changed);
+    if (result) {
+        error_set_errno(err, result, "a condition variable");
+    }
+    if (result || thread_start_deaf(run, batch, name, err) != 0) {
         free(batch);
         free(bytes);
         return NULL;
@@ -93,14 +111,16 @@ struct log_batch *log_batch_start(const char *name,
 void log_batch_add(struct log_batch *batch, const char *line, size_t size) {
     pthread_mutex_lock(&batch->lock);
     struct lines *lines = &batch->waiting;
+    size_t before = lines->size;
     if (size > LOG_BATCH_BYTES - lines->size) {
         batch->dropped++;
     } else {
         memcpy(lines->bytes + lines->size, line, size);
         lines->size += size;
     }
-    bool must_wake = batch->is_idle;
-    batch->is_idle = false; /* woken once */
+    /* Each once. */
+    bool must_wake = batch->is_idle || (before < WAKING_BYTES && lines->size >= WAKING_BYTES);
+    batch->is_idle = false;
     pthread_mutex_unlock(&batch->lock);
     if (must_wake) {
         pthread_cond_broadcast(&batch->changed);
@@ -110,6 +130,7 @@ void log_batch_add(struct log_batch *batch, const char *line, size_t size) {
 void log_batch_flush(struct log_batch *batch) {
     pthread_mutex_lock(&batch->lock);
     batch->flushing++;
+    pthread_cond_broadcast(&batch->changed);
     while (batch->waiting.size > 0 || batch->is_writing) {
         pthread_cond_wait(&batch->changed, &batch->lock);
     }

@@ -2,9 +2,11 @@
  * Lines that a thread of their own writes, many at once: for a log with a line for each request,
  * whose threads must wait neither for a disk nor for each other.
  *
- * Lines wait in memory only while the thread writes those before them.  When more than
- * LOG_BATCH_BYTES wait, further ones are dropped and counted ([log.dropped]).  A process that is
- * killed loses what waits.  After fork() the child must not use the parent's.
+ * A line is written at once, unless others were just before it: waking the thread for each of many
+ * would cost more than writing them.  Those wait for the end of LOG_BATCH_EVERY_MS, or until half
+ * of LOG_BATCH_BYTES is filled.  When more than that waits, further ones are dropped and counted
+ * ([log.dropped]).  A process that is killed loses what waits.  After fork() the child must not use
+ * the parent's.
  *
  * @tstate any: log_batch_add() waits for nothing
  */
@@ -15,7 +17,10 @@
 
 #include "pool/base/error.h"
 
-enum { LOG_BATCH_BYTES = 1 << 20 };
+enum {
+    LOG_BATCH_BYTES = 1 << 20,
+    LOG_BATCH_EVERY_MS = 10, /**< a hundred writes a second */
+};
 
 struct log_batch;
 

@@ -100,6 +100,18 @@ static size_t escape_one(const char *bytes, size_t left, char separator, char *r
     return length;
 }
 
+/** How many bytes, from the first one on, need no escape: of most values, all. */
+static size_t plain_bytes(struct slice value, size_t from, char separator) {
+    size_t i = from;
+    for (; i < value.size; i++) {
+        char byte = value.bytes[i];
+        if (byte < ' ' || byte > '~' || byte == '"' || byte == '\\' || byte == separator) {
+            break;
+        }
+    }
+    return i - from;
+}
+
 /** A value, "-" when it is empty; cut to `most` bytes.
  *  @param separator  a character that must not be in it; '\0': there is none */
 static void add_value(struct text *text, struct slice value, size_t most, char separator) {
@@ -108,6 +120,13 @@ static void add_value(struct text *text, struct slice value, size_t most, char s
         add_string(text, "-");
     }
     for (size_t used = 0, i = 0; i < value.size;) {
+        size_t plain = plain_bytes(value, i, separator);
+        if (plain > 0 && plain <= most - used) {
+            add(text, value.bytes + i, plain);
+            used += plain;
+            i += plain;
+            continue;
+        }
         i += escape_one(value.bytes + i, value.size - i, separator, escape);
         used += strlen(escape);
         if (used > most) {
@@ -121,12 +140,32 @@ static void add_value(struct text *text, struct slice value, size_t most, char s
 /** "[30/Nov/2026:13:53:01 +0000]" */
 static void add_time(struct text *text, int64_t now_s) {
     static const char s_months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char iso[LOG_TEXT_TIME_BYTES], field[48];
-    log_text_time(iso, now_s); /* 2026-11-30T13:53:01 */
-    int month = (iso[5] - '0') * 10 + (iso[6] - '0');
-    snprintf(field, sizeof field, " [%.2s/%.3s/%.4s:%.8s +0000] \"", iso + 8,
-             s_months + (month - 1) * 3, iso, iso + 11);
-    add_string(text, field);
+    static _Thread_local int64_t tl_made_s = -1;
+    static _Thread_local char tl_field[48]; /* of that second */
+    if (now_s != tl_made_s) {
+        char iso[LOG_TEXT_TIME_BYTES];
+        log_text_time(iso, now_s); /* 2026-11-30T13:53:01 */
+        int month = (iso[5] - '0') * 10 + (iso[6] - '0');
+        snprintf(tl_field, sizeof tl_field, " [%.2s/%.3s/%.4s:%.8s +0000] \"", iso + 8,
+                 s_months + (month - 1) * 3, iso, iso + 11);
+        tl_made_s = now_s;
+    }
+    add_string(text, tl_field);
+}
+
+/** "12.345" */
+static void add_ms(struct text *text, const char *name, uint64_t ns) {
+    char digits[32], *at = digits + sizeof digits;
+    uint64_t us = (ns + 500) / 1000;
+    for (int i = 0; i < 4 || us > 0; i++) {
+        if (i == 3) {
+            *--at = '.';
+        }
+        *--at = (char)('0' + us % 10);
+        us /= 10;
+    }
+    add_string(text, name);
+    add(text, at, (size_t)(digits + sizeof digits - at));
 }
 
 /** The URL as the client sent it, or what is known of it. */
@@ -152,7 +191,7 @@ static void add_url(struct text *text, const struct request *request) {
 static void add_numbers(struct text *text, const struct access_line *access) {
     const struct request_account *account = &access->request->account;
     struct request_times times = request_times(access->request, access->ended_ns);
-    char numbers[256];
+    char numbers[32];
     if (access->app) {
         add_string(text, " app=");
         add_value(text, slice_of(access->app), SHORT_BYTES, ' ');
@@ -161,10 +200,11 @@ static void add_numbers(struct text *text, const struct access_line *access) {
         snprintf(numbers, sizeof numbers, " gen=%llu", (unsigned long long)account->generation);
         add_string(text, numbers);
     }
-    snprintf(numbers, sizeof numbers, " req=%.31s ms=%.3f queue_ms=%.3f gil_ms=%.3f",
-             access->request->id, (double)times.total_ns / NS_PER_MS,
-             (double)times.queue_ns / NS_PER_MS, (double)times.gil_ns / NS_PER_MS);
-    add_string(text, numbers);
+    add_string(text, " req=");
+    add_string(text, access->request->id);
+    add_ms(text, " ms=", times.total_ns);
+    add_ms(text, " queue_ms=", times.queue_ns);
+    add_ms(text, " gil_ms=", times.gil_ns);
 }
 
 size_t access_line_as_text(const struct access_line *access, char line[ACCESS_LINE_BYTES]) {

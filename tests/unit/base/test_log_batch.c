@@ -1,6 +1,7 @@
 /** Lines that a thread of their own writes. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "fcgi_host/base/log.h"
 #include "fcgi_host/base/log_batch.h"
+#include "pool/base/clock.h"
 #include "tests/support/temporary_folder.h"
 
 static sem_t s_has_begun, s_may_go_on;
@@ -65,6 +67,45 @@ Test(log_batch, what_comes_while_the_thread_writes_is_written_at_once_afterwards
     log_batch_flush(batch);
     cr_expect_str_eq(s_written, "1\n2\n3\n");
     cr_expect_eq(s_writes, 2);
+}
+
+Test(log_batch, many_lines_are_few_writes) {
+    struct log_batch *batch = start();
+    uint64_t begun_ns = clock_now_ns(), lines = 0;
+    while (clock_now_ns() - begun_ns < 200 * CLOCK_NS_PER_MS) {
+        log_batch_add(batch, "line\n", 5);
+        usleep(100);
+        lines++;
+    }
+    log_batch_flush(batch);
+    uint64_t took_ms = (clock_now_ns() - begun_ns) / CLOCK_NS_PER_MS;
+    cr_expect_eq(s_bytes, 5 * lines);
+    cr_expect_leq(s_writes, took_ms / LOG_BATCH_EVERY_MS + 2, "%zu writes of %lu lines", s_writes,
+                  (unsigned long)lines);
+}
+
+Test(log_batch, a_line_alone_waits_for_no_others) {
+    s_is_slow = true; /* tells when it writes */
+    struct log_batch *batch = start();
+    for (int i = 0; i < 3; i++) {
+        log_batch_add(batch, "line\n", 5);
+        sem_wait(&s_has_begun); /* nothing else comes, and nobody flushes */
+        sem_post(&s_may_go_on);
+    }
+}
+
+Test(log_batch, half_of_the_room_is_written_at_once) {
+    static char line[LOG_BATCH_BYTES / 8];
+    memset(line, 'x', sizeof line);
+    struct log_batch *batch = start();
+    for (int i = 0; i < 24; i++) { /* three times the room */
+        log_batch_add(batch, line, sizeof line);
+        while (i % 4 == 3 && __atomic_load_n(&s_bytes, __ATOMIC_ACQUIRE) < (i + 1) * sizeof line) {
+            sched_yield();
+        }
+    }
+    log_batch_flush(batch);
+    cr_expect_eq(s_bytes, 24 * sizeof line);
 }
 
 Test(log_batch, what_does_not_fit_is_dropped_and_counted) {

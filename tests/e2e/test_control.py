@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -12,7 +11,7 @@ import threading
 import time
 import unittest
 
-from support import fcgi, servers
+from support import fcgi
 from support.host import APPS, HostTestCase, run
 from support.waiting import DEADLINE_S, await_
 
@@ -117,7 +116,7 @@ class Control(HostTestCase):
         self.assertIn("perilous", page)
         self.assertIn("no &lt;door&gt; &amp; no window", page)
         self.assertNotIn("no <door>", page)
-        self.assertEqual(re.findall(r"(?:src|href)=\"(?!\?)[^\"]*\"|url\(|@import|<script", page), [])
+        self.assertEqual(re.findall(r"(?:src|href)=\"(?![?#])[^\"]*\"|url\(|@import|<script", page), [])
 
     def test_json_and_metrics_say_the_same(self):
         response = self.host.fetch("/-/status", query="json")
@@ -197,37 +196,6 @@ class Control(HostTestCase):
         status, out, err = run("status", "-s", self.path("nothing"))
         self.assertEqual((status, out), (1, ""))
         self.assertIn("No such file", err)
-
-
-class Browser(HostTestCase):
-    """The page as a real browser understands it."""
-
-    @unittest.skipUnless(shutil.which("chromium") and shutil.which("nginx", path="/usr/sbin"),
-                         "needs chromium and nginx")
-    def test_chromium_shows_the_page(self):
-        bad = self.write("bad.py", "raise RuntimeError('no <door>')\n")
-        host = self.start_host("-c", self.config(f"""
-            [fcgi_host]
-            status_path = /-/status
-            [app perilous]
-            file = {PERILOUS}
-            [app bad]
-            file = {bad}
-            mount = /bad
-            """))
-        folder = self.path("server")
-        os.makedirs(folder)
-        server = servers.start_nginx(folder, servers.example(
-            "nginx/closing.conf", {"/run/fcgi_host.sock": host.address}))
-        self.addCleanup(server.stop)
-        done = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-             f"--user-data-dir={folder}/browser", f"http://127.0.0.1:{server.port}/-/status"],
-            capture_output=True, text=True, timeout=3 * DEADLINE_S)
-        dom = done.stdout
-        self.assertIn("<b>perilous</b>", dom, done.stderr[-2000:])
-        self.assertIn("no &lt;door&gt;", dom)
-        self.assertRegex(dom, r'<span class="good">serving</span>')
 
 
 class ControlPath(HostTestCase):

@@ -9,28 +9,40 @@
  * applications. */
 struct collection {
     struct status_applications applications;
+    size_t room; /* of its list */
     json_t *places;
 };
+
+/** @return whether the list has room for one more */
+static bool make_room(struct collection *collection) {
+    struct status_applications *applications = &collection->applications;
+    if (applications->count < collection->room) {
+        return true;
+    }
+    size_t room = collection->room ? 2 * collection->room : 16;
+    struct status_application *items = realloc(applications->items, room * sizeof *items);
+    if (items) {
+        applications->items = items;
+        collection->room = room;
+    }
+    return items != NULL;
+}
 
 static struct status_application *find_or_add(struct collection *collection, const char *name) {
     struct status_applications *applications = &collection->applications;
     const json_t *place = json_object_get(collection->places, name);
+    size_t count = applications->count;
     if (place) {
         return &applications->items[json_integer_value(place)];
     }
-    struct status_application *items =
-        realloc(applications->items, (applications->count + 1) * sizeof *items);
-    if (!items) {
+    if (!make_room(collection) ||
+        json_object_set_new(collection->places, name, json_integer((json_int_t)count))) {
         return NULL;
     }
-    applications->items = items;
-    if (json_object_set_new(collection->places, name,
-                            json_integer((json_int_t)applications->count))) {
-        return NULL;
-    }
-    items[applications->count] =
-        (struct status_application){.name = name, .place = applications->count, .state = ""};
-    return &items[applications->count++];
+    applications->items[count] =
+        (struct status_application){.name = name, .place = count, .state = ""};
+    applications->count++;
+    return &applications->items[count];
 }
 
 static void add_numbers(struct status_application *application, const json_t *app) {

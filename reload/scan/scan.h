@@ -58,7 +58,8 @@ struct scan {
     /** Living objects that the map does not know and the collector does not track: strings … */
     struct scan_hit *unclaimed;
     size_t unclaimed_count;
-    /** Words that lead into memory of no image, wherever in it; object is NULL (with_pointers). */
+    /** Words that lead into memory of no image, wherever in it; object is NULL (with_pointers). Not
+     *  those of CPython's own variables. */
     struct scan_hit *pointers;
     size_t pointer_count;
     /** Words that lead to the state of `ending`, or of one of its threads; `object` is NULL. */

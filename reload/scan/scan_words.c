@@ -85,7 +85,9 @@ static void look_at_word(struct scanner *scanner, const struct block *from,
     if (is_candidate && meet_state(scanner, from, at->holder, at->word)) {
         return;
     }
-    if (scanner->with_pointers) {
+    /* CPython keeps pointers to memory that it has freed itself: _PyPegen_dummy_name() has one into
+     * the arena of the first parse, and only compares it with NULL. */
+    if (scanner->with_pointers && from->image->role != IMAGE_PYTHON) {
         note_pointer(scanner, from, at->holder, at->word);
     }
     if (is_candidate) {

@@ -104,3 +104,37 @@ Test(scan, types_are_not_looked_for_in_memory_that_is_gone) {
     cr_assert_eq(s_err.code, ERR_SYSTEM);
     scan_clear(&found);
 }
+
+static size_t count_pointers(const void *location) {
+    struct py_interpreters interpreters = {0};
+    struct scan found = {0};
+    size_t count = 0;
+    cr_assert_eq(inspect_list_interpreters(&interpreters), 0);
+    const struct scan_options options = {
+        .use = &s_use, .interpreters = &interpreters, .with_pointers = true};
+    cr_assert_eq(scan_images(&found, &options, &s_err), 0);
+    for (size_t i = 0; i < found.pointer_count; i++) {
+        count += found.pointers[i].location == (uintptr_t)location;
+    }
+    scan_clear(&found);
+    apart_free(interpreters.items);
+    return count;
+}
+
+/* CPython's parser has one into memory that it has freed: _PyPegen_dummy_name(). */
+Test(scan, what_pointers_cpython_keeps_in_its_own_variables_is_its_business) {
+    uintptr_t *variable = variables_of_page(1);
+    void *block = malloc(200);
+    *variable = (uintptr_t)block;
+    cr_assert_geq(count_pointers(variable), 1);
+    s_library.role = IMAGE_PYTHON;
+    s_library.zeroed = s_library.writable[0];
+    cr_assert_eq(count_pointers(variable), 0);
+    PyObject *list = PyList_New(0);
+    *variable = (uintptr_t)list;
+    struct scan found;
+    cr_assert_eq(scan(&found), 0);
+    cr_assert_eq(count_hits(&found, variable, list), 1, "an object of an extension built into it");
+    scan_clear(&found);
+    free(block);
+}

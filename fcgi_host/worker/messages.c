@@ -1,5 +1,6 @@
 #include "fcgi_host/worker/messages.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,16 +265,34 @@ static void obey_message(struct worker *worker, const struct channel_message *me
     }
 }
 
+/* A descriptor that is kept for messages: without a free one, what goes along with a message is
+ * lost, and an application may have taken all. -1: there is none */
+static int s_reserve = -1;
+
+static int receive(const struct worker *worker, struct channel_message *ret_message,
+                   struct error *err) {
+    if (s_reserve >= 0) {
+        close(s_reserve);
+        s_reserve = -1;
+    }
+    return channel_receive(worker->supervisor.fd, ret_message, err);
+}
+
+static void keep_reserve(void) {
+    if (s_reserve < 0) {
+        s_reserve = open("/dev/null", O_RDONLY | O_CLOEXEC); /* if it fails, it is tried again */
+    }
+}
+
 void messages_read(struct worker *worker) {
     struct channel_message message;
     struct error err;
-    for (;;) {
-        if (channel_receive(worker->supervisor.fd, &message, &err) == 0) {
-            obey_message(worker, &message);
-        } else if (err.code == ERR_BUSY) {
-            return;
-        } else {
-            orphan_end();
-        }
+    while (receive(worker, &message, &err) == 0) {
+        obey_message(worker, &message);
+        keep_reserve();
     }
+    if (err.code != ERR_BUSY) {
+        orphan_end();
+    }
+    keep_reserve();
 }

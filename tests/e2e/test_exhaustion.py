@@ -1,12 +1,14 @@
 """A worker that has too little left of something: what needs it is done by a new worker, or said."""
 
+import glob
 import os
 import resource
+import signal
 import threading
 import unittest
 
 from support.applications import HELLO
-from support.host import HostTestCase
+from support.host import HostTestCase, children_of
 from support.waiting import await_
 
 #: Takes every descriptor when asked to.
@@ -30,6 +32,24 @@ PATIENT = """
             time.sleep(0.01)
         start_response("200 OK", [])
         return [b"patient"]
+    """
+
+
+#: Takes every descriptor, makes a folder, and answers when another one has appeared.
+HOLDS = """
+    import os, time
+    kept = []
+    def application(environ, start_response):
+        try:
+            while True:
+                kept.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            os.mkdir(environ["QUERY_STRING"] + ".begun")
+        while not os.path.exists(environ["QUERY_STRING"]):
+            time.sleep(0.01)
+        environ["wsgi.errors"].write("into the new file\\n")
+        start_response("200 OK", [])
+        return [b"held"]
     """
 
 
@@ -85,6 +105,29 @@ class OutOfDescriptors(HostTestCase):
         self.assertIn("retry-after", response.headers)
         host.log.wait_for(r"app=.*hello\.py.*\[app\.failed\] too few descriptors")
         await_(lambda: fetch("hello.py").status == 200, "the new worker")
+        self.assertEqual(host.log.count(r"worker\.crashed"), 0)
+
+    def test_a_message_with_a_descriptor_comes_through_though_none_is_left(self):
+        log, go = self.path("app.log"), self.path("go")
+        host = self.start_host("-c", self.config(f"""
+            [app holds]
+            file = {self.write("holds.py", HOLDS)}
+            log = {log}
+            """), preexec_fn=few_descriptors)
+        answers = []
+        asking = threading.Thread(
+            target=lambda: answers.append(host.fetch("/", QUERY_STRING=go).body))
+        asking.start()
+        await_(lambda: os.path.exists(go + ".begun"), "every descriptor to be taken")
+        os.rename(log, log + ".1")
+        host.signal(signal.SIGUSR1)
+        worker, = children_of(host.process.pid)
+        await_(lambda: log in map(os.path.realpath, glob.glob(f"/proc/{worker}/fd/*")),
+               "the worker to have the log that was opened again")
+        os.mkdir(go)
+        asking.join()
+        self.assertEqual(answers, [b"held"])
+        await_(lambda: "into the new file" in open(log, encoding="utf-8").read(), "the line")
         self.assertEqual(host.log.count(r"worker\.crashed"), 0)
 
     def test_a_worker_that_never_had_enough_says_so_and_stays(self):

@@ -190,23 +190,12 @@ static void put_strategy(FILE *out, const json_t *reload) {
 
 /** @param last  the one to show, of any worker */
 static void put_reload(FILE *out, const json_t *reload, const json_t *last) {
-    const char *verdict = json_get_string(last, "verdict");
-    const char *why = json_get_string(last, "why");
     fputs("<td class=\"reload small\">", out);
     put_strategy(out, reload);
     if (json_is_object(last)) {
         fputs("<br>", out);
-        page_put_word(out, json_get_string(last, "outcome"));
-        fprintf(out, " in %.0f ms", json_get_number(last, "total_ms"));
-        if (*verdict) {
-            fputs(", check: ", out);
-            page_put_word(out, verdict);
-        }
-        if (*why) {
-            fputs("<br><span class=\"bad path\">", out);
-            page_put_text(out, why);
-            fputs("</span>", out);
-        }
+        page_put_outcome(out, last);
+        page_put_why(out, last);
         fputs("<br><span class=\"soft path\">", out);
         page_put_string(out, last, "cause");
         fputs("<br>", out);

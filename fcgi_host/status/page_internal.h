@@ -40,6 +40,11 @@ void page_put_string(FILE *out, const json_t *object, const char *key);
 void page_put_word(FILE *out, const char *word);
 /** @return the class of a word: "good", "busy", "bad" or "" */
 const char *page_class_of(const char *word);
+/** How a reload ended: outcome, time, how many workers, verdict.
+ *  @param reload  one of the document's, or an application's last */
+void page_put_outcome(FILE *out, const json_t *reload);
+/** Why the new code does not serve, in a line of its own; nothing where it does. */
+void page_put_why(FILE *out, const json_t *reload);
 /** "5 s", "12 min" … */
 void page_put_duration(FILE *out, double seconds);
 /** "1 thing", "2 things" */

@@ -61,6 +61,29 @@ void page_put_word(FILE *out, const char *word) {
     fputs("</span>", out);
 }
 
+void page_put_outcome(FILE *out, const json_t *reload) {
+    const char *verdict = json_get_string(reload, "verdict");
+    double workers = json_get_number(reload, "workers");
+    page_put_word(out, json_get_string(reload, "outcome"));
+    fprintf(out, " in %.0f ms", json_get_number(reload, "total_ms"));
+    if (workers > 1) {
+        fprintf(out, ", %.0f workers", workers);
+    }
+    if (*verdict) {
+        fputs(", check: ", out);
+        page_put_word(out, verdict);
+    }
+}
+
+void page_put_why(FILE *out, const json_t *reload) {
+    const char *why = json_get_string(reload, "why");
+    if (*why) {
+        fputs("<br><span class=\"bad path\">", out);
+        page_put_text(out, why);
+        fputs("</span>", out);
+    }
+}
+
 void page_put_duration(FILE *out, double seconds) {
     if (seconds < 120) {
         fprintf(out, "%.0f s", seconds);

@@ -171,8 +171,6 @@ enum { SHOWN_RELOADS = 5 };
 
 static void put_reload(FILE *out, const json_t *reload) {
     const char *app = json_get_string(reload, "app");
-    const char *verdict = json_get_string(reload, "verdict");
-    const char *why = json_get_string(reload, "why");
     fprintf(out, "<li class=\"%s\"><span class=\"when\" title=\"",
             page_class_of(json_get_string(reload, "outcome")));
     page_put_string(out, reload, "at");
@@ -181,23 +179,11 @@ static void put_reload(FILE *out, const json_t *reload) {
     fputs(" ago</span> <b>", out);
     page_put_text(out, *app ? app : json_get_string(reload, "process"));
     fputs(*app ? "</b> " : "</b> (process) ", out);
-    page_put_word(out, json_get_string(reload, "outcome"));
-    fprintf(out, " in %.0f ms", json_get_number(reload, "total_ms"));
-    if (json_get_number(reload, "workers") > 1) {
-        fprintf(out, ", %.0f workers", json_get_number(reload, "workers"));
-    }
-    if (*verdict) {
-        fputs(", check: ", out);
-        page_put_word(out, verdict);
-    }
+    page_put_outcome(out, reload);
     fputs(" <span class=\"soft path\">", out);
     page_put_string(out, reload, "cause");
     fputs("</span>", out);
-    if (*why) {
-        fputs("<br><span class=\"bad path\">", out);
-        page_put_text(out, why);
-        fputs("</span>", out);
-    }
+    page_put_why(out, reload);
     fputs("</li>\n", out);
 }
 

@@ -16,18 +16,10 @@ void recent_open(void) {
     }
 }
 
-void recent_sample(const struct groups *groups, unsigned waiting) {
-    struct groups_process found;
-    uint64_t resident_bytes = 0;
-    for (size_t i = 0; groups_process(groups, i, &found); i++) {
-        resident_bytes += found.resident_bytes;
-    }
-    history_note_sample(clock_now_ns(), waiting, resident_bytes);
-}
-
 void recent_step(const struct groups *groups) {
-    uint64_t now_ms = loop_now_ms();
+    uint64_t now_ms = loop_now_ms(), resident_bytes = 0;
     unsigned waiting = 0;
+    struct groups_process found;
     if (now_ms - s_step_ms < HISTORY_STEP_S * 1000 / 2) {
         return; /* a worker could say so all the time */
     }
@@ -37,42 +29,26 @@ void recent_step(const struct groups *groups) {
         waiting += fleet_waiting(fleet);
     }
     /* The request that has begun the step has only just come. */
-    recent_sample(groups, waiting > 0 ? waiting - 1 : 0);
+    waiting -= waiting > 0;
+    for (size_t i = 0; groups_process(groups, i, &found); i++) {
+        resident_bytes += found.resident_bytes;
+    }
+    history_note_sample(clock_now_ns(), waiting, resident_bytes);
 }
 
-/** A list with one number of each step. */
-static void write_requests(struct json_writer *json, const struct history_step *steps,
-                           size_t count) {
-    document_begin_list(json, STATUS_HOST_HISTORY_REQUESTS);
+/** The items of a list with one number of each step, and its end. @param number  of the first */
+static void end_numbers(struct json_writer *json, const double *number, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        json_add_integer(json, NULL, (int64_t)steps[i].requests);
-    }
-    json_end_array(json);
-}
-
-static void write_times(struct json_writer *json, const struct history_step *steps, size_t count) {
-    document_begin_list(json, STATUS_HOST_HISTORY_P50);
-    for (size_t i = 0; i < count; i++) {
-        json_add_number(json, NULL, steps[i].p50_ms);
-    }
-    json_end_array(json);
-    document_begin_list(json, STATUS_HOST_HISTORY_P99);
-    for (size_t i = 0; i < count; i++) {
-        json_add_number(json, NULL, steps[i].p99_ms);
+        json_add_number(json, NULL, *number);
+        number = (const double *)((const char *)number + sizeof(struct history_step));
     }
     json_end_array(json);
 }
 
-static void write_samples(struct json_writer *json, const struct history_step *steps,
-                          size_t count) {
-    document_begin_list(json, STATUS_HOST_HISTORY_QUEUED);
+static void end_integers(struct json_writer *json, const uint64_t *integer, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        json_add_number(json, NULL, steps[i].waiting);
-    }
-    json_end_array(json);
-    document_begin_list(json, STATUS_HOST_HISTORY_RSS_BYTES);
-    for (size_t i = 0; i < count; i++) {
-        json_add_integer(json, NULL, (int64_t)steps[i].resident_bytes);
+        json_add_integer(json, NULL, (int64_t)*integer);
+        integer = (const uint64_t *)((const char *)integer + sizeof(struct history_step));
     }
     json_end_array(json);
 }
@@ -84,9 +60,16 @@ static void write_history(struct json_writer *json) {
     document_begin_object(json, STATUS_HOST_HISTORY);
     document_add_integer(json, STATUS_HOST_HISTORY_STEP_S, HISTORY_STEP_S);
     document_add_number(json, STATUS_HOST_HISTORY_LAST_S, last_s);
-    write_requests(json, steps, count);
-    write_times(json, steps, count);
-    write_samples(json, steps, count);
+    document_begin_list(json, STATUS_HOST_HISTORY_REQUESTS);
+    end_integers(json, &steps->requests, count);
+    document_begin_list(json, STATUS_HOST_HISTORY_P50);
+    end_numbers(json, &steps->p50_ms, count);
+    document_begin_list(json, STATUS_HOST_HISTORY_P99);
+    end_numbers(json, &steps->p99_ms, count);
+    document_begin_list(json, STATUS_HOST_HISTORY_QUEUED);
+    end_numbers(json, &steps->waiting, count);
+    document_begin_list(json, STATUS_HOST_HISTORY_RSS_BYTES);
+    end_integers(json, &steps->resident_bytes, count);
     json_end_object(json);
 }
 

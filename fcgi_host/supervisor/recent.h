@@ -15,8 +15,6 @@ void recent_open(void);
 /** A worker says that a step has begun: see how many requests wait, and how much memory all
  *  processes take; nothing if that was just done. */
 void recent_step(const struct groups *groups);
-/** The same, whenever it is. @param waiting  what workers have said of themselves */
-void recent_sample(const struct groups *groups, unsigned waiting);
 /** Write the members "history" and "recent_reloads" of the status document. */
 void recent_write(const struct groups *groups, struct json_writer *json);
 

@@ -8,11 +8,13 @@
 
 #include "fcgi_host/base/json_read.h"
 #include "fcgi_host/base/log.h"
+#include "fcgi_host/link/history.h"
 #include "fcgi_host/link/reload_outcome.h"
 #include "fcgi_host/status/document.h"
 #include "fcgi_host/supervisor/recent.h"
 #include "fcgi_host/supervisor/reload_counts.h"
 #include "fcgi_host/supervisor/tasks.h"
+#include "pool/base/clock.h"
 
 /** A worker's intake thread never blocks: a worker that has not answered by then is stuck. */
 enum { ANSWER_TIMEOUT_MS = 1000 };
@@ -174,12 +176,15 @@ static void write_templates(const struct status_round *round, struct json_writer
     json_end_array(json);
 }
 
-/** The process groups: how many processes they are, and how much memory these take. */
-static void write_processes(const struct status_round *round, struct json_writer *json) {
+/** The process groups: how many processes they are, and how much memory these take.
+ *  @return that of all */
+static uint64_t write_processes(const struct status_round *round, struct json_writer *json) {
     struct groups_process found;
+    uint64_t resident_bytes = 0;
     document_begin_list(json, STATUS_HOST_PROCESSES);
     for (size_t i = 0; groups_process(round->groups, i, &found); i++) {
         json_begin_object(json, NULL);
+        resident_bytes += found.resident_bytes;
         document_add_text(json, STATUS_HOST_PROCESS, found.process);
         document_add_integer(json, STATUS_HOST_PROCESS_WORKERS, found.workers);
         document_add_integer(json, STATUS_HOST_PROCESS_RSS_BYTES, (int64_t)found.resident_bytes);
@@ -188,6 +193,7 @@ static void write_processes(const struct status_round *round, struct json_writer
         json_end_object(json);
     }
     json_end_array(json);
+    return resident_bytes;
 }
 
 static void write_reloads(const struct status_round *round, struct json_writer *json) {
@@ -205,6 +211,15 @@ static void write_reloads(const struct status_round *round, struct json_writer *
     json_end_array(json);
 }
 
+/** @return requests that wait, as workers have said of themselves */
+static unsigned count_waiting(const struct status_round *round) {
+    unsigned waiting = 0;
+    for (const struct part *part = round->parts; part; part = part->next) {
+        waiting += part->waiting;
+    }
+    return waiting;
+}
+
 static void write_document(const struct status_round *round, struct json_writer *json) {
     json_begin_object(json, NULL);
     document_add_text(json, STATUS_HOST_VERSION, FCGI_HOST_VERSION);
@@ -216,7 +231,8 @@ static void write_document(const struct status_round *round, struct json_writer 
     write_asleep(round, json);
     write_templates(round, json);
     tasks_write(round->tasks, json);
-    write_processes(round, json);
+    uint64_t resident_bytes = write_processes(round, json);
+    history_note_sample(clock_now_ns(), count_waiting(round), resident_bytes);
     write_reloads(round, json);
     recent_write(round->groups, json);
     document_begin_list(json, STATUS_HOST_WORKERS);
@@ -254,11 +270,6 @@ static void start_round(struct status_round *round) {
 static void end_round(void *ctx) {
     struct status_round *round = ctx;
     struct json_writer json = {0};
-    unsigned waiting = 0;
-    for (const struct part *part = round->parts; part; part = part->next) {
-        waiting += part->waiting;
-    }
-    recent_sample(round->groups, waiting);
     write_document(round, &json);
     const char *text = json.failed ? "{}" : json.text;
     loop_disarm(round->loop, &round->timeout);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "fcgi_host/base/c_locale.h"
+#include "fcgi_host/base/text.h"
 #include "fcgi_host/base/utf8.h"
 
 /** Enough for a line of a log. */
@@ -56,19 +57,10 @@ static void append_escaped(struct json_writer *writer, unsigned char byte) {
     }
 }
 
-/** How many bytes, from the first one on, stand for themselves: of most texts, all. */
-static size_t plain_bytes(const char *text, const char *end) {
-    const char *at = text;
-    while (at < end && *at >= ' ' && *at <= '~' && *at != '"' && *at != '\\') {
-        at++;
-    }
-    return (size_t)(at - text);
-}
-
 static void append_quoted_bytes(struct json_writer *writer, const char *text, size_t size) {
     append_text(writer, "\"");
     for (const char *end = text + size; text < end;) {
-        size_t plain = plain_bytes(text, end);
+        size_t plain = text_plain_bytes(text, (size_t)(end - text), '"');
         if (plain > 0) {
             append_bytes(writer, text, plain);
             text += plain;

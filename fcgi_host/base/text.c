@@ -10,6 +10,15 @@ static unsigned char lower(char letter) {
     return (unsigned char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
 }
 
+size_t text_plain_bytes(const char *bytes, size_t size, char other) {
+    size_t i = 0;
+    while (i < size && bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '"' && bytes[i] != '\\' &&
+           bytes[i] != other) {
+        i++;
+    }
+    return i;
+}
+
 size_t text_last_line(const char *text, const char **ret_line) {
     const char *end = text + strlen(text), *begin = end;
     size_t length = 0;

@@ -16,6 +16,12 @@ bool text_is_same(const char *one, const char *other);
  *  locale, which an application may set: in Turkish, I and i are two letters. */
 bool text_is_same_word(const char *one, const char *other, size_t size);
 
+/** @return how many bytes, from the first one on, are printable ASCII other than `"` and `\\`,
+ * which
+ *          JSON and the access log write as they are: of most values, all
+ *  @param other  one more that is not; '"': there is none */
+size_t text_plain_bytes(const char *bytes, size_t size, char other);
+
 /**
  * The last line that says something: of a traceback, what was raised.  What draws the tree of an
  * exception group (" | ", "+---") is no part of it.

@@ -7,6 +7,7 @@
 #include "fcgi_host/base/json.h"
 #include "fcgi_host/base/log_text.h"
 #include "fcgi_host/base/short_line.h"
+#include "fcgi_host/base/text.h"
 #include "fcgi_host/base/utf8.h"
 
 enum {
@@ -100,18 +101,6 @@ static size_t escape_one(const char *bytes, size_t left, char separator, char *r
     return length;
 }
 
-/** How many bytes, from the first one on, need no escape: of most values, all. */
-static size_t plain_bytes(struct slice value, size_t from, char separator) {
-    size_t i = from;
-    for (; i < value.size; i++) {
-        char byte = value.bytes[i];
-        if (byte < ' ' || byte > '~' || byte == '"' || byte == '\\' || byte == separator) {
-            break;
-        }
-    }
-    return i - from;
-}
-
 /** A value, "-" when it is empty; cut to `most` bytes.
  *  @param separator  a character that must not be in it; '\0': there is none */
 static void add_value(struct text *text, struct slice value, size_t most, char separator) {
@@ -120,7 +109,7 @@ static void add_value(struct text *text, struct slice value, size_t most, char s
         add_string(text, "-");
     }
     for (size_t used = 0, i = 0; i < value.size;) {
-        size_t plain = plain_bytes(value, i, separator);
+        size_t plain = text_plain_bytes(value.bytes + i, value.size - i, separator);
         if (plain > 0 && plain <= most - used) {
             add(text, value.bytes + i, plain);
             used += plain;

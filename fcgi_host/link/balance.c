@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fcgi_host/link/shared_memory.h"
+
 /** A member with fewer requests in hand does not yield: one is at work, one may wait. */
 enum { LEAST_TO_YIELD = 2 };
 
@@ -27,10 +29,8 @@ static size_t size_for(unsigned members) {
 }
 
 struct balance *balance_new(unsigned members, struct error *err) {
-    struct balance *balance =
-        mmap(NULL, size_for(members), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (balance == MAP_FAILED) {
-        error_set_errno(err, errno, "mmap");
+    struct balance *balance = shared_memory_new(size_for(members), err);
+    if (!balance) {
         return NULL;
     }
     balance->count = members;

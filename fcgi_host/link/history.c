@@ -1,10 +1,9 @@
 #include "fcgi_host/link/history.h"
 
-#include <errno.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "fcgi_host/link/latency.h"
+#include "fcgi_host/link/shared_memory.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define STEP_NS (HISTORY_STEP_S * NS_PER_S)
@@ -37,10 +36,9 @@ int history_open(uint64_t now_ns, struct error *err) {
     if (s_board) {
         return 0;
     }
-    struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (board == MAP_FAILED) {
-        return error_set_errno(err, errno, "mmap");
+    struct board *board = shared_memory_new(sizeof *board, err);
+    if (!board) {
+        return -1;
     }
     board->first = number_at(now_ns);
     s_board = board;

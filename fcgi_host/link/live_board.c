@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fcgi_host/link/shared_memory.h"
+
 /* A state is a number, shifted, and whether it is a failure. */
 enum { STATE_SHIFT = 1, FAILURE = 1 };
 
@@ -36,10 +38,9 @@ int live_board_open(struct error *err) {
     if (s_board) {
         return 0;
     }
-    struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (board == MAP_FAILED) {
-        return error_set_errno(err, errno, "mmap");
+    struct board *board = shared_memory_new(sizeof *board, err);
+    if (!board) {
+        return -1;
     }
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0) {

@@ -7,19 +7,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fcgi_host/link/shared_memory.h"
+
 static struct scoreboard *s_board;
 static pthread_key_t s_thread_end;
 static pthread_once_t s_once = PTHREAD_ONCE_INIT;
 static _Thread_local struct scoreboard_slot *tl_slot;
 
 struct scoreboard *scoreboard_new(struct error *err) {
-    struct scoreboard *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (board == MAP_FAILED) {
-        error_set_errno(err, errno, "mmap");
-        return NULL;
+    struct scoreboard *board = shared_memory_new(sizeof *board, err);
+    if (board) {
+        atomic_init(&board->fatal_slot, -1);
     }
-    atomic_init(&board->fatal_slot, -1);
     return board;
 }
 

@@ -35,6 +35,17 @@ Test(text, the_last_line_of_a_traceback_says_what_was_raised) {
     }
 }
 
+Test(text, plain_bytes_end_where_something_is_to_be_escaped) {
+    cr_expect_eq(text_plain_bytes("a ~", 3, '"'), 3);
+    cr_expect_eq(text_plain_bytes("a ~", 3, ' '), 1);
+    cr_expect_eq(text_plain_bytes("a\"", 2, ' '), 1);
+    cr_expect_eq(text_plain_bytes("a\\", 2, ' '), 1);
+    cr_expect_eq(text_plain_bytes("a\n", 2, ' '), 1);
+    cr_expect_eq(text_plain_bytes("a\x7f", 2, ' '), 1);
+    cr_expect_eq(text_plain_bytes("a\xc3\xa9", 3, ' '), 1);
+    cr_expect_eq(text_plain_bytes("ab", 1, ' '), 1);
+}
+
 Test(text, words_of_protocols_are_the_same_whatever_the_case_of_their_ascii_letters) {
     cr_expect(text_is_same_word("TRANSFER-ENCODING", "transfer-encoding", 17));
     cr_expect(text_is_same_word("on and on", "On", 2));

@@ -55,9 +55,11 @@ static void add_numbers(struct status_application *application, const json_t *ap
     application->p99 = fmax(application->p99, json_get_number(latency, "p99"));
 }
 
-/** Whether the check has found something that the load of the new code has not put right. */
-static bool is_bad_verdict(const char *verdict) {
-    return *verdict && strcmp(verdict, "clean") != 0 && strcmp(verdict, "reinitialised") != 0;
+enum status_verdict_rank status_verdict_rank(const char *verdict) {
+    return !*verdict                               ? VERDICT_RANK_NONE
+           : strcmp(verdict, "clean") == 0         ? VERDICT_RANK_CLEAN
+           : strcmp(verdict, "reinitialised") == 0 ? VERDICT_RANK_HARMLESS
+                                                   : VERDICT_RANK_BAD;
 }
 
 static void add_texts(struct status_application *application, const json_t *app) {
@@ -65,7 +67,7 @@ static void add_texts(struct status_application *application, const json_t *app)
     const char *state = json_get_string(app, "state");
     bool is_serving = strcmp(state, "serving") == 0, has_failed = strcmp(state, "failed") == 0;
     bool is_kept = strcmp(json_get_string(last, "outcome"), "kept") == 0;
-    bool is_found = is_bad_verdict(json_get_string(last, "verdict"));
+    bool is_found = status_verdict_rank(json_get_string(last, "verdict")) == VERDICT_RANK_BAD;
     int wrong = has_failed ? 3 : is_kept || is_found ? 2 : !is_serving;
     application->workers++;
     application->failed += has_failed;

@@ -51,6 +51,17 @@ int status_applications_collect(const json_t *status, const char *process,
 /** Free what is in it; one with all zeroes is fine. */
 void status_applications_free(struct status_applications *applications);
 
+/** How bad a verdict is: the check was not made (""), nothing was found, nothing that the load of
+ * the
+ *  new code has not put right, anything else. */
+enum status_verdict_rank {
+    VERDICT_RANK_NONE,
+    VERDICT_RANK_CLEAN,
+    VERDICT_RANK_HARMLESS,
+    VERDICT_RANK_BAD,
+};
+enum status_verdict_rank status_verdict_rank(const char *verdict);
+
 /** @return the number in a column of the applications' table (fields.h) */
 double status_application_number(const struct status_application *application,
                                  const struct status_field *field);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi_host/status/applications.h"
+
 static void reload_free(struct recent_reload *reload) {
     free(reload->process);
     free(reload->app);
@@ -31,21 +33,13 @@ static bool is_same(const struct recent_reload *one, const struct recent_reload 
            strcmp(one->ending.why, other->ending.why) == 0;
 }
 
-/** How bad a verdict is: "" there is none, clean, harmless, anything else. */
-static int rank_of(const char *verdict) {
-    return !*verdict                               ? 0
-           : strcmp(verdict, "clean") == 0         ? 1
-           : strcmp(verdict, "reinitialised") == 0 ? 2
-                                                   : 3;
-}
-
 static void join(struct recent_reload *one, const struct recent_reload *other) {
     one->workers[one->worker_count++] = other->worker;
     one->ended_ms = other->ended_ms;
     if (other->ending.total_ms > one->ending.total_ms) {
         one->ending.total_ms = other->ending.total_ms;
     }
-    if (rank_of(other->ending.verdict) > rank_of(one->ending.verdict)) {
+    if (status_verdict_rank(other->ending.verdict) > status_verdict_rank(one->ending.verdict)) {
         memcpy(one->ending.verdict, other->ending.verdict, sizeof one->ending.verdict);
     }
 }

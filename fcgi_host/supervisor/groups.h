@@ -40,6 +40,8 @@ struct groups_hooks {
     void (*serving)(void *ctx);
     /** An application may be served from now on that was not, by some worker. */
     void (*may_serve)(void *ctx);
+    /** A reload in a worker has ended. @param outcome  REPLACED: another worker is needed for it */
+    void (*reloaded)(void *ctx, const char *app, enum reload_outcome outcome);
     /** A replacement of workers has ended. @param outcome  REPLACED or KEPT */
     void (*replaced)(void *ctx, enum reload_outcome outcome);
     /** A group has left: its fleet is about to be freed; NULL: it never had one. */

@@ -219,7 +219,7 @@ void groups_pressure_open(struct groups *groups);
 
 /* ---- groups_status.c ---- */
 
-/** A worker of a group has said CHANNEL_RELOAD_ENDED: count and keep it. */
+/** A worker of a group has said CHANNEL_RELOAD_ENDED: count, keep and tell it. */
 void group_note_reload(const struct group *group, const struct worker_process *process,
                        const struct channel_message *message);
 /** A replacement of a group's workers has ended: it counts for each of its applications. */

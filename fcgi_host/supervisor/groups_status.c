@@ -1,5 +1,4 @@
 /* What the status shows of process groups. */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -65,6 +64,7 @@ void group_note_reload(const struct group *group, const struct worker_process *p
     struct groups *groups = group->all;
     struct reload_ending ending;
     reload_ending_parse(message->text, &ending);
+    groups->hooks.reloaded(groups->hooks.ctx, message->name, ending.outcome);
     if (ending.outcome != RELOAD_OUTCOME_SWITCHED && ending.outcome != RELOAD_OUTCOME_KEPT) {
         return; /* REPLACED: it has only begun, group_note_replacement() */
     }

@@ -146,6 +146,11 @@ static void on_serving(void *ctx) {
     notify_send("READY=1");
 }
 
+static void on_reloaded(void *ctx, const char *app, enum reload_outcome outcome) {
+    (void)ctx;
+    service_status_reloaded(app, outcome);
+}
+
 static void on_replaced(void *ctx, enum reload_outcome outcome) {
     (void)ctx;
     service_status_replaced(outcome);
@@ -250,6 +255,7 @@ static int set_up(struct supervisor *supervisor, struct config *config, int list
         .gone = on_gone,
         .serving = on_serving,
         .may_serve = on_may_serve,
+        .reloaded = on_reloaded,
         .replaced = on_replaced,
         .fleet_gone = on_fleet_gone,
         .config_changed = on_config_changed,

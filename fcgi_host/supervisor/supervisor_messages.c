@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include "fcgi_host/base/log.h"
-#include "fcgi_host/link/reload_ending.h"
 #include "fcgi_host/supervisor/readiness.h"
 #include "fcgi_host/supervisor/recent.h"
-#include "fcgi_host/supervisor/service_status.h"
 #include "fcgi_host/supervisor/supervisor_internal.h"
 
 /** A worker's status page wants the whole document. */
@@ -47,12 +45,6 @@ static void answer_ready(struct supervisor *supervisor, struct worker_process *p
                                                            .text = why});
 }
 
-static void note_reload(const struct channel_message *message) {
-    struct reload_ending ending;
-    reload_ending_parse(message->text, &ending);
-    service_status_reloaded(message->name, ending.outcome);
-}
-
 void supervisor_on_message(void *ctx, struct worker_process *process,
                            const struct channel_message *message) {
     struct supervisor *supervisor = ctx;
@@ -65,9 +57,6 @@ void supervisor_on_message(void *ctx, struct worker_process *process,
         break;
     case CHANNEL_READY_ASK:
         answer_ready(supervisor, process, message);
-        break;
-    case CHANNEL_RELOAD_ENDED:
-        note_reload(message);
         break;
     case CHANNEL_STEP:
         recent_step(supervisor->groups);
